@@ -1,0 +1,508 @@
+//! The settings after their check: nothing downstream checks them again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::diagnostic::{Source, Span};
+use crate::transaction::Phase;
+
+/// All that `moongate run` needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: Vec<Listener>,
+    /// Where operators and Prometheus connect.
+    pub admin: Admin,
+    /// How many worker threads; at least 1.
+    pub workers: usize,
+    /// Whose word on the client's address is taken.
+    pub trusted_proxies: TrustedProxies,
+    /// What one client and one request may cost.
+    pub limits: Limits,
+    /// Where requests go, by name; the first is the default. At least one, unless every route answers by itself.
+    pub upstreams: Vec<Upstream>,
+    /// What scripts find.
+    pub lua: Lua,
+    /// The rule engine's settings: accepted now, used when the engine is there.
+    pub rules: Rules,
+    /// One JSON line for each exchange that was refused or failed.
+    pub events: Option<PathBuf>,
+    /// Access logs; empty: none.
+    pub access_log: Vec<AccessLog>,
+    /// Handlers of every route, before the route's own.
+    pub handlers: Handlers,
+    /// In the order written; the first that matches serves.
+    pub routes: Vec<Route>,
+    /// The folder against which relative paths are taken (the file's own, or the working folder).
+    pub root: PathBuf,
+    /// Where the last good bundle and spooled bodies are kept.
+    pub state_dir: Option<PathBuf>,
+    /// Whether files are watched for changes.
+    pub watch: bool,
+    /// How long requests in flight may take to end when the process is told to stop.
+    pub grace: Duration,
+}
+
+/// A listening address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 lets the kernel choose (tests).
+    pub address: SocketAddr,
+    /// Whether every connection begins with a PROXY protocol header (version 1 or 2).
+    pub proxy_protocol: bool,
+}
+
+/// The admin address.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Loopback unless a token is set.
+    pub address: SocketAddr,
+    /// What `Authorization: Bearer …` must say; required where the address is not loopback.
+    pub token: Option<String>,
+}
+
+/// Whose word on the client's address is taken.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies {
+    /// From these, `X-Forwarded-For` is believed, from right to left past every trusted address.
+    pub networks: Vec<IpNet>,
+}
+
+/// What one client and one request may cost.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once, in all.
+    pub connections: usize,
+    /// Connections at once of one client address.
+    pub connections_per_client: usize,
+    /// Bytes of a request head.
+    pub head_bytes: usize,
+    /// Fields in a request head; at most 250 (Pingora's parser ends at 256).
+    pub headers: usize,
+    /// Bytes of the request target.
+    pub target_bytes: usize,
+    /// From the first byte of a head to its last.
+    pub head_time: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_time: Duration,
+    /// How long a whole request body may take.
+    pub body_time: Duration,
+    /// How long a client may take to read what was written to it, for each write.
+    pub write_time: Duration,
+    /// Requests on one connection.
+    pub requests_per_connection: u32,
+    /// Bodies of every route that does not say otherwise.
+    pub body: BodyLimits,
+}
+
+/// How large bodies may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Bytes held in memory; what is longer is spooled to disk.
+    pub memory: usize,
+    /// Bytes in all; what is longer is refused with 413.
+    pub total: u64,
+    /// Bytes of a response held for a handler that asks for the whole of it.
+    pub response: usize,
+}
+
+/// A named group of peers.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// At least one.
+    pub peers: Vec<Peer>,
+    /// How a peer is chosen.
+    pub balance: Balance,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// How often a request is tried again.
+    pub retries: Retries,
+    /// How peers are judged.
+    pub health: HealthCheck,
+    /// Idle connections kept, for each worker.
+    pub keepalive: usize,
+    /// How long an idle connection is kept.
+    pub keepalive_time: Duration,
+    /// What the `Host` field says to the upstream; none: what the client said.
+    pub host: Option<String>,
+}
+
+/// One server of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it is.
+    pub address: Address,
+    /// Its share, 1 to 1000.
+    pub weight: u32,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// An address that needs no look-up.
+    Socket(SocketAddr),
+    /// A host name (looked up when connecting, and again as it ages) and a port.
+    Name(String, u16),
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Socket(address) => write!(f, "{address}"),
+            Self::Name(host, port) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// How a peer is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// The key's place on a ring of hashes (ketama): the same key goes to the same peer as long as
+    /// it is healthy. The key is a variable as in `ngx.var`, such as `remote_addr` or `uri`.
+    ConsistentHash {
+        /// The variable's name.
+        key: String,
+    },
+    /// The peer with the fewest requests in flight for its weight.
+    LeastConnections,
+    /// In turn, by weight.
+    #[default]
+    RoundRobin,
+}
+
+/// How long an upstream may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// Between two reads.
+    pub read: Duration,
+    /// For each write.
+    pub write: Duration,
+}
+
+/// How often a request is tried again, on another peer where there is one. Only idempotent methods
+/// are (GET, HEAD, OPTIONS, TRACE, PUT, DELETE), and only before a byte of the response was seen;
+/// a connection that could not be made is always tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// Tries after the first.
+    pub tries: u32,
+}
+
+/// How peers are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Passive: failures in a row after which a peer is left out; 0: never.
+    pub max_fails: u32,
+    /// Passive: for how long it is left out.
+    pub fail_time: Duration,
+    /// Active: the path to ask for; none: no active check.
+    pub path: Option<String>,
+    /// Active: how often.
+    pub interval: Duration,
+    /// Active: how long the answer may take.
+    pub timeout: Duration,
+    /// Active: good answers in a row after which a peer is back.
+    pub rise: u32,
+    /// Active: bad answers in a row after which it is out.
+    pub fall: u32,
+    /// Active: the status that is good; none: 200 to 399.
+    pub status: Option<u16>,
+}
+
+/// What scripts find.
+#[derive(Debug, Clone)]
+pub struct Lua {
+    /// Where `require` looks: `?` stands for the module's name. Absolute or relative to the root.
+    pub path: Vec<String>,
+    /// Where modules are looked for before those that are built in.
+    pub modules: Vec<PathBuf>,
+    /// The default budget of a call.
+    pub budget: Budget,
+    /// Shared dictionaries by name, with their capacity in bytes.
+    pub shared_dict: BTreeMap<String, usize>,
+    /// What scripts may connect to.
+    pub network: Network,
+    /// Timers that may be pending at once, for each state.
+    pub max_timers: usize,
+    /// The client's status where a script failed and the handler refuses on error.
+    pub error_status: u16,
+}
+
+/// What a call may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// CPU time of one call, waiting not counted.
+    pub cpu: Duration,
+    /// Bytes of the state in which it runs.
+    pub memory: usize,
+    /// Wall time that one call may spend waiting.
+    pub wait: Duration,
+    /// Connections that one call may open.
+    pub connections: u32,
+}
+
+/// What scripts may connect to. Nothing, unless it is named.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// `host:port`, `address:port`, `network:port`; port `*` is any.
+    pub allow: Vec<String>,
+}
+
+/// What to do when a handler fails or its budget is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnError {
+    /// Go on as if the handler were not there.
+    Pass,
+    /// Answer with [`Lua::error_status`].
+    Refuse,
+}
+
+/// The rule engine's settings.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Files and folders named by `rules.files`, `rules.crs` or `--rules`.
+    pub paths: Vec<PathBuf>,
+}
+
+/// The handlers of every phase, in the order in which they run.
+#[derive(Debug, Clone, Default)]
+pub struct Handlers {
+    /// By [`Phase::index`], the nine phases.
+    phases: [Vec<Attachment>; 9],
+    /// Modules attached with `modules:`: each runs in every phase for which it has a handler,
+    /// before the handlers of that phase's own key.
+    pub whole: Vec<Attachment>,
+}
+
+/// One handler as attached to a phase.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// What runs.
+    pub source: HandlerSource,
+    /// What to do when it fails.
+    pub on_error: OnError,
+    /// Its own budget.
+    pub budget: Budget,
+    /// The isolation domain, if the operator named one.
+    pub domain: Option<String>,
+}
+
+/// What runs.
+#[derive(Debug, Clone)]
+pub enum HandlerSource {
+    /// `*_by_lua_block` and `*_by_lua_file`: a chunk of OpenResty's kind.
+    Chunk {
+        /// Path or place; shown in tracebacks as `name:line`.
+        name: String,
+        /// The script.
+        text: Arc<str>,
+        /// Lines to add to the script's own to get the file's (a block inside the YAML file).
+        line_offset: usize,
+        /// `set_by_lua_*`: the variable that gets the result.
+        variable: Option<String>,
+    },
+    /// A module's handler for this phase.
+    Module {
+        /// As written after `module:`.
+        name: String,
+        /// Its text.
+        text: Arc<str>,
+        /// Where the text is from: a path, or `built-in:NAME`.
+        origin: String,
+        /// `with:`, as data.
+        settings: serde_json::Value,
+        /// Where `with:` (or, without one, the module's name) stands, for faults that the module's schema finds.
+        place: (Arc<Source>, Span),
+    },
+}
+
+/// One route.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The label in metrics and logs: its `name:`, else its host and path as written.
+    pub name: String,
+    /// Which requests it serves.
+    pub matches: Match,
+    /// Where they go.
+    pub upstream: UpstreamChoice,
+    /// Its own handlers (without the global ones).
+    pub handlers: Handlers,
+    /// Its body limits.
+    pub body: BodyLimits,
+    /// Response MIME types whose bodies are shown to `body_filter` handlers; empty: all.
+    pub body_filter_types: Vec<String>,
+}
+
+/// Where a route's requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamChoice {
+    /// The declared upstream by its index in [`Config::upstreams`]; none only where there is no upstream at all.
+    pub upstream: Option<usize>,
+    /// Whether scripts may choose another declared upstream (`ngx.var.upstream = "name"`).
+    pub by_name: bool,
+    /// What scripts may compute besides the declared ones: `address:port`, `network:port`, `host:port`;
+    /// port `*` is any. Empty: nothing.
+    pub computed: Vec<String>,
+}
+
+/// Which requests a route serves.
+#[derive(Debug, Clone, Default)]
+pub struct Match {
+    /// Lower-case host names without port; `*.name` is any name below; empty: any.
+    pub hosts: Vec<String>,
+    /// The path; compared with [`crate::transaction::Request::normalized_path`].
+    pub path: PathMatch,
+    /// Which methods.
+    pub methods: MethodSet,
+}
+
+/// Which paths.
+#[derive(Debug, Clone, Default)]
+pub enum PathMatch {
+    /// Any.
+    #[default]
+    Any,
+    /// Just this one.
+    Exact(String),
+    /// All that begin with this.
+    Prefix(String),
+    /// All in which this is found.
+    Regex(regex::bytes::Regex),
+}
+
+/// Which methods; empty: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MethodSet(pub Vec<String>);
+
+/// One access log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLog {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Where lines go.
+    pub target: LogTarget,
+    /// Lines that may wait to be written; what is more is dropped and counted.
+    pub queue: usize,
+}
+
+/// How an access log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Apache's and nginx's `combined`.
+    Combined,
+    /// One JSON object.
+    #[default]
+    Json,
+}
+
+/// Where access log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// A file, opened again on SIGUSR1.
+    File(PathBuf),
+    /// POSTed as newline-separated lines.
+    Http {
+        /// `http://host:port/path`.
+        url: String,
+        /// Lines in one request at the most.
+        batch: usize,
+        /// How long a line may wait for others.
+        every: Duration,
+    },
+    /// Standard output.
+    Stdout,
+    /// RFC 5424 in datagrams.
+    SyslogUdp(String),
+    /// RFC 5424 with octet counts (RFC 6587).
+    SyslogTcp(String),
+    /// RFC 5424 to a unix datagram socket.
+    SyslogUnix(PathBuf),
+}
+
+impl Handlers {
+    /// Those of one phase, in order. A timer has none.
+    pub fn of(&self, phase: Phase) -> &[Attachment] {
+        self.phases.get(phase.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// One more, after the others of its phase.
+    pub fn push(&mut self, phase: Phase, attachment: Attachment) {
+        if let Some(handlers) = self.phases.get_mut(phase.index()) {
+            handlers.push(attachment);
+        }
+    }
+
+    /// Whether there is none in any phase.
+    pub fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.phases.iter().all(Vec::is_empty)
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            cpu: Duration::from_millis(10),
+            memory: 32 << 20,
+            wait: Duration::from_secs(5),
+            connections: 8,
+        }
+    }
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self { memory: 1 << 20, total: 100 << 20, response: 1 << 20 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_client: 256,
+            head_bytes: 32 << 10,
+            headers: 100,
+            target_bytes: 8 << 10,
+            head_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(60),
+            body_time: Duration::from_secs(120),
+            write_time: Duration::from_secs(60),
+            requests_per_connection: 10_000,
+            body: BodyLimits::default(),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            read: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for HealthCheck {
+    fn default() -> Self {
+        Self {
+            max_fails: 3,
+            fail_time: Duration::from_secs(10),
+            path: None,
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            rise: 2,
+            fall: 3,
+            status: None,
+        }
+    }
+}

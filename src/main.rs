@@ -1,0 +1,10 @@
+//! The `moongate` program: reads the command line, does what it says, exits 0, 1 or 2.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    moongate::cli::main()
+}

@@ -1,0 +1,112 @@
+//! One handler at work: what the API's functions find when a script calls them.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::api;
+use crate::transaction::{Body, Phase, Transaction};
+
+/// A future that stays on its worker's thread.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// One handler at work. It is made for each run of a handler, and is the [`current`] one whenever
+/// its script is executing.
+pub struct Call {
+    /// Where the script runs.
+    pub phase: Phase,
+    /// The module's name, or the chunk's: the label in metrics.
+    pub module: Rc<str>,
+    /// The exchange; none in `init`, `init_worker` and timers.
+    pub subject: Option<Rc<Subject>>,
+    /// How the script left, if it did not just return: `ngx.exit`, `ngx.redirect`.
+    pub exit: Cell<Option<Exit>>,
+    /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
+    pub chunk: RefCell<Chunk>,
+    /// Connections opened so far, against [`crate::config::Budget::connections`].
+    pub connections: Cell<u32>,
+}
+
+/// What scripts see of one exchange, shared by all its phases.
+pub struct Subject {
+    /// The exchange's values. Borrow it for as short as a statement: scripts run in between.
+    pub transaction: RefCell<Transaction>,
+    /// What needs the client's socket.
+    pub host: Box<dyn Host>,
+    /// `ngx.ctx`: the table of each state that asked for it, and who wrote last.
+    pub contexts: RefCell<api::Contexts>,
+}
+
+/// What scripts can have done that needs the client's socket.
+pub trait Host {
+    /// The request's body, whole. Asked again, it answers the same.
+    ///
+    /// # Errors
+    /// A status for the client, if the body is too large, malformed or too slow.
+    fn read_body(&self) -> Waiting<'_, Result<Body, u16>>;
+}
+
+/// How a script left a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// `ngx.exit(ngx.OK)`: this phase is over, the next goes on.
+    Phase,
+    /// `ngx.exit(ngx.DECLINED)`: content is left to the upstream; elsewhere as [`Exit::Phase`].
+    Declined,
+    /// `ngx.exit(ngx.ERROR)` or 444: close the connection without an answer.
+    Close,
+    /// `ngx.exit(status)`, `ngx.redirect`: answer now, with what is staged.
+    Respond(u16),
+}
+
+/// A piece of a response body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// Its bytes; may be empty.
+    pub bytes: Bytes,
+    /// Whether it is the last.
+    pub last: bool,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Call>>> = const { RefCell::new(None) };
+}
+
+/// The call whose script is executing on this thread.
+pub fn current() -> Option<Rc<Call>> {
+    CURRENT.with(|current| current.borrow().clone())
+}
+
+/// Runs `work` (a poll of a script, mostly) with `call` as the [`current`] one.
+pub fn with_current<T>(call: &Rc<Call>, work: impl FnOnce() -> T) -> T {
+    let before = CURRENT.with(|current| current.borrow_mut().replace(call.clone()));
+    let _restore = Restore(before);
+    work()
+}
+
+/// Puts the outer call back, also when `work` panics.
+struct Restore(Option<Rc<Call>>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        let before = self.0.take();
+        CURRENT.with(|current| *current.borrow_mut() = before);
+    }
+}
+
+impl Call {
+    /// A call for an exchange.
+    pub fn new(phase: Phase, module: Rc<str>, subject: Option<Rc<Subject>>) -> Rc<Self> {
+        Rc::new(Self {
+            phase,
+            module,
+            subject,
+            exit: Cell::new(None),
+            chunk: RefCell::default(),
+            connections: Cell::new(0),
+        })
+    }
+}

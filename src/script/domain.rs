@@ -1,0 +1,44 @@
+//! An isolation domain: what one Lua state may know and cost, the same on every worker.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::config::Network;
+use crate::shared::Dictionaries;
+
+/// An isolation domain. Two domains with the same digest are the same: their states live on when
+/// a policy is swapped.
+#[derive(Debug)]
+pub struct DomainSpec {
+    /// The module's name, the operator's own name for it, or `main` (all `*_by_lua_*` chunks).
+    pub name: String,
+    /// SHA-256 in hex over everything below that changes what a script sees.
+    pub digest: String,
+    /// Bytes that a state may allocate.
+    pub memory: usize,
+    /// What `require` finds.
+    pub library: Arc<Library>,
+    /// Files that settings name (lists, key sets), by the path as written: path to bytes.
+    pub files: Arc<BTreeMap<String, Bytes>>,
+    /// What `ngx.shared` holds.
+    pub dictionaries: Arc<Dictionaries>,
+    /// What scripts may connect to.
+    pub network: Network,
+    /// Timers that may be pending at once, for each state.
+    pub max_timers: usize,
+    /// How many workers there are (`ngx.worker.count`).
+    pub workers: usize,
+    /// Whether scripts are the operator's own (`loadstring` is given only to those).
+    pub trusted: bool,
+}
+
+/// The Lua files that `require` finds.
+#[derive(Debug, Default)]
+pub struct Library {
+    /// Where to look, in order; `?` stands for the name with dots as slashes.
+    pub patterns: Vec<String>,
+    /// Path (a pattern with the name put in) to text.
+    pub files: BTreeMap<String, Arc<str>>,
+}

@@ -1,0 +1,156 @@
+//! One exchange as rules and scripts see it: plain values, no I/O.
+
+mod body;
+mod headers;
+mod phase;
+mod request;
+mod response;
+mod variables;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+pub use body::Body;
+pub use headers::{Header, Headers};
+pub use phase::{Phase, PhaseSet};
+pub use request::{Request, Version};
+pub use response::{Reply, Response, reason};
+pub use variables::Variables;
+
+/// Everything that is known of one exchange: the request as received and as changed by scripts,
+/// the response, and what became of it.
+#[derive(Debug)]
+pub struct Transaction {
+    /// 32 lower-case hex digits, unique; `ngx.var.request_id`, and the id in logs and events.
+    pub id: String,
+    /// When the first byte of the request head was there (monotonic; for durations).
+    pub started: Instant,
+    /// The same moment on the wall clock (for log lines and `ngx.req.start_time`).
+    pub started_at: SystemTime,
+    /// Who asks.
+    pub client: Client,
+    /// What is asked for. Scripts change it in place; the upstream gets it as it is at the end.
+    pub request: Request,
+    /// The request's body, as far as it was read.
+    pub body: Body,
+    /// What scripts stage for the client before there is a response: `ngx.status`, `ngx.header`,
+    /// `ngx.say`. It becomes the response if a handler ends the phase.
+    pub reply: Reply,
+    /// The response head as it will be sent; none before there is one.
+    pub response: Option<Response>,
+    /// Variables that `set` handlers and scripts made.
+    pub variables: Variables,
+    /// The label of the route that serves it: bounded, from the policy.
+    pub route: Option<Arc<str>>,
+    /// Where it is to go and what came of it.
+    pub upstream: Upstream,
+    /// How it ended, for telemetry.
+    pub outcome: Outcome,
+}
+
+/// Who asks, and over what.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The real address: the socket's, or what a trusted proxy says.
+    pub address: IpAddr,
+    /// The port that goes with it; 0 where a trusted proxy did not say.
+    pub port: u16,
+    /// The other end of the socket.
+    pub socket: SocketAddr,
+    /// Our end of the socket.
+    pub server: SocketAddr,
+    /// A serial number of the connection in this process.
+    pub connection: u64,
+    /// Which request on the connection this is, from 1.
+    pub connection_requests: u64,
+    /// Whether the client spoke TLS to us.
+    pub tls: bool,
+}
+
+/// Where the request is to go and what came of it.
+#[derive(Debug, Default)]
+pub struct Upstream {
+    /// The name of a declared upstream, or `host:port` where the route allows a computed one; none:
+    /// the route's own.
+    pub wanted: Option<String>,
+    /// The peer that was tried last.
+    pub peer: Option<SocketAddr>,
+    /// How many peers were tried.
+    pub tries: u32,
+    /// The status that came back, before scripts changed it.
+    pub status: Option<u16>,
+    /// From the first byte to the upstream to the response head.
+    pub header_time: Option<Duration>,
+    /// From the first byte to the upstream to the last byte of its response.
+    pub response_time: Option<Duration>,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why it was refused or failed: a stable code such as `guard::two_lengths`, or the module's name.
+    pub reason: Option<String>,
+    /// Body bytes of the response on the wire.
+    pub body_bytes_sent: u64,
+    /// Bytes received of the request, head and body.
+    pub bytes_received: u64,
+    /// Whether the last byte of the response left.
+    pub completed: bool,
+}
+
+/// What was decided about an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verdict {
+    /// Forwarded to an upstream.
+    #[default]
+    Allowed,
+    /// Answered by a script or by Moongate itself, without being refused.
+    Answered,
+    /// It could not be served: an upstream, a script or we ourselves failed.
+    Failed,
+    /// Refused.
+    Refused,
+}
+
+impl Verdict {
+    /// All of them, for tables and label sets.
+    pub const ALL: [Self; 4] = [Self::Allowed, Self::Answered, Self::Failed, Self::Refused];
+
+    /// The word in metrics, logs and events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Transaction {
+    /// A transaction at its beginning: head read, nothing decided.
+    pub fn new(id: String, started: Instant, client: Client, request: Request) -> Self {
+        Self {
+            id,
+            started,
+            started_at: SystemTime::now(),
+            client,
+            body: Body::Unread,
+            request,
+            reply: Reply::default(),
+            response: None,
+            variables: Variables::default(),
+            route: None,
+            upstream: Upstream::default(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// The status as sent or as it would be sent now; 0 if nothing is decided.
+    pub fn status(&self) -> u16 {
+        self.response.as_ref().map_or(self.reply.status, |response| response.status)
+    }
+}

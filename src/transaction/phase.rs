@@ -1,0 +1,148 @@
+//! The nine phases, by OpenResty's names, and the places in which scripts run.
+
+/// One of OpenResty's nine phases, or a timer (which has no exchange).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// Once for each policy, before it is in force.
+    Init,
+    /// Once for each worker thread and policy.
+    InitWorker,
+    /// The request head is read; compute variables.
+    Set,
+    /// The route is known; change the request, redirect, answer.
+    Rewrite,
+    /// Admit or refuse.
+    Access,
+    /// Answer, or leave it to the upstream.
+    Content,
+    /// The response head.
+    HeaderFilter,
+    /// The response body, chunk by chunk.
+    BodyFilter,
+    /// After the last byte.
+    Log,
+    /// `ngx.timer`: no exchange.
+    Timer,
+}
+
+impl Phase {
+    /// The nine phases in the order in which they run.
+    pub const NINE: [Self; 9] = [
+        Self::Init,
+        Self::InitWorker,
+        Self::Set,
+        Self::Rewrite,
+        Self::Access,
+        Self::Content,
+        Self::HeaderFilter,
+        Self::BodyFilter,
+        Self::Log,
+    ];
+
+    /// As `ngx.get_phase` and the settings spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::InitWorker => "init_worker",
+            Self::Set => "set",
+            Self::Rewrite => "rewrite",
+            Self::Access => "access",
+            Self::Content => "content",
+            Self::HeaderFilter => "header_filter",
+            Self::BodyFilter => "body_filter",
+            Self::Log => "log",
+            Self::Timer => "timer",
+        }
+    }
+
+    /// As lua-nginx-module names it in `API disabled in the context of …`.
+    pub fn context(self) -> &'static str {
+        match self {
+            Self::Init => "init_by_lua*",
+            Self::InitWorker => "init_worker_by_lua*",
+            Self::Set => "set_by_lua*",
+            Self::Rewrite => "rewrite_by_lua*",
+            Self::Access => "access_by_lua*",
+            Self::Content => "content_by_lua*",
+            Self::HeaderFilter => "header_filter_by_lua*",
+            Self::BodyFilter => "body_filter_by_lua*",
+            Self::Log => "log_by_lua*",
+            Self::Timer => "ngx.timer",
+        }
+    }
+
+    /// Whether a script may wait here (sleep, sockets, reading the body).
+    pub fn may_wait(self) -> bool {
+        matches!(self, Self::Rewrite | Self::Access | Self::Content | Self::Timer)
+    }
+
+    /// Whether there is an exchange to look at.
+    pub fn has_exchange(self) -> bool {
+        !matches!(self, Self::Init | Self::InitWorker | Self::Timer)
+    }
+
+    /// The index in [`Self::NINE`]; a timer has none of its own and counts as 9.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A set of phases, as one word of bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseSet(u16);
+
+impl PhaseSet {
+    /// From letters as in `docs/lua-api.md`: `i` init, `I` init_worker, `s` set, `r` rewrite,
+    /// `a` access, `c` content, `h` header_filter, `b` body_filter, `l` log, `t` timer. Other
+    /// letters are ignored, so that rows of OpenResty's own tables can be used as they are.
+    pub const fn of(letters: &str) -> Self {
+        let bytes = letters.as_bytes();
+        let mut bits = 0;
+        let mut index = 0;
+        while index < bytes.len() {
+            #[allow(clippy::indexing_slicing, reason = "the loop's bound is the length")]
+            let phase = match bytes[index] {
+                b'i' => Phase::Init,
+                b'I' => Phase::InitWorker,
+                b's' => Phase::Set,
+                b'r' => Phase::Rewrite,
+                b'a' => Phase::Access,
+                b'c' => Phase::Content,
+                b'h' => Phase::HeaderFilter,
+                b'b' => Phase::BodyFilter,
+                b'l' => Phase::Log,
+                b't' => Phase::Timer,
+                _ => {
+                    index += 1;
+                    continue;
+                }
+            };
+            bits |= 1 << phase as u16;
+            index += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether the phase is one of them.
+    pub const fn contains(self, phase: Phase) -> bool {
+        self.0 & (1 << phase as u16) != 0
+    }
+
+    /// Them, in order.
+    pub fn iter(self) -> impl Iterator<Item = Phase> {
+        Phase::NINE.into_iter().chain([Phase::Timer]).filter(move |phase| self.contains(*phase))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Phase, PhaseSet};
+
+    #[test]
+    fn letters_of_other_contexts_are_passed_over() {
+        let set = PhaseSet::of("rachtBCFOH");
+        assert!(set.contains(Phase::Timer) && set.contains(Phase::HeaderFilter));
+        assert!(!set.contains(Phase::BodyFilter) && !set.contains(Phase::Init));
+        assert_eq!(set.iter().count(), 5);
+    }
+}

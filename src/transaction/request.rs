@@ -1,0 +1,157 @@
+//! The request head: as it was sent, and as scripts changed it.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use percent_encoding::percent_decode;
+
+use super::Headers;
+
+/// An HTTP version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+/// A request head. The target is kept in origin form (`/path?query`): an absolute-form target is
+/// split into host and target when the request is taken in.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Upper-case letters, as the guard admits no other.
+    pub method: Bytes,
+    /// The target as the client wrote it.
+    pub original_target: Bytes,
+    /// The path as it will be sent on, still percent-encoded; begins with `/` (or is `*`).
+    pub path: Bytes,
+    /// The query as it will be sent on, without its `?`; none if there was no `?`.
+    pub query: Option<Bytes>,
+    /// As the client said.
+    pub version: Version,
+    /// As received and as changed since.
+    pub headers: Headers,
+    /// The head's bytes as received, request line and all, up to and with the empty line.
+    pub raw_head: Bytes,
+}
+
+impl Version {
+    /// As on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2.0",
+        }
+    }
+}
+
+impl Request {
+    /// A head from its parts; `target` in origin form.
+    pub fn new(method: Bytes, target: Bytes, version: Version, headers: Headers) -> Self {
+        let mut request = Self {
+            method,
+            original_target: target.clone(),
+            path: Bytes::new(),
+            query: None,
+            version,
+            headers,
+            raw_head: Bytes::new(),
+        };
+        request.set_target(&target);
+        request
+    }
+
+    /// Sets path and query from a target in origin form.
+    pub fn set_target(&mut self, target: &Bytes) {
+        match memchr::memchr(b'?', target) {
+            Some(mark) => {
+                self.path = target.slice(..mark);
+                self.query = Some(target.slice(mark + 1..));
+            }
+            None => {
+                self.path = target.clone();
+                self.query = None;
+            }
+        }
+    }
+
+    /// Path and query as they will be sent on.
+    pub fn target(&self) -> Bytes {
+        match &self.query {
+            None => self.path.clone(),
+            Some(query) => [&self.path[..], b"?", &query[..]].concat().into(),
+        }
+    }
+
+    /// The path with percent-encoding undone, `.` and `..` segments resolved and slashes merged, as
+    /// nginx's `$uri` and as routes match it.
+    pub fn normalized_path(&self) -> Cow<'_, [u8]> {
+        normalize(&self.path)
+    }
+
+    /// The `Host` field without its port, lower-case.
+    pub fn host(&self) -> Option<String> {
+        let value = self.headers.get_str("host")?;
+        let bare = if value.starts_with('[') {
+            value.find(']').and_then(|end| value.get(..=end)).unwrap_or(value)
+        } else {
+            value.split(':').next().unwrap_or(value)
+        };
+        Some(bare.to_ascii_lowercase())
+    }
+}
+
+fn normalize(path: &[u8]) -> Cow<'_, [u8]> {
+    let plain = !path.contains(&b'%')
+        && memchr::memmem::find(path, b"//").is_none()
+        && memchr::memmem::find(path, b"/.").is_none();
+    if plain {
+        return Cow::Borrowed(path);
+    }
+    let decoded: Vec<u8> = percent_decode(path).collect();
+    let mut segments: Vec<&[u8]> = Vec::new();
+    for segment in decoded.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => drop(segments.pop()),
+            other => segments.push(other),
+        }
+    }
+    let mut normal = Vec::with_capacity(decoded.len() + 1);
+    for segment in &segments {
+        normal.push(b'/');
+        normal.extend_from_slice(segment);
+    }
+    let ends_in_folder = [&b"/"[..], b"/.", b"/.."].iter().any(|end| decoded.ends_with(end));
+    if segments.is_empty() || ends_in_folder {
+        normal.push(b'/');
+    }
+    Cow::Owned(normal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalize;
+
+    #[test]
+    fn paths_are_normalized_as_nginx_does() {
+        for (sent, seen) in [
+            ("/a/b", "/a/b"),
+            ("/", "/"),
+            ("/a//b", "/a/b"),
+            ("/a/./b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/a/%2e%2e/b", "/b"),
+            ("/../../etc", "/etc"),
+            ("/a/..", "/"),
+            ("/a%20b/", "/a b/"),
+            ("/a.b/.c", "/a.b/.c"),
+        ] {
+            assert_eq!(&*normalize(sent.as_bytes()), seen.as_bytes(), "{sent}");
+        }
+    }
+}

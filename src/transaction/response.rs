@@ -1,0 +1,43 @@
+//! The response head, and what scripts stage before there is one.
+
+use bytes::{Bytes, BytesMut};
+
+use super::Headers;
+
+/// A response head as it will be sent.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// 100 to 999.
+    pub status: u16,
+    /// As received and as changed since.
+    pub headers: Headers,
+}
+
+/// What scripts stage for the client before there is a response.
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// `ngx.status`; 0 until a script sets it.
+    pub status: u16,
+    /// `ngx.header`. They are added to the upstream's answer too, as in OpenResty.
+    pub headers: Headers,
+    /// `ngx.say` and `ngx.print`.
+    pub body: BytesMut,
+    /// Whether a script said anything (an empty body counts).
+    pub said: bool,
+}
+
+impl Reply {
+    /// The staged body, which is then no longer staged.
+    pub fn take_body(&mut self) -> Bytes {
+        self.said = false;
+        self.body.split().freeze()
+    }
+}
+
+/// The standard words for a status.
+pub fn reason(status: u16) -> &'static str {
+    http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Unknown")
+}

@@ -1,0 +1,29 @@
+//! Variables that `set` handlers and scripts made.
+
+use bytes::Bytes;
+
+/// Variables by name. They are few, and their names come from the policy, not from clients.
+#[derive(Debug, Default)]
+pub struct Variables(Vec<(String, Bytes)>);
+
+impl Variables {
+    /// The value of that name.
+    pub fn get(&self, name: &str) -> Option<&Bytes> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// Sets the value of that name; none removes it.
+    pub fn set(&mut self, name: &str, value: Option<Bytes>) {
+        let place = self.0.iter().position(|(known, _)| known == name);
+        match (place, value) {
+            (Some(index), Some(value)) => {
+                if let Some(entry) = self.0.get_mut(index) {
+                    entry.1 = value;
+                }
+            }
+            (Some(index), None) => drop(self.0.swap_remove(index)),
+            (None, Some(value)) => self.0.push((name.to_owned(), value)),
+            (None, None) => {}
+        }
+    }
+}

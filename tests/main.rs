@@ -1,0 +1,12 @@
+//! The one test program; each module is one kind of test.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    reason = "a failed unwrap is a failed test"
+)]
+
+mod support;

@@ -1,0 +1,1 @@
+//! What tests share: servers to talk to, clients to talk with.
