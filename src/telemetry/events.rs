@@ -102,11 +102,43 @@ pub struct PolicySwapped<'a> {
 }
 
 /// A bundle was refused; the last good policy stays.
-pub struct PolicyRefused {
+pub struct PolicyRefused<'a> {
     /// How many faults it has.
     pub faults: usize,
     /// The policy that stays in force.
     pub generation: u64,
+    /// The faults, as a person reads them.
+    pub report: &'a str,
+}
+
+/// A script raised an error or was ended by its budget.
+pub struct ScriptFailed<'a> {
+    /// The module's name, or the chunk's.
+    pub module: &'a str,
+    /// Where.
+    pub phase: Phase,
+    /// A script error's kind.
+    pub kind: &'static str,
+    /// With file and line.
+    pub message: &'a str,
+    /// The stack at that moment; may be empty.
+    pub traceback: &'a str,
+    /// The exchange's id; none in a timer.
+    pub request: Option<&'a str>,
+}
+
+/// Something an operator should know and can do something about.
+pub struct Trouble<'a> {
+    /// What.
+    pub what: &'a str,
+    /// The next step.
+    pub next: &'a str,
+}
+
+/// A response was too long to be held for a handler that wants it whole.
+pub struct ResponseTooLong<'a> {
+    /// The route.
+    pub route: &'a str,
 }
 
 macro_rules! not_yet {
@@ -130,5 +162,5 @@ not_yet!(
     UpstreamTried<'a>,
     PeerJudged<'a>,
     PolicySwapped<'a>,
-    PolicyRefused
+    PolicyRefused<'a>, ScriptFailed<'a>, Trouble<'a>, ResponseTooLong<'a>
 );
