@@ -108,6 +108,16 @@ mod tests {
         Address::Name(host.to_owned(), 81)
     }
 
+    impl Names {
+        /// As if this name had been looked up now.
+        pub(in crate::upstream) fn learn(&self, name: Address, addresses: &[SocketAddr]) {
+            let until = Instant::now() + GOOD;
+            let answer = Answer { found: Ok(Rc::from(addresses)), good: None, until };
+            let answer = OnceCell::new_with(Some(answer));
+            self.known.borrow_mut().insert(name, Rc::new(Name { answer, before: None }));
+        }
+    }
+
     #[tokio::test]
     async fn a_name_is_looked_up_and_then_known() {
         let names = Names::default();

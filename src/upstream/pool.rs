@@ -74,7 +74,7 @@ impl Pool {
     pub async fn connect_fresh(&self, lease: &Lease) -> Result<Connection, UpstreamError> {
         let limit = lease.group().config().timeouts.connect;
         let opened = timeout(limit, self.open_any(lease, Instant::now() + limit)).await;
-        opened.unwrap_or_else(|_| Err(too_slow(lease, limit)))
+        opened.unwrap_or_else(|_| Err(too_slow(lease)))
     }
 
     /// Takes a connection back, to be used again if its response was read to the end, both sides
@@ -158,7 +158,7 @@ impl Pool {
             Ok(Err(source)) if *source.etype() != ErrorType::ConnectTimedout => {
                 Err(UpstreamError::Connect { upstream: name(lease), address, source })
             }
-            Ok(Err(_)) | Err(_) => Err(too_slow(lease, limit)),
+            Ok(Err(_)) | Err(_) => Err(too_slow(lease)),
         }
     }
 }
@@ -222,10 +222,44 @@ fn name(lease: &Lease) -> String {
     lease.group().name().to_owned()
 }
 
-fn too_slow(lease: &Lease, limit: Duration) -> UpstreamError {
+fn too_slow(lease: &Lease) -> UpstreamError {
+    let limit = lease.group().config().timeouts.connect;
     UpstreamError::Timeout { upstream: name(lease), deed: "accept a connection", limit }
 }
 
 fn unknown(lease: &Lease, source: std::io::Error) -> UpstreamError {
     UpstreamError::Resolve { upstream: name(lease), host: lease.address().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config;
+    use crate::upstream::Upstreams;
+    use crate::upstream::group::tests::upstream;
+
+    #[tokio::test]
+    async fn all_addresses_of_a_name_are_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let refuses = SocketAddr::from(([127, 0, 0, 1], 1));
+        let name = Address::Name("app.example".to_owned(), 80);
+        let pool = Pool::new();
+        pool.names.learn(name.clone(), &[refuses, good]);
+        let peers = vec![config::Peer { address: name, weight: 1 }];
+        let config = config::Upstream { peers, ..upstream("app", &[]) };
+        let lease = Upstreams::new(&[config], None).get(0).unwrap().pick(None, &[]).unwrap();
+        assert_eq!(pool.connect(&lease).await.unwrap().address, good);
+    }
+
+    #[test]
+    fn each_address_has_its_share_of_the_time_left() {
+        let deadline = Instant::now() + Duration::from_secs(4);
+        assert!(share(deadline, 4) <= Duration::from_secs(1));
+        assert!(share(deadline, 1) > Duration::from_secs(3));
+        assert_eq!(share(Instant::now(), 2), Duration::ZERO);
+        assert!(share(deadline, 0) > Duration::from_secs(3));
+    }
 }
