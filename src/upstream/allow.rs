@@ -26,7 +26,7 @@ enum Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// An address though it is written as a name: else `127.1` and its like would need rules too.
+    /// An address though it was given as a name: then the rules for addresses hold.
     fn of(host: &'a str) -> Self {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         bare.parse().map_or(Self::Name(host), |ip: IpAddr| Self::Address(ip.to_canonical()))

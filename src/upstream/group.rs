@@ -37,9 +37,6 @@ impl Group {
                 |(peer, _)| peer,
             ));
         }
-        for peer in &peers {
-            peer.adopt(&config.health);
-        }
         let balancer = Balancer::new(&config, turns);
         Self { config, peers, balancer }
     }
@@ -171,6 +168,10 @@ impl Lease {
         &self.group
     }
 
+    pub(super) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
     /// The peer answered, whatever the status: its failures are forgotten.
     pub fn succeeded(&self) {
         self.peer.succeeded();
@@ -290,6 +291,29 @@ pub(super) mod tests {
         let group = group(Balance::ConsistentHash { key: "uri".to_owned() }, &[1, 1]);
         let taken: Vec<_> = (0..4).map(|_| group.pick(None, &[]).unwrap().index()).collect();
         assert_eq!(taken, [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn shares_are_exact_though_all_workers_pick_at_once() {
+        let group = group(Balance::RoundRobin, &[1, 2, 5]);
+        let indexes =
+            || (0..800).filter_map(|_| group.pick(None, &[])).map(|l| l.index()).collect();
+        let taken: Vec<Vec<usize>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..4).map(|_| scope.spawn(indexes)).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+        });
+        let count = |index| taken.iter().flatten().filter(|taken| **taken == index).count();
+        assert_eq!([0, 1, 2].map(count), [400, 800, 2000]);
+    }
+
+    #[test]
+    fn a_peer_that_was_heavy_is_not_starved_when_it_turns_light() {
+        let heavy = Group::new(upstream("app", &[1000, 999]), None);
+        let heavy = Arc::new(heavy);
+        heavy.pick(None, &[]);
+        let light = Arc::new(Group::new(upstream("app", &[1, 1]), Some(&heavy)));
+        let taken: Vec<_> = (0..6).map(|_| light.pick(None, &[]).unwrap().index()).collect();
+        assert!(taken.contains(&0), "{taken:?}");
     }
 
     #[test]

@@ -7,34 +7,46 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::peer::Peer;
 use super::{Group, Upstreams};
 use crate::config::{Address, HealthCheck};
 
-/// Tells operators how every peer is judged, then asks those of all groups that have
-/// [`HealthCheck::path`], each in its own interval. Never ends; dropping it ends all checks.
+/// To be run while these upstreams are in force. Tells operators how every peer is judged, then asks
+/// those of all groups that have [`HealthCheck::path`], each in its own interval. Never ends;
+/// dropping it ends all checks.
 ///
 /// A peer is as it was judged before (at first: healthy) until it has given enough answers in a row
 /// to the contrary.
 pub async fn watch_health(upstreams: Arc<Upstreams>) {
     let mut checks = JoinSet::new();
     for group in upstreams.iter() {
-        group.peers().iter().for_each(|peer| peer.announce());
-        if let Some(path) = &group.config().health.path {
-            checks.extend(group.peers().iter().map(|peer| watch(group, peer, path)));
+        for (index, peer) in group.peers().iter().enumerate() {
+            peer.adopt(&group.config().health);
+            if let Some(path) = &group.config().health.path {
+                checks.spawn(watch(group, peer, path, index));
+            }
         }
     }
     while checks.join_next().await.is_some() {}
     std::future::pending::<()>().await;
 }
 
-fn watch(group: &Arc<Group>, peer: &Arc<Peer>, path: &str) -> impl Future<Output = ()> + use<> {
+/// Asks one peer for ever. Peers are asked one after the other within the interval, not all at once:
+/// they often share what they answer from.
+fn watch(
+    group: &Group,
+    peer: &Arc<Peer>,
+    path: &str,
+    index: usize,
+) -> impl Future<Output = ()> + use<> {
     let request = request(path, group.config().host.as_deref().unwrap_or(peer.name()));
     let (health, peer) = (group.config().health.clone(), Arc::clone(peer));
+    let every = health.interval.max(Duration::from_millis(1));
+    let offset = every.mul_f64(index as f64 / group.peers().len() as f64);
     async move {
-        let mut ticks = interval(health.interval.max(Duration::from_millis(1)));
+        let mut ticks = interval_at(Instant::now() + offset, every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut row = Row::default();
         loop {

@@ -5,12 +5,14 @@
 //! [`Pool`] belongs to one worker. An exchange takes a [`Lease`] on a peer, a [`Connection`] for the
 //! lease, tells the lease how it went, and gives the connection back.
 //!
-//! Deliberately absent: TLS and HTTP/2 to the upstream. TLS comes into `pool`'s `open`, the one
-//! place that makes streams (and into the key under which idle ones are kept); HTTP/2 beside
+//! Deliberately absent: TLS and HTTP/2 to the upstream. TLS comes into `Connector::open`, the
+//! one place that makes streams, and into the key under which a pool keeps idle ones; HTTP/2 beside
 //! [`Connection::session`], for it shares one stream among requests instead of keeping idle ones.
 
 mod allow;
 mod balance;
+mod connection;
+mod connector;
 mod error;
 mod group;
 mod health;
@@ -19,11 +21,12 @@ mod peer;
 mod pool;
 
 pub use allow::allowed;
+pub use connection::Connection;
 pub use error::UpstreamError;
 pub use group::{Group, Lease};
 pub use health::watch_health;
 pub use peer::PeerStatus;
-pub use pool::{Connection, Pool};
+pub use pool::Pool;
 
 use std::sync::Arc;
 
@@ -37,6 +40,7 @@ pub struct Upstreams {
 impl Upstreams {
     /// The groups of `config`, in its order. A peer that `previous` also had (the same address in an
     /// upstream of the same name) keeps its state: its health, what is in flight, whose turn it is.
+    /// Nothing changes for `previous`: this policy may yet be refused. See [`watch_health`].
     pub fn new(config: &[config::Upstream], previous: Option<&Self>) -> Self {
         let before = |name: &str| previous.and_then(|upstreams| upstreams.by_name(name));
         let group = |upstream: &config::Upstream| {

@@ -129,7 +129,8 @@ impl Peer {
         self.tell();
     }
 
-    /// A judgement is void when a new policy no longer judges that way.
+    /// Called when a policy comes into force: a judgement is void where it no longer judges that
+    /// way. Operators are told the rest, though nothing changed.
     pub(super) fn adopt(&self, health: &HealthCheck) {
         if health.path.is_none() {
             self.checked(true);
@@ -137,10 +138,6 @@ impl Peer {
         if health.max_fails == 0 {
             self.absolve();
         }
-    }
-
-    /// Tells operators how this peer is judged, though nothing changed.
-    pub(super) fn announce(&self) {
         self.emit(self.told.load(Relaxed));
     }
 

@@ -22,9 +22,12 @@ enum Order {
 }
 
 impl Balancer {
-    /// For the peers of `config`; `turns` has one number for each, all 0 at first.
+    /// For the peers of `config`; `turns` has one number for each, all 0 at first. What comes from
+    /// other weights may be out of all proportion to these, and is cut to it.
     pub(super) fn new(config: &config::Upstream, turns: Vec<i64>) -> Self {
         let weights: Vec<u32> = config.peers.iter().map(|peer| peer.weight).collect();
+        let most: i64 = weights.iter().map(|weight| i64::from(*weight)).sum();
+        let turns = turns.into_iter().map(|turn: i64| turn.clamp(-most, most)).collect();
         let order = match config.balance {
             Balance::ConsistentHash { .. } => Order::Hash(Ring::new(
                 config.peers.iter().map(|peer| (peer.address.to_string(), peer.weight)),
