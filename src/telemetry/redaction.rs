@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 /// What stands in the place of a secret.
-pub const REDACTED: &[u8] = b"[redacted]";
+const REDACTED: &[u8] = b"[redacted]";
 
 /// Header fields whose values are secrets, in lower case.
 const FIELDS: [&[u8]; 4] = [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"];
@@ -14,13 +14,13 @@ const ARGUMENTS: [&[u8]; 7] =
     [b"access_token", b"api_key", b"apikey", b"passwd", b"password", b"secret", b"token"];
 
 /// Whether the value of this header field is a secret.
-pub fn is_secret_field(name: &[u8]) -> bool {
+fn is_secret_field(name: &[u8]) -> bool {
     FIELDS.iter().any(|field| name.trim_ascii().eq_ignore_ascii_case(field))
 }
 
-/// The value of a header field as it may be written down.
-pub fn field<'a>(name: &[u8], value: &'a [u8]) -> &'a [u8] {
-    if is_secret_field(name) { REDACTED } else { value }
+/// The value of a header field as it may be written down: any may hold an address with a query.
+pub fn field<'a>(name: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
+    if is_secret_field(name) { Cow::Borrowed(REDACTED) } else { target(value) }
 }
 
 /// A query (without its `?`) as it may be written down. Arguments end at `&` or `;`, so that a
@@ -99,8 +99,9 @@ mod tests {
     #[test]
     fn secret_fields_are_found_in_any_case_and_with_space_around_their_name() {
         for name in ["Authorization", "COOKIE", "Set-Cookie ", "proxy-authorization"] {
-            assert_eq!(field(name.as_bytes(), b"s3cret"), b"[redacted]", "{name}");
+            assert_eq!(&*field(name.as_bytes(), b"s3cret"), b"[redacted]", "{name}");
         }
-        assert_eq!(field(b"accept", b"*/*"), b"*/*");
+        assert_eq!(&*field(b"accept", b"*/*"), b"*/*");
+        assert_eq!(&*field(b"x-url", b"/a?secret=b"), b"/a?secret=[redacted]");
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn event_line(record: &Record<'_>) -> Bytes {
         object.bytes.extend_from_slice(if index == 0 { b"[" } else { b",[" });
         escape(&mut object.bytes, name, TEXT_BYTES);
         object.bytes.push(b',');
-        escape(&mut object.bytes, redaction::field(name, value), TEXT_BYTES);
+        escape(&mut object.bytes, &redaction::field(name, value), TEXT_BYTES);
         object.bytes.push(b']');
     }
     object.bytes.push(b']');
