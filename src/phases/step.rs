@@ -118,8 +118,7 @@ fn end(
     events::ScriptFailed {
         module: &call.module,
         phase: call.phase,
-        kind: error.kind.as_str(),
-        message: &error.message,
+        error: &error.message,
         traceback: &error.traceback,
         request: Some(&exchange.subject.transaction.borrow().id),
     }
