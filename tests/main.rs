@@ -9,4 +9,6 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod hostile;
+mod script;
 mod support;
