@@ -9,6 +9,8 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod hostile;
+mod script;
 mod support;
 mod upstream;
 mod telemetry;
