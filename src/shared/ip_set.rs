@@ -273,8 +273,8 @@ mod tests {
         }
 
         fn net(&mut self) -> IpNet {
-            let wide = self.next() % 50 == 0;
-            if self.next() % 2 == 0 {
+            let wide = self.next().is_multiple_of(50);
+            if self.next().is_multiple_of(2) {
                 let prefix = if wide { self.next() % 33 } else { 20 + self.next() % 13 };
                 Ipv4Net::new_assert(self.v4(), prefix as u8).into()
             } else {
