@@ -10,3 +10,22 @@ pub use checked::{
     OnError, PathMatch, Peer, Retries, Route, Rules, Timeouts, TrustedProxies, Upstream,
     UpstreamChoice,
 };
+
+/// What the command line says against the file; empty fields say nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// Listening addresses.
+    pub listen: Vec<String>,
+    /// What to protect.
+    pub upstream: Option<String>,
+    /// The admin address.
+    pub admin: Option<String>,
+    /// A folder of Lua modules.
+    pub lua: Option<std::path::PathBuf>,
+    /// Files and folders of rules.
+    pub rules: Vec<std::path::PathBuf>,
+    /// The event log.
+    pub events: Option<std::path::PathBuf>,
+    /// How many worker threads.
+    pub workers: Option<usize>,
+}
