@@ -9,4 +9,7 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod architecture;
+mod command_line;
+mod harness;
 mod support;

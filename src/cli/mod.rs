@@ -17,9 +17,9 @@ const FAULTS: u8 = 1;
 
 const FIRST_STEPS: &str = "\
 First steps:
-  moongate demo                                     a small shop behind Moongate, and what to try on it
+  moongate demo                                     a small shop behind Moongate, to try things on
   moongate run --upstream http://127.0.0.1:3000     protect an application with the defaults
-  moongate check -c moongate.yaml                   tell every fault of a configuration, start nothing
+  moongate check -c moongate.yaml                   tell every fault in it, start nothing
 
 Exit codes: 0 done, 1 faults in what you wrote (configuration, scripts, addresses), 2 usage";
 
