@@ -11,5 +11,6 @@
 
 mod architecture;
 mod command_line;
+mod demo;
 mod harness;
 mod support;

@@ -57,6 +57,21 @@ impl Moongate {
         Self::with_upstream(upstream, config).start()
     }
 
+    /// `moongate demo`, on ports that the kernel chooses, and what it says on standard output up
+    /// to a line that begins with `last`.
+    pub fn demo(last: &str) -> (Self, String) {
+        let mut command = program();
+        command.args(["demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut demo = Self::with("").launch(command);
+        let mut said = String::new();
+        let mut stdout = BufReader::new(demo.child.stdout.take().expect("it is piped"));
+        while !said.lines().last().is_some_and(|line| line.starts_with(last)) {
+            assert!(matches!(stdout.read_line(&mut said), Ok(1..)), "{last} is not said:\n{said}");
+        }
+        (demo, said)
+    }
+
     /// As [`Moongate::start`], with more to say before it starts.
     pub fn with(config: &str) -> Builder {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -251,7 +266,12 @@ impl Builder {
 
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Moongate {
-        let mut child = self.command("run").stderr(Stdio::piped()).spawn().expect("it was built");
+        let command = self.command("run");
+        self.launch(command)
+    }
+
+    fn launch(self, mut command: Command) -> Moongate {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it was built");
         let stderr = child.stderr.take().expect("it is piped");
         let log = Arc::<Log>::default();
         let reader = log.clone().follow(stderr);

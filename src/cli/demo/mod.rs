@@ -5,14 +5,13 @@ mod welcome;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::terminal;
 use crate::config::Overrides;
-use crate::server::{self, Options};
+use crate::server::{self, Bound, Options};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +23,9 @@ Examples:
 const CONFIGURATION: &str = include_str!("moongate.yaml");
 const SHOP: &str = "127.0.0.1:3000";
 
-/// How many ports after the usual one are tried.
+const USUAL_PORT: u16 = 8080;
+const USUAL_ADMIN_PORT: u16 = 9180;
+/// How many ports from the usual one on are tried.
 const PORTS_TRIED: u16 = 20;
 
 /// Start a small vulnerable shop behind Moongate; needs no file, no root, no network
@@ -65,28 +66,25 @@ struct Stage {
 
 fn stage(arguments: &Arguments) -> io::Result<Stage> {
     let shop = shop::open()?;
-    let listen = arguments.listen.or_else(|| free_port(8080)).ok_or_else(no_port)?;
-    let admin = arguments.admin.or_else(|| free_port(9180)).ok_or_else(no_port)?;
+    let listen = arguments.listen.or_else(|| free_port(USUAL_PORT)).ok_or_else(no_port)?;
+    let admin = arguments.admin.or_else(|| free_port(USUAL_ADMIN_PORT)).ok_or_else(no_port)?;
     let folder = tempfile::tempdir()?;
     let config_path = folder.path().join("moongate.yaml");
     std::fs::write(&config_path, configuration(shop))?;
-    Ok(Stage { options: options(config_path, listen, admin), _folder: folder })
+    let overrides = Overrides {
+        listen: vec![listen.to_string()],
+        admin: Some(admin.to_string()),
+        ..Overrides::default()
+    };
+    let moved = arguments.listen.is_none() && listen.port() != USUAL_PORT;
+    let on_ready = move |bound: &Bound| terminal::say(&welcome::text(bound, moved));
+    let options =
+        Options { config_path: Some(config_path), overrides, on_ready: Some(Box::new(on_ready)) };
+    Ok(Stage { options, _folder: folder })
 }
 
 fn configuration(shop: SocketAddr) -> String {
     CONFIGURATION.replace(SHOP, &shop.to_string())
-}
-
-fn options(config_path: PathBuf, listen: SocketAddr, admin: SocketAddr) -> Options {
-    Options {
-        config_path: Some(config_path),
-        overrides: Overrides {
-            listen: vec![listen.to_string()],
-            admin: Some(admin.to_string()),
-            ..Overrides::default()
-        },
-        on_ready: Some(Box::new(|bound| terminal::say(&welcome::text(bound)))),
-    }
 }
 
 /// The first loopback address from `port` on that nobody listens on.

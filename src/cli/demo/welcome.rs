@@ -19,12 +19,13 @@ struct Trial {
     expect: &'static str,
 }
 
-/// The whole text, for addresses as they were bound.
-pub(super) fn text(bound: &Bound) -> String {
+/// The whole text, for addresses as they were bound; `moved`: the usual port was in use.
+pub(super) fn text(bound: &Bound, moved: bool) -> String {
+    let in_use = if moved { "  (the usual port is in use)" } else { "" };
     let shop = bound.listen.first().map(SocketAddr::to_string).unwrap_or_default();
     let mut text = format!(
         "\nMoongate stands before a small shop that is vulnerable on purpose.\n  \
-         shop     http://{shop}/\n  metrics  http://{}/metrics\n\nTry:\n",
+         shop     http://{shop}/{in_use}\n  metrics  http://{}/metrics\n\nTry:\n",
         bound.admin
     );
     for trial in trials() {
@@ -91,11 +92,12 @@ mod tests {
             listen: vec!["127.0.0.1:8081".parse().unwrap()],
             admin: "127.0.0.1:9181".parse().unwrap(),
         };
-        let text = text(&bound);
+        let text = text(&bound, true);
         let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("  curl -i")).collect();
         assert!(lines.len() >= 8, "{text}");
         assert!(lines.iter().all(|line| line.contains("http://127.0.0.1:8081/")), "{text}");
         assert!(text.contains("http://127.0.0.1:9181/metrics"), "{text}");
+        assert!(text.contains("the usual port is in use"), "{text}");
     }
 
     #[test]
