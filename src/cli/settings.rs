@@ -26,7 +26,7 @@ pub(super) struct Settings {
     /// Where operators and Prometheus connect, such as 127.0.0.1:9180
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
-    /// A folder of Lua modules, looked into before those that are built in
+    /// A folder with modules/ and lib/, looked into before what is built in
     #[arg(long, value_name = "DIR")]
     lua: Option<PathBuf>,
     /// A file or folder of rules; may be given several times
@@ -67,6 +67,7 @@ impl Settings {
             rules: self.rules.clone(),
             events: self.events.clone(),
             workers: self.workers,
+            ..Overrides::default()
         }
     }
 }

@@ -28,4 +28,6 @@ pub struct Overrides {
     pub events: Option<std::path::PathBuf>,
     /// How many worker threads.
     pub workers: Option<usize>,
+    /// The names of the modules that are built in.
+    pub builtin_names: &'static [&'static str],
 }

@@ -84,6 +84,7 @@ fn token() -> String {
 #[cfg(test)]
 mod tests {
     use super::{JWT_SECRET, text};
+    use crate::cli::demo::CONFIGURATION;
     use crate::server::Bound;
 
     #[test]
@@ -101,7 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn the_password_is_the_configuration_s() {
+        let hash = CONFIGURATION.lines().find_map(|line| line.trim().strip_prefix("rabbit: "));
+        assert!(bcrypt::verify("elixir", hash.expect("rabbit is staff")).unwrap());
+    }
+
+    #[test]
     fn the_secret_is_the_configuration_s() {
-        assert!(super::super::CONFIGURATION.contains(JWT_SECRET));
+        assert!(CONFIGURATION.contains(JWT_SECRET));
     }
 }

@@ -175,9 +175,11 @@ fn back_room(request: &Request) -> Response {
     Response::text(
         200,
         format!(
-            "the back room: {}\nrequest id: {}\nuser: {}\n",
+            "the back room: {}\nrequest id: {}\nconsumer: {}\nstaff: {}\nvisitor: {}\n",
             request.path,
             request.field("x-request-id"),
+            request.field("x-consumer"),
+            request.field("x-remote-user"),
             request.field("x-user"),
         ),
     )
