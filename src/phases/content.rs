@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::step::{End, decided, refused, run};
+use super::step::{self, End, decided, refused};
 use super::{Exchange, Flow};
 use crate::script::Exit;
 use crate::telemetry::events;
@@ -18,7 +18,7 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     let started = Instant::now();
     let mut flow = Flow::Continue;
     for id in steps {
-        flow = match run(exchange, *id).await {
+        flow = match step::run(exchange, *id).await {
             End::Left(Exit::Declined) => Flow::Continue,
             End::Left(Exit::Close) => Flow::Close,
             End::Left(Exit::Respond(status)) => decided(exchange, status),

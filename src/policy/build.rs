@@ -12,7 +12,9 @@ use super::diagnose::script_fault;
 use super::live::Live;
 use super::modules::Modules;
 use super::{Bundle, Origin, Policy, RoutePlan, Router, Step, StepId};
-use crate::config::{self, Attachment, Config, Files, HandlerSource, Handlers, OnError, Overrides};
+use crate::config::{self, Attachment, Config, Files, HandlerSource, Handlers, OnError, Overrides,
+    UpstreamChoice,
+};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{DomainSpec, Library};
 use crate::shared::Dictionaries;
@@ -140,6 +142,12 @@ fn library(config: &Config, recorder: &Recorder<'_>) -> Library {
     library
 }
 
+/// Requests that no route matches go to the first upstream.
+fn default_upstream(config: &Config) -> UpstreamChoice {
+    let upstream = (!config.upstreams.is_empty()).then_some(0);
+    UpstreamChoice { upstream, by_name: true, computed: Vec::new() }
+}
+
 /// Turns attachments into steps, each distinct one once.
 struct Flattener<'a, 'disk> {
     modules: Modules<'a, 'disk>,
@@ -174,7 +182,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         }
         plans.push(RoutePlan {
             name: "default".into(),
-            upstream: config.default_upstream(),
+            upstream: default_upstream(config),
             body: config.limits.body,
             body_filter_types: Vec::new(),
             whole_body: self.wants_whole_body(&global, None),

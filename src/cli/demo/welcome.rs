@@ -22,7 +22,7 @@ struct Trial {
 /// The whole text, for addresses as they were bound; `moved`: the usual port was in use.
 pub(super) fn text(bound: &Bound, moved: bool) -> String {
     let in_use = if moved { "  (the usual port is in use)" } else { "" };
-    let shop = bound.listen.first().map(SocketAddr::to_string).unwrap_or_default();
+    let shop = bound.listeners.first().map(SocketAddr::to_string).unwrap_or_default();
     let mut text = format!(
         "\nMoongate stands before a small shop that is vulnerable on purpose.\n  \
          shop     http://{shop}/{in_use}\n  metrics  http://{}/metrics\n\nTry:\n",
