@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::Stream;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::config::Limits;
@@ -135,7 +135,7 @@ pub(super) async fn refuse(
     let farewell = async {
         stream.write_all(answer.as_bytes()).await?;
         stream.flush().await?;
-        stream.shutdown().await;
+        AsyncWriteExt::shutdown(stream).await?;
         linger(stream).await
     };
     drop(timeout(FAREWELL, farewell).await);
