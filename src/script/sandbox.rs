@@ -108,7 +108,7 @@ impl Sandbox {
 
     fn replace_builtins(&self, lua: &Lua, spec: &DomainSpec) -> mlua::Result<()> {
         let host = lua.create_table()?;
-        host.raw_set("message", lua.create_function(|lua, reason| error::plain(lua, reason))?)?;
+        host.raw_set("message", lua.create_function(error::plain)?)?;
         host.raw_set("plain_find", lua.create_function(plain_find)?)?;
         host.raw_set("bounded", lua.create_function(bounded)?)?;
         host.raw_set("longest", spec.memory / LONGEST_PART)?;
