@@ -108,7 +108,8 @@ impl Incarnation {
             Value::Table(table) => table,
             other => {
                 let kind = other.type_name();
-                let reason = format!("{path}: a module returns a table, this one a {kind}");
+                let reason =
+                    format!("{path}: a module returns a table, and this one returned {kind}");
                 return Err(mlua::Error::runtime(reason));
             }
         };

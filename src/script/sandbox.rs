@@ -58,9 +58,11 @@ pub(super) fn environment(lua: &Lua, metatable: &Table) -> mlua::Result<Table> {
     Ok(environment)
 }
 
-/// How chunks are compiled.
+/// How chunks are compiled. Luau resolves `a.b` once, when a chunk is loaded, unless `a` may
+/// change: the API's tables answer for the exchange at hand.
 pub(super) fn compiler() -> Compiler {
-    Compiler::new().set_optimization_level(1).set_debug_level(1)
+    let compiler = Compiler::new().set_optimization_level(1).set_debug_level(1);
+    compiler.set_mutable_globals(["ngx", "waf"])
 }
 
 impl Sandbox {

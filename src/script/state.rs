@@ -137,7 +137,7 @@ impl State {
     pub fn retire(&self) {}
 
     /// The VM of the moment, a new one if there is none.
-    fn vm(&self) -> Result<Rc<Incarnation>, ScriptError> {
+    pub(super) fn vm(&self) -> Result<Rc<Incarnation>, ScriptError> {
         if let Some(vm) = &*self.vm.borrow() {
             return Ok(vm.clone());
         }
