@@ -9,6 +9,12 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod architecture;
+mod command_line;
+mod demo;
+mod harness;
 mod hostile;
 mod script;
 mod support;
+mod telemetry;
+mod upstream;

@@ -97,6 +97,17 @@ impl Drop for Restore {
     }
 }
 
+impl Subject {
+    /// An exchange's values and what needs its client's socket.
+    pub fn new(transaction: Transaction, host: Box<dyn Host>) -> Self {
+        Self {
+            transaction: RefCell::new(transaction),
+            host,
+            contexts: RefCell::default(),
+        }
+    }
+}
+
 impl Call {
     /// A call for an exchange.
     pub fn new(phase: Phase, module: Rc<str>, subject: Option<Rc<Subject>>) -> Rc<Self> {

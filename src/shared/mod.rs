@@ -1,7 +1,7 @@
 //! Memory that outlives a request: dictionaries bounded in bytes, sets of addresses.
 
 mod dictionary;
-mod ip_set;
+pub mod ip_set;
 
 pub use dictionary::{Dictionaries, Dictionary};
 pub use ip_set::IpSet;

@@ -3,6 +3,9 @@
 //! Each file has one list, `FUNCTIONS`; the lists drive registration, the phase check and
 //! `docs/lua-api.md`.
 
+mod native;
+pub mod waf;
+
 use std::rc::Rc;
 
 use mlua::{Lua, MultiValue, Value};
