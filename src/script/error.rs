@@ -196,9 +196,10 @@ mod tests {
 
     #[test]
     fn a_native_error_is_told_where_the_script_called_it() {
-        let cause = std::sync::Arc::new(Error::runtime("no such thing"));
         let traceback = "stack traceback:\n\t[C]: in ?\n\ta.lua:4: in function <a.lua:1>".into();
-        let error = ScriptError::from_lua(&Error::CallbackError { traceback, cause });
+        let error = Error::runtime("no such thing");
+        let error = Error::CallbackError { traceback, cause: error.into() };
+        let error = ScriptError::from_lua(&error);
         assert_eq!(error.message, "a.lua:4: no such thing");
     }
 }

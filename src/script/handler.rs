@@ -40,7 +40,7 @@ impl Handler {
 
     /// Whether it has to be compiled before it can run in this VM.
     pub(super) fn is_stale(&self, vm: &Incarnation) -> bool {
-        !self.compiled.borrow().as_ref().is_some_and(|compiled| compiled.incarnation == vm.number)
+        self.compiled.borrow().as_ref().is_none_or(|compiled| compiled.incarnation != vm.number)
     }
 
     /// Compiles it; a module's text runs, if it is the first handler of the module.

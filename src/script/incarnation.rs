@@ -108,7 +108,8 @@ impl Incarnation {
             Value::Table(table) => table,
             other => {
                 let kind = other.type_name();
-                let reason = format!("{path}: a module returns a table, this one a {kind}");
+                let reason =
+                    format!("{path}: a module returns a table, and this one returned {kind}");
                 return Err(mlua::Error::runtime(reason));
             }
         };
@@ -123,18 +124,12 @@ impl Incarnation {
     pub(super) fn settings(&self, settings: &serde_json::Value) -> mlua::Result<Value> {
         let options = mlua::serde::SerializeOptions::new().serialize_none_to_null(false);
         let options = options.serialize_unit_to_null(false).set_array_metatable(false);
-        let value = self.lua.to_value_with(settings, options)?;
-        if let Value::Table(table) = &value {
-            freeze(table);
-        }
-        match value {
-            Value::Table(_) => Ok(value),
-            _ => {
-                let empty = self.lua.create_table()?;
-                empty.set_readonly(true);
-                Ok(Value::Table(empty))
-            }
-        }
+        let table = match self.lua.to_value_with(settings, options)? {
+            Value::Table(table) => table,
+            _ => self.lua.create_table()?,
+        };
+        freeze(&table);
+        Ok(Value::Table(table))
     }
 }
 

@@ -9,9 +9,11 @@ mod handler;
 mod incarnation;
 mod interrupt;
 mod meter;
+mod module;
 mod pattern;
 mod require;
 mod sandbox;
+mod schema;
 mod state;
 mod thread_clock;
 mod watchdog;
@@ -20,4 +22,6 @@ pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current}
 pub use domain::{DomainSpec, Library};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use handler::Handler;
+pub use module::{ModuleInfo, describe, describe_with};
+pub use schema::{SettingFault, check_settings, files, settled};
 pub use state::{State, spec_of, state_of};

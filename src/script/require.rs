@@ -77,7 +77,7 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
 fn not_found(name: &str, tried: &[String]) -> String {
     let mut message = format!("module '{name}' not found:\n\tno field package.preload['{name}']");
     for path in tried {
-        message.push_str(&format!("\n\tno file '{path}'"));
+        message.extend(["\n\tno file '", path, "'"]);
     }
     if C_MODULES.iter().any(|known| name == *known || name.starts_with(&format!("{known}."))) {
         message.push_str("\n\t(it is a C module: those are not loaded into a sandbox)");

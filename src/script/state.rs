@@ -87,7 +87,7 @@ impl State {
         budget: Budget,
     ) -> Result<Handler, ScriptError> {
         let handler = Handler::new(source, phase, budget);
-        self.compile(&*self.vm()?, &handler)?;
+        compile(&*self.vm()?, &handler)?;
         Ok(handler)
     }
 
@@ -137,7 +137,7 @@ impl State {
     pub fn retire(&self) {}
 
     /// The VM of the moment, a new one if there is none.
-    fn vm(&self) -> Result<Rc<Incarnation>, ScriptError> {
+    pub(super) fn vm(&self) -> Result<Rc<Incarnation>, ScriptError> {
         if let Some(vm) = &*self.vm.borrow() {
             return Ok(vm.clone());
         }
@@ -153,17 +153,9 @@ impl State {
     fn ready(&self, handler: &Handler) -> Result<Rc<Incarnation>, ScriptError> {
         let vm = self.vm()?;
         if handler.is_stale(&vm) {
-            self.compile(&vm, handler)?;
+            compile(&vm, handler)?;
         }
         Ok(vm)
-    }
-
-    fn compile(&self, vm: &Incarnation, handler: &Handler) -> Result<(), ScriptError> {
-        let call = Call::new(Phase::Init, handler.module.clone(), None);
-        let cpu = handler.budget.cpu * LOADING;
-        let mut meter = Meter::new(Budget { cpu, ..handler.budget });
-        let compiled = meter.once(vm, &call, || handler.compile(vm));
-        compiled.map_err(|error| meter.error(&call, &error))
     }
 
     fn finish(
@@ -221,6 +213,15 @@ impl Drop for State {
         let (domain, worker) = (&*self.spec.name, self.worker);
         events::LuaMemory { domain, worker, bytes: None }.emit();
     }
+}
+
+/// Compiles a handler; a module that is loaded for it may take longer than a call.
+fn compile(vm: &Incarnation, handler: &Handler) -> Result<(), ScriptError> {
+    let call = Call::new(Phase::Init, handler.module.clone(), None);
+    let cpu = handler.budget.cpu * LOADING;
+    let mut meter = Meter::new(Budget { cpu, ..handler.budget });
+    let compiled = meter.once(vm, &call, || handler.compile(vm));
+    compiled.map_err(|error| meter.error(&call, &error))
 }
 
 /// What a returned value is as a string, by Lua's own rules.

@@ -250,7 +250,7 @@ fn keep_watch() {
     loop {
         idle = if look_around() { 0 } else { idle + 1 };
         if idle < IDLE_TICKS {
-            thread::sleep(TICK);
+            thread::park_timeout(TICK);
             continue;
         }
         ASLEEP.store(true, Ordering::SeqCst);
@@ -268,7 +268,11 @@ fn keep_watch() {
 fn look_around() -> bool {
     let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
     slots.retain(|slot| !slot.gone.load(Ordering::SeqCst));
-    slots.iter().fold(false, |busy, slot| slot.look() || busy)
+    let mut busy = false;
+    for slot in slots.iter() {
+        busy |= slot.look();
+    }
+    busy
 }
 
 impl Slot {
