@@ -11,6 +11,7 @@
 
 mod architecture;
 mod command_line;
+mod config;
 mod demo;
 mod harness;
 mod hostile;

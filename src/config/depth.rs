@@ -1,13 +1,12 @@
 //! A bound on nested brackets, before the YAML parser sees them: its time grows with their square.
 
 /// Open brackets at once; settings need about five.
-const DEEPEST: usize = 100;
+const DEEPEST: usize = 300;
 
 /// Where the bracket that is one too many stands. Brackets inside quotes, scripts and comments
 /// count only where they are never closed, since each closing bracket takes one off.
 pub fn too_deep(text: &str) -> Option<usize> {
     let mut open = 0_usize;
-    // Only brackets that follow each other or separators nest as flow collections do.
     for (offset, byte) in text.bytes().enumerate() {
         match byte {
             b'[' | b'{' => open += 1,

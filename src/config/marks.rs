@@ -6,6 +6,9 @@ use crate::diagnostic::Span;
 /// Characters from one checkpoint to the next.
 const STRIDE: usize = 64;
 
+/// Bytes within which the end of a scalar is looked for; only its display suffers beyond.
+const WINDOW: usize = 4096;
+
 /// An index of lines and characters of one text.
 pub struct Marks<'t> {
     text: &'t str,
@@ -53,10 +56,15 @@ impl<'t> Marks<'t> {
         checkpoint + within
     }
 
+    fn window(&self, start: usize) -> &'t str {
+        let end = self.text.floor_char_boundary(start.saturating_add(WINDOW));
+        self.text.get(start..end).unwrap_or_default()
+    }
+
     /// A scalar that begins at `start`, with its quotes; of several lines only the first.
     pub fn scalar(&self, start: usize, decoded: Option<&str>) -> Span {
-        let rest = self.text.get(start..).unwrap_or_default();
-        let line = rest.lines().next().unwrap_or_default();
+        let start = start + properties(self.window(start));
+        let line = self.window(start).lines().next().unwrap_or_default();
         let length = match (line.as_bytes().first(), decoded) {
             (None, _) => 0,
             (Some(b'"'), _) => quoted(line, '"', true),
@@ -74,7 +82,7 @@ impl<'t> Marks<'t> {
         let before = self.text.get(..parts.start).unwrap_or_default();
         match before.trim_end().strip_suffix(['[', '{']) {
             Some(outside) if !before.trim_end_matches(' ').ends_with('\n') => {
-                let rest = self.text.get(parts.end..).unwrap_or_default();
+                let rest = self.window(parts.end);
                 let closed = rest.trim_start_matches([' ', ',']).starts_with([']', '}']);
                 let close = rest.find([']', '}']).filter(|_| closed).map_or(0, |at| at + 1);
                 Span { start: outside.len(), end: parts.end + close }
@@ -85,11 +93,21 @@ impl<'t> Marks<'t> {
 
     /// The `[]` or `{}` that comes first after `before`.
     pub fn empty(&self, before: usize) -> Span {
-        let rest = self.text.get(before..).unwrap_or_default();
+        let rest = self.window(before);
         let Some(open) = rest.find(['[', '{']) else { return Span { start: before, end: before } };
         let close = rest.get(open..).and_then(|rest| rest.find([']', '}'])).unwrap_or_default();
         Span { start: before + open, end: before + open + close + 1 }
     }
+}
+
+/// The length of an anchor or tag before a scalar.
+fn properties(text: &str) -> usize {
+    let mut rest = text;
+    while rest.starts_with(['&', '!']) {
+        let after = rest.find([' ', '\n']).and_then(|end| rest.get(end..)).unwrap_or_default();
+        rest = after.trim_start_matches(' ');
+    }
+    text.len() - rest.len()
 }
 
 /// The length of a quoted text on one line, quotes counted.

@@ -61,7 +61,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostic> {
     }
     if let Some(offset) = super::depth::too_deep(&source.text) {
         return Err(Diagnostic::error("config::syntax", "brackets are nested too deeply")
-            .at(source, Span { start: offset, end: offset + 1 }, "the 100th open bracket")
+            .at(source, Span { start: offset, end: offset + 1 }, "the 300th open bracket")
             .help("close the brackets before this one"));
     }
     let reader = Reader::new(&source.text);
@@ -231,6 +231,10 @@ impl<'de> Visitor<'de> for Grow<'_, '_> {
         self.0.catch(Json::Null)
     }
 
+    fn visit_none<E: Error>(self) -> Result<Node, E> {
+        self.0.catch(Json::Null)
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
         self.0.count()?;
         let before = self.0.reached.get();
@@ -286,23 +290,56 @@ fn syntax_fault(
     error: &serde_yaml::Error,
 ) -> Diagnostic {
     let message = error.to_string();
-    let start = reader.marks.place(&message);
     let what = message.split(" at line ").next().unwrap_or_default();
     let what = what.rsplit(": ").next().unwrap_or_default();
+    let second = what.contains("more than one document");
+    let start = if second { second_document(&source.text) } else { reader.marks.place(&message) };
     let rest = source.text.get(start..).unwrap_or_default();
     let width = rest.chars().next().filter(|next| *next != '\n').map_or(0, char::len_utf8);
-    let help = if rest.starts_with('\t') {
-        "indent by spaces: YAML takes no tabs"
-    } else if what.contains("mapping values are not allowed") {
-        "a text that contains `: ` wants quotes; else look whether this line is indented like its neighbours"
-    } else if what.contains("more than one document") {
-        "keep one document: take the line `---` out"
-    } else if what.contains("tag") {
-        "take the `!tag` out"
-    } else {
-        "look at this line and the one before: a quote or bracket left open, or another indentation than its neighbours"
-    };
-    Diagnostic::error("config::syntax", format!("this is not YAML: {what}"))
+    let (what, help) = explained(what, rest);
+    Diagnostic::error("config::syntax", format!("this cannot be read: {what}"))
         .at(source, Span { start, end: start + width }, "the reader stopped here")
         .help(help)
+}
+
+fn second_document(text: &str) -> usize {
+    let head = text.len() - text.trim_start_matches(['-', ' ', '\n']).len();
+    text.get(head..).and_then(|rest| rest.find("\n---")).map_or(0, |at| head + at + 1)
+}
+
+/// The parser's words, or better ones, and the next step.
+fn explained<'w>(what: &'w str, rest: &str) -> (&'w str, &'static str) {
+    if rest.starts_with('\t') {
+        return ("a tab", "indent by spaces: YAML takes no tabs");
+    }
+    let known = [
+        (
+            "mapping values are not allowed",
+            what,
+            "a text that contains `: ` wants quotes; else look whether this line is indented like its neighbours",
+        ),
+        (
+            "more than one document",
+            "a second document",
+            "keep one document: take the line `---` out",
+        ),
+        (
+            "unknown anchor",
+            "an alias without its anchor",
+            "a text that begins with `*` wants quotes",
+        ),
+        ("repetition limit", "aliases that repeat each other", "write out what they stand for"),
+        (
+            "without a `!tag`",
+            "a tag",
+            "take the `!tag` out; a text that begins with `!` wants quotes",
+        ),
+        (
+            "recursion limit",
+            "lists or mappings nested too deeply",
+            "settings need about five levels; write this one flat",
+        ),
+    ];
+    let row = known.into_iter().find(|(words, _, _)| what.contains(words));
+    row.map_or((what, "look at this line and the one before: a quote or bracket left open, or another indentation than its neighbours"), |(_, what, help)| (what, help))
 }

@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Span, nearest};
 
 use super::check::Check;
 use super::raw::{Node, Value};
-use super::settings::{LIMITS, LUA, ROOT, RULES, Setting, Shape, Table};
+use super::settings::{LIMITS, LUA, MATCH, ROOT, ROUTE_LUA, RULES, Setting, Shape, Table};
 use super::values::{size, size_text, time, time_text};
 
 /// One mapping.
@@ -67,11 +67,10 @@ impl<'a> Section<'a> {
 
     fn unknown(&self, key: &str, span: Span) {
         let names = self.table.names();
-        let elsewhere =
-            [&ROOT, &LIMITS, &LUA, &RULES].into_iter().find(|table| table.row(key).is_some());
+        let elsewhere = neighbours(self.table).into_iter().find(|table| table.row(key).is_some());
         let help = match (elsewhere.map(|table| table.place), nearest(key, names.iter().copied())) {
             (Some(""), _) => format!("`{key}` belongs at the top of the file"),
-            (Some(place), _) => format!("`{key}` belongs in `{place}`"),
+            (Some(place), _) => format!("`{key}` belongs in `{}`", place.replace("routes[].", "")),
             (None, Some(name)) => format!("did you mean `{name}`?"),
             (None, None) => format!("known keys: {}", list(&names)),
         };
@@ -174,6 +173,15 @@ impl<'a> Section<'a> {
         let example = format!("such as `{}`", self.row(name).example);
         let items = found.items();
         items.into_iter().filter_map(|item| Some((item.text(&example)?, item))).collect()
+    }
+}
+
+/// The tables to which a key may belong that stands in the wrong one.
+fn neighbours(table: &Table) -> [&'static Table; 3] {
+    match table.place {
+        "" => [&LIMITS, &LUA, &RULES],
+        "routes[]" => [&MATCH, &ROUTE_LUA, &ROOT],
+        _ => [&ROOT, &LIMITS, &LUA],
     }
 }
 
@@ -291,7 +299,7 @@ impl<'a> Found<'a> {
         let fault =
             Diagnostic::error("config::wrong-type", format!("`{}` wants {wanted}", self.path));
         let label = match (self.node.kind(), self.node.text(&self.check.source)) {
-            ("a text", Some(text)) if text.len() < 40 => {
+            ("a text" | "a number", Some(text)) if text.len() < 40 => {
                 format!("`{}` is not", text.escape_debug())
             }
             (kind, _) => format!("this is {kind}"),

@@ -87,6 +87,13 @@ impl<'a> Check<'a> {
 
     /// The whole file.
     pub fn config(&self, tree: &Node) -> Option<Config> {
+        if matches!(tree.value, Value::List(_)) || tree.text(&self.source).is_some() {
+            let help = "begin with a key at the start of a line, such as `listen: [0.0.0.0:8080]`";
+            let fault =
+                Diagnostic::error("config::wrong-type", "settings are keys and values").help(help);
+            self.report(fault, tree.span, format!("this is {}", tree.kind()));
+            return None;
+        }
         self.duplicates(tree);
         let file = Section::open(&Found { check: self, node: tree, path: String::new() }, &ROOT);
         let upstreams = upstreams::read(&file);
