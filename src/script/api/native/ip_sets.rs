@@ -4,11 +4,10 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ipnet::IpNet;
 use mlua::{IntoLuaMulti, Lua, MultiValue, UserData, UserDataMethods};
 
-use super::settings;
+use super::settings::{self, File};
 use super::shelf::{Digest, Shelf, digest};
 use crate::script::{Call, current};
 use crate::shared::ip_set::{IpSet, address, networks};
@@ -50,21 +49,21 @@ fn client() -> Option<IpAddr> {
     Some(subject.transaction.borrow().client.address)
 }
 
-fn digest_of(items: &[String], files: &[(String, Bytes)]) -> Digest {
+fn digest_of(items: &[String], files: &[File]) -> Digest {
     let items = items.iter().map(String::as_bytes);
     // The empty text stands between the two lists: an item is never empty.
-    digest(items.chain([&b""[..]]).chain(files.iter().map(|(_, bytes)| &bytes[..])))
+    digest(items.chain([&b""[..]]).chain(files.iter().map(|file| &file.digest[..])))
 }
 
-fn build(items: &[String], files: &[(String, Bytes)]) -> mlua::Result<IpSet> {
+fn build(items: &[String], files: &[File]) -> mlua::Result<IpSet> {
     let (mut nets, mut complaints): (Vec<IpNet>, Vec<String>) = (Vec::new(), Vec::new());
     for item in items {
         let (found, faults) = networks(item.as_bytes());
         nets.extend(found);
         complaints.extend(faults.into_iter().map(|(_, message)| message));
     }
-    for (path, text) in files {
-        let (found, faults) = networks(text);
+    for File { path, bytes, .. } in files {
+        let (found, faults) = networks(bytes);
         nets.extend(found);
         complaints.extend(faults.into_iter().map(|(line, text)| format!("{path}:{line}: {text}")));
     }

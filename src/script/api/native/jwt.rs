@@ -149,7 +149,11 @@ fn sources(lua: &Lua, table: &Table) -> mlua::Result<Vec<Source>> {
         [("secret_file", "secret"), ("public_key_file", "pem"), ("jwks_file", "jwks")]
     {
         let files = settings::files(lua, table, setting)?;
-        sources.extend(files.into_iter().map(|(place, bytes)| Source { kind, place, bytes }));
+        sources.extend(files.into_iter().map(|file| Source {
+            kind,
+            place: file.path,
+            bytes: file.bytes,
+        }));
     }
     Ok(sources)
 }

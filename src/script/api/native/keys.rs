@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use mlua::{IntoLuaMulti, Lua, MultiValue, UserData, UserDataMethods};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::settings;
+use super::settings::{self, File};
 use super::shelf::{Digest, Shelf, digest};
 use crate::script::Call;
 
@@ -31,7 +30,7 @@ pub fn key_set(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Result<Mu
     let keys = settings::pairs(&table, "keys")?;
     let files = settings::files(lua, &table, "files")?;
     let pairs = keys.iter().flat_map(|(consumer, key)| [consumer.as_bytes(), key.as_bytes()]);
-    let parts = pairs.chain([&b""[..]]).chain(files.iter().map(|(_, text)| &text[..]));
+    let parts = pairs.chain([&b""[..]]).chain(files.iter().map(|file| &file.digest[..]));
     let set = SETS.take(digest(parts), || build(&keys, &files))?;
     Handle(set).into_lua_multi(lua)
 }
@@ -68,15 +67,15 @@ impl UserData for Handle {
     }
 }
 
-fn build(keys: &[(String, String)], files: &[(String, Bytes)]) -> mlua::Result<Keys> {
+fn build(keys: &[(String, String)], files: &[File]) -> mlua::Result<Keys> {
     let (mut set, mut complaints) = (Keys::new(), Vec::new());
     for (consumer, key) in keys {
         if let Err(message) = add(&mut set, consumer, key) {
             complaints.push(message);
         }
     }
-    for (path, text) in files {
-        for (line, content) in settings::lines(text) {
+    for File { path, bytes, .. } in files {
+        for (line, content) in settings::lines(bytes) {
             let added = match content.split_once(':') {
                 Some((consumer, key)) => add(&mut set, consumer.trim(), key.trim()),
                 None => Err("no `:` in this line; write `consumer:key`".to_owned()),
@@ -121,9 +120,9 @@ fn key_digest(key: &str) -> Result<Digest, String> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use sha2::{Digest as _, Sha256};
 
+    use super::super::settings::file;
     use super::{Digest, build};
 
     fn digest(key: &str) -> Digest {
@@ -135,8 +134,8 @@ mod tests {
         let hashed = "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
         let keys =
             [("shop".to_owned(), "s3cret".to_owned()), ("erp".to_owned(), hashed.to_owned())];
-        let text = Bytes::from_static(b"# partners\nacme: k:with:colons\r\n\n");
-        let set = build(&keys, &[("keys.txt".to_owned(), text)]).unwrap();
+        let text = b"# partners\nacme: k:with:colons\r\n\n";
+        let set = build(&keys, &[file("keys.txt", text)]).unwrap();
         assert_eq!(set.get(&digest("s3cret")).unwrap(), "shop");
         assert_eq!(set.get(&digest("secret")).unwrap(), "erp");
         assert_eq!(set.get(&digest("k:with:colons")).unwrap(), "acme");
@@ -145,8 +144,8 @@ mod tests {
 
     #[test]
     fn every_bad_line_is_told_with_its_file() {
-        let text = Bytes::from_static(b"a:1\njust-a-key\n:2\nb:1\nc:sha256:12\n");
-        let error = build(&[], &[("keys.txt".to_owned(), text)]).unwrap_err().to_string();
+        let text = b"a:1\njust-a-key\n:2\nb:1\nc:sha256:12\n";
+        let error = build(&[], &[file("keys.txt", text)]).unwrap_err().to_string();
         for line in [
             "keys.txt:2: no `:`",
             "keys.txt:3: consumer and key",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mlua::{Lua, MultiValue, Table, Value};
 
+use super::shelf::{self, Digest};
 use crate::script::DomainSpec;
 
 /// The first argument as a table of settings; none given is an empty one.
@@ -79,27 +80,35 @@ pub fn pairs(settings: &Table, key: &str) -> mlua::Result<Vec<(String, String)>>
     }
 }
 
-/// The bytes of a file that the policy's settings name.
-///
-/// # Errors
-/// If the policy does not hold it: only files that a module's schema declares are read.
-pub fn file(lua: &Lua, path: &str) -> mlua::Result<Bytes> {
-    let spec = lua.app_data_ref::<Arc<DomainSpec>>();
-    let bytes = spec.as_ref().and_then(|spec| spec.files.get(path)).cloned();
-    bytes.ok_or_else(|| {
-        mlua::Error::runtime(format!(
-            "file `{path}` is not part of the policy; name it in a setting of type `file`"
-        ))
-    })
+/// A file that the policy holds.
+#[derive(Debug)]
+pub struct File {
+    /// As the settings write it.
+    pub path: String,
+    /// What is in it.
+    pub bytes: Bytes,
+    /// Their SHA-256.
+    pub digest: Digest,
 }
 
-/// The files named in a setting, with their paths.
+/// The files named in a setting.
 ///
 /// # Errors
-/// As [`file`] and [`texts`].
-pub fn files(lua: &Lua, settings: &Table, key: &str) -> mlua::Result<Vec<(String, Bytes)>> {
-    let paths = texts(settings, key)?;
-    paths.into_iter().map(|path| file(lua, &path).map(|bytes| (path, bytes))).collect()
+/// If the policy does not hold one: only files that a module's schema declares are read.
+pub fn files(lua: &Lua, settings: &Table, key: &str) -> mlua::Result<Vec<File>> {
+    texts(settings, key)?.into_iter().map(|path| held(lua, path)).collect()
+}
+
+fn held(lua: &Lua, path: String) -> mlua::Result<File> {
+    let spec = lua.app_data_ref::<Arc<DomainSpec>>();
+    let found = spec.as_ref().and_then(|spec| spec.files.get(&path).map(|bytes| (spec, bytes)));
+    let Some((spec, bytes)) = found else {
+        return Err(mlua::Error::runtime(format!(
+            "file `{path}` is not part of the policy; name it in a setting of type `file`"
+        )));
+    };
+    let digest = shelf::file_digest(&spec.files, &path, bytes);
+    Ok(File { bytes: bytes.clone(), digest, path })
 }
 
 /// Faults in files, one a line.
@@ -119,4 +128,14 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = (usize, String)> + '_ {
     lines
         .map(|(index, line)| (index + 1, String::from_utf8_lossy(line.trim_ascii()).into_owned()))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// A file as tests need it.
+#[cfg(test)]
+pub fn file(path: &str, bytes: &[u8]) -> File {
+    File {
+        path: path.to_owned(),
+        bytes: Bytes::copy_from_slice(bytes),
+        digest: shelf::digest([bytes]),
+    }
 }

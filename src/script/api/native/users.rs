@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use mlua::{IntoLuaMulti, Lua, MultiValue, UserData, UserDataMethods};
 
 use super::passwords::{Hash, decoy};
-use super::settings;
+use super::settings::{self, File};
 use super::shelf::{Shelf, digest};
 use crate::script::Call;
 
@@ -31,7 +30,7 @@ pub fn user_list(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Result<
     let users = settings::pairs(&table, "users")?;
     let files = settings::files(lua, &table, "files")?;
     let pairs = users.iter().flat_map(|(name, hash)| [name.as_bytes(), hash.as_bytes()]);
-    let parts = pairs.chain([&b""[..]]).chain(files.iter().map(|(_, text)| &text[..]));
+    let parts = pairs.chain([&b""[..]]).chain(files.iter().map(|file| &file.digest[..]));
     let list = LISTS.take(digest(parts), || build(&users, &files))?;
     Handle(list).into_lua_multi(lua)
 }
@@ -51,15 +50,15 @@ impl UserData for Handle {
     }
 }
 
-fn build(users: &[(String, String)], files: &[(String, Bytes)]) -> mlua::Result<Users> {
+fn build(users: &[(String, String)], files: &[File]) -> mlua::Result<Users> {
     let (mut hashes, mut complaints) = (HashMap::new(), Vec::new());
     for (name, hash) in users {
         if let Err(message) = add(&mut hashes, name, hash) {
             complaints.push(format!("user `{name}`: {message}"));
         }
     }
-    for (path, text) in files {
-        for (line, content) in settings::lines(text) {
+    for File { path, bytes, .. } in files {
+        for (line, content) in settings::lines(bytes) {
             let added = match content.split_once(':') {
                 Some((name, hash)) => add(&mut hashes, name, hash),
                 None => Err("no `:` in this line; write `user:hash`".to_owned()),
@@ -87,8 +86,7 @@ fn add(hashes: &mut HashMap<String, String>, name: &str, hash: &str) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
+    use super::super::settings::file;
     use super::build;
 
     const BCRYPT: &str = "$2y$04$abcdefghijklmnopqrstuuIFgg4A4M9zLGJlTFvS1Mf.eVjLNPVIG";
@@ -105,8 +103,7 @@ mod tests {
     fn hashes_that_are_too_weak_or_unknown_are_told_with_their_line() {
         let text =
             format!("# users\na:{BCRYPT}\nb:{{SHA}}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nc:$apr1$x$y\nd\n");
-        let file = ("users".to_owned(), Bytes::from(text));
-        let error = build(&[], &[file]).unwrap_err().to_string();
+        let error = build(&[], &[file("users", text.as_bytes())]).unwrap_err().to_string();
         for line in ["users:3: ", "users:4: ", "users:5: no `:`"] {
             assert!(error.contains(line), "{line} in {error}");
         }
