@@ -1,5 +1,8 @@
 //! The command line as a newcomer meets it: help, usage errors, exit codes.
 
+use std::fs;
+use std::path::Path;
+
 use crate::support::{Moongate, command};
 
 #[test]
@@ -32,6 +35,22 @@ fn usage_errors_exit_with_2_and_tell_the_next_step() {
         let output = command(arguments);
         assert_eq!(output.code, 2, "{arguments:?}: {}", output.stderr);
         assert!(output.stderr.contains(next_step), "{arguments:?}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn the_generated_pages_are_as_they_would_be_written_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(&["docs", folder.path().to_str().unwrap()]);
+    assert_eq!(output.code, 0, "{output:?}");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for written in output.stdout.lines().map(Path::new) {
+        let kept = docs.join(written.file_name().unwrap());
+        assert!(
+            fs::read(written).unwrap() == fs::read(&kept).unwrap_or_default(),
+            "{} is old: `cargo run -- docs` writes it again",
+            kept.display()
+        );
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod benches;
 mod command_line;
 mod config;
 mod demo;

@@ -164,9 +164,9 @@ impl Moongate {
     /// A metric's value by its whole name with labels, as `/metrics` writes it; 0 if it is not there.
     pub fn metric(&self, series: &str) -> f64 {
         let metrics = self.metrics();
-        let values =
+        let mut values =
             metrics.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        values.last().map_or(0.0, |value| value.trim().parse().expect("a number"))
+        values.next().map_or(0.0, |value| value.trim().parse().expect("a number"))
     }
 
     /// All that it said on standard error so far.

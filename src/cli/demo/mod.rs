@@ -112,6 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_has_no_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("moongate.yaml");
+        std::fs::write(&path, CONFIGURATION).unwrap();
+        let found = crate::policy::check(Some(&path), &crate::config::Overrides::default());
+        assert_eq!(crate::diagnostic::render(&found), "");
+    }
+
+    #[test]
     fn a_port_in_use_is_passed_over() {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = first.local_addr().unwrap().port();
