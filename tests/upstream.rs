@@ -336,7 +336,8 @@ async fn a_server_that_does_not_answer_is_not_waited_for_past_its_time() {
     let timeouts = Timeouts { read: SHORT, ..Timeouts::default() };
     let config = config::Upstream { timeouts, ..upstream(listener.local_addr().unwrap()) };
     let mut connection = asked(&Pool::new(), &lease(config)).await;
-    let failed = connection.session.read_response().await.unwrap_err();
+    let read = connection.session.read_response();
+    let failed = tokio::time::timeout(SHORT * 100, read).await.expect("ends").unwrap_err();
     let failed = connection.error(failed);
     assert_eq!(failed.to_string(), "upstream `app` did not answer within 50ms");
 }
@@ -358,7 +359,7 @@ fn checked(address: impl Into<Where>) -> Arc<Upstreams> {
     let health = HealthCheck {
         path: Some("/healthz".to_owned()),
         interval: Duration::from_millis(5),
-        timeout: SHORT,
+        timeout: SHORT * 5,
         ..HealthCheck::default()
     };
     Arc::new(Upstreams::new(&[config::Upstream { health, ..upstream(address) }], None))

@@ -90,8 +90,10 @@ mod tests {
     fn an_address_in_disguise_is_the_address_that_it_is() {
         assert!(check("127.0.0.0/8:80", "[::ffff:127.0.0.1]:80"));
         assert!(!check("[::ffff:0:0]/96:80", "10.0.0.1:80"));
-        let disguised = Address::Name("127.0.0.1".to_owned(), 80);
-        assert!(allowed(&["127.0.0.1:80".to_owned()], &disguised));
+        for disguise in ["127.0.0.1", "::ffff:127.0.0.1", "[::ffff:7f00:1]"] {
+            let disguised = Address::Name(disguise.to_owned(), 80);
+            assert!(allowed(&["127.0.0.1:80".to_owned()], &disguised), "{disguise}");
+        }
     }
 
     #[test]

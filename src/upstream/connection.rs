@@ -61,6 +61,10 @@ impl Connection {
     /// connection alive; else it is closed.
     pub(super) async fn rest(mut self) -> Option<Idle> {
         self.session.respect_keepalive();
+        // Dropped here: Pingora's own end would wait for the peer to read what is left for it.
+        if !self.session.will_keepalive() {
+            return None;
+        }
         let time = self.group.config().keepalive_time.min(kept_by_peer(&self.session));
         let stream = self.session.reuse().await?;
         Some(Idle { stream, address: self.address, until: Instant::now() + time })

@@ -24,19 +24,11 @@ pub struct Lease {
 
 impl Group {
     pub(super) fn new(config: config::Upstream, previous: Option<&Self>) -> Self {
-        let kept = |address: &Address| {
-            let position = previous?.peers.iter().position(|peer| peer.address() == address)?;
-            previous?.peers.get(position).map(|peer| (Arc::clone(peer), position))
-        };
-        let (mut peers, mut turns) = (Vec::new(), Vec::new());
-        for declared in &config.peers {
-            let before = kept(&declared.address);
-            turns.push(before.as_ref().map_or(0, |(_, at)| previous.map_or(0, |g| g.turn(*at))));
-            peers.push(before.map_or_else(
-                || Arc::new(Peer::new(&config.name, declared.address.clone())),
-                |(peer, _)| peer,
-            ));
-        }
+        let kept = |address: &Address| previous.and_then(|group| group.find(address));
+        let new = |address: &Address| (Arc::new(Peer::new(&config.name, address.clone())), 0);
+        let addresses = config.peers.iter().map(|peer| &peer.address);
+        let (peers, turns) =
+            addresses.map(|address| kept(address).unwrap_or_else(|| new(address))).unzip();
         let balancer = Balancer::new(&config, turns);
         Self { config, peers, balancer }
     }
@@ -122,8 +114,10 @@ impl Group {
         self.peers.iter().map(move |peer| peer.status(now))
     }
 
-    fn turn(&self, index: usize) -> i64 {
-        self.balancer.turn(index)
+    /// The peer at this address, and the state of its turns.
+    fn find(&self, address: &Address) -> Option<(Arc<Peer>, i64)> {
+        let index = self.peers.iter().position(|peer| peer.address() == address)?;
+        Some((Arc::clone(self.peers.get(index)?), self.balancer.turn(index)))
     }
 }
 
