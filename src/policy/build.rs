@@ -16,7 +16,7 @@ use crate::config::{self, Attachment, Config, Files, HandlerSource, Handlers, On
     UpstreamChoice,
 };
 use crate::diagnostic::{Diagnostic, Source};
-use crate::script::{DomainSpec, Library};
+use crate::script::{self, DomainSpec, Library};
 use crate::shared::Dictionaries;
 use crate::transaction::Phase;
 use crate::upstream::Upstreams;
@@ -88,7 +88,12 @@ fn draft(
 ) -> Option<Draft> {
     let source = settings_source(path, recorder, diagnostics)?;
     let root = path.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-    let (config, found) = config::read(&source, &root, overrides, recorder);
+    let overrides = Overrides {
+        builtin: script::builtin::builtin,
+        builtin_names: script::builtin::NAMES,
+        ..overrides.clone()
+    };
+    let (config, found) = config::read(&source, &root, &overrides, recorder);
     diagnostics.extend(found);
     let config = config?;
     let library = Arc::new(library(&config, recorder));
@@ -207,7 +212,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         for attachment in &handlers.whole {
             let Some(attached) = self.modules.attach(attachment, None) else { continue };
             for phase in attached.info.phases.clone() {
-                let id = self.step(phase, &attached.attachment, attached.info.whole_body);
+                let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
                 push(&mut phases, phase, id);
             }
         }
@@ -230,7 +235,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             return push(phases, phase, id);
         }
         let Some(attached) = self.modules.attach(attachment, Some(phase)) else { return };
-        let id = self.step(phase, &attached.attachment, attached.info.whole_body);
+        let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
         push(phases, phase, id);
         // What a module prepares in `init` it needs wherever it is attached.
         for early in [Phase::Init, Phase::InitWorker] {
@@ -411,7 +416,7 @@ pub(super) fn sources(policy: &Policy) -> Vec<Arc<Source>> {
 pub(super) fn placed(
     policy: &Policy,
     code: &'static str,
-    error: &crate::script::ScriptError,
+    error: &script::ScriptError,
 ) -> Diagnostic {
     script_fault(code, error, &sources(policy))
 }

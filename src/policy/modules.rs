@@ -63,10 +63,10 @@ impl<'a, 'disk> Modules<'a, 'disk> {
         for fault in check_settings(&info, settings) {
             let (source, span) = place;
             let at = config::span_within(source, *span, &fault.key);
-            let fault = Diagnostic::error("config::module-setting", fault.message.clone())
-                .at(source, at, "does not fit the module's schema")
-                .help(fault.help);
-            self.faults.push(fault);
+            let mut diagnostic = Diagnostic::error("config::module-setting", fault.message)
+                .at(source, at, "does not fit the module's schema");
+            diagnostic.help = fault.help;
+            self.faults.push(diagnostic);
         }
         self.read_files(&info, settings, place);
         let settings = settled(&info, settings);

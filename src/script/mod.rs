@@ -23,5 +23,5 @@ pub use domain::{DomainSpec, Library};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};
-pub use schema::{SettingFault, check_settings, files, settled};
+pub use schema::{SettingFault, check_settings, files as settings_files, settled};
 pub use state::{State, spec_of, state_of};
