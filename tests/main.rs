@@ -14,6 +14,7 @@ mod benches;
 mod command_line;
 mod config;
 mod demo;
+mod exchange;
 mod harness;
 mod hostile;
 mod script;

@@ -112,9 +112,9 @@ fn is_local(asked: &Asked<'_>) -> bool {
         None => host.split(':').next().unwrap_or_default(),
     };
     let direct = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok();
-    let same_origin = asked.origin.is_none_or(|origin| {
-        origin.strip_prefix("http://").is_some_and(|origin| origin == host)
-    });
+    let same_origin = asked
+        .origin
+        .is_none_or(|origin| origin.strip_prefix("http://").is_some_and(|origin| origin == host));
     direct && same_origin
 }
 

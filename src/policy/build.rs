@@ -12,8 +12,8 @@ use super::diagnose::script_fault;
 use super::live::Live;
 use super::modules::Modules;
 use super::{Bundle, Origin, Policy, RoutePlan, Router, Step, StepId};
-use crate::config::{self, Attachment, Config, Files, HandlerSource, Handlers, OnError, Overrides,
-    UpstreamChoice,
+use crate::config::{
+    self, Attachment, Config, Files, HandlerSource, Handlers, OnError, Overrides, UpstreamChoice,
 };
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
@@ -113,9 +113,7 @@ fn settings_source(
 ) -> Option<Arc<Source>> {
     let Some(path) = path else { return Some(Source::new("(command line)", "")) };
     match recorder.read(path) {
-        Ok(bytes) => {
-            Some(Source::new(path.display().to_string(), String::from_utf8_lossy(&bytes)))
-        }
+        Ok(bytes) => Some(Source::new(path.display().to_string(), String::from_utf8_lossy(&bytes))),
         Err(error) => {
             let fault = Diagnostic::error(
                 "config::missing-file",
@@ -224,12 +222,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         phases
     }
 
-    fn attached(
-        &mut self,
-        phase: Phase,
-        attachment: &Attachment,
-        phases: &mut [Vec<StepId>; 9],
-    ) {
+    fn attached(&mut self, phase: Phase, attachment: &Attachment, phases: &mut [Vec<StepId>; 9]) {
         if matches!(attachment.source, HandlerSource::Chunk { .. }) {
             let id = self.step(phase, attachment, false);
             return push(phases, phase, id);
@@ -274,9 +267,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
 
     fn domain(&mut self, attachment: &Attachment) -> usize {
         let (name, trusted) = match (&attachment.domain, &attachment.source) {
-            (Some(name), source) => {
-                (name.clone(), matches!(source, HandlerSource::Chunk { .. }))
-            }
+            (Some(name), source) => (name.clone(), matches!(source, HandlerSource::Chunk { .. })),
             (None, HandlerSource::Chunk { .. }) => (MAIN.to_owned(), true),
             (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
         };

@@ -50,7 +50,8 @@ impl LastGood {
     /// If there is none, or it is not what was written.
     pub fn restore(&self) -> io::Result<Bundle> {
         let kept: Kept = serde_json::from_slice(&std::fs::read(&self.path)?)?;
-        let mut bundle = Bundle { folders: kept.folders.into_iter().collect(), ..Bundle::default() };
+        let mut bundle =
+            Bundle { folders: kept.folders.into_iter().collect(), ..Bundle::default() };
         for (path, text) in kept.files {
             bundle.files.insert(path, decode(&text)?);
         }

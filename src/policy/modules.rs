@@ -34,13 +34,7 @@ pub(super) struct Attached {
 
 impl<'a, 'disk> Modules<'a, 'disk> {
     pub(super) fn new(recorder: &'a Recorder<'disk>, root: &'a Path) -> Self {
-        Self {
-            recorder,
-            root,
-            known: HashMap::new(),
-            files: BTreeMap::new(),
-            faults: Vec::new(),
-        }
+        Self { recorder, root, known: HashMap::new(), files: BTreeMap::new(), faults: Vec::new() }
     }
 
     /// Checks one attachment of a module; `phase` is the key under which it stands, none for
@@ -63,8 +57,11 @@ impl<'a, 'disk> Modules<'a, 'disk> {
         for fault in check_settings(&info, settings) {
             let (source, span) = place;
             let at = config::span_within(source, *span, &fault.key);
-            let mut diagnostic = Diagnostic::error("config::module-setting", fault.message)
-                .at(source, at, "does not fit the module's schema");
+            let mut diagnostic = Diagnostic::error("config::module-setting", fault.message).at(
+                source,
+                at,
+                "does not fit the module's schema",
+            );
             diagnostic.help = fault.help;
             self.faults.push(diagnostic);
         }

@@ -22,11 +22,7 @@ pub(super) fn choose(site: &Site, exchange: &Exchange) -> Result<Arc<Group>, Fai
         return if choice.by_name { Ok(group.clone()) } else { Err(NOT_ALLOWED) };
     }
     let address = parse(wanted).ok_or(NO_UPSTREAM)?;
-    if allowed(&choice.computed, &address) {
-        Ok(site.computed(&address))
-    } else {
-        Err(NOT_ALLOWED)
-    }
+    if allowed(&choice.computed, &address) { Ok(site.computed(&address)) } else { Err(NOT_ALLOWED) }
 }
 
 /// `host:port` or `address:port`, as scripts write it.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use pingora_core::protocols::http::ServerSession;
 
-use super::hold::{Held, Terms, hold};
 use super::Failure;
+use super::hold::{Held, Terms, hold};
 use crate::config::{BodyLimits, Config};
 use crate::script::{Host, Waiting};
 use crate::transaction::{Body, Request};
@@ -140,7 +140,8 @@ impl Downstream {
         }
         let Some(terms) = self.terms.get() else { return };
         let limits = BodyLimits { memory: DRAINED as usize, total: DRAINED, ..terms.limits };
-        let terms = Terms { limits, time: terms.time.min(DRAIN_TIME), folder: terms.folder.clone() };
+        let terms =
+            Terms { limits, time: terms.time.min(DRAIN_TIME), folder: terms.folder.clone() };
         if let Some(mut loan) = self.lend() {
             drop(hold(loan.session(), &terms).await);
         }

@@ -100,11 +100,7 @@ impl Drop for Restore {
 impl Subject {
     /// An exchange's values and what needs its client's socket.
     pub fn new(transaction: Transaction, host: Box<dyn Host>) -> Self {
-        Self {
-            transaction: RefCell::new(transaction),
-            host,
-            contexts: RefCell::default(),
-        }
+        Self { transaction: RefCell::new(transaction), host, contexts: RefCell::default() }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Reference: HAProxy, "The PROXY protocol", versions 1 & 2.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;

@@ -77,7 +77,10 @@ impl Reloader {
         building.await.unwrap_or_else(|panic| {
             let fault = Diagnostic::error("policy::panic", format!("building it failed: {panic}"))
                 .help("this is a bug in Moongate: please report it with the files");
-            (Built { policy: None, bundle: Bundle::default(), diagnostics: vec![fault] }, Vec::new())
+            (
+                Built { policy: None, bundle: Bundle::default(), diagnostics: vec![fault] },
+                Vec::new(),
+            )
         })
     }
 
@@ -91,10 +94,9 @@ impl Reloader {
             self.settle().await;
             return self.refuse(current, &faults);
         }
-        if let Err(faults) = telemetry::logs::configure(
-            &policy.config.access_log,
-            policy.config.events.as_deref(),
-        ) {
+        if let Err(faults) =
+            telemetry::logs::configure(&policy.config.access_log, policy.config.events.as_deref())
+        {
             self.settle().await;
             return self.refuse(current, &faults);
         }

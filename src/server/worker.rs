@@ -181,7 +181,8 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
             Ok(said) => source = said.unwrap_or(socket),
             Err(_) => {
                 let refused = refusal::NOT_PARSED;
-                let mut stream: Stream = Box::new(pingora_core::protocols::l4::stream::Stream::from(stream));
+                let mut stream: Stream =
+                    Box::new(pingora_core::protocols::l4::stream::Stream::from(stream));
                 return guard::refuse(&mut stream, b"", socket, refused).await;
             }
         }
@@ -239,7 +240,8 @@ async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
             session.set_keepalive(None);
         }
         drop(live);
-        let next = proxy::serve(&local.site, session, client.clone(), passed.request, passed.started);
+        let next =
+            proxy::serve(&local.site, session, client.clone(), passed.request, passed.started);
         match next.await {
             Some((next, bytes)) => (stream, overread) = (next, bytes),
             None => return,

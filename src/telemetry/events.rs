@@ -328,7 +328,9 @@ impl ResponseTooLong<'_> {
     /// Says it in the process's own log.
     pub fn emit(self) {
         let route = self.route;
-        log::warn(format!("route `{route}`: a response is longer than `response_body` allows a `body_filter` to see whole\n  = help: raise `response_body` for the route, or narrow `body_filter_types`"));
+        log::warn(format!(
+            "route `{route}`: a response is longer than `response_body` allows a `body_filter` to see whole\n  = help: raise `response_body` for the route, or narrow `body_filter_types`"
+        ));
     }
 }
 

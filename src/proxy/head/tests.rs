@@ -15,14 +15,29 @@ fn judge(head: &str) -> Result<Request, &'static str> {
 #[test]
 fn heads_that_can_be_read_in_two_ways_are_refused() {
     let cases = [
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "guard::length_and_chunked"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", "guard::length_and_chunked"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "guard::two_lengths"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", "guard::two_lengths"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "guard::length_and_chunked",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+            "guard::length_and_chunked",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            "guard::two_lengths",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            "guard::two_lengths",
+        ),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n", "guard::bad_content_length"),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n", "guard::bad_content_length"),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x5\r\n\r\n", "guard::bad_content_length"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551621\r\n\r\n", "guard::bad_content_length"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551621\r\n\r\n",
+            "guard::bad_content_length",
+        ),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", "guard::bad_content_length"),
         ("GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n", "guard::folded_field"),
         ("GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n\r\n", "guard::folded_field"),
@@ -30,13 +45,34 @@ fn heads_that_can_be_read_in_two_ways_are_refused() {
         ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "guard::bare_line_feed"),
         ("GET / HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n", "guard::bad_field_value"),
         ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length : 5\r\n\r\n", "guard::bad_field_name"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n", "guard::bad_field_name"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", "guard::transfer_coding"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked; identity\r\n\r\n", "guard::transfer_coding"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n", "guard::bad_field_value"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "guard::transfer_coding"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n", "guard::transfer_coding"),
-        ("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "guard::transfer_coding_in_http_1_0"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n",
+            "guard::bad_field_name",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked; identity\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+            "guard::bad_field_value",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "guard::transfer_coding_in_http_1_0",
+        ),
         ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_host"),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "guard::two_hosts"),
         ("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "guard::bad_host"),
@@ -57,9 +93,18 @@ fn heads_that_can_be_read_in_two_ways_are_refused() {
         ("GET /\r\n\r\n", "guard::bad_request_line"),
         ("get / HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_method"),
         ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "guard::connect"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Host\r\n\r\n", "guard::connection_names_framing"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=a; boundary=b\r\n\r\n", "guard::two_boundaries"),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n\r\n", "guard::two_boundaries"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Host\r\n\r\n",
+            "guard::connection_names_framing",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=a; boundary=b\r\n\r\n",
+            "guard::two_boundaries",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n\r\n",
+            "guard::two_boundaries",
+        ),
     ];
     for (head, reason) in &cases {
         assert_eq!(judge(head).map(|_| ()), Err(*reason), "{head:?}");
