@@ -28,6 +28,8 @@ pub struct Call {
     pub chunk: RefCell<Chunk>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
+    /// `ngx.ctx` where there is no exchange.
+    pub contexts: RefCell<api::Contexts>,
 }
 
 /// What scripts see of one exchange, shared by all its phases.
@@ -107,6 +109,13 @@ impl Call {
             exit: Cell::new(None),
             chunk: RefCell::default(),
             connections: Cell::new(0),
+            contexts: RefCell::default(),
         })
+    }
+
+    /// Notes how the script leaves; the error is what ends it.
+    pub fn leave(&self, exit: Exit) -> mlua::Error {
+        self.exit.set(Some(exit));
+        mlua::Error::external("exit")
     }
 }

@@ -7,6 +7,6 @@ mod error;
 mod state;
 
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
-pub use domain::{DomainSpec, Library};
+pub use domain::{DomainSpec, Library, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use state::{Handler, State};

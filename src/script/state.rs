@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 
-use super::{Call, DomainSpec, ScriptError, ScriptErrorKind, api, with_current};
+use super::{Call, DomainSpec, ScriptError, ScriptErrorKind, WorkerIndex, api, with_current};
 use crate::config::{Budget, HandlerSource};
 use crate::transaction::Phase;
 
@@ -34,6 +34,8 @@ impl State {
     /// If the domain's memory does not even hold the API.
     pub fn new(spec: Arc<DomainSpec>, worker: usize) -> Result<Rc<Self>, ScriptError> {
         let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(failure)?;
+        lua.set_app_data(spec.clone());
+        lua.set_app_data(WorkerIndex(worker));
         let state = Rc::new(Self { lua, spec, worker });
         api::install(&state.lua).map_err(failure)?;
         Ok(state)

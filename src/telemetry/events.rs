@@ -61,6 +61,20 @@ pub struct LuaCalled<'a> {
     pub outcome: &'static str,
 }
 
+/// A script wrote to the log (`ngx.log`, `print`).
+pub struct ScriptSaid<'a> {
+    /// As lua-nginx-module's constants: 0 `STDERR` to 8 `DEBUG`.
+    pub level: i64,
+    /// Where.
+    pub phase: Phase,
+    /// The module's name, or the chunk's.
+    pub module: &'a str,
+    /// `[lua] file:line: …`.
+    pub message: &'a str,
+    /// Whose exchange; none outside of one.
+    pub client: Option<IpAddr>,
+}
+
 /// How much memory a module's states hold.
 pub struct LuaMemory<'a> {
     /// The isolation domain.
@@ -127,6 +141,7 @@ not_yet!(
     BodySpooled,
     LuaCalled<'a>,
     LuaMemory<'a>,
+    ScriptSaid<'a>,
     UpstreamTried<'a>,
     PeerJudged<'a>,
     PolicySwapped<'a>,
