@@ -26,6 +26,8 @@ pub struct Call {
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
     pub chunk: RefCell<Chunk>,
+    /// `ngx.ctx` where there is no exchange: a timer's own.
+    pub contexts: RefCell<api::Contexts>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
 }
@@ -113,6 +115,7 @@ impl Call {
             subject,
             exit: Cell::new(None),
             chunk: RefCell::default(),
+            contexts: RefCell::default(),
             connections: Cell::new(0),
         })
     }

@@ -2,6 +2,8 @@
 
 mod dictionary;
 pub mod ip_set;
+mod local_time;
 
-pub use dictionary::{Dictionaries, Dictionary};
+pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
+pub use local_time::local_offset;
