@@ -9,4 +9,5 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod modules;
 mod support;

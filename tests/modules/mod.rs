@@ -1,0 +1,6 @@
+//! The shipped modules: what they admit, refuse and change.
+
+mod access;
+mod bench;
+mod body;
+mod jwt;
