@@ -10,4 +10,6 @@
 )]
 
 mod modules;
+mod hostile;
+mod script;
 mod support;

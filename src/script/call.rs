@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::api;
+use super::{api, watchdog};
 use crate::transaction::{Body, Phase, Transaction};
 
 /// A future that stays on its worker's thread.
@@ -109,4 +109,17 @@ impl Call {
             connections: Cell::new(0),
         })
     }
+
+    /// Leaves the script that is executing: what an API function returns as its error. The script
+    /// goes no further than its next call or loop, whatever it does to catch the error.
+    pub fn leave(&self, exit: Exit) -> mlua::Error {
+        self.exit.set(Some(exit));
+        watchdog::leave();
+        mlua::Error::external(Leaving)
+    }
 }
+
+/// What [`Call::leave`] raises.
+#[derive(Debug, thiserror::Error)]
+#[error("the script left")]
+struct Leaving;
