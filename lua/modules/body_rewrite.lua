@@ -154,7 +154,7 @@ M.schema = {
     default = { "text/*", "application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded" },
     doc = "Media types that are edited; `*` at the end stands for any rest, and `application/json` for all `+json` too.",
   },
-  limit = { type = "size", default = 1048576, doc = "Bytes of a decoded body at the most." },
+  limit = { type = "size", default = "1MiB", doc = "Bytes of a decoded body at the most." },
   plain_upstream = { type = "boolean", default = true, doc = "Whether the upstream is asked for bodies without a coding." },
 }
 

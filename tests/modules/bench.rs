@@ -8,10 +8,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use mlua::{Function, Lua, MultiValue, Table, Value};
+use mlua::serde::SerializeOptions;
+use mlua::{Function, Lua, LuaSerdeExt, MultiValue, Table, Value};
 use moongate::config::Network;
 use moongate::script::api::{Function as Entry, Native, waf};
-use moongate::script::{Call, DomainSpec, Host, Subject, Waiting, builtin, with_current};
+use moongate::script::{
+    Call, DomainSpec, Host, Subject, Waiting, builtin, check_settings, describe, settled,
+    with_current,
+};
 use moongate::transaction::{Body, Client, Headers, Phase, Request, Transaction, Version};
 
 /// `ngx`, over the few functions that [`Bench`] gives it.
@@ -58,9 +62,8 @@ impl Bench {
         install(&lua, &call).unwrap();
         let name = format!("@{module}.lua");
         let text = builtin::builtin(module).unwrap();
+        let conf = settings(&lua, text, conf);
         let module: Table = lua.load(text).set_name(name).eval().unwrap();
-        let conf: Table = lua.load(format!("return {conf}")).eval().unwrap();
-        fill_defaults(&module, &conf);
         Self { lua, call, module, conf }
     }
 
@@ -121,6 +124,16 @@ impl Bench {
     }
 }
 
+/// Settings as the host hands them over: held against the schema, with its defaults.
+fn settings(lua: &Lua, module: &str, conf: &str) -> Table {
+    let given: Value = lua.load(format!("return {conf}")).eval().unwrap();
+    let given: serde_json::Value = lua.from_value(given).unwrap();
+    let info = describe("module.lua", module).unwrap();
+    assert_eq!(check_settings(&info, &given), []);
+    let options = SerializeOptions::new().set_array_metatable(false);
+    lua.to_value_with(&settled(&info, &given), options).unwrap().as_table().unwrap().clone()
+}
+
 fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
     let files: BTreeMap<String, Bytes> = files
         .iter()
@@ -155,17 +168,6 @@ fn transaction() -> Transaction {
     let request =
         Request::new(Bytes::from_static(b"GET"), target, Version::Http11, Headers::default());
     Transaction::new("0123456789abcdef0123456789abcdef".to_owned(), Instant::now(), client, request)
-}
-
-/// Settings that are not given, as the host fills them in.
-fn fill_defaults(module: &Table, conf: &Table) {
-    let schema: Table = module.get("schema").unwrap();
-    for pair in schema.pairs::<String, Table>() {
-        let (name, spec) = pair.unwrap();
-        if conf.get::<Value>(&*name).unwrap().is_nil() {
-            conf.set(name, spec.get::<Value>("default").unwrap()).unwrap();
-        }
-    }
 }
 
 fn install(lua: &Lua, call: &Rc<Call>) -> mlua::Result<()> {
