@@ -127,7 +127,7 @@ A request body that cannot be edited is refused: 400 (malformed), 413 (past the 
 coding). A response body that cannot be is an error of this module: with `on_error: refuse` the
 client does not get it, with `pass` it gets it unedited. Mask with `refuse`.
 
-The response is held until it is whole, up to the route's `body.response`: attach this module to
+The response is held until it is whole, up to the route's `response_body`: attach this module to
 routes that answer documents, not to streams.
 ]]
 
