@@ -17,6 +17,7 @@ mod demo;
 mod exchange;
 mod harness;
 mod hostile;
+mod modules;
 mod script;
 mod support;
 mod telemetry;
