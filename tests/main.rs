@@ -9,5 +9,6 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod prometheus;
 mod support;
 mod telemetry;

@@ -82,6 +82,8 @@ pub fn emit_one_of_each() {
     for verdict in Verdict::ALL {
         let mut ended = exchange("0123456789abcdef0123456789abcdef", "shop.example/api/");
         ended.outcome.verdict = verdict;
+        let status = if verdict == Verdict::Failed { 502 } else { 200 };
+        ended.response = Some(Response { status, headers: Headers::default() });
         events::ExchangeEnded { transaction: &ended }.emit();
     }
     for phase in Phase::NINE {
@@ -111,6 +113,9 @@ pub fn emit_one_of_each() {
     let said =
         events::ScriptSaid { level: 5, phase, module, message: "seen", client: Some(client) };
     said.emit();
+    let logs = open(log(LogTarget::File("/dev/null".into())));
+    write(&logs, "0123456789abcdef0123456789abcdef");
+    assert!(logs.flush(LONG));
     telemetry::set_dictionaries(|| {
         let name = "limits".to_owned();
         vec![DictionaryReading { name, bytes: 100, capacity: 1000, entries: 3, evictions: 1 }]
@@ -129,7 +134,11 @@ fn log(target: LogTarget) -> AccessLog {
 }
 
 fn open(log: AccessLog) -> Logs {
-    Logs::open(&[log], None, None).ok().expect("the target opens")
+    opened(&[log], None, None)
+}
+
+fn opened(access: &[AccessLog], events: Option<&Path>, before: Option<&Logs>) -> Logs {
+    Logs::open(access, events, before).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
 fn write(logs: &Logs, id: &str) {
@@ -314,7 +323,7 @@ fn a_combined_line_is_apaches() {
 #[test]
 fn the_event_log_has_what_was_refused_and_shows_no_secret() {
     let folder = Folder::new();
-    let logs = Logs::open(&[], Some(&folder.path("events")), None).ok().unwrap();
+    let logs = opened(&[], Some(&folder.path("events")), None);
     write(&logs, "allowed");
     logs.write(&Record::of_exchange(&refused("refused"), Duration::ZERO));
     let head = b"GET /x?passwd=hunter2 y HTTP/1.1\r\nHost: a\r\nCookie: hunter2\r\n b: hunter2\r\n\xff: \xfe\r\n";
@@ -341,7 +350,7 @@ fn any_bytes_of_a_client_make_one_json_line_and_one_combined_line() {
     let target = |name| LogTarget::File(folder.path(name));
     let combined = AccessLog { format: LogFormat::Combined, ..log(target("combined")) };
     let events = folder.path("events");
-    let logs = Logs::open(&[log(target("json")), combined], Some(&events), None).ok().unwrap();
+    let logs = opened(&[log(target("json")), combined], Some(&events), None);
     let every: Vec<u8> = (0..=255).collect();
     for end in 0..every.len() {
         let client = "192.0.2.1:1".parse().unwrap();
@@ -382,10 +391,10 @@ fn a_target_that_stays_named_stays_open_and_one_that_does_not_writes_what_it_has
     let folder = Folder::new();
     let (stays, goes) =
         (log(LogTarget::File(folder.path("a"))), log(LogTarget::File(folder.path("b"))));
-    let before = Logs::open(&[stays.clone(), goes], None, None).ok().unwrap();
+    let before = opened(&[stays.clone(), goes], None, None);
     fs::rename(folder.path("a"), folder.path("a.1")).unwrap();
     write(&before, "1");
-    let after = Logs::open(&[stays], None, Some(&before)).ok().unwrap();
+    let after = opened(&[stays], None, Some(&before));
     drop(before);
     write(&after, "2");
     assert!(after.flush(LONG));
