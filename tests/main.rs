@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+<<<<<<< HEAD
 mod architecture;
 mod benches;
 mod command_line;
@@ -19,6 +20,9 @@ mod harness;
 mod hostile;
 mod modules;
 mod script;
+=======
+mod prometheus;
+>>>>>>> facts
 mod support;
 mod telemetry;
 mod upstream;
