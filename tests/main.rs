@@ -9,7 +9,6 @@
     reason = "a failed unwrap is a failed test"
 )]
 
-<<<<<<< HEAD
 mod architecture;
 mod benches;
 mod command_line;
@@ -19,10 +18,8 @@ mod exchange;
 mod harness;
 mod hostile;
 mod modules;
-mod script;
-=======
 mod prometheus;
->>>>>>> facts
+mod script;
 mod support;
 mod telemetry;
 mod upstream;
