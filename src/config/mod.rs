@@ -4,6 +4,7 @@
 
 mod check;
 mod checked;
+mod defaults;
 mod depth;
 mod marks;
 mod place;

@@ -79,10 +79,15 @@ fn flag(file: &Section<'_>, name: &str, text: &str) -> Option<SocketAddr> {
 /// Where operators connect.
 pub fn admin(file: &Section<'_>) -> Admin {
     let written = file.get("admin");
+    if let Some(found) = written.as_ref().filter(|found| matches!(found.node.value, Value::List(_)))
+    {
+        found.expected("one address", "write it like `admin: 127.0.0.1:9180`");
+    }
     let is_map = written.as_ref().is_some_and(|found| matches!(found.node.value, Value::Map(_)));
     let section =
         if is_map { file.section("admin", &ADMIN) } else { Section::absent(file.check, &ADMIN) };
-    let place = if is_map { section.get("address") } else { written.clone() };
+    let place = if is_map { section.get("address") } else { written };
+    let place = place.filter(|found| !matches!(found.node.value, Value::List(_)));
     let overridden = file.check.overrides.admin.as_ref();
     let default = SocketAddr::from(([127, 0, 0, 1], 9180));
     let address = match overridden {

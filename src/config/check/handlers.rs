@@ -1,5 +1,6 @@
 //! Handlers: modules and scripts, by phase.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::raw::{Node, Value};
@@ -208,7 +209,7 @@ fn text_of(name: &str, named: &Found<'_>) -> Option<(Arc<str>, String)> {
         return None;
     }
     let check = named.check;
-    if name.ends_with(".lua") {
+    if Path::new(name).extension().is_some_and(|extension| extension == "lua") {
         let text = check.file(name, named)?;
         return Some((text.into(), check.root.join(name).to_string_lossy().into_owned()));
     }

@@ -71,8 +71,11 @@ impl<'a> Check<'a> {
     /// All that was found, in the order of the file; without a place last.
     pub fn into_found(self) -> Vec<Diagnostic> {
         let mut found = self.found.into_inner();
-        found
-            .sort_by_key(|fault| fault.place.as_ref().map_or(usize::MAX, |place| place.span.start));
+        let span = |fault: &Diagnostic| fault.place.as_ref().map(|place| place.span);
+        found.sort_by_key(|fault| span(fault).map_or(usize::MAX, |span| span.start));
+        // An alias brings the same fault to every place that uses it.
+        let told = |fault: &Diagnostic| (fault.code, span(fault), fault.message.clone());
+        found.dedup_by(|next, fault| told(next) == told(fault));
         found
     }
 
