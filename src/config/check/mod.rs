@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
 use super::raw::{Node, Value};
@@ -177,7 +179,18 @@ impl Section<'_> {
 
 /// A path under a key, against the root.
 fn path(section: &Section<'_>, name: &str) -> Option<PathBuf> {
-    section.text(name).map(|(text, _)| section.check.root.join(text))
+    let (text, found) = section.text(name)?;
+    match found.node.value {
+        Value::Scalar(Json::Bool(false)) => None,
+        Value::Scalar(Json::String(_)) => Some(section.check.root.join(text)),
+        _ => {
+            found.expected(
+                "a path, or `false`",
+                &format!("write it like `{name}: moongate/{name}`"),
+            );
+            None
+        }
+    }
 }
 
 /// A path of the command line, against the working folder.

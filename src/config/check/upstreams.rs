@@ -119,7 +119,7 @@ fn peer(item: &Found<'_>) -> Option<Peer> {
 }
 
 fn address(found: &Found<'_>) -> Option<Address> {
-    let text = found.text("an address is written `127.0.0.1:3000`")?;
+    let text = found.text_as("an address", "an address is written `127.0.0.1:3000`")?;
     values::reachable(&text).map_err(|unfit| unfit_address(found, &text, unfit)).ok()
 }
 

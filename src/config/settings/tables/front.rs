@@ -1,7 +1,7 @@
 //! Rows of the file itself, and of who connects: `listen`, `admin`, `limits`.
 
 use super::{ADDRESSES, DAY, GIB, HANDLERS, HOUR, KIB, MIB, row};
-use crate::config::settings::Shape::{Count, Flag, Other, Size, Text, Time};
+use crate::config::settings::Shape::{Count, Flag, Other, Path, Script, Size, Text, Time};
 use crate::config::settings::Table;
 
 /// The whole file.
@@ -56,7 +56,7 @@ pub static ROOT: Table = Table {
         ),
         row(
             "events",
-            Text,
+            Path,
             "",
             "events.jsonl",
             "A file that gets one JSON line for each exchange that was refused or failed.",
@@ -70,7 +70,7 @@ pub static ROOT: Table = Table {
         ),
         row(
             "state_dir",
-            Text,
+            Path,
             "",
             "/var/lib/moongate",
             "Where the last good policy and spooled bodies are kept.",
@@ -105,20 +105,20 @@ pub static ROOT: Table = Table {
         ),
         row(
             "init_by_lua_block",
-            Text,
+            Script,
             "",
             "cache = require(\"cache\")",
             "A script that runs once for each policy, before it is in force.",
         ),
-        row("init_by_lua_file", Text, "", "lua/init.lua", "The same, in a file."),
+        row("init_by_lua_file", Path, "", "lua/init.lua", "The same, in a file."),
         row(
             "init_worker_by_lua_block",
-            Text,
+            Script,
             "",
             "ngx.timer.every(60, refresh)",
             "A script that runs once for each worker thread and policy.",
         ),
-        row("init_worker_by_lua_file", Text, "", "lua/init_worker.lua", "The same, in a file."),
+        row("init_worker_by_lua_file", Path, "", "lua/init_worker.lua", "The same, in a file."),
         row(
             "init",
             Other("a list of handlers"),
@@ -147,7 +147,7 @@ pub static LISTENER: Table = Table {
             Text,
             "",
             "0.0.0.0:8080",
-            "Address and port: `0.0.0.0:8080`, `:8080`, `*:8080`, `[::1]:8080`.",
+            "Address and port: `0.0.0.0:8080`, `:8080`, `\"*:8080\"`, `\"[::1]:8080\"`.",
         ),
         row(
             "proxy_protocol",
@@ -175,7 +175,7 @@ pub static ADMIN: Table = Table {
         ),
         row(
             "token_file",
-            Text,
+            Path,
             "",
             "/etc/moongate/token",
             "A file that holds the token, so that the settings can be shown around.",

@@ -1,7 +1,7 @@
 //! Rows of `rules`, `access_log` and `routes`.
 
 use super::{GIB, HANDLERS, HOUR, KIB, row};
-use crate::config::settings::Shape::{Choice, Count, Other, Size, Text, Texts, Time};
+use crate::config::settings::Shape::{Choice, Count, Other, Path, Size, Text, Texts, Time};
 use crate::config::settings::Table;
 
 /// The rule engine.
@@ -19,7 +19,7 @@ pub static RULES: Table = Table {
         ),
         row(
             "crs",
-            Text,
+            Path,
             "",
             "/usr/share/modsecurity-crs",
             "The folder of the OWASP Core Rule Set.",
@@ -53,7 +53,7 @@ pub static LOG_TARGET: Table = Table {
     doc: "Where lines go: one of `file`, `http` and `syslog`.",
     shared: None,
     rows: &[
-        row("file", Text, "", "/var/log/moongate/access.log", "A file; opened again on SIGUSR1."),
+        row("file", Path, "", "/var/log/moongate/access.log", "A file; opened again on SIGUSR1."),
         row(
             "http",
             Text,

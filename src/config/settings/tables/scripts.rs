@@ -1,7 +1,7 @@
 //! Rows of `lua` and of handlers.
 
 use super::{GIB, HOUR, MIB, ON_ERROR, SECOND, row};
-use crate::config::settings::Shape::{Count, Other, Size, Text, Texts, Time};
+use crate::config::settings::Shape::{Count, Other, Path, Script, Size, Text, Texts, Time};
 use crate::config::settings::Table;
 
 /// Scripts.
@@ -104,8 +104,8 @@ macro_rules! handlers {
         &[
             $(
                 row($phase, Other("a list of handlers"), "", "[{ module: my_module }]", $doc),
-                row(concat!($phase, "_by_lua_block"), Text, "", $code, "A script for this phase, after the modules."),
-                row(concat!($phase, "_by_lua_file"), Text, "", concat!("lua/", $phase, ".lua"), "The same, in a file."),
+                row(concat!($phase, "_by_lua_block"), Script, "", $code, "A script for this phase, after the modules."),
+                row(concat!($phase, "_by_lua_file"), Path, "", concat!("lua/", $phase, ".lua"), "The same, in a file."),
             )*
             row("set", Other("a list of handlers"), "", "[{ module: my_module }]", "Modules for the phase in which variables are computed."),
             row("set_by_lua_block", Other("a mapping of variables to scripts"), "", "{ branch: \"return ngx.var.arg_v\" }", "Scripts whose results become variables."),
