@@ -57,8 +57,8 @@ pub struct Listener {
     pub proxy_protocol: bool,
 }
 
-/// The admin address.
-#[derive(Debug, Clone)]
+/// The admin address. Its `Debug` form keeps the token to itself.
+#[derive(Clone)]
 pub struct Admin {
     /// Loopback unless a token is set.
     pub address: SocketAddr,
@@ -442,6 +442,13 @@ pub enum LogTarget {
     SyslogTcp(String),
     /// RFC 5424 to a unix datagram socket.
     SyslogUnix(PathBuf),
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let token = self.token.as_ref().map(|_| "…");
+        f.debug_struct("Admin").field("address", &self.address).field("token", &token).finish()
+    }
 }
 
 impl Handlers {

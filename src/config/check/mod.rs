@@ -1,6 +1,7 @@
 //! Raw to checked: every fault is reported, and the settings come out only if there is none.
 
 mod admission;
+mod clashes;
 mod handlers;
 mod logs;
 mod lua;
@@ -128,6 +129,7 @@ impl<'a> Check<'a> {
             watch: file.flag("watch"),
             grace: file.time("grace"),
         };
+        clashes::check(&file, &config);
         (!self.has_errors()).then_some(config)
     }
 
