@@ -8,6 +8,7 @@
 mod answer;
 mod client;
 mod moongate;
+mod said;
 mod seen;
 mod upstream;
 mod websocket;
