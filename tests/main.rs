@@ -12,6 +12,13 @@
 mod architecture;
 mod benches;
 mod command_line;
+mod config;
 mod demo;
+mod exchange;
 mod harness;
+mod hostile;
+mod modules;
+mod script;
 mod support;
+mod telemetry;
+mod upstream;

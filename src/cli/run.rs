@@ -29,8 +29,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let (config_path, overrides) = arguments.settings.resolve("run");
-    match server::run(server::Options { config_path, overrides, on_ready: None }) {
+    let on_ready = Some(Box::new(terminal::tell_addresses) as _);
+    match server::run(server::Options { config_path, overrides, on_ready }) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => terminal::fail(&error),
+        Err(error) => terminal::fail_to_start(&error),
     }
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod client;
+pub mod lua;
 mod moongate;
 mod said;
 mod seen;

@@ -22,7 +22,7 @@ struct Trial {
 /// The whole text, for addresses as they were bound; `moved`: the usual port was in use.
 pub(super) fn text(bound: &Bound, moved: bool) -> String {
     let in_use = if moved { "  (the usual port is in use)" } else { "" };
-    let shop = bound.listen.first().map(SocketAddr::to_string).unwrap_or_default();
+    let shop = bound.listeners.first().map(SocketAddr::to_string).unwrap_or_default();
     let mut text = format!(
         "\nMoongate stands before a small shop that is vulnerable on purpose.\n  \
          shop     http://{shop}/{in_use}\n  metrics  http://{}/metrics\n\nTry:\n",
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn every_line_to_try_names_the_address_as_bound() {
         let bound = Bound {
-            listen: vec!["127.0.0.1:8081".parse().unwrap()],
+            listeners: vec!["127.0.0.1:8081".parse().unwrap()],
             admin: "127.0.0.1:9181".parse().unwrap(),
         };
         let text = text(&bound, true);
