@@ -10,5 +10,7 @@
 )]
 
 mod hostile;
+mod prometheus;
 mod script;
 mod support;
+mod telemetry;

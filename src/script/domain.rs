@@ -10,7 +10,7 @@ use crate::shared::Dictionaries;
 
 /// An isolation domain. Two domains with the same digest are the same: their states live on when
 /// a policy is swapped.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DomainSpec {
     /// The module's name, the operator's own name for it, or `main` (all `*_by_lua_*` chunks).
     pub name: String,

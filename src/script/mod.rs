@@ -14,7 +14,10 @@ mod require;
 mod sandbox;
 mod schema;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thread_clock;
+mod timer;
 mod watchdog;
 
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
@@ -22,5 +25,6 @@ pub use domain::{DomainSpec, Library};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};
-pub use schema::{SettingFault, check_settings, files, settled};
+pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
+pub use timer::Timers;
