@@ -76,7 +76,7 @@ fn hold_out(scripts: &[(String, String)]) {
     let mut late = Vec::new();
     for (name, text) in scripts {
         let (cpu, outcome) = attack(name, text);
-        println!("{name:40} {cpu:>12.1?}  {:.90}", outcome.replace('\n', " "));
+        eprintln!("{name:40} {cpu:>12.1?}  {:.90}", outcome.replace('\n', " "));
         if cpu > budget {
             late.push(format!("{name}: {cpu:?}"));
         }

@@ -96,7 +96,7 @@ fn errors_tell_file_and_line() {
     assert_eq!(fault("\ntable.sort({1, 'a'})"), "test.lua:2: attempt to compare string < number");
     assert_eq!(
         fault("\n\nrequire('no.such')").lines().next().unwrap(),
-        concat!("test.lua:3: module 'no.such' not found:")
+        "test.lua:3: module 'no.such' not found:"
     );
 }
 
@@ -126,7 +126,7 @@ fn pcall_gives_errors_as_they_were_raised() {
         ("return select(2, xpcall(error, function(e) return e .. '!' end, 'x'))", "x!"),
         (
             "return select(2, pcall(string.find, ('a'):rep(2^20), ('b'):rep(2^17), 1, true))",
-            concat!("text to find is longer than 65536 bytes"),
+            "text to find is longer than 65536 bytes",
         ),
     ] {
         assert!(eval(text).ends_with(value), "{text}: {}", eval(text));

@@ -267,11 +267,15 @@ fn name_files(entry: &Value, value: &Value, paths: &mut Vec<String>) {
         ("file", Value::String(path)) => paths.push(path.clone()),
         ("list", Value::Array(items)) => {
             let of = entry.get("of").unwrap_or(&Value::Null);
-            items.iter().for_each(|item| name_files(of, item, paths));
+            for item in items {
+                name_files(of, item, paths);
+            }
         }
         ("map", Value::Object(members)) => {
             let of = entry.get("of").unwrap_or(&Value::Null);
-            members.values().for_each(|member| name_files(of, member, paths));
+            for member in members.values() {
+                name_files(of, member, paths);
+            }
         }
         ("table", Value::Object(members)) => {
             for (name, entry) in
