@@ -380,7 +380,7 @@ mod tests {
     fn good_settings_have_no_fault_and_get_their_defaults() {
         let settings = json!({ "mode": "count", "lists": "a.txt" });
         assert_eq!(faults(&settings), [""; 0]);
-        assert_eq!(files(&info(), &settings), ["a.txt"]);
+        assert_eq!(settings_files(&info(), &settings), ["a.txt"]);
         let settings = json!({ "mode": "count", "window": "10s", "lists": ["a.txt", "b.txt"] });
         assert_eq!(faults(&settings), [""; 0]);
         let settled = settled(&info(), &settings);
