@@ -1,5 +1,5 @@
-//! The log of the process itself, on standard error: text on a terminal, JSON elsewhere. The
-//! environment variable `MOONGATE_LOG` filters it (`info` unless it says otherwise).
+//! The log of the process itself, on standard error: text, or JSON where the environment variable
+//! `MOONGATE_LOG_FORMAT` is `json`; `MOONGATE_LOG` filters it (`info` unless it says otherwise).
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -21,10 +21,11 @@ pub fn start() {
     let unreadable = filter.is_err();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
-    let _ = if stderr().is_terminal() {
-        log.with_target(false).try_init()
-    } else {
+    let json = std::env::var("MOONGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let _ = if json {
         log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+    } else {
+        log.with_target(false).with_ansi(stderr().is_terminal()).try_init()
     };
     if unreadable {
         warn("MOONGATE_LOG is not a filter such as `info` or `moongate=debug`; `info` is taken");
