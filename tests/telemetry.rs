@@ -262,6 +262,18 @@ fn facts_of_many_threads_are_all_counted() {
 }
 
 #[test]
+fn an_upstream_that_a_script_computed_has_no_name_of_its_own() {
+    let name =
+        r#"moongate_upstream_tries_total{connection="new",outcome="timeout",upstream="computed"}"#;
+    let before = sample(name);
+    for upstream in ["192.0.2.1:80", "192.0.2.2:80"] {
+        events::UpstreamTried { upstream, outcome: "timeout", reused: false }.emit();
+    }
+    assert_eq!(sample(name) - before, 2.0);
+    assert!(!telemetry::metrics_text().contains("192.0.2.1:80"));
+}
+
+#[test]
 fn a_kill_is_an_error_and_a_call_too() {
     let (module, phase) = ("module of this test", Phase::Access);
     events::LuaCalled { module, phase, cpu: Duration::from_millis(10), outcome: "cpu" }.emit();
@@ -593,7 +605,8 @@ const ALONE: &str = "MOONGATE_TEST_ALONE";
 fn the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on() {
     if std::env::var_os(ALONE).is_some() {
         telemetry::log::start();
-        return emit_one_of_each();
+        emit_one_of_each();
+        return assert!(logs::flush(LONG));
     }
     let test =
         "telemetry::the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on";
@@ -641,4 +654,23 @@ fn run_alone(test: &str) -> (String, String) {
     assert!(output.status.success(), "{output:?}");
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     (out, err)
+}
+
+#[test]
+fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
+    if std::env::var_os(ALONE).is_some() {
+        telemetry::log::start();
+        let (module, phase) = ("chatty", Phase::Access);
+        for level in [4, 8] {
+            for _ in 0..5000 {
+                events::ScriptSaid { level, phase, module, message: "again", client: None }.emit();
+            }
+        }
+        assert!(logs::flush(LONG));
+        let dropped = sample("moongate_script_lines_dropped_total");
+        return assert!((4000.0..5000.0).contains(&dropped), "{dropped}");
+    }
+    let (_, errors) = run_alone("telemetry::scripts_that_say_too_much_are_cut_and_cost_no_time");
+    let written = errors.lines().filter(|line| line.contains("[lua] chatty: again")).count();
+    assert!((200..1000).contains(&written), "{written}");
 }

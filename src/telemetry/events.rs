@@ -274,8 +274,10 @@ impl ScriptSaid<'_> {
     /// Writes it to the process's own log, unless scripts said too much in this second.
     pub fn emit(self) {
         let Self { level, phase, module, message, client } = self;
-        let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
-        log::script(level, &format!("[lua] {module}: {message} ({}{client})", phase.as_str()));
+        log::script(level, || {
+            let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
+            format!("[lua] {module}: {message} ({}{client})", phase.as_str())
+        });
     }
 }
 
@@ -297,13 +299,12 @@ impl ScriptFailed<'_> {
     /// Writes it to the process's own log, unless scripts said too much in this second.
     pub fn emit(self) {
         let Self { error, traceback, module, phase, request } = self;
-        let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
-        let stack = if traceback.is_empty() { "" } else { "\n" };
-        let place = phase.as_str();
-        log::script(
-            4,
-            &format!("[lua] {module} failed in {place}{request}: {error}{stack}{traceback}"),
-        );
+        log::script(4, || {
+            let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
+            let stack = if traceback.is_empty() { "" } else { "\n" };
+            let place = phase.as_str();
+            format!("[lua] {module} failed in {place}{request}: {error}{stack}{traceback}")
+        });
     }
 }
 

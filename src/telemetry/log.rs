@@ -1,31 +1,40 @@
 //! The log of the process itself, on standard error: text on a terminal, JSON elsewhere. The
 //! environment variable `MOONGATE_LOG` filters it (`info` unless it says otherwise).
+//!
+//! What the control thread says is written at once. Lines of scripts come from the way of a request:
+//! a thread of their own writes them, so that a full pipe makes no request wait.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::io::{IsTerminal, stderr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tracing_subscriber::EnvFilter;
 
+use super::logs::queue::Queue;
 use super::metrics::metrics;
 
 /// Lines of scripts that are written in a second; what is more is dropped and counted.
 pub const SCRIPT_LINES_PER_SECOND: u32 = 200;
 
-/// Begins to write. Lines before that are lost, and so is a second call.
+/// Begins to write; what was said before is lost. A second call does nothing.
 pub fn start() {
     let wanted = std::env::var("MOONGATE_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(if wanted.is_empty() { "info" } else { &wanted });
     let unreadable = filter.is_err();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
-    let _ = if stderr().is_terminal() {
+    let begun = if stderr().is_terminal() {
         log.with_target(false).try_init()
     } else {
         log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
     };
+    if begun.is_ok() {
+        let _ = thread::Builder::new().name("log scripts".to_owned()).spawn(write_scripts);
+    }
     if unreadable {
         warn("MOONGATE_LOG is not a filter such as `info` or `moongate=debug`; `info` is taken");
     }
@@ -52,20 +61,63 @@ pub fn debug(text: impl AsRef<str>) {
 }
 
 /// A line of a script, by nginx's level: 0 stderr, 1 emerg, … 4 err, 5 warn, 6 notice, 7 info,
-/// 8 debug. At most [`SCRIPT_LINES_PER_SECOND`] of them are written.
-pub(super) fn script(level: i64, text: &str) {
-    match PACE.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now()) {
-        Admission::Refused => return metrics().script_lines_dropped.inc(),
-        Admission::Granted { dropped: 0 } => {}
-        Admission::Granted { dropped } => {
-            warn(format!("{dropped} lines of scripts were too many for a second and not written"));
+/// 8 debug. At most [`SCRIPT_LINES_PER_SECOND`] of them are written; where the filter leaves them out
+/// they are not even made.
+pub(super) fn script(level: i64, text: impl FnOnce() -> String) {
+    if !is_wanted(level) {
+        return;
+    }
+    let admission = PACE.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now());
+    if let Admission::Granted { dropped: dropped @ 1.. } = admission {
+        let text = format!("{dropped} lines of scripts were too many for a second and not written");
+        SCRIPTS.push(queued(5, &text));
+    }
+    if admission == Admission::Refused || !SCRIPTS.push(queued(level, &text())) {
+        metrics().script_lines_dropped.inc();
+    }
+}
+
+/// Waits until all lines of scripts are written; false if `until` came first.
+pub(super) fn flush(until: Instant) -> bool {
+    SCRIPTS.flush(until)
+}
+
+/// Lines of scripts that wait to be written, the level as a digit before each.
+static SCRIPTS: LazyLock<Queue> = LazyLock::new(|| {
+    let capacity = 2 * SCRIPT_LINES_PER_SECOND as usize;
+    Queue::new(capacity, capacity, Duration::from_millis(20))
+});
+
+fn queued(level: i64, text: &str) -> Bytes {
+    format!("{}{text}", level.clamp(0, 8)).into()
+}
+
+fn write_scripts() {
+    loop {
+        let turn = SCRIPTS.take();
+        for line in turn.lines {
+            if let Some((level, text)) = line.split_first() {
+                write_script(level - b'0', &String::from_utf8_lossy(text));
+            }
         }
     }
+}
+
+fn write_script(level: u8, text: &str) {
     match level {
-        ..=4 => error(text),
+        0..=4 => error(text),
         5 => warn(text),
         6 | 7 => info(text),
-        8.. => debug(text),
+        _ => debug(text),
+    }
+}
+
+fn is_wanted(level: i64) -> bool {
+    match level {
+        ..=4 => tracing::enabled!(tracing::Level::ERROR),
+        5 => tracing::enabled!(tracing::Level::WARN),
+        6 | 7 => tracing::enabled!(tracing::Level::INFO),
+        8.. => tracing::enabled!(tracing::Level::DEBUG),
     }
 }
 
