@@ -9,8 +9,17 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod architecture;
+mod benches;
+mod command_line;
+mod config;
+mod demo;
+mod exchange;
+mod harness;
 mod hostile;
+mod modules;
 mod prometheus;
 mod script;
 mod support;
 mod telemetry;
+mod upstream;

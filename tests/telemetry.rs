@@ -105,7 +105,7 @@ pub fn emit_one_of_each() {
     }
     events::PeerJudged { upstream: "app", peer: "127.0.0.1:3001", healthy: false }.emit();
     events::PeerForgotten { upstream: "app", peer: "127.0.0.1:3001" }.emit();
-    events::PolicyRefused { faults: 2, generation: 41 }.emit();
+    events::PolicyRefused { faults: 2, generation: 41, report: "2 faults" }.emit();
     events::PolicySwapped { generation: 42, digest: "ab12", took: Duration::from_millis(12) }
         .emit();
     let (error, traceback) = ("access.lua:3: no", "access.lua:3");

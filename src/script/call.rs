@@ -26,6 +26,8 @@ pub struct Call {
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
     pub chunk: RefCell<Chunk>,
+    /// `ngx.ctx` where there is no exchange: a timer's own.
+    pub contexts: RefCell<api::Contexts>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
 }
@@ -97,6 +99,13 @@ impl Drop for Restore {
     }
 }
 
+impl Subject {
+    /// An exchange's values and what needs its client's socket.
+    pub fn new(transaction: Transaction, host: Box<dyn Host>) -> Self {
+        Self { transaction: RefCell::new(transaction), host, contexts: RefCell::default() }
+    }
+}
+
 impl Call {
     /// A call for an exchange.
     pub fn new(phase: Phase, module: Rc<str>, subject: Option<Rc<Subject>>) -> Rc<Self> {
@@ -106,6 +115,7 @@ impl Call {
             subject,
             exit: Cell::new(None),
             chunk: RefCell::default(),
+            contexts: RefCell::default(),
             connections: Cell::new(0),
         })
     }

@@ -1,6 +1,7 @@
 //! Lua: states, their sandbox, the budget of a call, `require`, modules, and the API.
 
 pub mod api;
+pub mod builtin;
 mod call;
 mod domain;
 mod error;
@@ -20,8 +21,9 @@ mod thread_clock;
 mod timer;
 mod watchdog;
 
+pub use api::variable;
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
-pub use domain::{DomainSpec, Library};
+pub use domain::{DomainSpec, Library, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};

@@ -26,7 +26,7 @@ pub struct SettingFault {
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// The next step.
-    pub help: String,
+    pub help: Option<String>,
 }
 
 /// Every fault of `settings`, by the module's schema: a table from a setting's name to
@@ -34,7 +34,7 @@ pub struct SettingFault {
 /// | field | means |
 /// | --- | --- |
 /// | `type` | `string`, `number`, `integer`, `boolean`, `duration` (`10ms`, `5s`, `1m`, `2h`, or seconds), `size` (`64KiB`, `10MiB`, or bytes), `enum`, `file` (a path; its bytes become part of the policy), `list`, `map`, `table`, `any` |
-/// | `of` | `list`, `map`: the type of elements, as a type's name or as an entry like this one |
+/// | `of` | `list`, `map`: the type of elements, as a type's name or as an entry like this one; one element of a list may stand without its list |
 /// | `fields` | `table`: a schema like the whole |
 /// | `values` | `enum`: the strings allowed |
 /// | `min`, `max` | bounds of a number, of a string's or list's length |
@@ -120,7 +120,7 @@ fn check_fields(schema: &Value, settings: &Value, path: &str, faults: &mut Vec<S
             let meaning = entry.get("doc").and_then(Value::as_str).unwrap_or("the module needs it");
             let help = format!("write `{name}:` under `with:` ({meaning})");
             let message = format!("`{name}` is missing");
-            faults.push(SettingFault { key: join(path, name), message, help });
+            faults.push(SettingFault { key: join(path, name), message, help: Some(help) });
         }
     }
 }
@@ -135,7 +135,7 @@ fn unknown(path: &str, name: &str, entries: &Map<String, Value>) -> SettingFault
         }
     };
     let message = format!("unknown setting `{name}`");
-    SettingFault { key: path.to_owned(), message, help }
+    SettingFault { key: path.to_owned(), message, help: Some(help) }
 }
 
 fn check_value(entry: &Value, value: &Value, path: &str, faults: &mut Vec<SettingFault>) {
@@ -162,6 +162,10 @@ fn check_value(entry: &Value, value: &Value, path: &str, faults: &mut Vec<Settin
             for (index, item) in items.iter().enumerate() {
                 check_element(entry, item, &format!("{path}[{}]", index + 1), faults);
             }
+        }
+        // One element may be written without its list: `deny_file: lists/deny.txt`.
+        ("list", Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            check_element(entry, value, path, faults);
         }
         ("map", Value::Object(members)) => {
             for (name, member) in members {
@@ -193,7 +197,7 @@ fn check_choice(entry: &Value, text: &str, path: &str, faults: &mut Vec<SettingF
         None => format!("one of {}", values.join(", ")),
     };
     let message = format!("`{text}` is not a value of `{path}`");
-    faults.push(SettingFault { key: path.to_owned(), message, help });
+    faults.push(SettingFault { key: path.to_owned(), message, help: Some(help) });
 }
 
 fn check_bounds(entry: &Value, is: f64, what: &str, path: &str, faults: &mut Vec<SettingFault>) {
@@ -207,7 +211,7 @@ fn check_bounds(entry: &Value, is: f64, what: &str, path: &str, faults: &mut Vec
         }
         _ => return,
     };
-    faults.push(SettingFault { key: path.to_owned(), message, help });
+    faults.push(SettingFault { key: path.to_owned(), message, help: Some(help) });
 }
 
 /// A bound, which may be written like the value that it bounds.
@@ -253,6 +257,9 @@ fn settle(schema: &Value, settings: &Value) -> Value {
             }
             ("duration", Some(given)) => Some(duration(&given).map_or(given, Value::from)),
             ("size", Some(given)) => Some(size(&given).map_or(given, Value::from)),
+            ("list", Some(given @ (Value::Bool(_) | Value::Number(_) | Value::String(_)))) => {
+                Some(Value::Array(vec![given]))
+            }
             (_, given) => given,
         };
         if let Some(value) = value {
@@ -319,7 +326,7 @@ fn wrong(path: &str, expected: &str, found: &Value) -> SettingFault {
         Value::Object(_) => "values by name",
     };
     let message = format!("expected {expected}, found {found}");
-    SettingFault { key: path.to_owned(), message, help: format!("write {expected}") }
+    SettingFault { key: path.to_owned(), message, help: Some(format!("write {expected}")) }
 }
 
 #[cfg(test)]
@@ -339,7 +346,7 @@ mod tests {
             "burst": { "type": "table", "fields": { "size": { "type": "size", "default": "1KiB" } } },
         });
         assert_eq!(fault(&schema), None);
-        ModuleInfo { phases: Vec::new(), schema, doc: None, whole_body: false }
+        ModuleInfo { phases: Vec::new(), schema, doc: None, needs_response_body: false }
     }
 
     fn faults(settings: &Value) -> Vec<String> {
@@ -366,11 +373,14 @@ mod tests {
             ]
         );
         let help = check_settings(&info(), &json!({ "mode": "blok" })).remove(0).help;
-        assert_eq!(help, "did you mean `block`?");
+        assert_eq!(help.as_deref(), Some("did you mean `block`?"));
     }
 
     #[test]
     fn good_settings_have_no_fault_and_get_their_defaults() {
+        let settings = json!({ "mode": "count", "lists": "a.txt" });
+        assert_eq!(faults(&settings), [""; 0]);
+        assert_eq!(settings_files(&info(), &settings), ["a.txt"]);
         let settings = json!({ "mode": "count", "window": "10s", "lists": ["a.txt", "b.txt"] });
         assert_eq!(faults(&settings), [""; 0]);
         let settled = settled(&info(), &settings);

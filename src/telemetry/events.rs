@@ -234,25 +234,21 @@ impl PolicySwapped<'_> {
 }
 
 /// A bundle was refused; the last good policy stays.
-pub struct PolicyRefused {
+pub struct PolicyRefused<'a> {
     /// How many faults it has.
     pub faults: usize,
-    /// The policy that stays in force.
+    /// The policy that stays in force; 0 if there is none.
     pub generation: u64,
+    /// The faults, as a person reads them.
+    pub report: &'a str,
 }
 
-impl PolicyRefused {
+impl PolicyRefused<'_> {
     /// Counts it, and says so.
     pub fn emit(self) {
         metrics().policy_refused.inc();
         metrics().policy_faults.set(self.faults as i64);
-        let Self { faults, generation } = self;
-        let ending = if faults == 1 { "" } else { "s" };
-        let stays = match generation {
-            0 => "no policy is in force".to_owned(),
-            _ => format!("policy {generation} stays in force"),
-        };
-        log::error(format!("policy refused: {faults} fault{ending}; {stays}"));
+        log::error(self.report);
     }
 }
 
@@ -304,6 +300,37 @@ impl ScriptFailed<'_> {
             4,
             &format!("[lua] {module} failed in {place}{request}: {error}{stack}{traceback}"),
         );
+    }
+}
+
+/// Something an operator should know and can do something about.
+pub struct Trouble<'a> {
+    /// What.
+    pub what: &'a str,
+    /// The next step.
+    pub next: &'a str,
+}
+
+impl Trouble<'_> {
+    /// Says it in the process's own log.
+    pub fn emit(self) {
+        log::warn(format!("{}\n  = help: {}", self.what, self.next));
+    }
+}
+
+/// A response was too long to be held for a handler that wants it whole.
+pub struct ResponseTooLong<'a> {
+    /// The route.
+    pub route: &'a str,
+}
+
+impl ResponseTooLong<'_> {
+    /// Says it in the process's own log.
+    pub fn emit(self) {
+        let route = self.route;
+        log::warn(format!(
+            "route `{route}`: a response is longer than `response_body` allows a `body_filter` to see whole\n  = help: raise `response_body` for the route, or narrow `body_filter_types`"
+        ));
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Reply {
     pub body: BytesMut,
     /// Whether a script said anything (an empty body counts).
     pub said: bool,
+    /// Whether a script ended its answer (`ngx.eof`).
+    pub ended: bool,
 }
 
 impl Reply {

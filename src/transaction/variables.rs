@@ -7,6 +7,16 @@ use bytes::Bytes;
 pub struct Variables(Vec<(String, Bytes)>);
 
 impl Variables {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)

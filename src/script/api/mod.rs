@@ -3,16 +3,48 @@
 //! Each file has one list, `FUNCTIONS`; the lists drive registration, the phase check and
 //! `docs/lua-api.md`.
 
+mod answer;
+mod arg;
+mod arguments;
+mod config;
+mod constants;
+mod ctx;
+mod digest;
+mod encoding;
+mod header;
+mod log;
+mod modules;
+mod native;
+mod page;
+mod query;
+mod regex;
+mod register;
+mod request;
+mod request_body;
+mod request_headers;
+mod shared;
+mod time;
+mod timer;
+mod var;
+mod variables;
+pub mod waf;
+mod worker;
+
 use std::rc::Rc;
 
+use bytes::Bytes;
 use mlua::{Lua, MultiValue, Value};
 
+pub use ctx::Contexts;
+pub use page::page;
+pub use timer::Timers;
+
 use super::{Call, Waiting};
-use crate::transaction::PhaseSet;
+use crate::transaction::{PhaseSet, Transaction};
 
 /// One name of the API.
 pub struct Function {
-    /// With its tables: `ngx.req.get_method`.
+    /// With its tables: `ngx.req.get_method`; a method of an object: `tcpsock:send`.
     pub name: &'static str,
     /// Where it may be called.
     pub phases: PhaseSet,
@@ -32,16 +64,76 @@ pub enum Native {
     Waits(fn(Lua, Rc<Call>, MultiValue) -> Waiting<'static, mlua::Result<MultiValue>>),
     /// A constant, or a table with a life of its own.
     Value(fn(&Lua) -> mlua::Result<Value>),
+    /// A field of `ngx` that is computed when it is read: `ngx.status`.
+    Property {
+        /// Reads it.
+        read: Read,
+        /// Writes it; none: it cannot be written.
+        write: Option<Write>,
+    },
+    /// A table whose fields are computed when they are read: `ngx.var`.
+    Fields {
+        /// Reads one.
+        read: ReadField,
+        /// Writes one; none: they cannot be written.
+        write: Option<WriteField>,
+    },
 }
 
-/// `ngx.ctx` of one exchange: a table in each state that asked for it.
-#[derive(Default)]
-pub struct Contexts {}
+/// Reads a computed field.
+pub type Read = fn(&Lua, &Rc<Call>) -> mlua::Result<Value>;
+/// Writes a computed field.
+pub type Write = fn(&Lua, &Rc<Call>, Value) -> mlua::Result<()>;
+/// Reads the field of that name.
+pub type ReadField = fn(&Lua, &Rc<Call>, Value) -> mlua::Result<Value>;
+/// Writes the field of that name.
+pub type WriteField = fn(&Lua, &Rc<Call>, Value, Value) -> mlua::Result<()>;
 
-/// Puts the whole API into a state's globals.
+/// Every phase, and code that runs outside of any (which counts as `init`).
+pub const EVERYWHERE: PhaseSet = PhaseSet::of("iIsrachblt");
+/// The phases of an exchange.
+pub const EXCHANGE: PhaseSet = PhaseSet::of("srachbl");
+
+/// All names of the API: one list for each file.
+pub const TABLES: &[&[Function]] = &[
+    answer::FUNCTIONS,
+    arg::FUNCTIONS,
+    config::FUNCTIONS,
+    ctx::FUNCTIONS,
+    digest::FUNCTIONS,
+    encoding::FUNCTIONS,
+    header::FUNCTIONS,
+    log::FUNCTIONS,
+    query::FUNCTIONS,
+    regex::FUNCTIONS,
+    request::FUNCTIONS,
+    request_body::FUNCTIONS,
+    request_headers::FUNCTIONS,
+    shared::FUNCTIONS,
+    time::FUNCTIONS,
+    timer::FUNCTIONS,
+    var::FUNCTIONS,
+    waf::FUNCTIONS,
+    worker::FUNCTIONS,
+];
+
+/// Puts the whole API into a state's globals, and what scripts may `require` without a file into
+/// `package.preload`.
 ///
 /// # Errors
 /// If the state's memory does not hold it.
-pub fn install(_lua: &Lua) -> mlua::Result<()> {
-    Ok(())
+pub fn install(lua: &Lua) -> mlua::Result<()> {
+    for function in TABLES.iter().copied().flatten() {
+        register::place(lua, function)?;
+    }
+    constants::install(lua)?;
+    register::finish(lua)?;
+    shared::install(lua)?;
+    modules::install(lua)
+}
+
+/// A variable's value, as `ngx.var` reads it: one that a handler made, else a built-in one.
+pub fn variable(transaction: &Transaction, name: &str) -> Option<Bytes> {
+    let made = transaction.variables.get(name).cloned();
+    made.or_else(|| variables::built_in(transaction, name))
 }

@@ -1,0 +1,277 @@
+//! Answering the client: `ngx.status`, `ngx.say`, `ngx.exit`, `ngx.redirect`, …
+
+use std::rc::Rc;
+
+use mlua::{Lua, MultiValue, Table, Value};
+
+use super::arguments::{
+    at, bad_argument, check_number, check_text, fault, number, one, refusal, subject, text,
+    type_name,
+};
+use super::{EXCHANGE, Function, Native, log};
+use crate::script::{Call, Exit};
+use crate::transaction::{Phase, PhaseSet};
+
+/// Bytes that scripts may stage for one answer (or one request body).
+pub const STAGED_BYTES: usize = 8 << 20;
+/// How deep tables given to `ngx.say` may be nested.
+const DEPTH: usize = 32;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.status",
+        phases: EXCHANGE,
+        syntax: "ngx.status = 403",
+        doc: "The response's status; 0 before there is one. It can be set until the response head \
+              was sent.",
+        native: Native::Property { read: status, write: Some(set_status) },
+    },
+    Function {
+        name: "ngx.headers_sent",
+        phases: PhaseSet::of("srac"),
+        syntax: "local sent = ngx.headers_sent",
+        doc: "Whether the response head was sent. What scripts say is held until their phase \
+              ends, so it is false where a script can still answer.",
+        native: Native::Property { read: headers_sent, write: None },
+    },
+    Function {
+        name: "ngx.is_subrequest",
+        phases: EXCHANGE,
+        syntax: "local sub = ngx.is_subrequest",
+        doc: "Always false: there are no subrequests.",
+        native: Native::Property { read: |_, _| Ok(Value::Boolean(false)), write: None },
+    },
+    Function {
+        name: "ngx.say",
+        phases: PhaseSet::of("rac"),
+        syntax: "local ok, err = ngx.say(...)",
+        doc: "Adds its arguments (strings, numbers, booleans, nil, nested arrays) and a new line \
+              to the answer. An answer holds at most 8 MiB; past it: `nil, \"no memory\"`.",
+        native: Native::Now(|lua, call, args| put(lua, call, &args, "say", b"\n")),
+    },
+    Function {
+        name: "ngx.print",
+        phases: PhaseSet::of("rac"),
+        syntax: "local ok, err = ngx.print(...)",
+        doc: "As `ngx.say`, without the new line.",
+        native: Native::Now(|lua, call, args| put(lua, call, &args, "print", b"")),
+    },
+    Function {
+        name: "ngx.flush",
+        phases: PhaseSet::of("rac"),
+        syntax: "local ok, err = ngx.flush(wait?)",
+        doc: "Accepted; the answer leaves as a whole when the phase ends.",
+        native: Native::Now(|_, _, _| Ok(one(Value::Integer(1)))),
+    },
+    Function {
+        name: "ngx.eof",
+        phases: PhaseSet::of("rac"),
+        syntax: "local ok, err = ngx.eof()",
+        doc: "Ends the answer: what is said after it is refused with `nil, \"seen eof\"`.",
+        native: Native::Now(eof),
+    },
+    Function {
+        name: "ngx.send_headers",
+        phases: PhaseSet::of("rac"),
+        syntax: "local ok, err = ngx.send_headers()",
+        doc: "Makes the staged status and headers the answer, with what else is said.",
+        native: Native::Now(|_, call, _| {
+            subject(call)?.transaction.borrow_mut().reply.said = true;
+            Ok(one(Value::Integer(1)))
+        }),
+    },
+    Function {
+        name: "ngx.exit",
+        phases: PhaseSet::of("rachtBCFOH"),
+        syntax: "ngx.exit(status)",
+        doc: "Ends the script. 200 and above: answer now with that status (200 keeps a staged one); \
+              `ngx.OK` ends the phase, `ngx.DECLINED` leaves content to the upstream, `ngx.ERROR` \
+              and 444 close the connection.",
+        native: Native::Now(exit),
+    },
+    Function {
+        name: "ngx.redirect",
+        phases: PhaseSet::of("rac"),
+        syntax: "ngx.redirect(uri, status?)",
+        doc: "Answers with a redirect: status 302, or 301, 303, 307, 308.",
+        native: Native::Now(redirect),
+    },
+];
+
+fn status(_: &Lua, call: &Rc<Call>) -> mlua::Result<Value> {
+    let status = subject(call)?.transaction.borrow().status();
+    Ok(Value::Integer(status.into()))
+}
+
+fn set_status(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
+    let wanted = number(&value).filter(|number| (100.0..1000.0).contains(number));
+    let Some(wanted) = wanted else {
+        return Err(fault(format!("bad status: {}", value.to_string()?)));
+    };
+    let wanted = wanted as u16;
+    let mut transaction = subject(call)?.transaction.borrow_mut();
+    match &mut transaction.response {
+        None => transaction.reply.status = wanted,
+        Some(response) if call.phase == Phase::HeaderFilter => response.status = wanted,
+        Some(_) => {
+            drop(transaction);
+            log::complain(
+                lua,
+                call,
+                "attempt to set ngx.status after sending out response headers",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn headers_sent(_: &Lua, call: &Rc<Call>) -> mlua::Result<Value> {
+    Ok(Value::Boolean(subject(call)?.transaction.borrow().response.is_some()))
+}
+
+fn put(
+    lua: &Lua,
+    call: &Rc<Call>,
+    args: &MultiValue,
+    name: &str,
+    end: &[u8],
+) -> mlua::Result<MultiValue> {
+    let mut said = Vec::new();
+    for (index, value) in args.iter().enumerate() {
+        let fits = append(lua, value, &mut said, DEPTH)
+            .map_err(|why| bad_argument(index + 1, name, &why))?;
+        if !fits {
+            return refusal(lua, "no memory");
+        }
+    }
+    said.extend_from_slice(end);
+    let mut transaction = subject(call)?.transaction.borrow_mut();
+    let reply = &mut transaction.reply;
+    if reply.ended {
+        return refusal(lua, "seen eof");
+    }
+    if reply.body.len() + said.len() > STAGED_BYTES {
+        return refusal(lua, "no memory");
+    }
+    reply.body.extend_from_slice(&said);
+    reply.said = true;
+    Ok(one(Value::Integer(1)))
+}
+
+/// Writes a value as `ngx.say` does; whether it fits, or why it cannot be written.
+pub fn append(lua: &Lua, value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<bool, String> {
+    match value {
+        Value::Nil => out.extend_from_slice(b"nil"),
+        Value::Boolean(true) => out.extend_from_slice(b"true"),
+        Value::Boolean(false) => out.extend_from_slice(b"false"),
+        Value::LightUserData(_) => out.extend_from_slice(b"null"),
+        Value::Table(table) => return append_array(lua, table, out, depth),
+        other => match text(lua, other).ok().flatten() {
+            Some(text) => out.extend_from_slice(&text.as_bytes()),
+            None => {
+                let got = type_name(other);
+                return Err(if depth < DEPTH {
+                    format!("bad data type {got} found")
+                } else {
+                    format!(
+                        "string, number, boolean, nil, ngx.null, or array table expected, but got \
+                         {got}"
+                    )
+                });
+            }
+        },
+    }
+    Ok(out.len() <= STAGED_BYTES)
+}
+
+fn append_array(lua: &Lua, table: &Table, out: &mut Vec<u8>, depth: usize) -> Result<bool, String> {
+    let Some(inner) = depth.checked_sub(1) else {
+        return Err("array table nested too deeply".to_owned());
+    };
+    let length = array_length(table)?;
+    for index in 1..=length {
+        let value: Value = table.raw_get(index).map_err(|error| error.to_string())?;
+        if !append(lua, &value, out, inner)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The highest index, if all keys are positive integers.
+fn array_length(table: &Table) -> Result<usize, String> {
+    let mut length = 0;
+    let walk = table.for_each::<Value, Value>(|key, _| match key {
+        Value::Integer(index) if index > 0 => {
+            length = length.max(index as usize);
+            Ok(())
+        }
+        _ => Err(fault("non-array table found")),
+    });
+    // An index far beyond the entries would make a loop of it, not an array.
+    if walk.is_err() || length > table.raw_len().saturating_add(STAGED_BYTES) {
+        return Err("non-array table found".to_owned());
+    }
+    Ok(length)
+}
+
+fn eof(lua: &Lua, call: &Rc<Call>, _: MultiValue) -> mlua::Result<MultiValue> {
+    let mut transaction = subject(call)?.transaction.borrow_mut();
+    if transaction.reply.ended {
+        return refusal(lua, "seen eof");
+    }
+    transaction.reply.said = true;
+    transaction.reply.ended = true;
+    Ok(one(Value::Integer(1)))
+}
+
+fn exit(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let code = check_number(&args, 1, "exit")?;
+    Err(call.leave(match code as i64 {
+        -1 | 444 => Exit::Close,
+        -5 => Exit::Declined,
+        200 => respond(call, 200),
+        status @ 201..=999 => respond(call, status as u16),
+        0 | -4 | -2 => Exit::Phase,
+        _ => return Err(bad_argument(1, "exit", "does not take such a status")),
+    }))
+}
+
+/// Answers with a status; 200 keeps a staged one, as in `ngx.status = 403 ngx.exit(ngx.HTTP_OK)`.
+fn respond(call: &Rc<Call>, status: u16) -> Exit {
+    let Some(subject) = &call.subject else { return Exit::Phase };
+    let mut transaction = subject.transaction.borrow_mut();
+    let staged = transaction.reply.status;
+    let status = if status == 200 && staged != 0 { staged } else { status };
+    transaction.reply.status = status;
+    Exit::Respond(status)
+}
+
+fn redirect(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.is_empty() || args.len() > 2 {
+        return Err(fault("expecting one or two arguments"));
+    }
+    let uri = check_text(lua, &args, 1, "redirect")?;
+    let status = match at(&args, 2) {
+        Value::Nil => 302,
+        _ => check_number(&args, 2, "redirect")? as u16,
+    };
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+        return Err(fault(
+            "only ngx.HTTP_MOVED_TEMPORARILY, ngx.HTTP_MOVED_PERMANENTLY, \
+             ngx.HTTP_PERMANENT_REDIRECT, ngx.HTTP_SEE_OTHER, and \
+             ngx.HTTP_TEMPORARY_REDIRECT are allowed",
+        ));
+    }
+    let uri = uri.as_bytes();
+    if let Some(byte) = uri.iter().find(|byte| **byte < 0x20 || **byte == 0x7f) {
+        let shown = String::from_utf8_lossy(&uri).escape_debug().to_string();
+        return Err(fault(format!("unsafe byte \"0x{byte:02x}\" in redirect uri \"{shown}\"")));
+    }
+    let mut transaction = subject(call)?.transaction.borrow_mut();
+    let reply = &mut transaction.reply;
+    reply.headers.set("Location", uri.to_vec());
+    reply.status = status;
+    drop(reply.take_body());
+    Err(call.leave(Exit::Respond(status)))
+}

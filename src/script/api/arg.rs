@@ -1,0 +1,60 @@
+//! `ngx.arg`: the chunk that a body filter looks at.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use mlua::{Lua, Value};
+
+use super::arguments::{fault, number, string, text};
+use super::{Function, Native, answer};
+use crate::script::Call;
+use crate::transaction::PhaseSet;
+
+pub const FUNCTIONS: &[Function] = &[Function {
+    name: "ngx.arg",
+    phases: PhaseSet::of("b"),
+    syntax: "ngx.arg[1] = ngx.arg[1]:upper()  --  ngx.arg[2]: whether it is the last",
+    doc: "The piece of the response body that a body filter sees. `ngx.arg[1]` is its bytes: a \
+          string or an array of strings replaces them, nil drops them. `ngx.arg[2]` is true for \
+          the last piece; setting it ends the body here.",
+    native: Native::Fields { read, write: Some(write) },
+}];
+
+fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
+    let chunk = call.chunk.borrow();
+    match number(&key) {
+        Some(1.0) => string(lua, &chunk.bytes),
+        Some(2.0) => Ok(Value::Boolean(chunk.last)),
+        _ => Ok(Value::Nil),
+    }
+}
+
+fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<()> {
+    match number(&key) {
+        Some(1.0) => call.chunk.borrow_mut().bytes = replacement(lua, &value)?,
+        Some(2.0) => {
+            let last = !matches!(value, Value::Nil | Value::Boolean(false));
+            call.chunk.borrow_mut().last = last;
+        }
+        _ => return Err(fault("bad index in ngx.arg (1 or 2 expected)")),
+    }
+    Ok(())
+}
+
+fn replacement(lua: &Lua, value: &Value) -> mlua::Result<Bytes> {
+    match value {
+        Value::Nil => Ok(Bytes::new()),
+        Value::Table(_) => {
+            let mut bytes = Vec::new();
+            match answer::append(lua, value, &mut bytes, 16) {
+                Ok(true) => Ok(bytes.into()),
+                Ok(false) => Err(fault("no memory")),
+                Err(why) => Err(fault(why)),
+            }
+        }
+        other => match text(lua, other)? {
+            Some(text) => Ok(Bytes::copy_from_slice(&text.as_bytes())),
+            None => Err(fault("bad chunk data type")),
+        },
+    }
+}

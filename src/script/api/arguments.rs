@@ -1,0 +1,162 @@
+//! Arguments of API functions: taken and refused with Lua's own words.
+
+use std::rc::Rc;
+
+use mlua::{Lua, LuaString, MultiValue, Table, Value};
+
+use crate::script::{Call, Subject};
+
+/// An error with that message; it gets the script's place on its way out.
+pub fn fault(message: impl Into<String>) -> mlua::Error {
+    mlua::Error::RuntimeError(message.into())
+}
+
+/// `bad argument #1 to 'say' (…)`.
+pub fn bad_argument(index: usize, function: &str, why: &str) -> mlua::Error {
+    fault(format!("bad argument #{index} to '{function}' ({why})"))
+}
+
+/// The exchange of this call.
+pub fn subject(call: &Rc<Call>) -> mlua::Result<&Rc<Subject>> {
+    call.subject.as_ref().ok_or_else(|| fault("no request found"))
+}
+
+/// The argument at `index`, from 1; nil if there is none.
+pub fn at(args: &MultiValue, index: usize) -> &Value {
+    const NIL: Value = Value::Nil;
+    index.checked_sub(1).and_then(|index| args.get(index)).unwrap_or(&NIL)
+}
+
+/// What Lua's `type` says.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Integer(_) | Value::Number(_) => "number",
+        Value::LightUserData(_) | Value::Error(_) => "userdata",
+        other => other.type_name(),
+    }
+}
+
+/// A number, or a string that reads as one.
+pub fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Number(number) => Some(*number),
+        Value::String(text) => std::str::from_utf8(&text.as_bytes()).ok()?.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A string, or a number as Lua 5.1 writes it.
+pub fn text(lua: &Lua, value: &Value) -> mlua::Result<Option<LuaString>> {
+    match value {
+        Value::String(text) => Ok(Some(text.clone())),
+        Value::Integer(_) | Value::Number(_) => {
+            let number = number(value).unwrap_or_default();
+            lua.create_string(number_text(number)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// As `luaL_checkstring`.
+pub fn check_text(
+    lua: &Lua,
+    args: &MultiValue,
+    index: usize,
+    function: &str,
+) -> mlua::Result<LuaString> {
+    text(lua, at(args, index))?.ok_or_else(|| wrong_type(args, index, function, "string"))
+}
+
+/// As `luaL_checknumber`.
+pub fn check_number(args: &MultiValue, index: usize, function: &str) -> mlua::Result<f64> {
+    number(at(args, index)).ok_or_else(|| wrong_type(args, index, function, "number"))
+}
+
+/// As `luaL_checktype` for tables.
+pub fn check_table<'a>(
+    args: &'a MultiValue,
+    index: usize,
+    function: &str,
+) -> mlua::Result<&'a Table> {
+    match at(args, index) {
+        Value::Table(table) => Ok(table),
+        _ => Err(wrong_type(args, index, function, "table")),
+    }
+}
+
+/// `tostring` of what a person or a library may hand in: nil is empty.
+pub fn loose_text(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
+    match (text(lua, value)?, value) {
+        (Some(text), _) => Ok(text),
+        (None, Value::Nil) => lua.create_string(""),
+        (None, other) => lua.create_string(other.to_string()?),
+    }
+}
+
+/// One result.
+pub fn one(value: Value) -> MultiValue {
+    MultiValue::from_vec(vec![value])
+}
+
+/// `nil, "words"`.
+pub fn refusal(lua: &Lua, words: impl AsRef<[u8]>) -> mlua::Result<MultiValue> {
+    Ok(MultiValue::from_vec(vec![Value::Nil, Value::String(lua.create_string(words)?)]))
+}
+
+/// A Lua string as a result.
+pub fn string(lua: &Lua, bytes: impl AsRef<[u8]>) -> mlua::Result<Value> {
+    lua.create_string(bytes).map(Value::String)
+}
+
+/// As `lua_Number` is written by Lua 5.1 (`%.14g`).
+pub fn number_text(number: f64) -> String {
+    if number.is_nan() {
+        return if number.is_sign_negative() { "-nan" } else { "nan" }.to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    if number.fract() == 0.0 && number.abs() < 1e14 {
+        return format!("{number:.0}");
+    }
+    let scientific = format!("{number:.13e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..14).contains(&exponent) {
+        let decimals = usize::try_from(13 - exponent).unwrap_or_default();
+        return trimmed(&format!("{number:.decimals$}")).to_owned();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+}
+
+fn trimmed(digits: &str) -> &str {
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+}
+
+fn wrong_type(args: &MultiValue, index: usize, function: &str, wanted: &str) -> mlua::Error {
+    let got = if index > args.len() { "no value" } else { type_name(at(args, index)) };
+    bad_argument(index, function, &format!("{wanted} expected, got {got}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_text;
+
+    #[test]
+    fn numbers_are_written_as_lua_5_1_writes_them() {
+        for (number, written) in [
+            (1.0, "1"),
+            (-0.5, "-0.5"),
+            (0.1, "0.1"),
+            (1e15, "1e+15"),
+            (9_007_199_254_740_992.0, "9.007199254741e+15"),
+            (123_456.789, "123456.789"),
+            (1e-7, "1e-07"),
+            (3.141_592_653_589_793, "3.1415926535898"),
+        ] {
+            assert_eq!(number_text(number), written);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `ngx.config`: what the host is.
+
+use mlua::Value;
+
+use super::arguments::{one, string};
+use super::{EVERYWHERE, Function, Native};
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.config.subsystem",
+        phases: EVERYWHERE,
+        syntax: "ngx.config.subsystem",
+        doc: "`\"http\"`.",
+        native: Native::Value(|lua| string(lua, "http")),
+    },
+    Function {
+        name: "ngx.config.debug",
+        phases: EVERYWHERE,
+        syntax: "ngx.config.debug",
+        doc: "`false`.",
+        native: Native::Value(|_| Ok(Value::Boolean(false))),
+    },
+    Function {
+        name: "ngx.config.nginx_version",
+        phases: EVERYWHERE,
+        syntax: "ngx.config.nginx_version",
+        doc: "The nginx whose behaviour scripts may expect: `1027001`.",
+        native: Native::Value(|_| Ok(Value::Integer(1_027_001))),
+    },
+    Function {
+        name: "ngx.config.ngx_lua_version",
+        phases: EVERYWHERE,
+        syntax: "ngx.config.ngx_lua_version",
+        doc: "The lua-nginx-module whose behaviour scripts may expect: `10028`.",
+        native: Native::Value(|_| Ok(Value::Integer(10_028))),
+    },
+    Function {
+        name: "ngx.config.prefix",
+        phases: EVERYWHERE,
+        syntax: "local folder = ngx.config.prefix()",
+        doc: "An empty string: scripts have no files of their own.",
+        native: Native::Now(|lua, _, _| string(lua, "").map(one)),
+    },
+    Function {
+        name: "ngx.config.nginx_configure",
+        phases: EVERYWHERE,
+        syntax: "local options = ngx.config.nginx_configure()",
+        doc: "An empty string.",
+        native: Native::Now(|lua, _, _| string(lua, "").map(one)),
+    },
+];

@@ -1,0 +1,174 @@
+//! `ngx.ctx`: a table for each exchange, carried over between the states of its handlers.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bytes::BytesMut;
+use mlua::{Lua, Table, Value};
+
+use super::arguments::{fault, type_name};
+use super::{Function, Native};
+use crate::script::Call;
+use crate::transaction::PhaseSet;
+
+/// How deep tables are carried over.
+const DEPTH: usize = 16;
+/// How many entries are carried over, all tables together.
+const ENTRIES: usize = 4096;
+
+pub const FUNCTIONS: &[Function] = &[Function {
+    name: "ngx.ctx",
+    phases: PhaseSet::of("IXsrachbltB"),
+    syntax: "ngx.ctx.user = \"anna\"",
+    doc: "A table that lives as long as its exchange (or timer) and is seen by all its handlers. \
+          Handlers of different modules run in states of their own: between them strings, \
+          numbers, booleans and tables of these (16 deep, 4096 entries) are carried over; \
+          functions and other objects are seen only where they were made.",
+    native: Native::Property { read, write: Some(write) },
+}];
+
+/// `ngx.ctx` of one exchange: a table in each state that asked for it; and what else scripts keep
+/// for the exchange.
+#[derive(Default)]
+pub struct Contexts {
+    /// By the state's identity.
+    tables: Vec<(usize, Table)>,
+    /// The state that had it last: its table is the valid one.
+    last: usize,
+    /// The request body that `ngx.req.init_body` began.
+    pub(super) draft: Option<BytesMut>,
+}
+
+impl Contexts {
+    fn table(&mut self, lua: &Lua) -> mlua::Result<Table> {
+        let state = identity(lua);
+        let own = self.of(state);
+        if let Some(table) = own.clone().filter(|_| self.last == state) {
+            return Ok(table);
+        }
+        let table = match own {
+            Some(table) => table,
+            None => lua.create_table()?,
+        };
+        if let Some(source) = self.of(self.last) {
+            merge(lua, &source, &table, DEPTH, &mut ENTRIES.clone())?;
+        }
+        self.put(state, table.clone());
+        Ok(table)
+    }
+
+    fn of(&self, state: usize) -> Option<Table> {
+        self.tables.iter().find(|(owner, _)| *owner == state).map(|(_, table)| table.clone())
+    }
+
+    fn put(&mut self, state: usize, table: Table) {
+        self.tables.retain(|(owner, _)| *owner != state);
+        self.tables.push((state, table));
+        self.last = state;
+    }
+}
+
+fn read(lua: &Lua, call: &Rc<Call>) -> mlua::Result<Value> {
+    contexts(call).borrow_mut().table(lua).map(Value::Table)
+}
+
+fn write(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
+    let Value::Table(table) = value else {
+        let got = type_name(&value);
+        return Err(fault(format!("ctx should be a table while getting a {got}")));
+    };
+    contexts(call).borrow_mut().put(identity(lua), table);
+    Ok(())
+}
+
+fn contexts(call: &Rc<Call>) -> &RefCell<Contexts> {
+    call.subject.as_ref().map_or(&call.contexts, |subject| &subject.contexts)
+}
+
+/// What tells states apart: where the registry's own table of loaded names is.
+fn identity(lua: &Lua) -> usize {
+    const KEY: &str = "moongate.identity";
+    if let Ok(Some(table)) = lua.named_registry_value::<Option<Table>>(KEY) {
+        return table.to_pointer() as usize;
+    }
+    let Ok(table) = lua.create_table() else { return 0 };
+    let pointer = table.to_pointer() as usize;
+    if lua.set_named_registry_value(KEY, table).is_ok() { pointer } else { 0 }
+}
+
+/// Makes the plain data of `into` that of `from`; what else `into` holds stays.
+fn merge(
+    lua: &Lua,
+    from: &Table,
+    into: &Table,
+    depth: usize,
+    left: &mut usize,
+) -> mlua::Result<()> {
+    let Some(origin) = from.weak_lua().try_upgrade() else { return Ok(()) };
+    for (key, _) in entries(into, &mut ENTRIES.clone())? {
+        if from.raw_get::<Value>(copy(&origin, &key)?)?.is_nil() {
+            into.raw_set(copy(lua, &key)?, Value::Nil)?;
+        }
+    }
+    for (key, value) in entries(from, left)? {
+        let key = copy(lua, &key)?;
+        let Plain::Table(inner) = value else {
+            into.raw_set(key, copy(lua, &value)?)?;
+            continue;
+        };
+        let Some(depth) = depth.checked_sub(1) else { continue };
+        let target = match into.raw_get(key.clone())? {
+            Value::Table(table) => table,
+            _ => lua.create_table()?,
+        };
+        into.raw_set(key, &target)?;
+        merge(lua, &inner, &target, depth, left)?;
+    }
+    Ok(())
+}
+
+/// A value that belongs to no state, or a table of one.
+enum Plain {
+    Boolean(bool),
+    Null,
+    Number(f64),
+    Table(Table),
+    Text(Vec<u8>),
+}
+
+fn entries(table: &Table, left: &mut usize) -> mlua::Result<Vec<(Plain, Plain)>> {
+    let mut entries = Vec::new();
+    table.for_each::<Value, Value>(|key, value| {
+        if let (Some(key), Some(value)) = (plain(&key), plain(&value))
+            && !matches!(key, Plain::Table(_))
+            && *left > 0
+        {
+            *left -= 1;
+            entries.push((key, value));
+        }
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+fn plain(value: &Value) -> Option<Plain> {
+    Some(match value {
+        Value::Boolean(value) => Plain::Boolean(*value),
+        Value::Integer(value) => Plain::Number(*value as f64),
+        Value::Number(value) => Plain::Number(*value),
+        Value::String(text) => Plain::Text(text.as_bytes().to_vec()),
+        Value::Table(table) => Plain::Table(table.clone()),
+        value if value.is_null() => Plain::Null,
+        _ => return None,
+    })
+}
+
+fn copy(lua: &Lua, value: &Plain) -> mlua::Result<Value> {
+    Ok(match value {
+        Plain::Boolean(value) => Value::Boolean(*value),
+        Plain::Null => Value::NULL,
+        Plain::Number(value) => Value::Number(*value),
+        Plain::Table(_) => Value::Nil,
+        Plain::Text(text) => Value::String(lua.create_string(text)?),
+    })
+}

@@ -1,0 +1,183 @@
+//! Encodings: percent, base64, SQL strings.
+
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use mlua::{Lua, MultiValue, Value};
+
+use super::arguments::{at, fault, loose_text, number, one, string, type_name};
+use super::{EVERYWHERE, Function, Native};
+use crate::script::Call;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.escape_uri",
+        phases: EVERYWHERE,
+        syntax: "local escaped = ngx.escape_uri(str, type?)",
+        doc: "Percent-encodes a string: as a URI component (type 2, the default) or as a whole \
+              URI (type 0).",
+        native: Native::Now(escape_uri),
+    },
+    Function {
+        name: "ngx.unescape_uri",
+        phases: EVERYWHERE,
+        syntax: "local plain = ngx.unescape_uri(str)",
+        doc: "Undoes percent-encoding; `+` becomes a space, a `%` without two hex digits stays.",
+        native: Native::Now(|lua, _, args| {
+            string(lua, unescape(&loose_text(lua, at(&args, 1))?.as_bytes())).map(one)
+        }),
+    },
+    Function {
+        name: "ngx.encode_base64",
+        phases: EVERYWHERE,
+        syntax: "local encoded = ngx.encode_base64(str, no_padding?)",
+        doc: "Base64 of a string.",
+        native: Native::Now(encode_base64),
+    },
+    Function {
+        name: "ngx.decode_base64",
+        phases: EVERYWHERE,
+        syntax: "local bytes = ngx.decode_base64(str)",
+        doc: "Undoes base64, with or without padding; nil if it is malformed.",
+        native: Native::Now(|lua, _, args| decode_base64(lua, at(&args, 1), |_| true)),
+    },
+    Function {
+        name: "ngx.decode_base64mime",
+        phases: EVERYWHERE,
+        syntax: "local bytes = ngx.decode_base64mime(str)",
+        doc: "As `ngx.decode_base64`, passing over characters that are not base64's.",
+        native: Native::Now(|lua, _, args| {
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+            decode_base64(lua, at(&args, 1), known)
+        }),
+    },
+    Function {
+        name: "ngx.quote_sql_str",
+        phases: EVERYWHERE,
+        syntax: "local quoted = ngx.quote_sql_str(str)",
+        doc: "A string as a literal of MySQL, quotes included.",
+        native: Native::Now(|lua, _, args| {
+            string(lua, quote_sql(&loose_text(lua, at(&args, 1))?.as_bytes())).map(one)
+        }),
+    },
+];
+
+/// Whether a byte stands for itself in a URI component.
+pub fn is_component(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!'()*".contains(&byte)
+}
+
+/// Whether a byte stands for itself in a URI's path, as nginx escapes one.
+pub fn is_uri(byte: u8) -> bool {
+    (0x21..0x7f).contains(&byte) && !b"#%?".contains(&byte)
+}
+
+/// Percent-encodes all bytes for which `stays` does not hold.
+pub fn escape(bytes: &[u8], stays: fn(u8) -> bool) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        if stays(*byte) {
+            escaped.push(*byte);
+        } else {
+            escaped.push(b'%');
+            escaped.extend([byte >> 4, byte & 15].map(hex_digit));
+        }
+    }
+    escaped
+}
+
+/// Undoes percent-encoding and `+`.
+pub fn unescape(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        match (first, after) {
+            (b'+', _) => plain.push(b' '),
+            (b'%', [high, low, tail @ ..]) => match (hex_value(*high), hex_value(*low)) {
+                (Some(high), Some(low)) => {
+                    plain.push(high << 4 | low);
+                    rest = tail;
+                }
+                _ => plain.push(b'%'),
+            },
+            (byte, _) => plain.push(*byte),
+        }
+    }
+    plain
+}
+
+fn hex_digit(nibble: u8) -> u8 {
+    char::from_digit(nibble.into(), 16).map_or(b'0', |digit| digit.to_ascii_uppercase() as u8)
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+fn escape_uri(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let text = loose_text(lua, at(&args, 1))?;
+    let stays = match at(&args, 2) {
+        Value::Nil => is_component,
+        other => match number(other) {
+            Some(2.0) => is_component,
+            Some(0.0) => is_uri,
+            Some(kind) => return Err(fault(format!("\"type\" {kind} out of range"))),
+            None => return Err(fault("\"type\" is not a number")),
+        },
+    };
+    string(lua, escape(&text.as_bytes(), stays)).map(one)
+}
+
+fn encode_base64(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let text = loose_text(lua, at(&args, 1))?;
+    let engine = match at(&args, 2) {
+        Value::Nil | Value::Boolean(false) => &BASE64_STANDARD,
+        Value::Boolean(true) => &BASE64_STANDARD_NO_PAD,
+        other => {
+            let got = type_name(other);
+            return Err(fault(format!("boolean argument only, got {got}")));
+        }
+    };
+    string(lua, engine.encode(text.as_bytes())).map(one)
+}
+
+fn decode_base64(lua: &Lua, value: &Value, keep: fn(u8) -> bool) -> mlua::Result<MultiValue> {
+    let Value::String(text) = value else { return Err(fault("string argument only")) };
+    let text = text.as_bytes();
+    let digits = text.iter().copied().take_while(|byte| *byte != b'=').filter(|byte| keep(*byte));
+    let digits: Vec<u8> = digits.collect();
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    match GeneralPurpose::new(&STANDARD, lenient).decode(digits) {
+        Ok(bytes) => string(lua, bytes).map(one),
+        Err(_) => Ok(one(Value::Nil)),
+    }
+}
+
+fn quote_sql(bytes: &[u8]) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(bytes.len() + 2);
+    quoted.push(b'\'');
+    for byte in bytes {
+        let escaped = match byte {
+            b'\0' => b'0',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            8 => b'b',
+            26 => b'Z',
+            b'\\' | b'\'' | b'"' => *byte,
+            other => {
+                quoted.push(*other);
+                continue;
+            }
+        };
+        quoted.extend([b'\\', escaped]);
+    }
+    quoted.push(b'\'');
+    quoted
+}

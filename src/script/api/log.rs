@@ -1,0 +1,117 @@
+//! `ngx.log` and `print`.
+
+use std::rc::Rc;
+
+use mlua::{Lua, MultiValue, Value};
+
+use super::arguments::{at, bad_argument, check_number, text, type_name};
+use super::{EVERYWHERE, Function, Native};
+use crate::script::Call;
+use crate::telemetry::events;
+
+/// `ngx.NOTICE`: the level of `print`.
+const NOTICE: i64 = 6;
+/// `ngx.ERR`: the level of what the API itself has to say.
+const ERR: i64 = 4;
+/// Bytes of one message, as in nginx; the rest is cut off.
+const MESSAGE_BYTES: usize = 2048;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.log",
+        phases: EVERYWHERE,
+        syntax: "ngx.log(ngx.ERR, ...)",
+        doc: "Writes its arguments to the log, after the script's place: \
+              `[lua] file:line: function(): …`; at most 2048 bytes.",
+        native: Native::Now(|lua, call, args| {
+            let level = check_number(&args, 1, "log")? as i64;
+            if !(0..=8).contains(&level) {
+                return Err(bad_argument(1, "log", "bad log level"));
+            }
+            say(lua, call, level, &args, 1, "log")
+        }),
+    },
+    Function {
+        name: "print",
+        phases: EVERYWHERE,
+        syntax: "print(...)",
+        doc: "`ngx.log(ngx.NOTICE, …)`.",
+        native: Native::Now(|lua, call, args| say(lua, call, NOTICE, &args, 0, "print")),
+    },
+];
+
+/// What the API itself has to say about a script that goes on.
+pub fn complain(lua: &Lua, call: &Call, words: &str) {
+    let mut message = place(lua, 1);
+    message.push_str(words);
+    emit(call, ERR, &message);
+}
+
+fn say(
+    lua: &Lua,
+    call: &Rc<Call>,
+    level: i64,
+    args: &MultiValue,
+    skipped: usize,
+    name: &str,
+) -> mlua::Result<MultiValue> {
+    let mut message = place(lua, 1).into_bytes();
+    for index in skipped + 1..=args.len() {
+        write(lua, at(args, index), &mut message).map_err(|why| bad_argument(index, name, &why))?;
+        if message.len() > MESSAGE_BYTES {
+            message.truncate(MESSAGE_BYTES);
+            break;
+        }
+    }
+    emit(call, level, &String::from_utf8_lossy(&message));
+    Ok(MultiValue::new())
+}
+
+fn write(lua: &Lua, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
+    match value {
+        Value::Nil => out.extend_from_slice(b"nil"),
+        Value::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Value::LightUserData(_) => out.extend_from_slice(b"null"),
+        Value::Error(error) => out.extend_from_slice(error.to_string().as_bytes()),
+        Value::Table(table) => {
+            let named = table.metatable().is_some_and(|meta| {
+                meta.raw_get::<Value>("__tostring").is_ok_and(|method| !method.is_nil())
+            });
+            if !named {
+                return Err("expected table to have __tostring metamethod".to_owned());
+            }
+            let written = value.to_string().map_err(|error| error.to_string())?;
+            out.extend_from_slice(written.as_bytes());
+        }
+        other => match text(lua, other).ok().flatten() {
+            Some(text) => out.extend_from_slice(&text.as_bytes()),
+            None => {
+                let got = type_name(other);
+                return Err(format!("string, number, boolean, or nil expected, got {got}"));
+            }
+        },
+    }
+    Ok(())
+}
+
+/// `[lua] file:line: function(): ` of the script that is executing.
+fn place(lua: &Lua, level: usize) -> String {
+    let place = lua.inspect_stack(level, |frame| {
+        let source = frame.source();
+        let path = source.short_src.as_deref().unwrap_or("?");
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let line = frame.current_line().unwrap_or_default();
+        match frame.names().name {
+            Some(name) => format!("[lua] {file}:{line}: {name}(): "),
+            None => format!("[lua] {file}:{line}: "),
+        }
+    });
+    place.unwrap_or_else(|| "[lua] ".to_owned())
+}
+
+fn emit(call: &Call, level: i64, message: &str) {
+    let client = call.subject.as_ref().and_then(|subject| {
+        subject.transaction.try_borrow().ok().map(|transaction| transaction.client.address)
+    });
+    events::ScriptSaid { level, phase: call.phase, module: &call.module, message, client }.emit();
+}

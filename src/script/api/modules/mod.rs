@@ -1,0 +1,59 @@
+//! What scripts may `require` without a file: `cjson`, `bit`, `table.new`, …
+
+mod cjson;
+
+use std::fmt::Write;
+
+use mlua::{Function as LuaFunction, Lua, Table};
+
+/// Modules in Luau: their name, their text, what they are.
+const IN_LUAU: &[(&str, &str, &str)] = &[
+    ("bit", include_str!("bit.luau"), "LuaJIT's bit operations, on signed 32-bit numbers."),
+    ("table.clear", "return table.clear", "Empties a table."),
+    ("table.clone", "return table.clone", "A shallow copy of a table."),
+    (
+        "table.isarray",
+        include_str!("table_isarray.luau"),
+        "Whether all keys are positive integers.",
+    ),
+    ("table.isempty", "return function(t) return next(t) == nil end", "Whether it has no entry."),
+    ("table.new", include_str!("table_new.luau"), "An empty table with room for entries."),
+    ("table.nkeys", include_str!("table_nkeys.luau"), "How many entries a table has."),
+    ("resty.core", "return {}", "Nothing: what it does is built in."),
+];
+
+/// Puts them into `package.preload`.
+pub fn install(lua: &Lua) -> mlua::Result<()> {
+    let preload = preload(lua)?;
+    for (name, text, _) in IN_LUAU {
+        let loader: LuaFunction = lua.load(*text).set_name(format!("={name}")).into_function()?;
+        preload.raw_set(*name, loader)?;
+    }
+    preload.raw_set("cjson", lua.create_function(|lua, ()| cjson::module(lua, false))?)?;
+    preload.raw_set("cjson.safe", lua.create_function(|lua, ()| cjson::module(lua, true))?)
+}
+
+/// Their part of `docs/lua-api.md`.
+pub fn describe(page: &mut String) {
+    page.push_str("## Modules\n\nWhat `require` finds without a file.\n\n");
+    let _ =
+        writeln!(page, "- `cjson`: JSON: `encode`, `decode`, `null`, `empty_array`, `array_mt`.");
+    let _ = writeln!(page, "- `cjson.safe`: the same; errors are returned as `nil, err`.");
+    for (name, _, doc) in IN_LUAU {
+        let _ = writeln!(page, "- `{name}`: {doc}");
+    }
+}
+
+fn preload(lua: &Lua) -> mlua::Result<Table> {
+    let package = inner(lua, &lua.globals(), "package")?;
+    inner(lua, &package, "preload")
+}
+
+fn inner(lua: &Lua, table: &Table, name: &str) -> mlua::Result<Table> {
+    if let Some(inner) = table.raw_get::<Option<Table>>(name)? {
+        return Ok(inner);
+    }
+    let inner = lua.create_table()?;
+    table.raw_set(name, &inner)?;
+    Ok(inner)
+}

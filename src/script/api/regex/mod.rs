@@ -1,0 +1,335 @@
+//! `ngx.re`: regular expressions, in linear time.
+
+mod cache;
+mod pcre;
+
+use std::rc::Rc;
+
+use mlua::{Function as LuaFunction, Lua, LuaString, MultiValue, Table, Value};
+use regex::bytes::Captures;
+
+use self::cache::{Compiled, compiled};
+use super::arguments::{at, fault, loose_text, number, one, refusal, string, text, type_name};
+use super::{EVERYWHERE, Function, Native};
+use crate::script::Call;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.re.match",
+        phases: EVERYWHERE,
+        syntax: "local captures, err = ngx.re.match(subject, regex, options?, ctx?, table?)",
+        doc: "The first match: `captures[0]` is all of it, `captures[1]` the first group, \
+              `captures.name` a named one; false for a group that took no part. nil if there is \
+              none. `ctx.pos` is where to begin, and then where the match ended. Options: `a` \
+              anchored, `i` without case, `m` lines, `s` dot matches new lines, `u` UTF-8, `x` \
+              extended; `d`, `j`, `o`, `U`, `D`, `J` are accepted. Regexes take linear time: \
+              look-around, back-references, atomic groups and possessive quantifiers are an \
+              error, and `$` is the very end of the subject.",
+        native: Native::Now(first_match),
+    },
+    Function {
+        name: "ngx.re.find",
+        phases: EVERYWHERE,
+        syntax: "local from, to, err = ngx.re.find(subject, regex, options?, ctx?, nth?)",
+        doc: "Where the first match (or its group `nth`) begins and ends.",
+        native: Native::Now(find),
+    },
+    Function {
+        name: "ngx.re.gmatch",
+        phases: EVERYWHERE,
+        syntax: "for captures, err in ngx.re.gmatch(subject, regex, options?) do … end",
+        doc: "An iterator over all matches.",
+        native: Native::Now(gmatch),
+    },
+    Function {
+        name: "ngx.re.sub",
+        phases: EVERYWHERE,
+        syntax: "local text, count, err = ngx.re.sub(subject, regex, replacement, options?)",
+        doc: "Replaces the first match. In a replacement `$1` or `${1}` is a group, `$0` the whole \
+              match, `$$` a dollar; or it is a function that gets the captures and returns a \
+              string.",
+        native: Native::Now(|lua, _, args| substitute(lua, &args, Scope::First)),
+    },
+    Function {
+        name: "ngx.re.gsub",
+        phases: EVERYWHERE,
+        syntax: "local text, count, err = ngx.re.gsub(subject, regex, replacement, options?)",
+        doc: "Replaces all matches.",
+        native: Native::Now(|lua, _, args| substitute(lua, &args, Scope::All)),
+    },
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    All,
+    First,
+}
+
+/// What every function of the family begins with.
+struct Job {
+    subject: LuaString,
+    compiled: Rc<Compiled>,
+}
+
+impl Job {
+    /// The job, or words for the script if its regex cannot be compiled.
+    fn new(lua: &Lua, args: &MultiValue, options: usize) -> mlua::Result<Result<Self, String>> {
+        let subject = loose_text(lua, at(args, 1))?;
+        let regex = loose_text(lua, at(args, 2))?;
+        let options = loose_text(lua, at(args, options))?;
+        let compiled = compiled(lua, &regex.as_bytes(), &options.as_bytes())?;
+        let fits = |compiled: Rc<Compiled>| {
+            let fits = compiled.admits(subject.as_bytes().len());
+            if fits { Ok(compiled) } else { Err("subject too long for this regex".to_owned()) }
+        };
+        Ok(compiled.and_then(fits).map(|compiled| Self { subject, compiled }))
+    }
+}
+
+fn first_match(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let job = match Job::new(lua, &args, 3)? {
+        Ok(job) => job,
+        Err(words) => return refusal(lua, words),
+    };
+    let context = context(&args)?;
+    let subject = job.subject.as_bytes();
+    let Some(start) = start(context, subject.len())? else { return Ok(one(Value::Nil)) };
+    let Some(captures) = job.compiled.at(&subject, start) else {
+        forget_place(context)?;
+        return Ok(one(Value::Nil));
+    };
+    note_place(context, &captures)?;
+    let table = match at(&args, 5) {
+        Value::Table(table) => {
+            table.clear()?;
+            table.clone()
+        }
+        _ => lua.create_table()?,
+    };
+    fill(lua, &table, &job.compiled, &captures)?;
+    Ok(one(Value::Table(table)))
+}
+
+fn find(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let job = match Job::new(lua, &args, 3)? {
+        Ok(job) => job,
+        Err(words) => return find_refusal(lua, words),
+    };
+    let context = context(&args)?;
+    let subject = job.subject.as_bytes();
+    let Some(start) = start(context, subject.len())? else { return Ok(one(Value::Nil)) };
+    let nth = number(at(&args, 5)).unwrap_or_default();
+    if nth < 0.0 || nth >= job.compiled.groups() as f64 {
+        return find_refusal(lua, "nth out of bound".to_owned());
+    }
+    let Some(captures) = job.compiled.at(&subject, start) else {
+        forget_place(context)?;
+        return Ok(one(Value::Nil));
+    };
+    note_place(context, &captures)?;
+    Ok(match captures.get(nth as usize) {
+        None => one(Value::Nil),
+        Some(found) => MultiValue::from_vec(vec![
+            Value::Integer(found.start() as i64 + 1),
+            Value::Integer(found.end() as i64),
+        ]),
+    })
+}
+
+fn find_refusal(lua: &Lua, words: String) -> mlua::Result<MultiValue> {
+    Ok(MultiValue::from_vec(vec![Value::Nil, Value::Nil, string(lua, words)?]))
+}
+
+fn gmatch(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let job = match Job::new(lua, &args, 3)? {
+        Ok(job) => job,
+        Err(words) => return refusal(lua, words),
+    };
+    let place = std::cell::Cell::new(Some(0));
+    let next = lua.create_function(move |lua, ()| {
+        let subject = job.subject.as_bytes();
+        let found = place.get().and_then(|start| job.compiled.at(&subject, start));
+        let Some(captures) = found else {
+            place.set(None);
+            return Ok(Value::Nil);
+        };
+        place.set(captures.get(0).and_then(|whole| {
+            let next = if whole.is_empty() { whole.end() + 1 } else { whole.end() };
+            (next <= subject.len()).then_some(next)
+        }));
+        let table = lua.create_table()?;
+        fill(lua, &table, &job.compiled, &captures)?;
+        Ok(Value::Table(table))
+    })?;
+    Ok(one(Value::Function(next)))
+}
+
+fn substitute(lua: &Lua, args: &MultiValue, scope: Scope) -> mlua::Result<MultiValue> {
+    let job = match Job::new(lua, args, 4)? {
+        Ok(job) => job,
+        Err(words) => return find_refusal(lua, words),
+    };
+    let replacement = match at(args, 3) {
+        Value::Function(function) => Replacement::Function(function.clone()),
+        other => match text(lua, other)?.map(|text| template(&text.as_bytes())) {
+            Some(Some(parts)) => Replacement::Template(parts),
+            Some(None) => {
+                let words = "failed to compile the replacement template".to_owned();
+                return find_refusal(lua, words);
+            }
+            None => {
+                let got = type_name(other);
+                return Err(fault(format!(
+                    "bad argument #3 to 'sub' (string, number, or function expected, got {got})"
+                )));
+            }
+        },
+    };
+    let subject = job.subject.as_bytes();
+    let (mut out, mut copied, mut count) = (Vec::new(), 0, 0);
+    let mut start = 0;
+    while start <= subject.len()
+        && let Some(captures) = job.compiled.at(&subject, start)
+        && let Some(whole) = captures.get(0)
+    {
+        out.extend_from_slice(subject.get(copied..whole.start()).unwrap_or_default());
+        replacement.write(lua, &job.compiled, &captures, &mut out)?;
+        count += 1;
+        copied = whole.end();
+        start = if whole.is_empty() { whole.end() + 1 } else { whole.end() };
+        if scope == Scope::First {
+            break;
+        }
+    }
+    out.extend_from_slice(subject.get(copied..).unwrap_or_default());
+    Ok(MultiValue::from_vec(vec![string(lua, out)?, Value::Integer(count)]))
+}
+
+/// What takes the place of a match.
+enum Replacement {
+    Function(LuaFunction),
+    Template(Vec<Part>),
+}
+
+enum Part {
+    Group(usize),
+    Text(Vec<u8>),
+}
+
+impl Replacement {
+    fn write(
+        &self,
+        lua: &Lua,
+        compiled: &Compiled,
+        captures: &Captures<'_>,
+        out: &mut Vec<u8>,
+    ) -> mlua::Result<()> {
+        match self {
+            Self::Template(parts) => {
+                for part in parts {
+                    match part {
+                        Part::Group(group) => out.extend_from_slice(
+                            captures.get(*group).map_or(b"", |found| found.as_bytes()),
+                        ),
+                        Part::Text(text) => out.extend_from_slice(text),
+                    }
+                }
+            }
+            Self::Function(function) => {
+                let table = lua.create_table()?;
+                fill(lua, &table, compiled, captures)?;
+                let value: Value = function.call(table)?;
+                let Some(text) = text(lua, &value)? else {
+                    return Err(fault(format!(
+                        "string or number expected to be returned by the replacement function, \
+                         but got {}",
+                        type_name(&value)
+                    )));
+                };
+                out.extend_from_slice(&text.as_bytes());
+            }
+        }
+        if out.len() > super::answer::STAGED_BYTES { Err(fault("no memory")) } else { Ok(()) }
+    }
+}
+
+/// A replacement's parts; none if it is malformed.
+fn template(text: &[u8]) -> Option<Vec<Part>> {
+    let (mut parts, mut rest) = (Vec::new(), text);
+    while let Some(mark) = memchr::memchr(b'$', rest) {
+        let (before, after) = rest.split_at_checked(mark)?;
+        parts.push(Part::Text(before.to_vec()));
+        match after.get(1..)? {
+            [b'$', tail @ ..] => {
+                parts.push(Part::Text(b"$".to_vec()));
+                rest = tail;
+            }
+            [b'{', tail @ ..] => {
+                let (digits, tail) = tail.split_at_checked(memchr::memchr(b'}', tail)?)?;
+                parts.push(Part::Group(group(digits)?));
+                rest = tail.get(1..)?;
+            }
+            tail => {
+                let digits = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let (digits, tail) = tail.split_at_checked(digits)?;
+                parts.push(Part::Group(group(digits)?));
+                rest = tail;
+            }
+        }
+    }
+    parts.push(Part::Text(rest.to_vec()));
+    Some(parts)
+}
+
+fn group(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn fill(
+    lua: &Lua,
+    table: &Table,
+    compiled: &Compiled,
+    captures: &Captures<'_>,
+) -> mlua::Result<()> {
+    for (index, name) in compiled.names().enumerate() {
+        let value = match captures.get(index) {
+            None => Value::Boolean(false),
+            Some(found) => string(lua, found.as_bytes())?,
+        };
+        if let Some(name) = name {
+            table.raw_set(name, &value)?;
+        }
+        table.raw_set(index, value)?;
+    }
+    Ok(())
+}
+
+fn context(args: &MultiValue) -> mlua::Result<Option<&Table>> {
+    match at(args, 4) {
+        Value::Nil => Ok(None),
+        Value::Table(table) => Ok(Some(table)),
+        other => {
+            let got = type_name(other);
+            Err(fault(format!("bad argument #4 to 'match' (table expected, got {got})")))
+        }
+    }
+}
+
+/// Where to begin (from 0); none if that is past the subject's end.
+fn start(context: Option<&Table>, length: usize) -> mlua::Result<Option<usize>> {
+    let Some(context) = context else { return Ok(Some(0)) };
+    let place = number(&context.get::<Value>("pos")?).unwrap_or(1.0);
+    let start = (place.max(1.0) - 1.0) as usize;
+    Ok((start <= length).then_some(start))
+}
+
+fn note_place(context: Option<&Table>, captures: &Captures<'_>) -> mlua::Result<()> {
+    match (context, captures.get(0)) {
+        (Some(context), Some(whole)) => context.set("pos", whole.end() + 1),
+        _ => Ok(()),
+    }
+}
+
+fn forget_place(context: Option<&Table>) -> mlua::Result<()> {
+    context.map_or(Ok(()), |context| context.set("pos", Value::Nil))
+}

@@ -1,0 +1,191 @@
+//! Puts names of the API into a state: each with its phase check, each error with its place.
+
+use std::rc::Rc;
+
+use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
+
+use super::arguments::fault;
+use super::{Function, Native, Read, Write};
+use crate::script::{Call, current};
+use crate::transaction::Phase;
+
+/// The fields of `ngx` that are computed, for its metatable.
+struct Property {
+    key: &'static str,
+    function: &'static Function,
+    read: Read,
+    write: Option<Write>,
+}
+
+#[derive(Default)]
+struct Properties(Vec<Property>);
+
+/// Puts one name where it belongs.
+pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
+    let (home, key) = home(lua, function.name)?;
+    match function.native {
+        Native::Now(native) => home.raw_set(key, now(lua, function, native)?),
+        Native::Waits(native) => {
+            let waiting = lua.create_async_function(move |lua, args| {
+                let started = entry(function).map(|call| native(lua.clone(), call, args));
+                async move {
+                    let outcome = match started {
+                        Ok(waiting) => waiting.await,
+                        Err(error) => Err(error),
+                    };
+                    // One level more than for `Now`: mlua's own loop stands between.
+                    outcome.map_err(|error| located(&lua, 2, error))
+                }
+            })?;
+            home.raw_set(key, waiting)
+        }
+        Native::Value(make) => home.raw_set(key, make(lua)?),
+        Native::Property { read, write } => {
+            let mut properties = lua.remove_app_data::<Properties>().unwrap_or_default();
+            properties.0.push(Property { key, function, read, write });
+            lua.set_app_data(properties);
+            Ok(())
+        }
+        Native::Fields { read, write } => {
+            let table = lua.create_table()?;
+            let meta = lua.create_table()?;
+            let index = lua.create_function(move |lua, (_, key): (Value, Value)| {
+                entry(function)
+                    .and_then(|call| read(lua, &call, key))
+                    .map_err(|error| located(lua, 1, error))
+            })?;
+            let assign =
+                lua.create_function(move |lua, (_, key, value): (Value, Value, Value)| {
+                    let Some(write) = write else {
+                        return Err(located(lua, 1, fault("attempt to write a read-only field")));
+                    };
+                    entry(function)
+                        .and_then(|call| write(lua, &call, key, value))
+                        .map_err(|error| located(lua, 1, error))
+                })?;
+            meta.raw_set("__index", index)?;
+            meta.raw_set("__newindex", assign)?;
+            meta.set_readonly(true);
+            table.set_metatable(Some(meta))?;
+            home.raw_set(key, table)
+        }
+    }
+}
+
+/// Gives `ngx` its computed fields, and makes the tables read-only, so that one request cannot
+/// change them for another.
+pub fn finish(lua: &Lua) -> mlua::Result<()> {
+    let properties = Rc::new(lua.remove_app_data::<Properties>().unwrap_or_default());
+    let meta = lua.create_table()?;
+    let readers = properties.clone();
+    let index = lua.create_function(move |lua, (_, key): (Value, Value)| {
+        let Some(property) = readers.find(&key) else { return Ok(Value::Nil) };
+        entry(property.function)
+            .and_then(|call| (property.read)(lua, &call))
+            .map_err(|error| located(lua, 1, error))
+    })?;
+    let assign = lua.create_function(move |lua, (table, key, value): (Table, Value, Value)| {
+        let Some(property) = properties.find(&key) else { return table.raw_set(key, value) };
+        let Some(write) = property.write else {
+            return Err(located(lua, 1, fault("attempt to write a read-only field")));
+        };
+        entry(property.function)
+            .and_then(|call| write(lua, &call, value))
+            .map_err(|error| located(lua, 1, error))
+    })?;
+    meta.raw_set("__index", index)?;
+    meta.raw_set("__newindex", assign)?;
+    meta.set_readonly(true);
+    let ngx: Table = lua.globals().raw_get("ngx")?;
+    ngx.for_each::<Value, Value>(|_, value| {
+        if let Value::Table(table) = value {
+            table.set_readonly(true);
+        }
+        Ok(())
+    })?;
+    ngx.set_metatable(Some(meta))
+}
+
+impl Properties {
+    fn find(&self, key: &Value) -> Option<&Property> {
+        let Value::String(name) = key else { return None };
+        let name = name.as_bytes();
+        self.0.iter().find(|property| property.key.as_bytes() == &name[..])
+    }
+}
+
+/// An object of the API: a table that holds `data`, with the methods of its class
+/// (`tcpsock:send` is method `send` of class `tcpsock`).
+pub fn object<T: 'static>(lua: &Lua, class: &str, data: T) -> mlua::Result<Table> {
+    let table = lua.create_table()?;
+    table.raw_set(1, lua.create_any_userdata(data)?)?;
+    table.set_metatable(Some(lua.named_registry_value(class)?))?;
+    Ok(table)
+}
+
+/// Where a name lives: its table (made if it is not there yet) and its key in it.
+fn home(lua: &Lua, name: &'static str) -> mlua::Result<(Table, &'static str)> {
+    if let Some((class, method)) = name.split_once(':') {
+        return Ok((methods(lua, class)?, method));
+    }
+    let mut table = lua.globals();
+    let mut rest = name;
+    while let Some((first, after)) = rest.split_once('.') {
+        table = match table.raw_get::<Option<Table>>(first)? {
+            Some(inner) => inner,
+            None => {
+                let inner = lua.create_table()?;
+                table.raw_set(first, &inner)?;
+                inner
+            }
+        };
+        rest = after;
+    }
+    Ok((table, rest))
+}
+
+/// The methods of a class: what its metatable's `__index` is.
+fn methods(lua: &Lua, class: &str) -> mlua::Result<Table> {
+    if let Some(meta) = lua.named_registry_value::<Option<Table>>(class)? {
+        return meta.raw_get("__index");
+    }
+    let (meta, methods) = (lua.create_table()?, lua.create_table()?);
+    meta.raw_set("__index", &methods)?;
+    lua.set_named_registry_value(class, meta)?;
+    Ok(methods)
+}
+
+fn now(
+    lua: &Lua,
+    function: &'static Function,
+    native: fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<MultiValue>,
+) -> mlua::Result<LuaFunction> {
+    lua.create_function(move |lua, args: MultiValue| {
+        entry(function)
+            .and_then(|call| native(lua, &call, args))
+            .map_err(|error| located(lua, 1, error))
+    })
+}
+
+/// The call that is executing, if `function` may be used in its phase.
+fn entry(function: &Function) -> mlua::Result<Rc<Call>> {
+    // Code outside of any handler (a module while it is loaded) counts as `init`.
+    let call = current().unwrap_or_else(|| Call::new(Phase::Init, Rc::from(""), None));
+    if function.phases.contains(call.phase) {
+        return Ok(call);
+    }
+    Err(match call.phase {
+        Phase::Init => fault("no request found"),
+        phase => fault(format!("API disabled in the context of {}", phase.context())),
+    })
+}
+
+/// `error` with the script's own place before it, as `luaL_error` does.
+fn located(lua: &Lua, level: usize, error: mlua::Error) -> mlua::Error {
+    let mlua::Error::RuntimeError(message) = error else { return error };
+    let place = lua.inspect_stack(level, |frame| {
+        let source = frame.source().short_src?.into_owned();
+        Some(format!("{source}:{}: ", frame.current_line()?))
+    });
+    fault(format!("{}{message}", place.flatten().unwrap_or_default()))
+}

@@ -1,0 +1,174 @@
+//! The request's body: read it, look at it, replace it.
+
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use mlua::{Lua, MultiValue, Value};
+
+use super::answer::STAGED_BYTES;
+use super::arguments::{at, check_number, check_text, fault, number, one, string, subject};
+use super::{Function, Native};
+use crate::script::{Call, Exit, Waiting};
+use crate::transaction::{Body, PhaseSet, Transaction};
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.req.read_body",
+        phases: PhaseSet::of("rac"),
+        syntax: "ngx.req.read_body()",
+        doc: "Reads the request's body, whole; waits. A body that is too large, malformed or too \
+              slow ends the script and is answered with its status (413, 400, 408).",
+        native: Native::Waits(read_body),
+    },
+    Function {
+        name: "ngx.req.discard_body",
+        phases: PhaseSet::of("rac"),
+        syntax: "ngx.req.discard_body()",
+        doc: "Accepted: a body that nobody reads is discarded by the proxy after an answer, and \
+              sent on otherwise.",
+        native: Native::Now(|_, _, _| Ok(MultiValue::new())),
+    },
+    Function {
+        name: "ngx.req.get_body_data",
+        phases: PhaseSet::of("racl"),
+        syntax: "local data = ngx.req.get_body_data(max_bytes?)",
+        doc: "The body, if it was read and is held in memory; else nil.",
+        native: Native::Now(body_data),
+    },
+    Function {
+        name: "ngx.req.get_body_file",
+        phases: PhaseSet::of("rac"),
+        syntax: "local path = ngx.req.get_body_file()",
+        doc: "The path under which this process can open the body, if it was too long for memory; \
+              else nil.",
+        native: Native::Now(|lua, call, _| match &subject(call)?.transaction.borrow().body {
+            Body::Spooled { path, .. } => string(lua, path.as_os_str().as_encoded_bytes()).map(one),
+            _ => Ok(one(Value::Nil)),
+        }),
+    },
+    Function {
+        name: "ngx.req.set_body_data",
+        phases: PhaseSet::of("racB"),
+        syntax: "ngx.req.set_body_data(data)",
+        doc: "Replaces the body that is sent on, and its length. It must have been read.",
+        native: Native::Now(|lua, call, args| {
+            let data = check_text(lua, &args, 1, "set_body_data")?;
+            let data = Bytes::copy_from_slice(&data.as_bytes());
+            let mut transaction = subject(call)?.transaction.borrow_mut();
+            replaceable(&transaction)?;
+            replace(&mut transaction, data);
+            Ok(MultiValue::new())
+        }),
+    },
+    Function {
+        name: "ngx.req.init_body",
+        phases: PhaseSet::of("srac"),
+        syntax: "ngx.req.init_body(buffer_size?)",
+        doc: "Begins a new body, to be filled by `ngx.req.append_body`. The old one must have \
+              been read.",
+        native: Native::Now(init_body),
+    },
+    Function {
+        name: "ngx.req.append_body",
+        phases: PhaseSet::of("srac"),
+        syntax: "ngx.req.append_body(data)",
+        doc: "Adds a piece to the new body, which holds at most 8 MiB.",
+        native: Native::Now(append_body),
+    },
+    Function {
+        name: "ngx.req.finish_body",
+        phases: PhaseSet::of("srac"),
+        syntax: "ngx.req.finish_body()",
+        doc: "Ends the new body: it takes the place of the old one.",
+        native: Native::Now(finish_body),
+    },
+];
+
+fn read_body(_: Lua, call: Rc<Call>, _: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
+    Box::pin(async move {
+        let exchange = subject(&call)?.clone();
+        match exchange.host.read_body().await {
+            Ok(body) => {
+                let mut transaction = exchange.transaction.borrow_mut();
+                if matches!(transaction.body, Body::Unread) {
+                    transaction.body = body;
+                }
+                Ok(MultiValue::new())
+            }
+            Err(status) => {
+                exchange.transaction.borrow_mut().reply.status = status;
+                Err(call.leave(Exit::Respond(status)))
+            }
+        }
+    })
+}
+
+fn body_data(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let body = match &subject(call)?.transaction.borrow().body {
+        Body::Memory(bytes) if !bytes.is_empty() => bytes.clone(),
+        _ => return Ok(one(Value::Nil)),
+    };
+    let most = number(at(&args, 1)).filter(|most| *most > 0.0).map_or(body.len(), |n| n as usize);
+    string(lua, body.get(..most).unwrap_or(&body)).map(one)
+}
+
+fn init_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.len() > 1 {
+        let seen = args.len();
+        return Err(fault(format!("expecting 0 or 1 argument but seen {seen}")));
+    }
+    if args.len() == 1 {
+        let size = check_number(&args, 1, "init_body")?;
+        if size <= 0.0 {
+            return Err(fault(format!("bad size argument: {size}")));
+        }
+    }
+    let subject = subject(call)?;
+    replaceable(&subject.transaction.borrow())?;
+    subject.contexts.borrow_mut().draft = Some(BytesMut::new());
+    Ok(MultiValue::new())
+}
+
+fn append_body(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.len() != 1 {
+        let seen = args.len();
+        return Err(fault(format!("expecting 1 arguments but seen {seen}")));
+    }
+    let data = check_text(lua, &args, 1, "append_body")?;
+    let mut contexts = subject(call)?.contexts.borrow_mut();
+    let Some(draft) = &mut contexts.draft else {
+        return Err(fault("request_body not initialized"));
+    };
+    if draft.len() + data.as_bytes().len() > STAGED_BYTES {
+        return Err(fault("no memory"));
+    }
+    draft.extend_from_slice(&data.as_bytes());
+    Ok(MultiValue::new())
+}
+
+fn finish_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if !args.is_empty() {
+        let seen = args.len();
+        return Err(fault(format!("expecting 0 argument but seen {seen}")));
+    }
+    let subject = subject(call)?;
+    let Some(draft) = subject.contexts.borrow_mut().draft.take() else {
+        return Err(fault("request_body not initialized"));
+    };
+    replace(&mut subject.transaction.borrow_mut(), draft.freeze());
+    Ok(MultiValue::new())
+}
+
+fn replaceable(transaction: &Transaction) -> mlua::Result<()> {
+    match transaction.body {
+        Body::Unread => Err(fault("request body not read yet")),
+        _ => Ok(()),
+    }
+}
+
+fn replace(transaction: &mut Transaction, data: Bytes) {
+    let headers = &mut transaction.request.headers;
+    headers.remove("Transfer-Encoding");
+    headers.set("Content-Length", data.len().to_string());
+    transaction.body = if data.is_empty() { Body::Empty } else { Body::Memory(data) };
+}

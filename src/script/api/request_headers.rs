@@ -1,0 +1,178 @@
+//! The request's header fields: `ngx.req.get_headers`, `set_header`, `clear_header`.
+
+use std::rc::Rc;
+
+use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
+
+use super::arguments::{at, fault, loose_text, number, one, string, subject};
+use super::{EXCHANGE, Function, Native};
+use crate::script::Call;
+use crate::transaction::{Headers, PhaseSet};
+
+/// Fields that are shown unless a script asks for another number.
+const SHOWN: usize = 100;
+/// Fields that are shown at the most, and values of one `set_header`.
+const SHOWN_AT_MOST: usize = 1000;
+/// The registry's name for the metatable that finds fields in any spelling.
+const ANY_CASE: &str = "moongate.any_case";
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.req.get_headers",
+        phases: EXCHANGE,
+        syntax: "local headers, err = ngx.req.get_headers(max?, raw?)",
+        doc: "The request's header fields in a table: lower-case names (as sent, if `raw`), an \
+              array where a name came more than once. Look-ups work in any case, `_` for `-`. At \
+              most 100 fields (0: 1000); if there are more, `err` is `truncated`.",
+        native: Native::Now(|lua, call, args| {
+            table_of(lua, &subject(call)?.transaction.borrow().request.headers, &args)
+        }),
+    },
+    Function {
+        name: "ngx.req.set_header",
+        phases: PhaseSet::of("srachb"),
+        syntax: "ngx.req.set_header(name, value)",
+        doc: "Sets a field of the request; a table sets several of that name, nil removes. Bytes \
+              that would end a field are percent-encoded.",
+        native: Native::Now(set_header),
+    },
+    Function {
+        name: "ngx.req.clear_header",
+        phases: PhaseSet::of("srachb"),
+        syntax: "ngx.req.clear_header(name)",
+        doc: "Removes all fields of that name.",
+        native: Native::Now(|lua, call, args| {
+            change(lua, call, at(&args, 1), &Value::Nil)?;
+            Ok(MultiValue::new())
+        }),
+    },
+];
+
+/// The value of a field: nil, a string, or an array if it came more than once.
+pub fn field(lua: &Lua, headers: &Headers, name: &str) -> mlua::Result<Value> {
+    let mut values = headers.get_all(name);
+    let (first, second) = (values.next(), values.next());
+    match (first, second) {
+        (None, _) => Ok(Value::Nil),
+        (Some(value), None) => string(lua, value),
+        _ => {
+            let all = lua.create_table()?;
+            for value in headers.get_all(name) {
+                all.raw_push(lua.create_string(value)?)?;
+            }
+            Ok(Value::Table(all))
+        }
+    }
+}
+
+/// The fields in a table, as `get_headers(max?, raw?)` answers.
+pub fn table_of(lua: &Lua, headers: &Headers, args: &MultiValue) -> mlua::Result<MultiValue> {
+    let (most, raw) = (limit(at(args, 1), SHOWN), at(args, 2) == &Value::Boolean(true));
+    let table = lua.create_table()?;
+    for header in headers.iter().take(most) {
+        let lower = header.name.to_ascii_lowercase();
+        let name = lua.create_string(if raw { &header.name[..] } else { &lower })?;
+        add(&table, Value::String(name), string(lua, &header.value)?)?;
+    }
+    if !raw {
+        table.set_metatable(Some(any_case(lua)?))?;
+    }
+    let mut results = one(Value::Table(table));
+    if headers.len() > most {
+        results.push_back(string(lua, "truncated")?);
+    }
+    Ok(results)
+}
+
+/// How many entries a script asked for: `otherwise` if it did not say, all that we show if 0.
+pub fn limit(value: &Value, otherwise: usize) -> usize {
+    match number(value) {
+        None => otherwise,
+        Some(most) if most > 0.0 => (most as usize).min(SHOWN_AT_MOST),
+        Some(_) => SHOWN_AT_MOST,
+    }
+}
+
+/// Adds a value under a name: alone, or in an array with those that came before.
+pub fn add(table: &Table, name: Value, value: Value) -> mlua::Result<()> {
+    match table.raw_get(name.clone())? {
+        Value::Nil => table.raw_set(name, value),
+        Value::Table(array) => array.raw_push(value),
+        first => {
+            let array = table.weak_lua().upgrade().create_sequence_from([first, value])?;
+            table.raw_set(name, array)
+        }
+    }
+}
+
+/// The values that a script gave for a field: none for nil, several for a table.
+pub fn values_of(lua: &Lua, value: &Value) -> mlua::Result<Vec<Vec<u8>>> {
+    let written = |value: &Value| Ok(safe_value(&loose_text(lua, value)?.as_bytes()));
+    match value {
+        Value::Nil => Ok(Vec::new()),
+        Value::Table(table) => {
+            let length = table.raw_len().min(SHOWN_AT_MOST);
+            (1..=length).map(|index| written(&table.raw_get(index)?)).collect()
+        }
+        other => Ok(vec![written(other)?]),
+    }
+}
+
+/// Puts `values` in the place of all fields of that name.
+pub fn replace(headers: &mut Headers, name: &str, values: Vec<Vec<u8>>) {
+    let mut values = values.into_iter();
+    match values.next() {
+        None => drop(headers.remove(name)),
+        Some(first) => headers.set(name.to_owned(), first),
+    }
+    for value in values {
+        headers.append(name.to_owned(), value);
+    }
+}
+
+/// A field's name with all bytes percent-encoded that no name may have.
+pub fn safe_name(name: &[u8]) -> String {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    String::from_utf8_lossy(&super::encoding::escape(name, token)).into_owned()
+}
+
+/// A field's value with control characters percent-encoded: a CR LF would begin another field.
+fn safe_value(value: &[u8]) -> Vec<u8> {
+    super::encoding::escape(value, |byte| byte == b'\t' || (byte >= 0x20 && byte != 0x7f))
+}
+
+fn set_header(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    change(lua, call, at(&args, 1), at(&args, 2))?;
+    Ok(MultiValue::new())
+}
+
+fn change(lua: &Lua, call: &Rc<Call>, name: &Value, value: &Value) -> mlua::Result<()> {
+    if name.is_nil() {
+        return Err(fault("bad 'name' argument: string expected, got nil"));
+    }
+    let name = safe_name(&loose_text(lua, name)?.as_bytes());
+    let values = values_of(lua, value)?;
+    replace(&mut subject(call)?.transaction.borrow_mut().request.headers, &name, values);
+    Ok(())
+}
+
+fn any_case(lua: &Lua) -> mlua::Result<Table> {
+    if let Some(meta) = lua.named_registry_value::<Option<Table>>(ANY_CASE)? {
+        return Ok(meta);
+    }
+    let index: LuaFunction = lua
+        .load(
+            "local gsub, lower, rawget, type = string.gsub, string.lower, rawget, type
+             return function(headers, name)
+                 if type(name) ~= 'string' then return nil end
+                 return rawget(headers, (gsub(lower(name), '_', '-')))
+             end",
+        )
+        .set_name("=ngx")
+        .eval()?;
+    let meta = lua.create_table()?;
+    meta.raw_set("__index", index)?;
+    meta.set_readonly(true);
+    lua.set_named_registry_value(ANY_CASE, &meta)?;
+    Ok(meta)
+}

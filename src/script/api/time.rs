@@ -1,0 +1,138 @@
+//! Time: `ngx.now`, `ngx.time`, `ngx.localtime`, `ngx.http_time`, …
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mlua::{Lua, MultiValue, Value};
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::arguments::{at, fault, one, string};
+use super::{EVERYWHERE, Function, Native};
+use crate::shared::local_offset;
+
+const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+const SECOND: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+const HTTP: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+const COOKIE: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day]-[month repr:short]-[year repr:last_two] \
+     [hour]:[minute]:[second] GMT"
+);
+/// As nginx, past the year that two digits could mean.
+const COOKIE_PAST_2037: &[BorrowedFormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day]-[month repr:short]-[year] [hour]:[minute]:[second] GMT"
+);
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.now",
+        phases: EVERYWHERE,
+        syntax: "local seconds = ngx.now()",
+        doc: "Seconds since 1970, with milliseconds.",
+        native: Native::Now(|_, _, _| {
+            Ok(one(Value::Number(since_epoch().as_millis() as f64 / 1000.0)))
+        }),
+    },
+    Function {
+        name: "ngx.time",
+        phases: EVERYWHERE,
+        syntax: "local seconds = ngx.time()",
+        doc: "Whole seconds since 1970.",
+        native: Native::Now(|_, _, _| Ok(one(Value::Integer(since_epoch().as_secs() as i64)))),
+    },
+    Function {
+        name: "ngx.update_time",
+        phases: EVERYWHERE,
+        syntax: "ngx.update_time()",
+        doc: "Accepted: the time is never a cached one.",
+        native: Native::Now(|_, _, _| Ok(MultiValue::new())),
+    },
+    Function {
+        name: "ngx.today",
+        phases: EVERYWHERE,
+        syntax: "local day = ngx.today()",
+        doc: "The local date, `2026-11-22`.",
+        native: Native::Now(|lua, _, _| written(lua, since_epoch(), local_offset(), DAY)),
+    },
+    Function {
+        name: "ngx.localtime",
+        phases: EVERYWHERE,
+        syntax: "local time = ngx.localtime()",
+        doc: "The local time, `2026-11-22 13:05:59`.",
+        native: Native::Now(|lua, _, _| written(lua, since_epoch(), local_offset(), SECOND)),
+    },
+    Function {
+        name: "ngx.utctime",
+        phases: EVERYWHERE,
+        syntax: "local time = ngx.utctime()",
+        doc: "The time in UTC, `2026-11-22 12:05:59`.",
+        native: Native::Now(|lua, _, _| written(lua, since_epoch(), UtcOffset::UTC, SECOND)),
+    },
+    Function {
+        name: "ngx.http_time",
+        phases: EVERYWHERE,
+        syntax: "local text = ngx.http_time(seconds)",
+        doc: "A time for HTTP headers, `Thu, 18 Nov 2010 11:27:35 GMT`.",
+        native: Native::Now(|lua, _, args| written(lua, moment(&args)?, UtcOffset::UTC, HTTP)),
+    },
+    Function {
+        name: "ngx.cookie_time",
+        phases: EVERYWHERE,
+        syntax: "local text = ngx.cookie_time(seconds)",
+        doc: "A time for cookies, `Thu, 18-Nov-10 11:27:35 GMT`.",
+        native: Native::Now(|lua, _, args| {
+            // The first second of 2038.
+            let late = moment(&args)? >= Duration::from_secs(2_145_916_800);
+            let format = if late { COOKIE_PAST_2037 } else { COOKIE };
+            written(lua, moment(&args)?, UtcOffset::UTC, format)
+        }),
+    },
+    Function {
+        name: "ngx.parse_http_time",
+        phases: EVERYWHERE,
+        syntax: "local seconds = ngx.parse_http_time(text)",
+        doc: "The time that an HTTP header says, in seconds since 1970; nil if it is malformed.",
+        native: Native::Now(parse_http_time),
+    },
+];
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn moment(args: &MultiValue) -> mlua::Result<Duration> {
+    let seconds = match at(args, 1) {
+        Value::Integer(seconds) => *seconds as f64,
+        Value::Number(seconds) => *seconds,
+        _ => return Err(fault("number argument only")),
+    };
+    Ok(Duration::from_secs(seconds.max(0.0) as u64))
+}
+
+fn written(
+    lua: &Lua,
+    since: Duration,
+    offset: UtcOffset,
+    format: &[BorrowedFormatItem<'_>],
+) -> mlua::Result<MultiValue> {
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    let moment = OffsetDateTime::from_unix_timestamp(seconds);
+    let moment = moment.map_err(|_| fault("time out of range"))?.to_offset(offset);
+    string(lua, moment.format(format).map_err(mlua::Error::external)?).map(one)
+}
+
+fn parse_http_time(
+    _: &Lua,
+    _: &std::rc::Rc<crate::script::Call>,
+    args: MultiValue,
+) -> mlua::Result<MultiValue> {
+    let Value::String(text) = at(&args, 1) else { return Err(fault("string argument only")) };
+    let text = text.as_bytes();
+    let moment =
+        std::str::from_utf8(&text).ok().and_then(|text| httpdate::parse_http_date(text).ok());
+    let since = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
+    Ok(one(since.map_or(Value::Nil, |since| Value::Integer(since.as_secs() as i64))))
+}

@@ -1,0 +1,157 @@
+//! `ngx.timer` and `ngx.sleep`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
+
+use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
+use super::{EVERYWHERE, Function, Native};
+use crate::script::{Call, Waiting, with_current};
+use crate::transaction::{Phase, PhaseSet};
+
+/// The longest delay or sleep: a day over which nothing would be remembered anyway.
+const LONGEST: f64 = 86_400.0 * 365.0;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.timer.at",
+        phases: EVERYWHERE,
+        syntax: "local ok, err = ngx.timer.at(delay, function(premature, ...) end, ...)",
+        doc: "Runs a function once, `delay` seconds from now, outside of any exchange. Its first \
+              argument tells whether the policy went out of force before its time.",
+        native: Native::Now(|lua, call, args| timer(lua, call, args, "at", Repeat::Once)),
+    },
+    Function {
+        name: "ngx.timer.every",
+        phases: EVERYWHERE,
+        syntax: "local ok, err = ngx.timer.every(delay, function(premature, ...) end, ...)",
+        doc: "Runs a function every `delay` seconds.",
+        native: Native::Now(|lua, call, args| timer(lua, call, args, "every", Repeat::Every)),
+    },
+    Function {
+        name: "ngx.timer.running_count",
+        phases: EVERYWHERE,
+        syntax: "local count = ngx.timer.running_count()",
+        doc: "How many timers of this state are running.",
+        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(timers(lua).running.get() as i64)))),
+    },
+    Function {
+        name: "ngx.timer.pending_count",
+        phases: EVERYWHERE,
+        syntax: "local count = ngx.timer.pending_count()",
+        doc: "How many timers of this state are waiting for their time.",
+        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(timers(lua).pending.get() as i64)))),
+    },
+    Function {
+        name: "ngx.sleep",
+        phases: PhaseSet::of("ractCFH"),
+        syntax: "ngx.sleep(seconds)",
+        doc: "Waits, without holding up anybody else.",
+        native: Native::Waits(sleep),
+    },
+];
+
+/// The timers of one state, counted by whoever runs them.
+#[derive(Debug, Default)]
+pub struct Timers {
+    /// Waiting for their time.
+    pub pending: Cell<usize>,
+    /// Running now.
+    pub running: Cell<usize>,
+}
+
+/// How often a timer runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Every,
+    Once,
+}
+
+/// The counts of this state.
+pub fn timers(lua: &Lua) -> Rc<Timers> {
+    if let Some(timers) = lua.app_data_ref::<Rc<Timers>>() {
+        return timers.clone();
+    }
+    let timers = Rc::new(Timers::default());
+    lua.set_app_data(timers.clone());
+    timers
+}
+
+fn timer(
+    lua: &Lua,
+    call: &Rc<Call>,
+    mut args: MultiValue,
+    name: &str,
+    repeat: Repeat,
+) -> mlua::Result<MultiValue> {
+    if args.len() < 2 {
+        let got = args.len();
+        return Err(fault(format!("expecting at least 2 arguments but got {got}")));
+    }
+    let delay = check_number(&args, 1, name)?;
+    if !(0.0..=LONGEST).contains(&delay) {
+        return Err(bad_argument(1, name, "delay out of range"));
+    }
+    if repeat == Repeat::Every && delay == 0.0 {
+        return Err(bad_argument(1, name, "delay cannot be zero"));
+    }
+    let Value::Function(function) = at(&args, 2).clone() else {
+        let got = type_name(at(&args, 2));
+        return Err(bad_argument(2, name, &format!("Lua function expected, got {got}")));
+    };
+    args.pop_front();
+    args.pop_front();
+    let every = repeat == Repeat::Every;
+    match schedule(lua, call, Duration::from_secs_f64(delay), every, function, args) {
+        Ok(accepted) => Ok(one(Value::Boolean(accepted))),
+        Err(words) => refusal(lua, words),
+    }
+}
+
+/// The seam to what runs timers: takes one, or says why not (`too many pending timers`,
+/// `process exiting`).
+fn schedule(
+    lua: &Lua,
+    call: &Rc<Call>,
+    delay: Duration,
+    every: bool,
+    function: LuaFunction,
+    args: MultiValue,
+) -> Result<bool, &'static str> {
+    let timers = timers(lua);
+    timers.pending.set(timers.pending.get() + 1);
+    let module = call.module.clone();
+    tokio::task::spawn_local(async move {
+        loop {
+            tokio::time::sleep(delay).await;
+            timers.running.set(timers.running.get() + 1);
+            let call = Call::new(Phase::Timer, module.clone(), None);
+            let mut args = args.clone();
+            args.push_front(Value::Boolean(false));
+            let mut run = Box::pin(function.call_async::<()>(args));
+            let poll = |context: &mut std::task::Context<'_>| {
+                with_current(&call, || Future::poll(run.as_mut(), context))
+            };
+            drop(std::future::poll_fn(poll).await);
+            timers.running.set(timers.running.get().saturating_sub(1));
+            if !every {
+                break;
+            }
+        }
+        timers.pending.set(timers.pending.get().saturating_sub(1));
+    });
+    Ok(true)
+}
+
+fn sleep(_: Lua, _: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
+    Box::pin(async move {
+        let seconds = check_number(&args, 1, "sleep")?;
+        if !(0.0..=LONGEST).contains(&seconds) {
+            return Err(fault(format!("invalid sleep duration \"{seconds}\"")));
+        }
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        Ok(MultiValue::new())
+    })
+}

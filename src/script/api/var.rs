@@ -1,0 +1,90 @@
+//! `ngx.var`: nginx's variables, and those that scripts make.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use mlua::{Lua, Value};
+
+use super::arguments::{fault, string, subject, text};
+use super::{EXCHANGE, Function, Native, query, variables};
+use crate::script::Call;
+use crate::transaction::Transaction;
+
+/// Variables that one exchange may have besides the built-in ones.
+const OWN_VARIABLES: usize = 256;
+
+pub const FUNCTIONS: &[Function] = &[Function {
+    name: "ngx.var",
+    phases: EXCHANGE,
+    syntax: "local address = ngx.var.remote_addr",
+    doc: "nginx's variables: `remote_addr`, `binary_remote_addr`, `remote_port`, \
+          `realip_remote_addr`, `uri`, `request_uri`, `args`, `is_args`, `host`, `hostname`, \
+          `scheme`, `https`, `request`, `request_method`, `request_id`, `request_time`, \
+          `request_length`, `request_body`, `request_body_file`, `server_addr`, `server_name`, \
+          `server_port`, `server_protocol`, `content_type`, `content_length`, `status`, \
+          `body_bytes_sent`, `bytes_sent`, `msec`, `time_iso8601`, `time_local`, `connection`, \
+          `connection_requests`, `upstream_addr`, `upstream_status`, `upstream_response_time`, \
+          `upstream_header_time`, `pid`, `nginx_version`, `route`, and `arg_NAME`, `http_NAME`, \
+          `cookie_NAME`, `sent_http_NAME`. An unknown one is nil. `args` and `upstream` can be \
+          written: `upstream` names the declared upstream (or, where the route allows it, the \
+          `host:port`) that serves this request. Any name that is not built in can be written, \
+          without `set` before it, and is then seen by all handlers of the exchange.",
+    native: Native::Fields { read, write: Some(write) },
+}];
+
+fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
+    let Value::String(name) = &key else { return bad_name(&key) };
+    let transaction = subject(call)?.transaction.borrow();
+    let name = name.as_bytes();
+    let Ok(name) = std::str::from_utf8(&name) else { return Ok(Value::Nil) };
+    match value(&transaction, name) {
+        Some(value) => string(lua, value),
+        None => Ok(Value::Nil),
+    }
+}
+
+/// A variable's value.
+pub fn value(transaction: &Transaction, name: &str) -> Option<Bytes> {
+    variables::built_in(transaction, name).or_else(|| transaction.variables.get(name).cloned())
+}
+
+fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<()> {
+    let Value::String(name) = &key else { return bad_name(&key).map(drop) };
+    let name = name.to_string_lossy();
+    let value = match &value {
+        Value::Nil => None,
+        other => match text(lua, other)? {
+            Some(text) => Some(Bytes::copy_from_slice(&text.as_bytes())),
+            None => return Err(fault("bad variable value (string, number or nil expected)")),
+        },
+    };
+    let mut transaction = subject(call)?.transaction.borrow_mut();
+    match name.as_str() {
+        "args" | "query_string" => {
+            transaction.request.query = value.map(|query| query::safe_query(&query).into());
+        }
+        "upstream" => {
+            let wanted = value.map(|value| String::from_utf8_lossy(&value).into_owned());
+            transaction.upstream.wanted = wanted;
+        }
+        name if variables::is_built_in(name) => {
+            return Err(fault(format!("variable \"{name}\" not changeable")));
+        }
+        name => {
+            let known = transaction.variables.get(name).is_some();
+            if !known && transaction.variables.len() >= OWN_VARIABLES {
+                return Err(fault(format!("variable \"{name}\" not set: too many variables")));
+            }
+            transaction.variables.set(name, value);
+        }
+    }
+    Ok(())
+}
+
+fn bad_name(key: &Value) -> mlua::Result<Value> {
+    match key {
+        // `ngx.var[1]`: a capture of a location's regex, of which there is none.
+        Value::Integer(_) | Value::Number(_) => Ok(Value::Nil),
+        _ => Err(fault("bad variable name")),
+    }
+}

@@ -1,0 +1,300 @@
+//! `ngx.shared`: dictionaries that all workers share, bounded in bytes.
+
+mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use self::store::{Store, Write};
+
+/// All declared dictionaries.
+#[derive(Debug, Default)]
+pub struct Dictionaries(BTreeMap<String, Arc<Dictionary>>);
+
+/// One of them: keys with values, flags and a time to live; the least recently used make room.
+pub struct Dictionary {
+    capacity: usize,
+    store: Mutex<Store>,
+}
+
+/// A value as scripts give and get it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number.
+    Number(f64),
+    /// Bytes.
+    Text(Bytes),
+}
+
+/// What a key holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The value.
+    pub value: Scalar,
+    /// The number that was stored with it; 0 if none was.
+    pub flags: u32,
+    /// Whether it is past its time.
+    pub stale: bool,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written<T = ()> {
+    /// Its result.
+    pub result: T,
+    /// Whether entries that were still valid had to make room.
+    pub forcible: bool,
+}
+
+/// Why a key was not read or written, in lua-nginx-module's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// `add`: it is there.
+    #[error("exists")]
+    Exists,
+    /// It is not there.
+    #[error("not found")]
+    NotFound,
+    /// `incr` of something else.
+    #[error("not a number")]
+    NotANumber,
+    /// A list was expected.
+    #[error("value not a list")]
+    NotAList,
+    /// It is a list.
+    #[error("value is a list")]
+    IsAList,
+    /// It does not fit, or (the `safe_` kinds) only if others went.
+    #[error("no memory")]
+    NoMemory,
+}
+
+/// Which end of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// `lpush`, `lpop`.
+    Left,
+    /// `rpush`, `rpop`.
+    Right,
+}
+
+impl Dictionaries {
+    /// The dictionaries of these names and capacities (bytes). One that `previous` has with the
+    /// same name and capacity is the same one, content and all.
+    pub fn open(declared: &BTreeMap<String, usize>, previous: Option<&Self>) -> Self {
+        let kept = |name: &str, capacity: usize| {
+            let old = previous?.get(name)?;
+            (old.capacity == capacity).then(|| old.clone())
+        };
+        let open = |(name, capacity): (&String, &usize)| {
+            let dictionary =
+                kept(name, *capacity).unwrap_or_else(|| Arc::new(Dictionary::new(*capacity)));
+            (name.clone(), dictionary)
+        };
+        Self(declared.iter().map(open).collect())
+    }
+
+    /// The one of that name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Dictionary>> {
+        self.0.get(name)
+    }
+
+    /// Them all, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Dictionary>)> {
+        self.0.iter().map(|(name, dictionary)| (name.as_str(), dictionary))
+    }
+}
+
+impl Dictionary {
+    /// An empty one of that many bytes.
+    pub fn new(capacity: usize) -> Self {
+        Self { capacity, store: Mutex::new(Store::new(capacity)) }
+    }
+
+    /// The valid value of a key.
+    ///
+    /// # Errors
+    /// [`Fault::IsAList`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
+        let entry = self.lock().get(key, Instant::now())?;
+        Ok(entry.filter(|entry| !entry.stale))
+    }
+
+    /// The value of a key, also past its time if it was not yet dropped.
+    ///
+    /// # Errors
+    /// [`Fault::IsAList`].
+    pub fn get_stale(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
+        self.lock().get(key, Instant::now())
+    }
+
+    /// Sets a key; others make room if they must.
+    ///
+    /// # Errors
+    /// [`Fault::NoMemory`] if it is larger than the whole.
+    pub fn set(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
+        self.lock().write(key, value, ttl, flags, Write::Set, Instant::now())
+    }
+
+    /// Sets a key if there is room.
+    ///
+    /// # Errors
+    /// [`Fault::NoMemory`].
+    pub fn safe_set(
+        &self,
+        key: &[u8],
+        value: Scalar,
+        ttl: Option<Duration>,
+        flags: u32,
+    ) -> Outcome {
+        self.lock().write(key, value, ttl, flags, Write::SafeSet, Instant::now())
+    }
+
+    /// Sets a key that is not there.
+    ///
+    /// # Errors
+    /// [`Fault::Exists`], [`Fault::NoMemory`].
+    pub fn add(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
+        self.lock().write(key, value, ttl, flags, Write::Add, Instant::now())
+    }
+
+    /// Sets a key that is not there, if there is room.
+    ///
+    /// # Errors
+    /// [`Fault::Exists`], [`Fault::NoMemory`].
+    pub fn safe_add(
+        &self,
+        key: &[u8],
+        value: Scalar,
+        ttl: Option<Duration>,
+        flags: u32,
+    ) -> Outcome {
+        self.lock().write(key, value, ttl, flags, Write::SafeAdd, Instant::now())
+    }
+
+    /// Sets a key that is there.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`], [`Fault::NoMemory`].
+    pub fn replace(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
+        self.lock().write(key, value, ttl, flags, Write::Replace, Instant::now())
+    }
+
+    /// Adds to a number; the sum. A key that is not there begins with `init`, for `init_ttl`.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] without `init`, [`Fault::NotANumber`], [`Fault::NoMemory`].
+    pub fn incr(
+        &self,
+        key: &[u8],
+        by: f64,
+        init: Option<f64>,
+        init_ttl: Option<Duration>,
+    ) -> Result<Written<f64>, Fault> {
+        self.lock().incr(key, by, init, init_ttl, Instant::now())
+    }
+
+    /// Removes a key.
+    pub fn delete(&self, key: &[u8]) {
+        self.lock().delete(key);
+    }
+
+    /// How long a key is still valid; zero if for ever.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`].
+    pub fn ttl(&self, key: &[u8]) -> Result<Duration, Fault> {
+        self.lock().ttl(key, Instant::now())
+    }
+
+    /// Sets how long a key is valid from now; none: for ever.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`].
+    pub fn expire(&self, key: &[u8], ttl: Option<Duration>) -> Result<(), Fault> {
+        self.lock().expire(key, ttl, Instant::now())
+    }
+
+    /// Marks all keys as past their time.
+    pub fn flush_all(&self) {
+        self.lock().flush_all(Instant::now());
+    }
+
+    /// Drops at most `max` keys (0: all) that are past their time; how many they were.
+    pub fn flush_expired(&self, max: usize) -> usize {
+        self.lock().flush_expired(max, Instant::now())
+    }
+
+    /// At most `max` keys (0: all), the most recently used first.
+    pub fn keys(&self, max: usize) -> Vec<Vec<u8>> {
+        self.lock().keys(max, Instant::now())
+    }
+
+    /// Adds a value at one end of a list, made if it is not there; its length.
+    ///
+    /// # Errors
+    /// [`Fault::NotAList`], [`Fault::NoMemory`] (lists do not make others go).
+    pub fn push(&self, key: &[u8], end: End, value: Scalar) -> Result<usize, Fault> {
+        self.lock().push(key, end, value, Instant::now())
+    }
+
+    /// Takes a value off one end of a list.
+    ///
+    /// # Errors
+    /// [`Fault::NotAList`].
+    pub fn pop(&self, key: &[u8], end: End) -> Result<Option<Scalar>, Fault> {
+        self.lock().pop(key, end, Instant::now())
+    }
+
+    /// How long a list is; 0 if it is not there.
+    ///
+    /// # Errors
+    /// [`Fault::NotAList`].
+    pub fn length(&self, key: &[u8]) -> Result<usize, Fault> {
+        self.lock().length(key, Instant::now())
+    }
+
+    /// Bytes in all.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Bytes that are not used.
+    pub fn free_space(&self) -> usize {
+        self.capacity.saturating_sub(self.bytes_used())
+    }
+
+    /// Bytes that are used: keys, values, and what it takes to keep them.
+    pub fn bytes_used(&self) -> usize {
+        self.lock().used()
+    }
+
+    /// How many valid entries had to make room so far.
+    pub fn evictions(&self) -> u64 {
+        self.lock().evictions()
+    }
+
+    /// A panic of another thread cannot leave the store half-changed for long: every operation is
+    /// short and calls nothing foreign. It is used on.
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a write did, or why it did not.
+pub type Outcome = Result<Written, Fault>;
+
+impl fmt::Debug for Dictionary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dictionary").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

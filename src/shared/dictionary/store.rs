@@ -1,0 +1,374 @@
+//! What is behind a dictionary's lock: a map, and a list from the most to the least recently used.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{End, Entry, Fault, Scalar, Written};
+
+/// Bytes that an entry takes besides its key and value: its node, its place in the map (key,
+/// index, spare room), the allocator's share.
+const ENTRY_BYTES: usize = 192;
+/// Bytes that an element of a list takes besides its value.
+const ELEMENT_BYTES: usize = 48;
+/// Entries past their time that each write drops on its way.
+const DROPPED_BY_A_WRITE: usize = 2;
+/// No entry.
+const NONE: usize = usize::MAX;
+
+/// What a write may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    Add,
+    Replace,
+    SafeAdd,
+    SafeSet,
+    Set,
+}
+
+enum Content {
+    List(VecDeque<Scalar>),
+    One(Scalar),
+}
+
+struct Node {
+    key: Arc<[u8]>,
+    content: Content,
+    flags: u32,
+    expires: Option<Instant>,
+    bytes: usize,
+    newer: usize,
+    older: usize,
+}
+
+/// The entries of one dictionary. Keys are hashed with a secret of this process, so that a client
+/// cannot choose keys that collide.
+pub struct Store {
+    capacity: usize,
+    used: usize,
+    evictions: u64,
+    places: HashMap<Arc<[u8]>, usize>,
+    nodes: Vec<Option<Node>>,
+    vacant: Vec<usize>,
+    newest: usize,
+    oldest: usize,
+}
+
+impl Store {
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            used: 0,
+            evictions: 0,
+            places: HashMap::new(),
+            nodes: Vec::new(),
+            vacant: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+        }
+    }
+
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    pub fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    pub fn get(&mut self, key: &[u8], now: Instant) -> Result<Option<Entry>, Fault> {
+        let Some(place) = self.touched(key) else { return Ok(None) };
+        let Some(node) = self.node(place) else { return Ok(None) };
+        let stale = node.is_stale(now);
+        match &node.content {
+            Content::One(value) => {
+                Ok(Some(Entry { value: value.clone(), flags: node.flags, stale }))
+            }
+            Content::List(_) if stale => Ok(None),
+            Content::List(_) => Err(Fault::IsAList),
+        }
+    }
+
+    pub fn write(
+        &mut self,
+        key: &[u8],
+        value: Scalar,
+        ttl: Option<Duration>,
+        flags: u32,
+        write: Write,
+        now: Instant,
+    ) -> Result<Written, Fault> {
+        let there = self.valid(key, now).is_some();
+        match write {
+            Write::Add | Write::SafeAdd if there => return Err(Fault::Exists),
+            Write::Replace if !there => return Err(Fault::NotFound),
+            _ => {}
+        }
+        let forcible = !matches!(write, Write::SafeAdd | Write::SafeSet);
+        let bytes = ENTRY_BYTES + key.len() + value.bytes();
+        if bytes > self.capacity {
+            return Err(Fault::NoMemory);
+        }
+        self.drop_stale_tail(now);
+        let freed = self.places.get(key).and_then(|place| self.node(*place)).map_or(0, |n| n.bytes);
+        let room = self.capacity - self.used + freed;
+        if room < bytes && !forcible {
+            return Err(Fault::NoMemory);
+        }
+        self.delete(key);
+        let forced = self.make_room(bytes, now);
+        let expires = ttl.and_then(|ttl| now.checked_add(ttl));
+        self.insert(key, Content::One(value), flags, expires, bytes);
+        Ok(Written { result: (), forcible: forced })
+    }
+
+    pub fn incr(
+        &mut self,
+        key: &[u8],
+        by: f64,
+        init: Option<f64>,
+        init_ttl: Option<Duration>,
+        now: Instant,
+    ) -> Result<Written<f64>, Fault> {
+        let place = self.touched(key);
+        let node = place.and_then(|place| self.node_mut(place)).filter(|node| !node.is_stale(now));
+        match node.map(|node| &mut node.content) {
+            Some(Content::One(Scalar::Number(number))) => {
+                *number += by;
+                Ok(Written { result: *number, forcible: false })
+            }
+            Some(_) => Err(Fault::NotANumber),
+            None => {
+                let sum = init.ok_or(Fault::NotFound)? + by;
+                let written = self.write(key, Scalar::Number(sum), init_ttl, 0, Write::Set, now)?;
+                Ok(Written { result: sum, forcible: written.forcible })
+            }
+        }
+    }
+
+    pub fn delete(&mut self, key: &[u8]) {
+        if let Some(place) = self.places.get(key).copied() {
+            self.remove(place);
+        }
+    }
+
+    pub fn ttl(&mut self, key: &[u8], now: Instant) -> Result<Duration, Fault> {
+        let node = self.valid(key, now).ok_or(Fault::NotFound)?;
+        Ok(node.expires.map_or(Duration::ZERO, |expires| expires.duration_since(now)))
+    }
+
+    pub fn expire(&mut self, key: &[u8], ttl: Option<Duration>, now: Instant) -> Result<(), Fault> {
+        let node = self.valid(key, now).ok_or(Fault::NotFound)?;
+        node.expires = ttl.and_then(|ttl| now.checked_add(ttl));
+        Ok(())
+    }
+
+    pub fn flush_all(&mut self, now: Instant) {
+        for node in self.nodes.iter_mut().flatten() {
+            node.expires = Some(now);
+        }
+    }
+
+    pub fn flush_expired(&mut self, max: usize, now: Instant) -> usize {
+        let stale = |(place, node): (usize, &Option<Node>)| {
+            node.as_ref().filter(|node| node.is_stale(now)).map(|_| place)
+        };
+        let most = if max == 0 { usize::MAX } else { max };
+        let places: Vec<usize> =
+            self.nodes.iter().enumerate().filter_map(stale).take(most).collect();
+        places.iter().for_each(|place| self.remove(*place));
+        places.len()
+    }
+
+    pub fn keys(&self, max: usize, now: Instant) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        let mut place = self.newest;
+        while let Some(node) = self.node(place)
+            && (max == 0 || keys.len() < max)
+        {
+            if !node.is_stale(now) {
+                keys.push(node.key.to_vec());
+            }
+            place = node.older;
+        }
+        keys
+    }
+
+    pub fn push(
+        &mut self,
+        key: &[u8],
+        end: End,
+        value: Scalar,
+        now: Instant,
+    ) -> Result<usize, Fault> {
+        self.list(key, now)?;
+        self.drop_stale_tail(now);
+        let there = self.places.get(key).copied();
+        let bytes = ELEMENT_BYTES + value.bytes();
+        let base = if there.is_some() { 0 } else { ENTRY_BYTES + key.len() };
+        if self.used + base + bytes > self.capacity {
+            return Err(Fault::NoMemory);
+        }
+        if there.is_none() {
+            self.insert(key, Content::List(VecDeque::new()), 0, None, base);
+        }
+        let Some(node) = self.valid(key, now) else { return Err(Fault::NoMemory) };
+        let Content::List(list) = &mut node.content else { return Err(Fault::NotAList) };
+        match end {
+            End::Left => list.push_front(value),
+            End::Right => list.push_back(value),
+        }
+        let length = list.len();
+        node.bytes += bytes;
+        self.used += bytes;
+        Ok(length)
+    }
+
+    pub fn pop(&mut self, key: &[u8], end: End, now: Instant) -> Result<Option<Scalar>, Fault> {
+        let Some(list) = self.list(key, now)? else { return Ok(None) };
+        let value = match end {
+            End::Left => list.pop_front(),
+            End::Right => list.pop_back(),
+        };
+        let empty = list.is_empty();
+        if let (Some(value), Some(node)) = (&value, self.valid(key, now)) {
+            let bytes = ELEMENT_BYTES + value.bytes();
+            node.bytes -= bytes;
+            self.used -= bytes;
+        }
+        if empty {
+            self.delete(key);
+        }
+        Ok(value)
+    }
+
+    pub fn length(&mut self, key: &[u8], now: Instant) -> Result<usize, Fault> {
+        Ok(self.list(key, now)?.map_or(0, |list| list.len()))
+    }
+
+    /// The list that a key holds; a key past its time is dropped.
+    fn list(&mut self, key: &[u8], now: Instant) -> Result<Option<&mut VecDeque<Scalar>>, Fault> {
+        if self.valid(key, now).is_none() {
+            self.delete(key);
+            return Ok(None);
+        }
+        match self.touched(key).and_then(|place| self.node_mut(place)).map(|n| &mut n.content) {
+            Some(Content::List(list)) => Ok(Some(list)),
+            _ => Err(Fault::NotAList),
+        }
+    }
+
+    fn valid(&mut self, key: &[u8], now: Instant) -> Option<&mut Node> {
+        let place = self.places.get(key).copied()?;
+        self.node_mut(place).filter(|node| !node.is_stale(now))
+    }
+
+    /// Where a key is, which is then the most recently used.
+    fn touched(&mut self, key: &[u8]) -> Option<usize> {
+        let place = self.places.get(key).copied()?;
+        if place != self.newest {
+            self.unlink(place);
+            self.link(place);
+        }
+        Some(place)
+    }
+
+    fn node(&self, place: usize) -> Option<&Node> {
+        self.nodes.get(place).and_then(Option::as_ref)
+    }
+
+    fn node_mut(&mut self, place: usize) -> Option<&mut Node> {
+        self.nodes.get_mut(place).and_then(Option::as_mut)
+    }
+
+    fn insert(
+        &mut self,
+        key: &[u8],
+        content: Content,
+        flags: u32,
+        expires: Option<Instant>,
+        bytes: usize,
+    ) {
+        let key: Arc<[u8]> = key.into();
+        let node =
+            Node { key: key.clone(), content, flags, expires, bytes, newer: NONE, older: NONE };
+        let place = self.vacant.pop().unwrap_or(self.nodes.len());
+        match self.nodes.get_mut(place) {
+            Some(slot) => *slot = Some(node),
+            None => self.nodes.push(Some(node)),
+        }
+        self.places.insert(key, place);
+        self.used += bytes;
+        self.link(place);
+    }
+
+    fn remove(&mut self, place: usize) {
+        self.unlink(place);
+        let Some(node) = self.nodes.get_mut(place).and_then(Option::take) else { return };
+        self.places.remove(&node.key);
+        self.used -= node.bytes;
+        self.vacant.push(place);
+    }
+
+    fn link(&mut self, place: usize) {
+        let second = std::mem::replace(&mut self.newest, place);
+        if let Some(node) = self.node_mut(place) {
+            (node.newer, node.older) = (NONE, second);
+        }
+        match self.node_mut(second) {
+            Some(node) => node.newer = place,
+            None => self.oldest = place,
+        }
+    }
+
+    fn unlink(&mut self, place: usize) {
+        let Some(node) = self.node(place) else { return };
+        let (newer, older) = (node.newer, node.older);
+        match self.node_mut(newer) {
+            Some(node) => node.older = older,
+            None => self.newest = older,
+        }
+        match self.node_mut(older) {
+            Some(node) => node.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    /// Drops the least recently used until `bytes` fit; whether one of them was still valid.
+    fn make_room(&mut self, bytes: usize, now: Instant) -> bool {
+        let mut forced = false;
+        while self.used + bytes > self.capacity {
+            let Some(node) = self.node(self.oldest) else { break };
+            if !node.is_stale(now) {
+                self.evictions += 1;
+                forced = true;
+            }
+            self.remove(self.oldest);
+        }
+        forced
+    }
+
+    fn drop_stale_tail(&mut self, now: Instant) {
+        for _ in 0..DROPPED_BY_A_WRITE {
+            match self.node(self.oldest) {
+                Some(node) if node.is_stale(now) => self.remove(self.oldest),
+                _ => break,
+            }
+        }
+    }
+}
+
+impl Node {
+    fn is_stale(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+impl Scalar {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Boolean(_) | Self::Number(_) => 0,
+            Self::Text(text) => text.len(),
+        }
+    }
+}

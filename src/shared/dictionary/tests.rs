@@ -1,0 +1,127 @@
+//! What dictionaries promise.
+
+use super::{Dictionaries, Dictionary, End, Fault, Scalar};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn text(bytes: &'static str) -> Scalar {
+    Scalar::Text(bytes.into())
+}
+
+fn value(dictionary: &Dictionary, key: &str) -> Option<Scalar> {
+    dictionary.get(key.as_bytes()).unwrap().map(|entry| entry.value)
+}
+
+#[test]
+fn the_least_recently_used_makes_room() {
+    let dictionary = Dictionary::new(700);
+    for key in ["a", "b", "c"] {
+        assert!(!dictionary.set(key.as_bytes(), text("value"), None, 0).unwrap().forcible);
+    }
+    assert_eq!(value(&dictionary, "a"), Some(text("value")));
+    assert!(dictionary.set(b"d", text("value"), None, 0).unwrap().forcible);
+    assert_eq!(value(&dictionary, "b"), None, "it was not used for the longest time");
+    assert_eq!(value(&dictionary, "a"), Some(text("value")));
+    assert_eq!(dictionary.evictions(), 1);
+}
+
+#[test]
+fn it_never_holds_more_than_its_capacity() {
+    let dictionary = Dictionary::new(10_000);
+    for index in 0..5_000_u32 {
+        let long = vec![b'x'; (index as usize * 37) % 3_000];
+        let key = (index % 97).to_be_bytes();
+        drop(dictionary.set(&key, Scalar::Text(long.into()), None, 0));
+        drop(dictionary.push(b"list", End::Left, Scalar::Number(1.0)));
+        assert!(dictionary.bytes_used() <= dictionary.capacity());
+    }
+    for key in dictionary.keys(0) {
+        dictionary.delete(&key);
+    }
+    assert_eq!(dictionary.bytes_used(), 0, "what is gone costs nothing");
+}
+
+#[test]
+fn the_safe_kinds_refuse_rather_than_push_out() {
+    let dictionary = Dictionary::new(400);
+    dictionary.set(b"a", text("value"), None, 0).unwrap();
+    dictionary.set(b"b", text("value"), None, 0).unwrap();
+    assert_eq!(dictionary.safe_set(b"c", text("v"), None, 0), Err(Fault::NoMemory));
+    assert_eq!(dictionary.safe_add(b"c", text("v"), None, 0), Err(Fault::NoMemory));
+    assert!(dictionary.safe_set(b"a", text("other"), None, 0).is_ok(), "it takes its own place");
+    let huge = Scalar::Text(vec![0; 500].into());
+    assert_eq!(dictionary.set(b"a", huge, None, 0), Err(Fault::NoMemory));
+    assert_eq!(value(&dictionary, "a"), Some(text("other")), "a refused write changes nothing");
+}
+
+#[test]
+fn entries_past_their_time_are_seen_only_as_stale() {
+    let dictionary = Dictionary::new(10_000);
+    dictionary.set(b"key", Scalar::Boolean(true), Some(Duration::ZERO), 7).unwrap();
+    assert_eq!(value(&dictionary, "key"), None);
+    let stale = dictionary.get_stale(b"key").unwrap().unwrap();
+    assert!(stale.stale && stale.flags == 7);
+    assert_eq!(dictionary.ttl(b"key"), Err(Fault::NotFound));
+    assert_eq!(dictionary.replace(b"key", text("x"), None, 0), Err(Fault::NotFound));
+    assert!(dictionary.add(b"key", text("x"), None, 0).is_ok());
+    dictionary.flush_all();
+    assert_eq!(dictionary.flush_expired(0), 1);
+    assert_eq!(dictionary.bytes_used(), 0);
+}
+
+#[test]
+fn a_counter_counts_and_keeps_its_first_time_to_live() {
+    let dictionary = Dictionary::new(10_000);
+    assert_eq!(dictionary.incr(b"n", 1.0, None, None).map(|w| w.result), Err(Fault::NotFound));
+    let minute = Some(Duration::from_secs(60));
+    assert_eq!(dictionary.incr(b"n", 1.0, Some(10.0), minute).map(|w| w.result), Ok(11.0));
+    assert_eq!(dictionary.incr(b"n", -2.0, Some(0.0), None).map(|w| w.result), Ok(9.0));
+    assert!(dictionary.ttl(b"n").unwrap() > Duration::from_secs(59));
+    dictionary.set(b"s", text("x"), None, 0).unwrap();
+    assert_eq!(dictionary.incr(b"s", 1.0, None, None).map(|w| w.result), Err(Fault::NotANumber));
+}
+
+#[test]
+fn lists_are_pushed_and_popped_at_both_ends() {
+    let dictionary = Dictionary::new(10_000);
+    for (end, number) in [(End::Left, 1.0), (End::Left, 2.0), (End::Right, 3.0)] {
+        dictionary.push(b"l", end, Scalar::Number(number)).unwrap();
+    }
+    assert_eq!(dictionary.length(b"l"), Ok(3));
+    assert_eq!(dictionary.get(b"l"), Err(Fault::IsAList));
+    assert_eq!(dictionary.pop(b"l", End::Right), Ok(Some(Scalar::Number(3.0))));
+    assert_eq!(dictionary.pop(b"l", End::Left), Ok(Some(Scalar::Number(2.0))));
+    assert_eq!(dictionary.pop(b"l", End::Left), Ok(Some(Scalar::Number(1.0))));
+    assert_eq!(dictionary.pop(b"l", End::Left), Ok(None));
+    dictionary.set(b"s", text("x"), None, 0).unwrap();
+    assert_eq!(dictionary.push(b"s", End::Left, text("y")), Err(Fault::NotAList));
+}
+
+#[test]
+fn a_new_policy_keeps_the_content_of_dictionaries_that_stay_as_they_are() {
+    let first = Dictionaries::open(&BTreeMap::from([("a".into(), 999), ("b".into(), 999)]), None);
+    for (_, dictionary) in first.iter() {
+        dictionary.set(b"key", text("kept"), None, 0).unwrap();
+    }
+    let declared = BTreeMap::from([("a".into(), 999), ("b".into(), 5_000)]);
+    let second = Dictionaries::open(&declared, Some(&first));
+    assert_eq!(value(second.get("a").unwrap(), "key"), Some(text("kept")));
+    assert_eq!(value(second.get("b").unwrap(), "key"), None);
+}
+
+#[test]
+fn threads_count_together_without_losing_one() {
+    let dictionary = Arc::new(Dictionary::new(10_000));
+    let count = || {
+        let dictionary = dictionary.clone();
+        std::thread::spawn(move || {
+            for _ in 0..1_000 {
+                dictionary.incr(b"n", 1.0, Some(0.0), None).unwrap();
+            }
+        })
+    };
+    let threads: Vec<_> = (0..4).map(|_| count()).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(value(&dictionary, "n"), Some(Scalar::Number(4_000.0)));
+}
