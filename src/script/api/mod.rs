@@ -37,7 +37,6 @@ use mlua::{Lua, MultiValue, Value};
 
 pub use ctx::Contexts;
 pub use page::page;
-pub use timer::Timers;
 
 use super::{Call, Waiting};
 use crate::transaction::{PhaseSet, Transaction};

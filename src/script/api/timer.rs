@@ -1,6 +1,5 @@
 //! `ngx.timer` and `ngx.sleep`.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,8 +7,9 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
 use super::{EVERYWHERE, Function, Native};
-use crate::script::{Call, Waiting, with_current};
-use crate::transaction::{Phase, PhaseSet};
+use crate::config::Budget;
+use crate::script::{Call, Timers, Waiting, state_of};
+use crate::transaction::PhaseSet;
 
 /// The longest delay or sleep: a day over which nothing would be remembered anyway.
 const LONGEST: f64 = 86_400.0 * 365.0;
@@ -35,14 +35,14 @@ pub const FUNCTIONS: &[Function] = &[
         phases: EVERYWHERE,
         syntax: "local count = ngx.timer.running_count()",
         doc: "How many timers of this state are running.",
-        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(timers(lua).running.get() as i64)))),
+        native: Native::Now(|lua, _, _| Ok(count(lua, |timers| timers.running.get()))),
     },
     Function {
         name: "ngx.timer.pending_count",
         phases: EVERYWHERE,
         syntax: "local count = ngx.timer.pending_count()",
         doc: "How many timers of this state are waiting for their time.",
-        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(timers(lua).pending.get() as i64)))),
+        native: Native::Now(|lua, _, _| Ok(count(lua, |timers| timers.pending.get()))),
     },
     Function {
         name: "ngx.sleep",
@@ -53,15 +53,6 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// The timers of one state, counted by whoever runs them.
-#[derive(Debug, Default)]
-pub struct Timers {
-    /// Waiting for their time.
-    pub pending: Cell<usize>,
-    /// Running now.
-    pub running: Cell<usize>,
-}
-
 /// How often a timer runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Repeat {
@@ -69,14 +60,13 @@ enum Repeat {
     Once,
 }
 
-/// The counts of this state.
-pub fn timers(lua: &Lua) -> Rc<Timers> {
-    if let Some(timers) = lua.app_data_ref::<Rc<Timers>>() {
-        return timers.clone();
-    }
-    let timers = Rc::new(Timers::default());
-    lua.set_app_data(timers.clone());
-    timers
+/// How many times a request's CPU time a timer may take.
+const PATIENCE: u32 = 10;
+
+/// A count of this state's timers.
+fn count(lua: &Lua, which: fn(&Timers) -> usize) -> MultiValue {
+    let count = state_of(lua).map_or(0, |state| which(state.timers()));
+    one(Value::Integer(count as i64))
 }
 
 fn timer(
@@ -110,8 +100,7 @@ fn timer(
     }
 }
 
-/// The seam to what runs timers: takes one, or says why not (`too many pending timers`,
-/// `process exiting`).
+/// Has the state run it, or says why not (`too many pending timers`, `process exiting`).
 fn schedule(
     lua: &Lua,
     call: &Rc<Call>,
@@ -120,28 +109,11 @@ fn schedule(
     function: LuaFunction,
     args: MultiValue,
 ) -> Result<bool, &'static str> {
-    let timers = timers(lua);
-    timers.pending.set(timers.pending.get() + 1);
-    let module = call.module.clone();
-    tokio::task::spawn_local(async move {
-        loop {
-            tokio::time::sleep(delay).await;
-            timers.running.set(timers.running.get() + 1);
-            let call = Call::new(Phase::Timer, module.clone(), None);
-            let mut args = args.clone();
-            args.push_front(Value::Boolean(false));
-            let mut run = Box::pin(function.call_async::<()>(args));
-            let poll = |context: &mut std::task::Context<'_>| {
-                with_current(&call, || Future::poll(run.as_mut(), context))
-            };
-            drop(std::future::poll_fn(poll).await);
-            timers.running.set(timers.running.get().saturating_sub(1));
-            if !every {
-                break;
-            }
-        }
-        timers.pending.set(timers.pending.get().saturating_sub(1));
-    });
+    let state = state_of(lua).ok_or("process exiting")?;
+    let budget = Budget::default();
+    let budget = Budget { cpu: budget.cpu * PATIENCE, ..budget };
+    let every = every.then_some(delay);
+    state.spawn_timer(delay, every, function, args, call.module.clone(), budget)?;
     Ok(true)
 }
 
