@@ -9,4 +9,14 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod architecture;
+mod benches;
+mod command_line;
+mod config;
+mod demo;
+mod harness;
+mod hostile;
+mod script;
 mod support;
+mod telemetry;
+mod upstream;

@@ -271,6 +271,22 @@ pub enum OnError {
 pub struct Rules {
     /// Files and folders named by `rules.files`, `rules.crs` or `--rules`.
     pub paths: Vec<PathBuf>,
+    /// What it does with what it finds.
+    pub engine: Engine,
+    /// The Core Rule Set's paranoia level, 1 to 4.
+    pub paranoia: u8,
+}
+
+/// What the rule engine does with what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Engine {
+    /// It only tells.
+    Detect,
+    /// Nothing: it does not look.
+    Off,
+    /// It refuses.
+    #[default]
+    On,
 }
 
 /// The handlers of every phase, in the order in which they run.

@@ -2,11 +2,112 @@
 //!
 //! [`read`] takes the text and the files it names and returns a [`Config`] or every fault.
 
+mod check;
 mod checked;
+mod depth;
+mod marks;
+mod place;
+mod raw;
+mod section;
+mod settings;
+mod values;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Source};
 
 pub use checked::{
-    AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
-    Handlers, HealthCheck, Limits, Listener, LogFormat, LogTarget, Lua, Match, MethodSet, Network,
-    OnError, PathMatch, Peer, Retries, Route, Rules, Timeouts, TrustedProxies, Upstream,
-    UpstreamChoice,
+    AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, Engine,
+    HandlerSource, Handlers, HealthCheck, Limits, Listener, LogFormat, LogTarget, Lua, Match,
+    MethodSet, Network, OnError, PathMatch, Peer, Retries, Route, Rules, Timeouts, TrustedProxies,
+    Upstream, UpstreamChoice,
 };
+pub use place::{PathStep, key_span_within, place_of, span_within, steps};
+pub use settings::settings_page;
+
+/// What the command line says instead of the file. Paths are relative to the working folder.
+#[derive(Debug, Clone)]
+pub struct Overrides {
+    /// `--listen`: instead of the file's addresses; empty: the file's.
+    pub listen: Vec<String>,
+    /// `--upstream`: the only peer of the first upstream, as `http://host:port` or `host:port`.
+    pub upstream: Option<String>,
+    /// `--admin`.
+    pub admin: Option<String>,
+    /// `--lua`: the folder with `modules/` and `lib/`, looked at before the file's.
+    pub lua: Option<PathBuf>,
+    /// `--rules`: besides the file's.
+    pub rules: Vec<PathBuf>,
+    /// `--events`.
+    pub events: Option<PathBuf>,
+    /// `--workers`; 0: one for each core.
+    pub workers: Option<usize>,
+    /// The text of a module that is built in.
+    pub builtin: fn(&str) -> Option<&'static str>,
+    /// The names of the modules that are built in, to propose one.
+    pub builtin_names: &'static [&'static str],
+}
+
+impl Default for Overrides {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            upstream: None,
+            admin: None,
+            lua: None,
+            rules: Vec::new(),
+            events: None,
+            workers: None,
+            builtin: |_| None,
+            builtin_names: &[],
+        }
+    }
+}
+
+/// Where the files that the settings name come from.
+pub trait Files {
+    /// The bytes of a file.
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
+
+    /// The names of the modules in these folders, to propose one where a name is unknown.
+    fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
+        let _ = folders;
+        Vec::new()
+    }
+}
+
+/// The disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DiskFiles;
+
+impl Files for DiskFiles {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+
+    fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
+        let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| name.strip_suffix(".lua").map(str::to_owned)).collect()
+    }
+}
+
+/// Reads the settings: every fault and warning in the order of the text, and the settings if there
+/// is no fault. `root` is the folder of relative paths: the file's own. An empty text is a file
+/// without settings.
+pub fn read(
+    source: &Arc<Source>,
+    root: &Path,
+    overrides: &Overrides,
+    files: &dyn Files,
+) -> (Option<Config>, Vec<Diagnostic>) {
+    let check = check::Check::new(source, root, overrides, files);
+    match raw::parse(source) {
+        Ok(tree) => {
+            let config = check.config(&tree);
+            (config, check.into_found())
+        }
+        Err(fault) => (None, vec![fault]),
+    }
+}

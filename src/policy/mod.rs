@@ -1,1 +1,56 @@
-//! (to come)
+//! All that can change without a restart, as one immutable value.
+//!
+//! A [`Bundle`] of files is [`build`]t into a [`Policy`], whole or not at all; the [`PolicyStore`]
+//! swaps it in by one atomic pointer; each worker holds its own [`Live`] copy of the states.
+
+mod build;
+mod bundle;
+mod diagnose;
+mod keep;
+mod live;
+mod modules;
+mod routes;
+mod steps;
+mod store;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub use build::{Built, build, check};
+pub use bundle::{Bundle, Origin};
+pub use diagnose::script_fault;
+pub use keep::LastGood;
+pub use live::Live;
+pub use routes::Router;
+pub use steps::{RoutePlan, Step, StepId};
+pub use store::{PolicyStore, Refusal, Status};
+
+use crate::config::Config;
+use crate::script::DomainSpec;
+use crate::shared::Dictionaries;
+use crate::upstream::Upstreams;
+
+/// What judges and serves a request: settings, routes, handlers, upstreams. Never changed once it
+/// is built; an exchange keeps the one it began with to its log line.
+pub struct Policy {
+    /// Its number, from 1, in the order in which policies came in force.
+    pub generation: u64,
+    /// SHA-256 in hex of the bundle it was built from.
+    pub digest: String,
+    /// When it was built.
+    pub built_at: SystemTime,
+    /// The settings.
+    pub config: Config,
+    /// Which route serves a request.
+    pub router: Router,
+    /// One plan for each route of [`Config::routes`], and one for requests that no route matches.
+    pub plans: Vec<RoutePlan>,
+    /// Every handler that is attached anywhere, once.
+    pub steps: Vec<Step>,
+    /// The isolation domains that the steps run in.
+    pub domains: Vec<Arc<DomainSpec>>,
+    /// Where requests go.
+    pub upstreams: Arc<Upstreams>,
+    /// What `ngx.shared` holds.
+    pub dictionaries: Arc<Dictionaries>,
+}

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::api;
+use super::{api, watchdog};
 use crate::transaction::{Body, Phase, Transaction};
 
 /// A future that stays on its worker's thread.
@@ -99,6 +99,13 @@ impl Drop for Restore {
     }
 }
 
+impl Subject {
+    /// An exchange's values and what needs its client's socket.
+    pub fn new(transaction: Transaction, host: Box<dyn Host>) -> Self {
+        Self { transaction: RefCell::new(transaction), host, contexts: RefCell::default() }
+    }
+}
+
 impl Call {
     /// A call for an exchange.
     pub fn new(phase: Phase, module: Rc<str>, subject: Option<Rc<Subject>>) -> Rc<Self> {
@@ -113,9 +120,16 @@ impl Call {
         })
     }
 
-    /// Notes how the script leaves; the error is what ends it.
+    /// Leaves the script that is executing: what an API function returns as its error. The script
+    /// goes no further than its next call or loop, whatever it does to catch the error.
     pub fn leave(&self, exit: Exit) -> mlua::Error {
         self.exit.set(Some(exit));
-        mlua::Error::external("exit")
+        watchdog::leave();
+        mlua::Error::external(Leaving)
     }
 }
+
+/// What [`Call::leave`] raises.
+#[derive(Debug, thiserror::Error)]
+#[error("the script left")]
+struct Leaving;

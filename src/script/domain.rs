@@ -10,7 +10,7 @@ use crate::shared::Dictionaries;
 
 /// An isolation domain. Two domains with the same digest are the same: their states live on when
 /// a policy is swapped.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DomainSpec {
     /// The module's name, the operator's own name for it, or `main` (all `*_by_lua_*` chunks).
     pub name: String,
@@ -33,10 +33,6 @@ pub struct DomainSpec {
     /// Whether scripts are the operator's own (`loadstring` is given only to those).
     pub trusted: bool,
 }
-
-/// Which worker a state belongs to, from 0; kept as the state's application data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WorkerIndex(pub usize);
 
 /// The Lua files that `require` finds.
 #[derive(Debug, Default)]

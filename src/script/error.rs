@@ -1,6 +1,9 @@
 //! Why a script did not come to its end.
 
 use std::fmt;
+use std::time::Duration;
+
+use mlua::{Error, Lua, Value};
 
 /// Why a script did not come to its end.
 #[derive(Debug, Clone)]
@@ -60,3 +63,143 @@ impl fmt::Display for ScriptError {
 }
 
 impl std::error::Error for ScriptError {}
+
+/// The beginning of the names of our own chunks, which are none of the script's business.
+pub(super) const OWN_CHUNK: &str = "moongate/";
+
+/// What stands between message and traceback in a Luau error.
+const TRACEBACK: &str = "\nstack traceback:";
+
+/// What Luau says when an allocation was refused.
+const NO_MEMORY: &str = "not enough memory";
+
+impl ScriptError {
+    /// From what a script raised.
+    pub(super) fn from_lua(error: &Error) -> Self {
+        let (message, traceback) = parts(error);
+        let kind = match error {
+            Error::SyntaxError { .. } => ScriptErrorKind::Syntax,
+            _ if is_memory(error) || message.ends_with(NO_MEMORY) => ScriptErrorKind::Memory,
+            _ => ScriptErrorKind::Runtime,
+        };
+        Self { kind, message, traceback }
+    }
+
+    /// A script that was ended after `limit` CPU time; `error` tells where it was.
+    pub(super) fn cpu(limit: Duration, error: Option<&Error>) -> Self {
+        let traceback = error.map(|error| parts(error).1).unwrap_or_default();
+        let place = position(&traceback).unwrap_or_default();
+        let message = format!("{place}CPU budget of {limit:?} is spent");
+        Self { kind: ScriptErrorKind::Cpu, message, traceback }
+    }
+
+    /// A script that waited longer than `limit`.
+    pub(super) fn wait(limit: Duration, name: &str) -> Self {
+        let message = format!("{name}: waited longer than {limit:?}");
+        Self { kind: ScriptErrorKind::Wait, message, traceback: String::new() }
+    }
+}
+
+/// The text of an error, as scripts and logs see it: `file:line: message`.
+pub(super) fn message(error: &Error) -> String {
+    parts(error).0
+}
+
+/// What `pcall` gives to a script for `reason`: the text of a native error, else as it is.
+///
+/// # Errors
+/// If the state's memory does not hold the text.
+pub(super) fn plain(lua: &Lua, reason: Value) -> mlua::Result<Value> {
+    match reason {
+        Value::Error(error) => Ok(Value::String(lua.create_string(message(&error))?)),
+        other => Ok(other),
+    }
+}
+
+/// Message and traceback.
+fn parts(error: &Error) -> (String, String) {
+    match error {
+        Error::CallbackError { traceback, cause } => {
+            let traceback = own_frames_out(traceback);
+            let (inner, deeper) = parts(cause);
+            let deepest = matches!(**cause, Error::CallbackError { .. });
+            let place = if deepest { None } else { position(&traceback) };
+            let traceback = if deeper.is_empty() { traceback } else { deeper };
+            (format!("{}{inner}", place.unwrap_or_default()), traceback)
+        }
+        Error::SyntaxError { message, .. } => (message.clone(), String::new()),
+        Error::RuntimeError(text) | Error::MemoryError(text) => split(text),
+        other => (other.to_string(), String::new()),
+    }
+}
+
+fn is_memory(error: &Error) -> bool {
+    match error {
+        Error::MemoryError(_) => true,
+        Error::CallbackError { cause, .. } => is_memory(cause),
+        _ => false,
+    }
+}
+
+/// A Luau error's text, its traceback split off; an error raised inside of our own chunks is told
+/// at the script's line that called them.
+fn split(text: &str) -> (String, String) {
+    let (message, traceback) = match text.split_once(TRACEBACK) {
+        Some((message, traceback)) => (message, own_frames_out(traceback)),
+        None => (text, String::new()),
+    };
+    let Some(own) = message.strip_prefix(OWN_CHUNK) else {
+        return (message.to_owned(), traceback);
+    };
+    let bare = own.splitn(3, ':').nth(2).unwrap_or(own).trim_start();
+    (format!("{}{bare}", position(&traceback).unwrap_or_default()), traceback)
+}
+
+/// A traceback, one function a line, without our own chunks and native functions at its top.
+fn own_frames_out(traceback: &str) -> String {
+    let lines = traceback.lines().map(str::trim).filter(|line| {
+        let ours = line.starts_with(OWN_CHUNK) || line.starts_with("__mlua");
+        !line.is_empty() && *line != "stack traceback:" && !ours
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `file:line: ` of the first frame that has a line.
+fn position(traceback: &str) -> Option<String> {
+    traceback.lines().find_map(|line| {
+        let (place, _) = line.split_once(": in ")?;
+        let (_, number) = place.rsplit_once(':')?;
+        number.parse::<u32>().ok()?;
+        Some(format!("{place}: "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_luau_error_is_told_in_luas_words() {
+        let text = "a.lua:3: boom\nstack traceback:\n\t[C]: in ?\n\ta.lua:3: in function 'f'";
+        let error = ScriptError::from_lua(&Error::RuntimeError(text.into()));
+        assert_eq!(error.message, "a.lua:3: boom");
+        assert_eq!(error.traceback, "[C]: in ?\na.lua:3: in function 'f'");
+        assert_eq!(error.kind, ScriptErrorKind::Runtime);
+    }
+
+    #[test]
+    fn an_error_in_a_built_in_of_ours_is_told_where_the_script_called_it() {
+        let text = "moongate/builtins:7: bad\nstack traceback:\n\tmoongate/builtins:7: in \
+                    function 'sort'\n\ta.lua:9: in function 'f'";
+        assert_eq!(message(&Error::RuntimeError(text.into())), "a.lua:9: bad");
+    }
+
+    #[test]
+    fn a_native_error_is_told_where_the_script_called_it() {
+        let traceback = "stack traceback:\n\t[C]: in ?\n\ta.lua:4: in function <a.lua:1>".into();
+        let error = Error::runtime("no such thing");
+        let error = Error::CallbackError { traceback, cause: error.into() };
+        let error = ScriptError::from_lua(&error);
+        assert_eq!(error.message, "a.lua:4: no such thing");
+    }
+}

@@ -1,12 +1,28 @@
 //! Lua: states, their sandbox, the budget of a call, `require`, modules, and the API.
 
 pub mod api;
+pub mod builtin;
 mod call;
 mod domain;
 mod error;
+mod handler;
+mod incarnation;
+mod interrupt;
+mod meter;
+mod module;
+mod pattern;
+mod require;
+mod sandbox;
+mod schema;
 mod state;
+mod thread_clock;
+mod watchdog;
 
+pub use api::variable;
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
-pub use domain::{DomainSpec, Library, WorkerIndex};
+pub use domain::{DomainSpec, Library};
 pub use error::{ScriptError, ScriptErrorKind};
-pub use state::{Handler, State};
+pub use handler::Handler;
+pub use module::{ModuleInfo, describe, describe_with};
+pub use schema::{SettingFault, check_settings, files as settings_files, settled};
+pub use state::{State, spec_of, state_of};

@@ -1,30 +1,45 @@
 //! One Lua state: a worker thread's copy of an isolation domain.
 
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
+use mlua::{Lua, Value};
 
-use super::{Call, DomainSpec, ScriptError, ScriptErrorKind, WorkerIndex, api, with_current};
+use super::incarnation::Incarnation;
+use super::meter::Meter;
+use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind};
 use crate::config::{Budget, HandlerSource};
+use crate::telemetry::events;
 use crate::transaction::Phase;
+
+/// Calls after which a state's memory is told.
+const CALLS_BETWEEN_REPORTS: u32 = 128;
+
+/// How many times a call's CPU time a module may take while it is loaded.
+const LOADING: u32 = 10;
 
 /// One Lua state: a worker thread's copy of an isolation domain.
 pub struct State {
-    lua: Lua,
     spec: Arc<DomainSpec>,
     worker: usize,
+    itself: Weak<State>,
+    /// None before the first call, and after one that spent the memory for good.
+    vm: RefCell<Option<Rc<Incarnation>>>,
+    vms_made: Cell<u64>,
+    calls: Cell<u32>,
 }
 
-/// A handler, compiled in one state.
-pub struct Handler {
-    /// The module's name, or the chunk's.
-    pub module: Rc<str>,
-    /// What one call of it may cost.
-    pub budget: Budget,
-    function: Function,
-    settings: Option<Value>,
+/// The domain in whose state a native function was called.
+pub fn spec_of(lua: &Lua) -> Option<Arc<DomainSpec>> {
+    lua.app_data_ref::<Arc<DomainSpec>>().map(|spec| spec.clone())
+}
+
+/// The state in which a native function was called; none if it is being dropped.
+pub fn state_of(lua: &Lua) -> Option<Rc<State>> {
+    lua.app_data_ref::<Weak<State>>().and_then(|state| state.upgrade())
 }
 
 impl State {
@@ -33,11 +48,15 @@ impl State {
     /// # Errors
     /// If the domain's memory does not even hold the API.
     pub fn new(spec: Arc<DomainSpec>, worker: usize) -> Result<Rc<Self>, ScriptError> {
-        let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new()).map_err(failure)?;
-        lua.set_app_data(spec.clone());
-        lua.set_app_data(WorkerIndex(worker));
-        let state = Rc::new(Self { lua, spec, worker });
-        api::install(&state.lua).map_err(failure)?;
+        let state = Rc::new_cyclic(|itself| Self {
+            spec,
+            worker,
+            itself: itself.clone(),
+            vm: RefCell::new(None),
+            vms_made: Cell::new(0),
+            calls: Cell::new(0),
+        });
+        state.vm()?;
         Ok(state)
     }
 
@@ -53,7 +72,7 @@ impl State {
 
     /// Bytes in use now.
     pub fn memory(&self) -> usize {
-        self.lua.used_memory()
+        self.vm.borrow().as_ref().map_or(0, |vm| vm.lua.used_memory())
     }
 
     /// Compiles a handler, or takes it out of its module (which is loaded once for each state).
@@ -67,26 +86,9 @@ impl State {
         phase: Phase,
         budget: Budget,
     ) -> Result<Handler, ScriptError> {
-        let _ = phase;
-        match source {
-            HandlerSource::Chunk { name, text, .. } => {
-                let chunk = self.lua.load(&**text).set_name(format!("@{name}"));
-                let function = chunk.into_function().map_err(failure)?;
-                Ok(Handler { module: name.as_str().into(), budget, function, settings: None })
-            }
-            HandlerSource::Module { name, text, settings, .. } => {
-                let chunk = self.lua.load(&**text).set_name(format!("@{name}"));
-                let table: Table = chunk.eval().map_err(failure)?;
-                let function = table.get(phase.as_str()).map_err(failure)?;
-                let settings = mlua::LuaSerdeExt::to_value(&self.lua, settings).map_err(failure)?;
-                Ok(Handler {
-                    module: name.as_str().into(),
-                    budget,
-                    function,
-                    settings: Some(settings),
-                })
-            }
-        }
+        let handler = Handler::new(source, phase, budget);
+        compile(&*self.vm()?, &handler)?;
+        Ok(handler)
     }
 
     /// Runs a handler in a phase that may wait; what it returned, if that can be a string.
@@ -98,11 +100,16 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
-        let mut future = Box::pin(handler.function.call_async::<Value>(handler.settings.clone()));
-        let value =
-            std::future::poll_fn(|context| with_current(call, || future.as_mut().poll(context)))
-                .await;
-        finish(value, call)
+        let vm = self.ready(handler)?;
+        let mut meter = Meter::new(handler.budget);
+        let result = match handler.function(&vm) {
+            Ok((function, settings)) => {
+                let future = pin!(function.call_async::<Value>(settings));
+                meter.drive(&vm, call, future).await
+            }
+            Err(error) => Err(error),
+        };
+        self.finish(&vm, handler, call, &meter, result)
     }
 
     /// Runs a handler in a phase that may not wait.
@@ -114,29 +121,116 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
-        let value = with_current(call, || handler.function.call::<Value>(handler.settings.clone()));
-        finish(value, call)
+        let vm = self.ready(handler)?;
+        let mut meter = Meter::new(handler.budget);
+        let result = handler.function(&vm).and_then(|(function, settings)| {
+            meter.once(&vm, call, || function.call::<Value>(settings))
+        });
+        if handler.makes_globals() {
+            vm.shadowed.set(vm.sandbox.is_shadowed());
+        }
+        self.finish(&vm, handler, call, &meter, result)
     }
 
     /// The policy that wanted this state is no longer in force: pending timers run once more, with
     /// `premature` set, and no new ones are taken.
     pub fn retire(&self) {}
-}
 
-use std::future::Future;
+    /// The VM of the moment, a new one if there is none.
+    pub(super) fn vm(&self) -> Result<Rc<Incarnation>, ScriptError> {
+        if let Some(vm) = &*self.vm.borrow() {
+            return Ok(vm.clone());
+        }
+        let number = self.vms_made.get() + 1;
+        self.vms_made.set(number);
+        let vm = Incarnation::new(number, &self.spec, self.itself.clone());
+        let vm = Rc::new(vm.map_err(|error| ScriptError::from_lua(&error))?);
+        *self.vm.borrow_mut() = Some(vm.clone());
+        Ok(vm)
+    }
 
-fn finish(value: mlua::Result<Value>, call: &Call) -> Result<Option<Bytes>, ScriptError> {
-    match value {
-        Ok(value) => Ok(value.to_string().ok().map(Into::into)),
-        Err(_) if call.exit.get().is_some() => Ok(None),
-        Err(error) => Err(failure(error)),
+    /// The VM of the moment, with the handler compiled in it.
+    fn ready(&self, handler: &Handler) -> Result<Rc<Incarnation>, ScriptError> {
+        let vm = self.vm()?;
+        if handler.is_stale(&vm) {
+            compile(&vm, handler)?;
+        }
+        Ok(vm)
+    }
+
+    fn finish(
+        &self,
+        vm: &Rc<Incarnation>,
+        handler: &Handler,
+        call: &Call,
+        meter: &Meter,
+        result: mlua::Result<Value>,
+    ) -> Result<Option<Bytes>, ScriptError> {
+        let left = call.exit.get().is_some();
+        let result = match result {
+            Ok(value) if !meter.cut => Ok(text(&value)),
+            _ if left => Ok(None),
+            Ok(_) => Err(ScriptError::cpu(meter.budget.cpu, None)),
+            Err(error) => Err(meter.error(call, &error)),
+        };
+        let kind = result.as_ref().err().map(|error| error.kind);
+        let outcome = kind.map_or("ok", ScriptErrorKind::as_str);
+        let (module, phase) = (&*handler.module, call.phase);
+        events::LuaCalled { module, phase, cpu: meter.used, outcome }.emit();
+        self.look_after_memory(vm, kind == Some(ScriptErrorKind::Memory));
+        result
+    }
+
+    /// Collects what a call left, if that is much; gives the VM up, if its memory stays spent.
+    fn look_after_memory(&self, vm: &Rc<Incarnation>, spent: bool) {
+        let half = self.spec.memory / 2;
+        let used = vm.lua.used_memory();
+        if spent || used > half.max(vm.floor.get() + vm.floor.get() / 4) {
+            let collected = vm.lua.gc_collect();
+            vm.floor.set(vm.lua.used_memory());
+            if collected.is_err() || (spent && vm.floor.get() > half) {
+                self.give_up(vm);
+            }
+        }
+        let calls = self.calls.get().wrapping_add(1);
+        self.calls.set(calls);
+        if calls % CALLS_BETWEEN_REPORTS == 1 {
+            let (domain, worker) = (&*self.spec.name, self.worker);
+            events::LuaMemory { domain, worker, bytes: Some(vm.lua.used_memory()) }.emit();
+        }
+    }
+
+    fn give_up(&self, vm: &Rc<Incarnation>) {
+        let mut current = self.vm.borrow_mut();
+        if current.as_ref().is_some_and(|current| Rc::ptr_eq(current, vm)) {
+            *current = None;
+        }
     }
 }
 
-fn failure(error: mlua::Error) -> ScriptError {
-    ScriptError {
-        kind: ScriptErrorKind::Runtime,
-        message: error.to_string(),
-        traceback: String::new(),
+impl Drop for State {
+    fn drop(&mut self) {
+        let (domain, worker) = (&*self.spec.name, self.worker);
+        events::LuaMemory { domain, worker, bytes: None }.emit();
+    }
+}
+
+/// Compiles a handler; a module that is loaded for it may take longer than a call.
+fn compile(vm: &Incarnation, handler: &Handler) -> Result<(), ScriptError> {
+    let call = Call::new(Phase::Init, handler.module.clone(), None);
+    let cpu = handler.budget.cpu * LOADING;
+    let mut meter = Meter::new(Budget { cpu, ..handler.budget });
+    let compiled = meter.once(vm, &call, || handler.compile(vm));
+    compiled.map_err(|error| meter.error(&call, &error))
+}
+
+/// What a returned value is as a string, by Lua's own rules.
+fn text(value: &Value) -> Option<Bytes> {
+    match value {
+        Value::String(text) => Some(Bytes::copy_from_slice(&text.as_bytes())),
+        Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => {
+            value.to_string().ok().map(Bytes::from)
+        }
+        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Memory that outlives a request: dictionaries bounded in bytes, sets of addresses.
 
 mod dictionary;
-mod ip_set;
+pub mod ip_set;
 mod local_time;
 
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};

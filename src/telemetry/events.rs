@@ -1,15 +1,33 @@
 //! Facts, emitted in one word by the code that does the work: `events::PolicySwapped { .. }.emit()`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use crate::transaction::{Phase, Transaction};
+use super::log;
+use super::logs::{self, Record};
+use super::metrics::{NONE, domain, metrics, module, phase, route, upstream};
+use crate::transaction::{self, Phase, Transaction, Verdict};
 
 /// A client connected.
 pub struct ConnectionOpened;
 
+impl ConnectionOpened {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().connections.inc();
+        metrics().connections_open.inc();
+    }
+}
+
 /// A client's connection is gone.
 pub struct ConnectionClosed;
+
+impl ConnectionClosed {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().connections_open.dec();
+    }
+}
 
 /// A connection was refused before a byte was read.
 pub struct ConnectionRefused {
@@ -17,6 +35,13 @@ pub struct ConnectionRefused {
     pub client: IpAddr,
     /// `total` or `per_client`: which limit.
     pub limit: &'static str,
+}
+
+impl ConnectionRefused {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().connections_refused.with(&[self.limit]).inc();
+    }
 }
 
 /// A request was refused by the guard, before there was a transaction. It is counted, and has its
@@ -32,10 +57,36 @@ pub struct HeadRefused<'a> {
     pub head: &'a [u8],
 }
 
+impl HeadRefused<'_> {
+    /// Counts it, and writes it to access logs and event log.
+    pub fn emit(self) {
+        let route = route(NONE);
+        route.ended(self.status, Verdict::Refused);
+        route.received.inc_by(self.head.len() as u64);
+        metrics().heads_refused.with(&[self.reason]).inc();
+        logs::write(|| Record::of_head(&self));
+    }
+}
+
 /// An exchange is over, its last byte sent (or not, see its outcome).
 pub struct ExchangeEnded<'a> {
     /// All about it.
     pub transaction: &'a Transaction,
+}
+
+impl ExchangeEnded<'_> {
+    /// Counts it, and writes it to access logs and event log.
+    pub fn emit(self) {
+        let exchange = self.transaction;
+        let took = exchange.started.elapsed();
+        let route = route(exchange.route.as_deref().unwrap_or(NONE));
+        route.ended(exchange.status(), exchange.outcome.verdict);
+        route.seconds.observe(took.as_secs_f64());
+        route.received.inc_by(exchange.outcome.bytes_received);
+        route.sent.inc_by(exchange.outcome.body_bytes_sent);
+        upstream_answered(&exchange.upstream);
+        logs::write(|| Record::of_exchange(exchange, took));
+    }
 }
 
 /// All handlers of a phase ran for one exchange.
@@ -46,8 +97,22 @@ pub struct PhaseRan {
     pub took: Duration,
 }
 
+impl PhaseRan {
+    /// Counts it.
+    pub fn emit(self) {
+        phase(self.phase).observe(self.took.as_secs_f64());
+    }
+}
+
 /// A body was too long for memory and went to disk.
 pub struct BodySpooled;
+
+impl BodySpooled {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().bodies_spooled.inc();
+    }
+}
 
 /// A handler ran.
 pub struct LuaCalled<'a> {
@@ -61,18 +126,11 @@ pub struct LuaCalled<'a> {
     pub outcome: &'static str,
 }
 
-/// A script wrote to the log (`ngx.log`, `print`).
-pub struct ScriptSaid<'a> {
-    /// As lua-nginx-module's constants: 0 `STDERR` to 8 `DEBUG`.
-    pub level: i64,
-    /// Where.
-    pub phase: Phase,
-    /// The module's name, or the chunk's.
-    pub module: &'a str,
-    /// `[lua] file:line: …`.
-    pub message: &'a str,
-    /// Whose exchange; none outside of one.
-    pub client: Option<IpAddr>,
+impl LuaCalled<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        module(self.module).called(self.phase, self.cpu, self.outcome);
+    }
 }
 
 /// How much memory a module's states hold.
@@ -85,6 +143,13 @@ pub struct LuaMemory<'a> {
     pub bytes: Option<usize>,
 }
 
+impl LuaMemory<'_> {
+    /// Sets it.
+    pub fn emit(self) {
+        domain(self.domain, self.worker, self.bytes);
+    }
+}
+
 /// A request was tried on a peer.
 pub struct UpstreamTried<'a> {
     /// The upstream's name.
@@ -93,6 +158,13 @@ pub struct UpstreamTried<'a> {
     pub outcome: &'static str,
     /// Whether the connection had served before.
     pub reused: bool,
+}
+
+impl UpstreamTried<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        upstream(self.upstream).tried(self.outcome, self.reused);
+    }
 }
 
 /// A peer is judged healthy, or no longer.
@@ -105,6 +177,39 @@ pub struct PeerJudged<'a> {
     pub healthy: bool,
 }
 
+impl PeerJudged<'_> {
+    /// Sets it, and says so where the judgement changed.
+    pub fn emit(self) {
+        let Self { upstream, peer, healthy } = self;
+        let before = metrics().peer_healthy.known(&[upstream, peer]).map(|gauge| gauge.get() == 1);
+        metrics().peer_healthy.with(&[upstream, peer]).set(i64::from(healthy));
+        match (before, healthy) {
+            (None | Some(true), false) => {
+                log::warn(format!("upstream `{upstream}`: peer {peer} is left out"));
+            }
+            (Some(false), true) => {
+                log::info(format!("upstream `{upstream}`: peer {peer} serves again"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A peer is no longer declared: its health is nobody's concern.
+pub struct PeerForgotten<'a> {
+    /// The upstream's name.
+    pub upstream: &'a str,
+    /// The peer, as declared.
+    pub peer: &'a str,
+}
+
+impl PeerForgotten<'_> {
+    /// Forgets its gauge.
+    pub fn emit(self) {
+        metrics().peer_healthy.remove(&[self.upstream, self.peer]);
+    }
+}
+
 /// A policy is in force.
 pub struct PolicySwapped<'a> {
     /// Its number, from 1.
@@ -115,35 +220,134 @@ pub struct PolicySwapped<'a> {
     pub took: Duration,
 }
 
-/// A bundle was refused; the last good policy stays.
-pub struct PolicyRefused {
-    /// How many faults it has.
-    pub faults: usize,
-    /// The policy that stays in force.
-    pub generation: u64,
+impl PolicySwapped<'_> {
+    /// Counts it, and says so.
+    pub fn emit(self) {
+        metrics().policy_swaps.inc();
+        metrics().policy_generation.set(self.generation as i64);
+        metrics().policy_faults.set(0);
+        metrics().policy_swapped_at.set(now());
+        metrics().policy_swap_seconds.observe(self.took.as_secs_f64());
+        let Self { generation, digest, took } = self;
+        log::info(format!("policy {generation} ({digest}) is in force after {took:.1?}"));
+    }
 }
 
-macro_rules! not_yet {
-    ($($name:ident $(<$life:lifetime>)?),*) => {$(
-        impl $(<$life>)? $name $(<$life>)? {
-            /// Counts it and writes it down.
-            pub fn emit(self) {}
-        }
-    )*};
+/// A bundle was refused; the last good policy stays.
+pub struct PolicyRefused<'a> {
+    /// How many faults it has.
+    pub faults: usize,
+    /// The policy that stays in force; 0 if there is none.
+    pub generation: u64,
+    /// The faults, as a person reads them.
+    pub report: &'a str,
 }
-not_yet!(
-    ConnectionOpened,
-    ConnectionClosed,
-    ConnectionRefused,
-    HeadRefused<'a>,
-    ExchangeEnded<'a>,
-    PhaseRan,
-    BodySpooled,
-    LuaCalled<'a>,
-    LuaMemory<'a>,
-    ScriptSaid<'a>,
-    UpstreamTried<'a>,
-    PeerJudged<'a>,
-    PolicySwapped<'a>,
-    PolicyRefused
-);
+
+impl PolicyRefused<'_> {
+    /// Counts it, and says so.
+    pub fn emit(self) {
+        metrics().policy_refused.inc();
+        metrics().policy_faults.set(self.faults as i64);
+        log::error(self.report);
+    }
+}
+
+/// A script wrote a line: `ngx.log`, `print`.
+pub struct ScriptSaid<'a> {
+    /// nginx's: 0 stderr, 1 emerg, 2 alert, 3 crit, 4 err, 5 warn, 6 notice, 7 info, 8 debug.
+    pub level: i64,
+    /// Where.
+    pub phase: Phase,
+    /// The module's name, or the chunk's, and the line: `module:line`.
+    pub module: &'a str,
+    /// What it said.
+    pub message: &'a str,
+    /// Whose request it was about.
+    pub client: Option<IpAddr>,
+}
+
+impl ScriptSaid<'_> {
+    /// Writes it to the process's own log, unless scripts said too much in this second.
+    pub fn emit(self) {
+        let Self { level, phase, module, message, client } = self;
+        let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
+        log::script(level, &format!("[lua] {module}: {message} ({}{client})", phase.as_str()));
+    }
+}
+
+/// A script did not come to its end.
+pub struct ScriptFailed<'a> {
+    /// `file:line: message`.
+    pub error: &'a str,
+    /// The stack at that moment, one function a line; empty if there was none.
+    pub traceback: &'a str,
+    /// The module's name, or the chunk's.
+    pub module: &'a str,
+    /// Where.
+    pub phase: Phase,
+    /// The id of the exchange; none in `init`, `init_worker` and timers.
+    pub request: Option<&'a str>,
+}
+
+impl ScriptFailed<'_> {
+    /// Writes it to the process's own log, unless scripts said too much in this second.
+    pub fn emit(self) {
+        let Self { error, traceback, module, phase, request } = self;
+        let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
+        let stack = if traceback.is_empty() { "" } else { "\n" };
+        let place = phase.as_str();
+        log::script(
+            4,
+            &format!("[lua] {module} failed in {place}{request}: {error}{stack}{traceback}"),
+        );
+    }
+}
+
+/// Something an operator should know and can do something about.
+pub struct Trouble<'a> {
+    /// What.
+    pub what: &'a str,
+    /// The next step.
+    pub next: &'a str,
+}
+
+impl Trouble<'_> {
+    /// Says it in the process's own log.
+    pub fn emit(self) {
+        log::warn(format!("{}\n  = help: {}", self.what, self.next));
+    }
+}
+
+/// A response was too long to be held for a handler that wants it whole.
+pub struct ResponseTooLong<'a> {
+    /// The route.
+    pub route: &'a str,
+}
+
+impl ResponseTooLong<'_> {
+    /// Says it in the process's own log.
+    pub fn emit(self) {
+        let route = self.route;
+        log::warn(format!(
+            "route `{route}`: a response is longer than `response_body` allows a `body_filter` to see whole\n  = help: raise `response_body` for the route, or narrow `body_filter_types`"
+        ));
+    }
+}
+
+fn upstream_answered(exchange: &transaction::Upstream) {
+    if exchange.header_time.is_none() && exchange.response_time.is_none() {
+        return;
+    }
+    let handles = upstream(exchange.label().unwrap_or(NONE));
+    if let Some(took) = exchange.header_time {
+        handles.head_seconds.observe(took.as_secs_f64());
+    }
+    if let Some(took) = exchange.response_time {
+        handles.seconds.observe(took.as_secs_f64());
+    }
+}
+
+/// In seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

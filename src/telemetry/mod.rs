@@ -1,3 +1,12 @@
 //! What happened: facts, and the metrics and logs that they move.
+//!
+//! Other rooms emit [`events`] and know nothing of counters or log lines; everything below is moved
+//! by them. Nothing in here blocks its caller.
 
 pub mod events;
+pub mod log;
+pub mod logs;
+pub mod metrics;
+mod redaction;
+
+pub use metrics::{DictionaryReading, metrics_page, metrics_text, set_dictionaries};

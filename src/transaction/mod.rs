@@ -71,6 +71,8 @@ pub struct Client {
 /// Where the request is to go and what came of it.
 #[derive(Debug, Default)]
 pub struct Upstream {
+    /// The name of the upstream whose peer was tried last: the label in metrics and logs.
+    pub name: Option<Arc<str>>,
     /// The name of a declared upstream, or `host:port` where the route allows a computed one; none:
     /// the route's own.
     pub wanted: Option<String>,
@@ -127,6 +129,13 @@ impl Verdict {
             Self::Failed => "failed",
             Self::Refused => "refused",
         }
+    }
+}
+
+impl Upstream {
+    /// What metrics and logs call it: its name, else what was wanted.
+    pub fn label(&self) -> Option<&str> {
+        self.name.as_deref().or(self.wanted.as_deref())
     }
 }
 

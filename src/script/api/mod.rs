@@ -14,6 +14,7 @@ mod encoding;
 mod header;
 mod log;
 mod modules;
+mod native;
 mod page;
 mod query;
 mod regex;
@@ -26,16 +27,17 @@ mod time;
 mod timer;
 mod var;
 mod variables;
+pub mod waf;
 mod worker;
 
 use std::rc::Rc;
 
-use mlua::chunk::Compiler;
 use mlua::{Lua, MultiValue, Value};
 
 pub use ctx::Contexts;
 pub use page::page;
 pub use timer::Timers;
+pub use var::value as variable;
 
 use super::{Call, Waiting};
 use crate::transaction::PhaseSet;
@@ -111,6 +113,7 @@ pub const TABLES: &[&[Function]] = &[
     time::FUNCTIONS,
     timer::FUNCTIONS,
     var::FUNCTIONS,
+    waf::FUNCTIONS,
     worker::FUNCTIONS,
 ];
 
@@ -120,7 +123,6 @@ pub const TABLES: &[&[Function]] = &[
 /// # Errors
 /// If the state's memory does not hold it.
 pub fn install(lua: &Lua) -> mlua::Result<()> {
-    lua.set_compiler(compiler());
     for function in TABLES.iter().copied().flatten() {
         register::place(lua, function)?;
     }
@@ -128,10 +130,4 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     register::finish(lua)?;
     shared::install(lua)?;
     modules::install(lua)
-}
-
-/// The compiler for every chunk that uses the API. Luau resolves `a.b.c` once, when a chunk is
-/// loaded: `ngx.ctx` or `ngx.var.uri` would then be those of the exchange that loaded it.
-pub fn compiler() -> Compiler {
-    Compiler::new().set_mutable_globals(["ngx", "waf"])
 }

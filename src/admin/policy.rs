@@ -1,0 +1,55 @@
+//! What is in force, since when, on how many workers; and what was refused last.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::policy::PolicyStore;
+
+/// `GET /policy`.
+pub(super) fn describe(store: &PolicyStore) -> Value {
+    let policy = store.current();
+    let status = store.status();
+    let refused = status.refused.map(|refusal| {
+        json!({ "at": stamp(refusal.at), "faults": refusal.faults, "report": refusal.report })
+    });
+    let modules: Vec<Value> = policy
+        .domains
+        .iter()
+        .map(|domain| json!({ "domain": domain.name, "digest": domain.digest }))
+        .collect();
+    let routes: Vec<&str> = policy.config.routes.iter().map(|route| route.name.as_str()).collect();
+    json!({
+        "generation": policy.generation,
+        "digest": policy.digest,
+        "since": stamp(status.since),
+        "took_seconds": status.took.as_secs_f64(),
+        "workers": status.workers,
+        "swaps": status.swaps,
+        "restored_from_last_good": status.restored,
+        "domains": modules,
+        "routes": routes,
+        "refused": refused,
+    })
+}
+
+/// `GET /upstreams`.
+pub(super) fn upstreams(store: &PolicyStore) -> Value {
+    let peers = store.current().upstreams.status();
+    let peers = peers.into_iter().map(|peer| {
+        json!({
+            "upstream": peer.upstream,
+            "peer": peer.peer,
+            "healthy": peer.healthy,
+            "in_flight": peer.in_flight,
+            "fails": peer.fails,
+        })
+    });
+    Value::Array(peers.collect())
+}
+
+fn stamp(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default()
+}

@@ -1,0 +1,70 @@
+//! `body_filter`: the response body passes, chunk by chunk; handlers change or replace chunks.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Exchange;
+use super::step::{End, call, run_now};
+use crate::script::{Chunk, Exit};
+use crate::telemetry::events;
+use crate::transaction::Phase;
+
+/// The filter of one response. Each handler sees what the one before it left; a handler that set
+/// `ngx.arg[2]` has said its last chunk and sees no more.
+pub struct BodyFilter {
+    ended: bool,
+    took: Duration,
+}
+
+/// A handler failed where failing means to refuse, or asked to close the connection: no further
+/// byte of this body may be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Aborted;
+
+impl BodyFilter {
+    /// The filter for an exchange's response; none if no handler wants to see it.
+    pub fn of(exchange: &Exchange) -> Option<Self> {
+        let plan = exchange.plan();
+        if plan.of(Phase::BodyFilter).is_empty() {
+            return None;
+        }
+        let transaction = exchange.subject.transaction.borrow();
+        let headers = &transaction.response.as_ref()?.headers;
+        let media_type = headers.get_str("content-type").unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        let wanted = plan.body_filter_types.is_empty()
+            || plan.body_filter_types.iter().any(|known| known.eq_ignore_ascii_case(media_type));
+        wanted.then_some(Self { ended: false, took: Duration::ZERO })
+    }
+
+    /// What becomes of a chunk; empty if nothing of it is left.
+    ///
+    /// # Errors
+    /// If no further byte may be sent.
+    pub fn pass(&mut self, exchange: &Exchange, chunk: Chunk) -> Result<Bytes, Aborted> {
+        if self.ended {
+            return Ok(Bytes::new());
+        }
+        let started = Instant::now();
+        let mut chunk = chunk;
+        let last = chunk.last;
+        for id in exchange.plan().of(Phase::BodyFilter) {
+            let Some((_, _, handler)) = exchange.live.step(*id) else { continue };
+            let call = call(exchange, Phase::BodyFilter, &handler.module);
+            call.chunk.replace(chunk.clone());
+            match run_now(exchange, *id, &call) {
+                End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
+                    chunk = call.chunk.take();
+                }
+                End::Left(Exit::Close | Exit::Respond(_)) | End::Refused => return Err(Aborted),
+            }
+        }
+        self.ended = chunk.last;
+        self.took += started.elapsed();
+        if last || self.ended {
+            events::PhaseRan { phase: Phase::BodyFilter, took: self.took }.emit();
+        }
+        Ok(chunk.bytes)
+    }
+}

@@ -1,0 +1,32 @@
+//! `header_filter`: the response head is there; handlers change status and headers.
+
+use std::time::Instant;
+
+use super::step::{End, after, call, run_now};
+use super::{Exchange, Flow};
+use crate::script::Exit;
+use crate::telemetry::events;
+use crate::transaction::Phase;
+
+/// `Flow::Respond` here means: not this response, but one of our own with that status.
+pub(super) fn run(exchange: &Exchange) -> Flow {
+    let steps = exchange.plan().of(Phase::HeaderFilter);
+    if steps.is_empty() {
+        return Flow::Continue;
+    }
+    let started = Instant::now();
+    let mut flow = Flow::Continue;
+    for id in steps {
+        let Some((_, _, handler)) = exchange.live.step(*id) else { continue };
+        let call = call(exchange, Phase::HeaderFilter, &handler.module);
+        flow = match run_now(exchange, *id, &call) {
+            End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => Flow::Continue,
+            end => after(exchange, end),
+        };
+        if flow != Flow::Continue {
+            break;
+        }
+    }
+    events::PhaseRan { phase: Phase::HeaderFilter, took: started.elapsed() }.emit();
+    flow
+}

@@ -1,0 +1,138 @@
+//! One handler's run, and what its end means for the phase.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Exchange, Flow};
+use crate::config::OnError;
+use crate::policy::StepId;
+use crate::script::{Call, Exit, ScriptError};
+use crate::telemetry::events;
+use crate::transaction::{Phase, Verdict};
+
+/// How a handler's run ended.
+pub(super) enum End {
+    /// It returned, or left with `ngx.exit(ngx.OK)`; what it returned, if that can be a string.
+    Returned(Option<Bytes>),
+    /// It left for another way: an answer, the upstream, the end of the connection.
+    Left(Exit),
+    /// It failed, and its `on_error` says to refuse.
+    Refused,
+}
+
+/// Runs all handlers of a phase that may wait, until one of them ends the phase.
+pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
+    let steps = exchange.plan().of(phase);
+    if steps.is_empty() {
+        return Flow::Continue;
+    }
+    let started = Instant::now();
+    let mut flow = Flow::Continue;
+    for id in steps {
+        flow = after(exchange, run(exchange, *id).await);
+        if flow != Flow::Continue {
+            break;
+        }
+    }
+    events::PhaseRan { phase, took: started.elapsed() }.emit();
+    flow
+}
+
+/// What a handler's end means in `rewrite` and `access`.
+pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
+    let said = {
+        let transaction = exchange.subject.transaction.borrow();
+        transaction.reply.said.then_some(transaction.reply.status)
+    };
+    match end {
+        End::Left(Exit::Close) => Flow::Close,
+        End::Left(Exit::Respond(status)) => decided(exchange, status),
+        End::Refused => refused(exchange),
+        End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
+            None => Flow::Continue,
+            Some(0) => decided(exchange, 200),
+            Some(status) => decided(exchange, status),
+        },
+    }
+}
+
+/// A script's own answer: refused if its status says so.
+pub(super) fn decided(exchange: &Exchange, status: u16) -> Flow {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = match status {
+        401 | 403 | 405 | 406 | 407 | 409..=431 | 451 => Verdict::Refused,
+        500.. => Verdict::Failed,
+        _ => Verdict::Answered,
+    };
+    Flow::Respond(status)
+}
+
+/// A handler failed where failing means to refuse: the client learns nothing of why.
+pub(super) fn refused(exchange: &Exchange) -> Flow {
+    let status = exchange.live.policy.config.lua.error_status;
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = Verdict::Failed;
+    transaction.reply = crate::transaction::Reply::default();
+    Flow::Respond(status)
+}
+
+/// Runs one handler in a phase that may wait.
+pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
+    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
+    let call = call(exchange, step.phase, &handler.module);
+    let result = state.run(handler, &call).await;
+    end(exchange, &call, step.on_error, result)
+}
+
+/// Runs one handler in a phase that may not wait; the call comes back for what it holds
+/// (`ngx.arg`).
+pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
+    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
+    end(exchange, call, step.on_error, state.run_now(handler, call))
+}
+
+/// A call of a handler for this exchange.
+pub(super) fn call(exchange: &Exchange, phase: Phase, module: &Rc<str>) -> Rc<Call> {
+    Call::new(phase, module.clone(), Some(exchange.subject.clone()))
+}
+
+fn end(
+    exchange: &Exchange,
+    call: &Call,
+    on_error: OnError,
+    result: Result<Option<Bytes>, ScriptError>,
+) -> End {
+    let error = match (result, call.exit.get()) {
+        (Ok(_), Some(Exit::Phase)) => return End::Returned(None),
+        (Ok(_), Some(exit)) => {
+            if matches!(exit, Exit::Respond(400..)) {
+                remember(exchange, &call.module);
+            }
+            return End::Left(exit);
+        }
+        (Ok(value), None) => return End::Returned(value),
+        (Err(error), _) => error,
+    };
+    events::ScriptFailed {
+        module: &call.module,
+        phase: call.phase,
+        error: &error.message,
+        traceback: &error.traceback,
+        request: Some(&exchange.subject.transaction.borrow().id),
+    }
+    .emit();
+    match on_error {
+        OnError::Pass => End::Returned(None),
+        OnError::Refuse => {
+            remember(exchange, &call.module);
+            End::Refused
+        }
+    }
+}
+
+/// The module that refused is the reason in logs and events.
+fn remember(exchange: &Exchange, module: &str) {
+    exchange.subject.transaction.borrow_mut().outcome.reason = Some(module.to_owned());
+}

@@ -1,0 +1,153 @@
+//! The files that a policy is made of, with one digest.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::config::Files;
+
+/// Files in one folder below which Lua libraries are looked for, at the most.
+const LIBRARY_FILES: usize = 10_000;
+/// Bytes of one bundle, at the most.
+const BUNDLE_BYTES: usize = 256 << 20;
+
+/// The files that a policy is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Bundle {
+    /// Path to bytes, as the settings name them (absolute, or relative to the working folder).
+    pub files: BTreeMap<PathBuf, Bytes>,
+    /// Folders whose files were looked for; a new file in one of them makes a new bundle.
+    pub folders: BTreeSet<PathBuf>,
+}
+
+/// Where the files of a bundle come from.
+pub enum Origin<'a> {
+    /// The disk, as it is now.
+    Disk,
+    /// A bundle that was kept.
+    Kept(&'a Bundle),
+}
+
+/// Reads files and remembers which: they are the bundle.
+pub(super) struct Recorder<'a> {
+    origin: Origin<'a>,
+    bundle: RefCell<Bundle>,
+}
+
+impl Bundle {
+    /// SHA-256 in hex over every path and every byte.
+    pub fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        for (path, bytes) in &self.files {
+            let path = path.as_os_str().as_encoded_bytes();
+            hasher.update((path.len() as u64).to_le_bytes());
+            hasher.update(path);
+            hasher.update((bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        }
+        hex(&hasher.finalize())
+    }
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(origin: Origin<'a>) -> Self {
+        Self { origin, bundle: RefCell::default() }
+    }
+
+    /// What was read.
+    pub(super) fn into_bundle(self) -> Bundle {
+        self.bundle.into_inner()
+    }
+
+    /// The file's bytes; the file is then part of the bundle.
+    pub(super) fn bytes(&self, path: &Path) -> io::Result<Bytes> {
+        if let Some(bytes) = self.bundle.borrow().files.get(path) {
+            return Ok(bytes.clone());
+        }
+        let bytes = match self.origin {
+            Origin::Disk => Bytes::from(std::fs::read(path)?),
+            Origin::Kept(bundle) => {
+                bundle.files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?
+            }
+        };
+        let mut bundle = self.bundle.borrow_mut();
+        let used: usize = bundle.files.values().map(Bytes::len).sum();
+        if used + bytes.len() > BUNDLE_BYTES {
+            return Err(io::Error::other(format!(
+                "the policy's files are larger than {} MiB together",
+                BUNDLE_BYTES >> 20
+            )));
+        }
+        bundle.files.insert(path.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Every `.lua` file below a folder, sorted.
+    pub(super) fn lua_files(&self, folder: &Path) -> Vec<PathBuf> {
+        self.bundle.borrow_mut().folders.insert(folder.to_owned());
+        let mut found = Vec::new();
+        match self.origin {
+            Origin::Kept(bundle) => {
+                found.extend(bundle.files.keys().filter(|path| path.starts_with(folder)).cloned());
+            }
+            Origin::Disk => walk(folder, &mut found),
+        }
+        found.retain(|path| path.extension().is_some_and(|extension| extension == "lua"));
+        found.sort();
+        found
+    }
+}
+
+impl Files for Recorder<'_> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.bytes(path).map(|bytes| bytes.to_vec())
+    }
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if found.len() >= LIBRARY_FILES {
+            return;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => walk(&entry.path(), found),
+            Ok(_) => found.push(entry.path()),
+            Err(_) => {}
+        }
+    }
+}
+
+/// A text file's bytes as text; what is not UTF-8 is replaced, and the Lua compiler says where.
+pub(super) fn text(bytes: &Bytes) -> Arc<str> {
+    String::from_utf8_lossy(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_moved_between_files_changes_the_digest() {
+        let bundle = |a: &'static str, b: &'static str| Bundle {
+            files: BTreeMap::from([("a".into(), a.into()), ("b".into(), b.into())]),
+            ..Bundle::default()
+        };
+        assert_ne!(bundle("xy", "z").digest(), bundle("x", "yz").digest());
+        assert_eq!(bundle("x", "y").digest(), bundle("x", "y").digest());
+    }
+}

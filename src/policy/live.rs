@@ -1,0 +1,141 @@
+//! A worker's copy of a policy: its Lua states, with every handler compiled.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::build::placed;
+use super::{Policy, Step, StepId};
+use crate::diagnostic::Diagnostic;
+use crate::script::{Call, DomainSpec, Handler, ScriptError, State};
+use crate::shared::Dictionaries;
+use crate::transaction::Phase;
+
+/// A worker's copy of a policy.
+pub struct Live {
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// By domain.
+    states: Vec<Rc<State>>,
+    /// By step.
+    handlers: Vec<Rc<Handler>>,
+}
+
+impl Live {
+    /// Makes a worker's copy: states of domains that did not change are those of `previous`, fresh
+    /// ones run `init` and `init_worker`.
+    ///
+    /// # Errors
+    /// Every script that does not compile or whose `init` fails.
+    pub fn prepare(
+        policy: &Arc<Policy>,
+        worker: usize,
+        previous: Option<&Self>,
+    ) -> Result<Rc<Self>, Vec<Diagnostic>> {
+        let mut fresh = Vec::with_capacity(policy.domains.len());
+        let mut states = Vec::with_capacity(policy.domains.len());
+        for spec in &policy.domains {
+            let known = previous.and_then(|live| live.state_like(spec));
+            fresh.push(known.is_none());
+            states.push(match known {
+                Some(state) => state,
+                None => State::new(spec.clone(), worker)
+                    .map_err(|error| vec![placed(policy, "script::state", &error)])?,
+            });
+        }
+        let handlers = load(policy, &states, previous)?;
+        let live = Self { policy: policy.clone(), states, handlers };
+        live.begin(&fresh)?;
+        Ok(Rc::new(live))
+    }
+
+    /// Compiles and initialises everything once in states that nobody will use, with dictionaries
+    /// of their own: what fails there would fail in every worker.
+    ///
+    /// # Errors
+    /// As [`Live::prepare`].
+    pub fn rehearse(policy: &Arc<Policy>) -> Result<(), Vec<Diagnostic>> {
+        let dictionaries = Arc::new(Dictionaries::open(&policy.config.lua.shared_dict, None));
+        let mut states = Vec::with_capacity(policy.domains.len());
+        for spec in &policy.domains {
+            let scratch = DomainSpec { dictionaries: dictionaries.clone(), ..(**spec).clone() };
+            let state = State::new(Arc::new(scratch), 0)
+                .map_err(|error| vec![placed(policy, "script::state", &error)])?;
+            states.push(state);
+        }
+        let handlers = load(policy, &states, None)?;
+        let live = Self { policy: policy.clone(), states, handlers };
+        live.run_early(Phase::Init, &vec![true; policy.domains.len()])
+    }
+
+    /// What a step needs to run here.
+    pub fn step(&self, id: StepId) -> Option<(&Step, &Rc<State>, &Rc<Handler>)> {
+        let step = self.policy.steps.get(id)?;
+        Some((step, self.states.get(step.domain)?, self.handlers.get(id)?))
+    }
+
+    /// The states, by domain.
+    pub fn states(&self) -> &[Rc<State>] {
+        &self.states
+    }
+
+    /// Retires the states that `next` does not have: the policy that wanted them is no longer in force.
+    pub fn retire_for(&self, next: &Self) {
+        for state in &self.states {
+            if !next.states.iter().any(|kept| Rc::ptr_eq(kept, state)) {
+                state.retire();
+            }
+        }
+    }
+
+    fn state_like(&self, spec: &DomainSpec) -> Option<Rc<State>> {
+        self.states.iter().find(|state| state.spec().digest == spec.digest).cloned()
+    }
+
+    fn begin(&self, fresh: &[bool]) -> Result<(), Vec<Diagnostic>> {
+        self.run_early(Phase::Init, fresh)?;
+        self.run_early(Phase::InitWorker, fresh)
+    }
+
+    /// Runs `init` or `init_worker` in the states that are new.
+    fn run_early(&self, phase: Phase, fresh: &[bool]) -> Result<(), Vec<Diagnostic>> {
+        let mut faults = Vec::new();
+        for (step, handler) in self.policy.steps.iter().zip(&self.handlers) {
+            let wanted = step.phase == phase && fresh.get(step.domain) == Some(&true);
+            let Some(state) = self.states.get(step.domain).filter(|_| wanted) else { continue };
+            let call = Call::new(phase, handler.module.clone(), None);
+            if let Err(error) = state.run_now(handler, &call) {
+                faults.push(placed(&self.policy, "script::init", &error));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+fn load(
+    policy: &Arc<Policy>,
+    states: &[Rc<State>],
+    previous: Option<&Live>,
+) -> Result<Vec<Rc<Handler>>, Vec<Diagnostic>> {
+    let mut handlers = Vec::with_capacity(policy.steps.len());
+    let mut faults = Vec::new();
+    for step in &policy.steps {
+        let Some(state) = states.get(step.domain) else { continue };
+        match known(step, state, previous).map_or_else(|| compile(step, state), Ok) {
+            Ok(handler) => handlers.push(handler),
+            Err(error) => faults.push(placed(policy, "script::syntax", &error)),
+        }
+    }
+    if faults.is_empty() { Ok(handlers) } else { Err(faults) }
+}
+
+fn compile(step: &Step, state: &Rc<State>) -> Result<Rc<Handler>, ScriptError> {
+    state.load(&step.source, step.phase, step.budget).map(Rc::new)
+}
+
+/// The handler of an older policy that is the same, in the same state.
+fn known(step: &Step, state: &Rc<State>, previous: Option<&Live>) -> Option<Rc<Handler>> {
+    let previous = previous?;
+    let id = previous.policy.steps.iter().position(|old| old.digest == step.digest)?;
+    let (_, old_state, handler) = previous.step(id)?;
+    Rc::ptr_eq(old_state, state).then(|| handler.clone())
+}

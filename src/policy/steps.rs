@@ -1,0 +1,62 @@
+//! A policy's handlers, flattened: what runs in each phase of each route.
+
+use std::sync::Arc;
+
+use crate::config::{BodyLimits, Budget, HandlerSource, OnError, UpstreamChoice};
+use crate::transaction::Phase;
+
+/// An index into [`super::Policy::steps`].
+pub type StepId = usize;
+
+/// One handler, ready to be loaded by any worker.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Where it runs.
+    pub phase: Phase,
+    /// The index of its isolation domain in [`super::Policy::domains`].
+    pub domain: usize,
+    /// What runs, with a module's settings filled in.
+    pub source: HandlerSource,
+    /// What to do when it fails.
+    pub on_error: OnError,
+    /// What one call of it may cost.
+    pub budget: Budget,
+    /// The same for two steps only if they are the same: a compiled handler of an older policy
+    /// serves where it is.
+    pub digest: String,
+    /// Whether a `body_filter` handler wants the body in one piece.
+    pub whole_body: bool,
+}
+
+/// What runs for the requests of one route.
+#[derive(Debug, Clone)]
+pub struct RoutePlan {
+    /// The label in metrics and logs.
+    pub name: Arc<str>,
+    /// Where its requests go.
+    pub upstream: UpstreamChoice,
+    /// How large its bodies may be.
+    pub body: BodyLimits,
+    /// MIME types whose bodies `body_filter` handlers see; empty: all.
+    pub body_filter_types: Vec<String>,
+    /// By [`Phase::index`]: global handlers first, then the route's own, each in the order written.
+    pub phases: [Vec<StepId>; 9],
+    /// Whether a `body_filter` handler wants the body in one piece.
+    pub whole_body: bool,
+    /// Whether a response too long to be held for such a handler is refused (else it passes as it is).
+    pub refuses_long_responses: bool,
+}
+
+impl RoutePlan {
+    /// The handlers of one phase, in order.
+    pub fn of(&self, phase: Phase) -> &[StepId] {
+        self.phases.get(phase.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether any handler looks at responses.
+    pub fn sees_responses(&self) -> bool {
+        [Phase::HeaderFilter, Phase::BodyFilter, Phase::Log]
+            .into_iter()
+            .any(|phase| !self.of(phase).is_empty())
+    }
+}

@@ -1,0 +1,85 @@
+//! The policy in force now, and how the last try to change it went.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+
+use super::Policy;
+
+/// The only place that swaps anything.
+pub struct PolicyStore {
+    current: ArcSwap<Policy>,
+    status: Mutex<Status>,
+}
+
+/// How the policy in force came to be.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Since when the policy is in force.
+    pub since: SystemTime,
+    /// From the first byte read to the last worker's word.
+    pub took: Duration,
+    /// How many workers serve it.
+    pub workers: usize,
+    /// How many policies came in force after the first.
+    pub swaps: u64,
+    /// Whether it comes from the last good bundle, because the files on disk were at fault.
+    pub restored: bool,
+    /// The last bundle that was refused, if it was refused after the policy in force came.
+    pub refused: Option<Refusal>,
+}
+
+/// A bundle that was refused.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// When.
+    pub at: SystemTime,
+    /// How many faults it has.
+    pub faults: usize,
+    /// Them, as a person reads them.
+    pub report: String,
+}
+
+impl PolicyStore {
+    /// A store whose first policy is in force at once.
+    pub fn new(policy: Arc<Policy>, status: Status) -> Self {
+        Self { current: ArcSwap::new(policy), status: Mutex::new(status) }
+    }
+
+    /// The policy in force now. An exchange takes it once and keeps it to its log line, so that
+    /// one exchange is judged by one policy.
+    pub fn current(&self) -> Arc<Policy> {
+        self.current.load_full()
+    }
+
+    /// The number of the policy in force now.
+    pub fn generation(&self) -> u64 {
+        self.current.load().generation
+    }
+
+    /// Puts `next` in force for every exchange that begins from now on.
+    pub fn swap(&self, next: Arc<Policy>, took: Duration) {
+        self.current.store(next);
+        let mut status = self.lock();
+        status.since = SystemTime::now();
+        status.took = took;
+        status.swaps += 1;
+        status.restored = false;
+        status.refused = None;
+    }
+
+    /// Remembers why a bundle was refused; the policy in force stays.
+    pub fn refuse(&self, refusal: Refusal) {
+        self.lock().refused = Some(refusal);
+    }
+
+    /// How the policy in force came to be.
+    pub fn status(&self) -> Status {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,113 @@
+//! A request head's raw bytes, checked and split one way only.
+//!
+//! Pingora's parser accepts, repairs or drops some of what is refused here; between two parsers
+//! that differ, requests are smuggled. So what can be read in two ways is answered with 400 and
+//! never reaches it.
+
+mod fields;
+mod line;
+
+use bytes::Bytes;
+
+use crate::config::Limits;
+use crate::transaction::Request;
+
+/// Why a head is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the client is answered.
+    pub status: u16,
+    /// One of [`REASONS`].
+    pub reason: &'static str,
+}
+
+macro_rules! refusals {
+    ($($name:ident $status:literal $reason:literal,)*) => {
+        /// Every way in which a head can be refused.
+        pub mod refusal {
+            use super::Refusal;
+            $(
+                #[doc = concat!("`", $reason, "`, answered with ", $status)]
+                pub const $name: Refusal = Refusal { status: $status, reason: $reason };
+            )*
+        }
+        /// The reasons, for tables and label sets.
+        pub const REASONS: &[&str] = &[$($reason,)*];
+    };
+}
+
+refusals! {
+    BAD_CONNECTION_OPTION 400 "guard::connection_names_framing",
+    BAD_CONTENT_LENGTH 400 "guard::bad_content_length",
+    BAD_HOST 400 "guard::bad_host",
+    BAD_METHOD 400 "guard::bad_method",
+    BAD_NAME 400 "guard::bad_field_name",
+    BAD_REQUEST_LINE 400 "guard::bad_request_line",
+    BAD_TARGET 400 "guard::bad_target",
+    BAD_VALUE 400 "guard::bad_field_value",
+    BAD_VERSION 400 "guard::bad_version",
+    BARE_LINE_FEED 400 "guard::bare_line_feed",
+    CONNECT 405 "guard::connect",
+    FOLDED 400 "guard::folded_field",
+    LENGTH_AND_CHUNKED 400 "guard::length_and_chunked",
+    NO_HOST 400 "guard::no_host",
+    NOT_PARSED 400 "guard::not_parsed",
+    TARGET_TOO_LONG 414 "guard::target_too_long",
+    TOO_LARGE 431 "guard::head_too_large",
+    TOO_MANY_FIELDS 431 "guard::too_many_fields",
+    TOO_SLOW 408 "guard::head_too_slow",
+    TWO_BOUNDARIES 400 "guard::two_boundaries",
+    TWO_HOSTS 400 "guard::two_hosts",
+    TWO_LENGTHS 400 "guard::two_lengths",
+    TRANSFER_CODING 501 "guard::transfer_coding",
+    TRANSFER_CODING_1_0 400 "guard::transfer_coding_in_http_1_0",
+}
+
+/// Where the head ends (one past its empty line), if it does; `seen` bytes were looked at before.
+///
+/// # Errors
+/// As soon as a line ends without a carriage return: some servers take that for an end, others
+/// do not.
+pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
+    let from = seen.saturating_sub(3);
+    let rest = bytes.get(from..).unwrap_or_default();
+    for offset in memchr::memchr_iter(b'\n', rest) {
+        let index = from + offset;
+        let before = bytes.get(..index).unwrap_or_default();
+        if !before.ends_with(b"\r") {
+            return Err(refusal::BARE_LINE_FEED);
+        }
+        if before.ends_with(b"\r\n\r") {
+            return Ok(Some(index + 1));
+        }
+    }
+    Ok(None)
+}
+
+/// Splits a whole head (its empty line included).
+///
+/// # Errors
+/// If there is more than one way to read it, or it is past a limit.
+pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
+    let end = memchr::memmem::find(head, b"\r\n").ok_or(refusal::BAD_REQUEST_LINE)?;
+    let line = line::parse(&head.slice(..end), limits)?;
+    let headers = fields::parse(&head.slice(end + 2..), limits)?;
+    let target = fields::check(&line, &headers)?;
+    let mut request = Request::new(line.method, target, line.version, headers);
+    request.original_target = line.target;
+    request.raw_head = head.clone();
+    strip_upgrade_with_body(&mut request);
+    Ok(request)
+}
+
+/// An upgrade that comes with a body would let the body pass unread behind the upgrade.
+fn strip_upgrade_with_body(request: &mut Request) {
+    let has_body = request.headers.contains("transfer-encoding")
+        || request.headers.get("content-length").is_some_and(|length| &length[..] != b"0");
+    if has_body {
+        request.headers.remove("upgrade");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The header fields, and what they say together.
+
+use bytes::Bytes;
+
+use super::line::Line;
+use super::{Refusal, refusal};
+use crate::config::Limits;
+use crate::transaction::{Headers, Version};
+
+/// Splits the lines after the request line, the empty line included.
+pub(super) fn parse(block: &Bytes, limits: &Limits) -> Result<Headers, Refusal> {
+    let mut headers = Headers::with_capacity(16);
+    let mut start = 0;
+    while let Some(length) = block.get(start..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+        // `find_end` saw a carriage return before every line feed.
+        let line = block.slice(start..(start + length).saturating_sub(1).max(start));
+        start += length + 1;
+        if line.is_empty() {
+            break;
+        }
+        if headers.len() == limits.headers {
+            return Err(refusal::TOO_MANY_FIELDS);
+        }
+        let (name, value) = split(&line)?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn split(line: &Bytes) -> Result<(Bytes, Bytes), Refusal> {
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(refusal::FOLDED);
+    }
+    let colon = memchr::memchr(b':', line).ok_or(refusal::BAD_NAME)?;
+    let name = line.slice(..colon);
+    if name.is_empty() || !name.iter().all(is_token) {
+        return Err(refusal::BAD_NAME);
+    }
+    let raw = line.slice(colon + 1..);
+    if raw.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
+        return Err(refusal::BAD_VALUE);
+    }
+    let start = raw.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let rest = raw.slice(start..);
+    let end = rest.len() - rest.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    Ok((name, rest.slice(..end)))
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
+}
+
+/// Checks what the fields say together, and gives the target in origin form.
+pub(super) fn check(line: &Line, headers: &Headers) -> Result<Bytes, Refusal> {
+    check_framing(line, headers)?;
+    check_content_type(headers)?;
+    check_connection(headers)?;
+    let host = host(line, headers)?;
+    origin_form(line, host)
+}
+
+fn check_framing(line: &Line, headers: &Headers) -> Result<(), Refusal> {
+    let mut lengths = headers.get_all("content-length");
+    let length = lengths.next();
+    if lengths.next().is_some() {
+        return Err(refusal::TWO_LENGTHS);
+    }
+    if let Some(length) = length {
+        let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+        let number = std::str::from_utf8(length).ok().and_then(|text| text.parse::<u64>().ok());
+        if !digits || number.is_none() {
+            return Err(refusal::BAD_CONTENT_LENGTH);
+        }
+    }
+    let mut codings = headers.get_all("transfer-encoding");
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if line.version == Version::Http10 {
+        return Err(refusal::TRANSFER_CODING_1_0);
+    }
+    if codings.next().is_some() || !coding.eq_ignore_ascii_case(b"chunked") {
+        return Err(refusal::TRANSFER_CODING);
+    }
+    if length.is_some() {
+        return Err(refusal::LENGTH_AND_CHUNKED);
+    }
+    Ok(())
+}
+
+/// Two boundaries split one body in two ways.
+fn check_content_type(headers: &Headers) -> Result<(), Refusal> {
+    let mut types = headers.get_all("content-type");
+    let Some(first) = types.next() else { return Ok(()) };
+    let lower = first.to_ascii_lowercase();
+    let boundaries = memchr::memmem::find_iter(&lower, b"boundary").filter(|at| {
+        let rest = lower.get(at + b"boundary".len()..).unwrap_or_default();
+        rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'=')
+    });
+    if types.next().is_some() || boundaries.count() > 1 {
+        return Err(refusal::TWO_BOUNDARIES);
+    }
+    Ok(())
+}
+
+/// A connection option that names a field of the framing or of the routing would have us strip it.
+fn check_connection(headers: &Headers) -> Result<(), Refusal> {
+    const KEPT: [&str; 5] =
+        ["host", "content-length", "transfer-encoding", "content-type", "authorization"];
+    for value in headers.get_all("connection") {
+        for option in value.split(|byte| *byte == b',') {
+            let option = option.trim_ascii();
+            if KEPT.iter().any(|kept| option.eq_ignore_ascii_case(kept.as_bytes())) {
+                return Err(refusal::BAD_CONNECTION_OPTION);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn host<'a>(line: &Line, headers: &'a Headers) -> Result<Option<&'a Bytes>, Refusal> {
+    let mut hosts = headers.get_all("host");
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(refusal::TWO_HOSTS);
+    }
+    match host {
+        None if line.version == Version::Http11 => Err(refusal::NO_HOST),
+        None => Ok(None),
+        Some(host) if is_authority(host) => Ok(Some(host)),
+        Some(_) => Err(refusal::BAD_HOST),
+    }
+}
+
+/// Host and optional port, without user information.
+fn is_authority(host: &[u8]) -> bool {
+    let (name, port) = match host.strip_prefix(b"[") {
+        Some(rest) => match memchr::memchr(b']', rest) {
+            Some(end) => (rest.get(..end), rest.get(end + 1..)),
+            None => return false,
+        },
+        None => {
+            let colon = memchr::memchr(b':', host).unwrap_or(host.len());
+            (host.get(..colon), host.get(colon..))
+        }
+    };
+    let (Some(name), Some(port)) = (name, port) else { return false };
+    let in_brackets = host.starts_with(b"[");
+    let known = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || b"-._~%!$&'()*+,;=".contains(byte)
+            || (in_brackets && *byte == b':')
+    };
+    let port_fits = match port.strip_prefix(b":") {
+        None => port.is_empty(),
+        Some(digits) => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+    };
+    !name.is_empty() && name.iter().all(known) && port_fits
+}
+
+/// `/path`, `*` for OPTIONS, or an absolute target of just the host that the Host field names.
+fn origin_form(line: &Line, host: Option<&Bytes>) -> Result<Bytes, Refusal> {
+    let target = &line.target;
+    if target.starts_with(b"/") || (&target[..] == b"*" && &line.method[..] == b"OPTIONS") {
+        return Ok(target.clone());
+    }
+    let scheme = [&b"http://"[..], b"https://"]
+        .into_iter()
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|t| t.eq_ignore_ascii_case(scheme)))
+        .ok_or(refusal::BAD_TARGET)?;
+    let rest = target.slice(scheme.len()..);
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let named = host.is_some_and(|host| host.eq_ignore_ascii_case(&rest.slice(..end)));
+    if !named {
+        return Err(refusal::BAD_HOST);
+    }
+    let path = rest.slice(end..);
+    if path.starts_with(b"/") {
+        return Ok(path);
+    }
+    Ok([b"/", &path[..]].concat().into())
+}

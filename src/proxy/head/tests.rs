@@ -1,0 +1,167 @@
+//! What is refused and why: the table of `docs/security.md`, row by row.
+
+use super::*;
+
+fn judge(head: &str) -> Result<Request, &'static str> {
+    let bytes = Bytes::copy_from_slice(head.as_bytes());
+    let end = match find_end(&bytes, 0) {
+        Ok(Some(end)) => end,
+        Ok(None) => return Err("unfinished"),
+        Err(refusal) => return Err(refusal.reason),
+    };
+    parse(&bytes.slice(..end), &Limits::default()).map_err(|refusal| refusal.reason)
+}
+
+#[test]
+fn heads_that_can_be_read_in_two_ways_are_refused() {
+    let cases = [
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "guard::length_and_chunked",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+            "guard::length_and_chunked",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            "guard::two_lengths",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            "guard::two_lengths",
+        ),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n", "guard::bad_content_length"),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n", "guard::bad_content_length"),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x5\r\n\r\n", "guard::bad_content_length"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551621\r\n\r\n",
+            "guard::bad_content_length",
+        ),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", "guard::bad_content_length"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n", "guard::folded_field"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n\r\n", "guard::folded_field"),
+        ("GET / HTTP/1.1\nHost: a\n\n", "guard::bare_line_feed"),
+        ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "guard::bare_line_feed"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n", "guard::bad_field_value"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length : 5\r\n\r\n", "guard::bad_field_name"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n",
+            "guard::bad_field_name",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked; identity\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+            "guard::bad_field_value",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "guard::transfer_coding",
+        ),
+        (
+            "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "guard::transfer_coding_in_http_1_0",
+        ),
+        ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_host"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "guard::two_hosts"),
+        ("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "guard::bad_host"),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", "guard::bad_host"),
+        ("GET / HTTP/1.1\r\nAccept: */*\r\n\r\n", "guard::no_host"),
+        ("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_target"),
+        ("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_target"),
+        ("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_target"),
+        ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_target"),
+        ("GET a HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_target"),
+        ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_target"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", "guard::bad_field_value"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX\u{e9}: b\r\n\r\n", "guard::bad_field_name"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", "guard::bad_field_name"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nnocolon\r\n\r\n", "guard::bad_field_name"),
+        ("GET / HTTP/0.9\r\n\r\n", "guard::bad_version"),
+        ("GET / HTTP/1.9\r\nHost: a\r\n\r\n", "guard::bad_version"),
+        ("GET /\r\n\r\n", "guard::bad_request_line"),
+        ("get / HTTP/1.1\r\nHost: a\r\n\r\n", "guard::bad_method"),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "guard::connect"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Host\r\n\r\n",
+            "guard::connection_names_framing",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=a; boundary=b\r\n\r\n",
+            "guard::two_boundaries",
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n\r\n",
+            "guard::two_boundaries",
+        ),
+    ];
+    for (head, reason) in &cases {
+        assert_eq!(judge(head).map(|_| ()), Err(*reason), "{head:?}");
+    }
+    assert_eq!(cases.len(), 45);
+}
+
+#[test]
+fn limits_are_kept() {
+    let long_target = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(9000));
+    assert_eq!(judge(&long_target).map(|_| ()), Err("guard::target_too_long"));
+    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(100));
+    assert_eq!(judge(&many).map(|_| ()), Err("guard::too_many_fields"));
+    let fits = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(99));
+    assert_eq!(judge(&fits).unwrap().headers.len(), 100);
+}
+
+#[test]
+fn an_absolute_target_of_the_named_host_is_taken_in_origin_form() {
+    let request = judge("GET http://Shop.example?q=1 HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+    let request = request.unwrap();
+    assert_eq!(&request.target()[..], b"/?q=1");
+    assert_eq!(&request.original_target[..], b"http://Shop.example?q=1");
+}
+
+#[test]
+fn an_upgrade_with_a_body_is_no_upgrade() {
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nUpgrade: foo\r\nContent-Length: 3\r\n\r\n";
+    assert!(!judge(head).unwrap().headers.contains("upgrade"));
+}
+
+#[test]
+fn any_bytes_are_judged_without_a_panic() {
+    let seed = b"POST /a?b=c HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nX: y\r\n\r\nhello";
+    let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as usize
+    };
+    let mut judged = 0;
+    for _ in 0..20_000 {
+        let mut bytes = seed.to_vec();
+        for _ in 0..1 + next() % 4 {
+            let at = next() % bytes.len();
+            match next() % 3 {
+                0 => bytes[at] = next() as u8,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, b"\r\n: \0\xff"[next() % 6]),
+            }
+        }
+        let bytes = Bytes::from(bytes);
+        if let Ok(Some(end)) = find_end(&bytes, next() % 8) {
+            let _ = parse(&bytes.slice(..end), &Limits::default());
+            judged += 1;
+        }
+    }
+    assert!(judged > 1_000, "{judged}");
+}

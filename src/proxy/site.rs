@@ -1,0 +1,104 @@
+//! What one worker needs to serve requests: its copy of the policy, its upstream connections.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::config::Address;
+use crate::policy::{Live, PolicyStore};
+use crate::upstream::{Group, Pool};
+
+/// Groups for addresses that scripts computed, at the most; more and all are forgotten.
+const COMPUTED: usize = 256;
+
+/// What one worker needs to serve requests.
+pub struct Site {
+    store: Arc<PolicyStore>,
+    /// Prepared copies by generation: the one in force, and the next while it is being prepared.
+    prepared: RefCell<HashMap<u64, Rc<Live>>>,
+    /// The copy that served last, to find it without a look-up.
+    latest: RefCell<Rc<Live>>,
+    /// Idle connections to upstreams.
+    pub pool: Pool,
+    computed: RefCell<HashMap<Address, Arc<Group>>>,
+    ids: Ids,
+}
+
+struct Ids {
+    keys: [RandomState; 2],
+    next: Cell<u64>,
+}
+
+impl Site {
+    /// A worker's site, serving `live`.
+    pub fn new(store: Arc<PolicyStore>, live: Rc<Live>) -> Self {
+        let prepared = HashMap::from([(live.policy.generation, live.clone())]);
+        Self {
+            store,
+            prepared: RefCell::new(prepared),
+            latest: RefCell::new(live),
+            pool: Pool::new(),
+            computed: RefCell::default(),
+            ids: Ids { keys: [RandomState::new(), RandomState::new()], next: Cell::new(0) },
+        }
+    }
+
+    /// This worker's copy of the policy in force.
+    pub fn current(&self) -> Rc<Live> {
+        let generation = self.store.generation();
+        let latest = self.latest.borrow().clone();
+        if latest.policy.generation == generation {
+            return latest;
+        }
+        // A policy is swapped in only after every worker prepared it. What was not prepared cannot
+        // be in force; if it ever were, the policy before it goes on.
+        let Some(found) = self.prepared.borrow().get(&generation).cloned() else { return latest };
+        self.latest.replace(found.clone());
+        found
+    }
+
+    /// Keeps a prepared copy until it is in force or given up.
+    pub fn prepare(&self, live: Rc<Live>) {
+        self.prepared.borrow_mut().insert(live.policy.generation, live);
+    }
+
+    /// The policy in force changed, or the one prepared was given up: forgets every other copy.
+    /// Exchanges that hold one keep it.
+    pub fn settle(&self) {
+        let current = self.current();
+        let generation = current.policy.generation;
+        let others: Vec<Rc<Live>> = {
+            let mut prepared = self.prepared.borrow_mut();
+            let others = prepared.extract_if(|known, _| *known != generation);
+            others.map(|(_, live)| live).collect()
+        };
+        for live in others {
+            live.retire_for(&current);
+        }
+    }
+
+    /// The group for an address that a script computed.
+    pub fn computed(&self, address: &Address) -> Arc<Group> {
+        let mut computed = self.computed.borrow_mut();
+        if computed.len() >= COMPUTED {
+            computed.clear();
+        }
+        let group = computed.entry(address.clone());
+        group.or_insert_with(|| Group::computed(address.clone())).clone()
+    }
+
+    /// A new request id: 32 hex digits, unique, not to be guessed from others.
+    pub fn next_id(&self) -> String {
+        let number = self.ids.next.get();
+        self.ids.next.set(number + 1);
+        let [high, low] = &self.ids.keys;
+        format!("{:016x}{:016x}", high.hash_one(number), low.hash_one(number))
+    }
+
+    /// How many copies are held, for tests and `GET /policy`.
+    pub fn copies(&self) -> usize {
+        self.prepared.borrow().len()
+    }
+}

@@ -1,0 +1,247 @@
+//! An upstream's answer on its way to the client: filtered, streamed, or held where a handler wants
+//! it whole.
+
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use pingora_core::protocols::http::ServerSession;
+
+use super::downstream::Downstream;
+use super::{Sent, Site, respond};
+use crate::phases::{self, BodyFilter, Exchange, Flow};
+use crate::script::Chunk;
+use crate::telemetry::events;
+use crate::transaction::{Headers, Response, Verdict, Version};
+use crate::upstream::{Connection, Lease};
+
+/// Fields that belong to one connection (RFC 9110, 7.6.1).
+const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Sends the answer of an upstream whose head was read.
+pub(super) async fn stream(
+    site: &Site,
+    exchange: &Exchange,
+    downstream: &Downstream,
+    mut connection: Connection,
+    lease: &Lease,
+) -> Sent {
+    let since = Instant::now();
+    take_head(exchange, &connection);
+    match phases::response_head(exchange) {
+        Flow::Continue => {}
+        Flow::Close => return Sent::Cut,
+        Flow::Respond(status) => {
+            exchange.subject.transaction.borrow_mut().response = None;
+            return respond::respond(exchange, downstream, status).await;
+        }
+    }
+    let filter = BodyFilter::of(exchange);
+    let whole = filter.is_some() && exchange.plan().whole_body;
+    let sent = match filter {
+        Some(filter) if whole => send_whole(exchange, downstream, &mut connection, filter).await,
+        filter => send_chunks(exchange, downstream, &mut connection, filter).await,
+    };
+    note_time(exchange, since);
+    if sent == Sent::Whole {
+        site.pool.release(connection).await;
+    } else if connection.session.will_keepalive() {
+        lease.succeeded();
+    }
+    sent
+}
+
+/// The upstream's head, with what scripts staged before, becomes the response.
+fn take_head(exchange: &Exchange, connection: &Connection) {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let Some(head) = connection.session.resp_header() else { return };
+    let staged = std::mem::take(&mut transaction.reply.headers);
+    let mut headers = Headers::with_capacity(head.headers.len() + staged.len() + 2);
+    for (name, value) in head.case_header_iter() {
+        let name = Bytes::copy_from_slice(name.as_slice());
+        let dropped = HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop.as_bytes()));
+        if !dropped {
+            headers.append(name, Bytes::copy_from_slice(value.as_bytes()));
+        }
+    }
+    for field in &staged {
+        headers.append(field.name.clone(), field.value.clone());
+    }
+    let status = match transaction.reply.status {
+        0 => head.status.as_u16(),
+        staged => staged,
+    };
+    transaction.response = Some(Response { status, headers });
+}
+
+fn note_time(exchange: &Exchange, since: Instant) {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let head = transaction.upstream.header_time.unwrap_or_default();
+    transaction.upstream.response_time = Some(head + since.elapsed());
+}
+
+/// Chunk by chunk, with constant memory.
+async fn send_chunks(
+    exchange: &Exchange,
+    downstream: &Downstream,
+    connection: &mut Connection,
+    mut filter: Option<BodyFilter>,
+) -> Sent {
+    let length = if filter.is_some() { Length::Unknown } else { Length::AsReceived };
+    let Some(head) = framed(exchange, length) else { return Sent::Cut };
+    let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let session = loan.session();
+    if session.write_response_header(head).await.is_err() {
+        return Sent::Cut;
+    }
+    loop {
+        let chunk = match connection.session.read_body_bytes().await {
+            Ok(chunk) => chunk,
+            Err(error) => return cut(exchange, connection, error),
+        };
+        let last = chunk.is_none();
+        let bytes = match pass(exchange, &mut filter, chunk) {
+            Some(bytes) => bytes,
+            None => return Sent::Cut,
+        };
+        if send(session, bytes, last).await == Sent::Cut {
+            return Sent::Cut;
+        }
+        if last {
+            return Sent::Whole;
+        }
+    }
+}
+
+async fn send(session: &mut ServerSession, bytes: Bytes, last: bool) -> Sent {
+    match session.write_response_body(bytes, last).await {
+        Ok(()) => Sent::Whole,
+        Err(_) => Sent::Cut,
+    }
+}
+
+/// The upstream died in the middle of its answer: the client must not take what it has for all.
+fn cut(exchange: &Exchange, connection: &Connection, error: Box<pingora_error::Error>) -> Sent {
+    let error = connection.error(error);
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = Verdict::Failed;
+    transaction.outcome.reason = Some("upstream::cut_short".to_owned());
+    events::Trouble {
+        what: &format!("request {}: the upstream's answer was cut short: {error}", transaction.id),
+        next: "look at the upstream's own log; the client's connection was closed",
+    }
+    .emit();
+    Sent::Cut
+}
+
+fn pass(
+    exchange: &Exchange,
+    filter: &mut Option<BodyFilter>,
+    chunk: Option<Bytes>,
+) -> Option<Bytes> {
+    let last = chunk.is_none();
+    let bytes = chunk.unwrap_or_default();
+    match filter {
+        None => Some(bytes),
+        Some(filter) => filter.pass(exchange, Chunk { bytes, last }).ok(),
+    }
+}
+
+/// Held up to the route's limit and given to the handlers in one piece. What is longer passes
+/// unchanged or is cut, as the handler's `on_error` says.
+async fn send_whole(
+    exchange: &Exchange,
+    downstream: &Downstream,
+    connection: &mut Connection,
+    mut filter: BodyFilter,
+) -> Sent {
+    let limit = exchange.plan().body.response;
+    let mut held = BytesMut::new();
+    loop {
+        match connection.session.read_body_bytes().await {
+            Ok(Some(chunk)) => held.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(error) => return cut(exchange, connection, error),
+        }
+        if held.len() > limit {
+            return send_too_long(exchange, downstream, connection, held.freeze()).await;
+        }
+    }
+    let chunk = Chunk { bytes: held.freeze(), last: true };
+    let Ok(body) = filter.pass(exchange, chunk) else { return Sent::Cut };
+    let Some(head) = framed(exchange, Length::Known(body.len())) else { return Sent::Cut };
+    let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    if loan.session().write_response_header(head).await.is_err() {
+        return Sent::Cut;
+    }
+    send(loan.session(), body, true).await
+}
+
+async fn send_too_long(
+    exchange: &Exchange,
+    downstream: &Downstream,
+    connection: &mut Connection,
+    held: Bytes,
+) -> Sent {
+    events::ResponseTooLong { route: &exchange.plan().name }.emit();
+    if exchange.plan().refuses_long_responses {
+        super::Failure::ours(502, "body::response_too_long").note(exchange);
+        exchange.subject.transaction.borrow_mut().response = None;
+        return respond::respond(exchange, downstream, 502).await;
+    }
+    let Some(head) = framed(exchange, Length::Unknown) else { return Sent::Cut };
+    let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let session = loan.session();
+    if session.write_response_header(head).await.is_err() {
+        return Sent::Cut;
+    }
+    let mut next = Some(held);
+    while let Some(bytes) = next {
+        if send(session, bytes, false).await == Sent::Cut {
+            return Sent::Cut;
+        }
+        next = match connection.session.read_body_bytes().await {
+            Ok(chunk) => chunk,
+            Err(error) => return cut(exchange, connection, error),
+        };
+    }
+    send(session, Bytes::new(), true).await
+}
+
+/// How long a response's body will be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// As its upstream says, or does not say.
+    AsReceived,
+    /// This many bytes.
+    Known(usize),
+    /// Not known before its end.
+    Unknown,
+}
+
+/// The head for the client, with the body's framing.
+fn framed(exchange: &Exchange, length: Length) -> Option<Box<pingora_http::ResponseHeader>> {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let can_chunk = transaction.request.version >= Version::Http11;
+    let bodiless = &transaction.request.method[..] == b"HEAD";
+    let response = transaction.response.as_mut()?;
+    let bodiless = bodiless || matches!(response.status, 204 | 304);
+    if !bodiless {
+        match length {
+            Length::AsReceived => {}
+            Length::Known(bytes) => response.headers.set("Content-Length", bytes.to_string()),
+            Length::Unknown => drop(response.headers.remove("content-length")),
+        }
+        if can_chunk && !response.headers.contains("content-length") {
+            response.headers.append("Transfer-Encoding", "chunked");
+        }
+    }
+    respond::head(response.status, &response.headers)
+}

@@ -1,0 +1,412 @@
+//! `waf.json_edit`: sets, removes and masks fields of a JSON text, and leaves every other byte as
+//! it is: order, white space, number texts, names that come twice.
+//!
+//! The text is copied from its source to its result; only where a path leads is it looked at.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use mlua::{IntoLuaMulti, Lua, LuaSerdeExt, MultiValue, Table, Value};
+use serde::de::IgnoredAny;
+
+use super::settings;
+use crate::script::Call;
+
+/// Segments that a path may have, and so how deep edits go.
+const MAX_DEPTH: usize = 64;
+
+/// What stands in the place of a masked value.
+const MASK: &[u8] = b"\"***\"";
+
+/// One edit: where, and what.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    path: Vec<String>,
+    action: Action,
+}
+
+/// What is done where a path leads. If paths meet, the first edit counts.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// The value becomes `"***"`.
+    Mask,
+    /// The field or element goes.
+    Remove,
+    /// The value becomes this JSON text; a field that is not there is added.
+    Set(String),
+}
+
+impl Edit {
+    /// An edit at a path: names and element numbers between dots, `*` for all of them.
+    ///
+    /// # Errors
+    /// If the path is empty, has an empty segment or too many.
+    pub fn new(path: &str, action: Action) -> Result<Self, String> {
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        if path.iter().any(String::is_empty) || path.len() > MAX_DEPTH {
+            return Err(format!("bad path `{}`; write as in `items.*.card`", path.join(".")));
+        }
+        Ok(Self { path, action })
+    }
+}
+
+/// `waf.json_edit(body, { set = {...}, remove = {...}, mask = {...} })`: the text, or nil and what
+/// is wrong with it.
+///
+/// # Errors
+/// If an argument is of another type or a path is malformed.
+pub fn json_edit(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let body = settings::bytes(lua, &args, 0, "json_edit")?;
+    let Some(Value::Table(table)) = args.get(1) else {
+        return Err(mlua::Error::runtime("bad argument #2 to 'json_edit' (table expected)"));
+    };
+    match edit(&body, &edits(lua, table)?) {
+        Ok(text) => lua.create_string(&text)?.into_lua_multi(lua),
+        Err(message) => (Value::Nil, message).into_lua_multi(lua),
+    }
+}
+
+/// The text with the edits made.
+///
+/// # Errors
+/// If it is no JSON text.
+pub fn edit(text: &[u8], edits: &[Edit]) -> Result<Vec<u8>, String> {
+    serde_json::from_slice::<IgnoredAny>(text).map_err(|error| format!("no JSON: {error}"))?;
+    let mut editor = Editor { text, at: 0, out: Vec::with_capacity(text.len() + 64) };
+    let active: Vec<Active<'_>> = edits.iter().map(|edit| Active { edit, done: 0 }).collect();
+    editor.space();
+    editor.value(&active).ok_or("no JSON that we can read")?;
+    editor.space();
+    Ok(editor.out)
+}
+
+fn edits(lua: &Lua, table: &Table) -> mlua::Result<Vec<Edit>> {
+    let mut edits = Vec::new();
+    for (key, action) in [("remove", Action::Remove), ("mask", Action::Mask)] {
+        for path in settings::texts(table, key)? {
+            edits.push(Edit::new(&path, action.clone()).map_err(mlua::Error::runtime)?);
+        }
+    }
+    if let Value::Table(set) = table.get("set")? {
+        for pair in set.pairs::<String, Value>() {
+            let (path, value) = pair?;
+            let json: serde_json::Value = lua.from_value(value)?;
+            edits.push(
+                Edit::new(&path, Action::Set(json.to_string())).map_err(mlua::Error::runtime)?,
+            );
+        }
+    }
+    Ok(edits)
+}
+
+/// An edit whose path leads through the value at hand.
+#[derive(Clone, Copy)]
+struct Active<'a> {
+    edit: &'a Edit,
+    /// Segments behind us.
+    done: usize,
+}
+
+impl<'a> Active<'a> {
+    fn segment(&self) -> Option<&'a str> {
+        self.edit.path.get(self.done).map(String::as_str)
+    }
+
+    /// The same edit one step further, if the step is on its way.
+    fn step(self, name: &str) -> Option<Self> {
+        let fits = self.segment().is_some_and(|segment| segment == "*" || segment == name);
+        fits.then_some(Self { done: self.done + 1, ..self })
+    }
+
+    fn arrived(&self) -> bool {
+        self.done == self.edit.path.len()
+    }
+}
+
+struct Editor<'t> {
+    /// Known to be JSON: what is read below only finds where things end.
+    text: &'t [u8],
+    at: usize,
+    out: Vec<u8>,
+}
+
+impl<'t> Editor<'t> {
+    /// Copies a value, with the edits that lead into it.
+    fn value(&mut self, active: &[Active<'_>]) -> Option<()> {
+        match (self.peek()?, active.is_empty()) {
+            (b'{', false) => self.object(active),
+            (b'[', false) => self.array(active),
+            _ => {
+                let value = self.skip()?;
+                self.out.extend_from_slice(value);
+                Some(())
+            }
+        }
+    }
+
+    fn object(&mut self, active: &[Active<'_>]) -> Option<()> {
+        self.copy(1);
+        let mut seen: Vec<bool> = vec![false; active.len()];
+        let mut kept = 0;
+        loop {
+            let start = self.at;
+            self.blank();
+            if self.peek()? == b'}' {
+                self.add_missing(active, &seen, kept);
+                self.out.extend_from_slice(self.text.get(start..self.at)?);
+                self.copy(1);
+                return Some(());
+            }
+            let name = name(self.skip()?)?;
+            self.blank();
+            self.at += 1;
+            self.blank();
+            let head = self.text.get(start..self.at)?;
+            let further: Vec<_> = active.iter().filter_map(|active| active.step(&name)).collect();
+            for (seen, active) in seen.iter_mut().zip(active) {
+                *seen |= active.step(&name).is_some();
+            }
+            let stays = self.member(head, &further, kept > 0)?;
+            kept += usize::from(stays);
+            self.comma(stays);
+        }
+    }
+
+    fn array(&mut self, active: &[Active<'_>]) -> Option<()> {
+        self.copy(1);
+        let mut kept = 0;
+        for index in 0_usize.. {
+            let start = self.at;
+            self.blank();
+            let head = self.text.get(start..self.at)?;
+            if self.peek()? == b']' {
+                self.out.extend_from_slice(head);
+                self.copy(1);
+                break;
+            }
+            let name = index.to_string();
+            let further: Vec<_> = active.iter().filter_map(|active| active.step(&name)).collect();
+            let stays = self.member(head, &further, kept > 0)?;
+            kept += usize::from(stays);
+            self.comma(stays);
+        }
+        Some(())
+    }
+
+    /// Copies a member or an element (its head, then its value), or does what the edits say;
+    /// whether it is still there.
+    fn member(&mut self, head: &[u8], active: &[Active<'_>], after_another: bool) -> Option<bool> {
+        let action = active.iter().find(|active| active.arrived()).map(|a| &a.edit.action);
+        if matches!(action, Some(Action::Remove)) {
+            self.skip()?;
+            return Some(false);
+        }
+        if after_another {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(head);
+        match action {
+            None => self.value(active)?,
+            Some(Action::Set(text)) => self.replace(text.as_bytes())?,
+            Some(_) => self.replace(MASK)?,
+        }
+        Some(true)
+    }
+
+    fn replace(&mut self, value: &[u8]) -> Option<()> {
+        self.skip()?;
+        self.out.extend_from_slice(value);
+        Some(())
+    }
+
+    /// Adds the fields that are to be set and are not there, with the objects around them.
+    fn add_missing(&mut self, active: &[Active<'_>], seen: &[bool], mut kept: usize) {
+        for (active, _) in active.iter().zip(seen).filter(|(_, seen)| !**seen) {
+            let Action::Set(value) = &active.edit.action else { continue };
+            let names = active.edit.path.get(active.done..).unwrap_or_default();
+            if names.iter().any(|name| name == "*") {
+                continue;
+            }
+            if kept > 0 {
+                self.out.push(b',');
+            }
+            kept += 1;
+            for (index, name) in names.iter().enumerate() {
+                let open = if index > 0 { "{" } else { "" };
+                let name = serde_json::Value::from(name.as_str());
+                self.out.extend_from_slice(format!("{open}{name}:").as_bytes());
+            }
+            self.out.extend_from_slice(value.as_bytes());
+            self.out.extend(std::iter::repeat_n(b'}', names.len().saturating_sub(1)));
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn copy(&mut self, count: usize) {
+        let end = self.at + count;
+        self.out.extend_from_slice(self.text.get(self.at..end).unwrap_or_default());
+        self.at = end;
+    }
+
+    /// Passes over white space.
+    fn blank(&mut self) {
+        while self.peek().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Copies white space.
+    fn space(&mut self) {
+        let start = self.at;
+        self.blank();
+        self.out.extend_from_slice(self.text.get(start..self.at).unwrap_or_default());
+    }
+
+    /// Passes over a comma, if one is next, and copies the white space before it where `stays` what
+    /// stands before that.
+    fn comma(&mut self, stays: bool) {
+        let start = self.at;
+        self.blank();
+        if self.peek() != Some(b',') {
+            self.at = start;
+            return;
+        }
+        if stays {
+            self.out.extend_from_slice(self.text.get(start..self.at).unwrap_or_default());
+        }
+        self.at += 1;
+    }
+
+    /// Passes over a value of any depth, without recursion; its text.
+    fn skip(&mut self) -> Option<&'t [u8]> {
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => self.string()?,
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.at += 1;
+                }
+                b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                _ => self.word(),
+            }
+            if depth == 0 {
+                return self.text.get(start..self.at);
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            let rest = self.text.get(self.at..)?;
+            let stop = memchr::memchr2(b'"', b'\\', rest)?;
+            self.at += stop;
+            let escape = self.peek()? == b'\\';
+            self.at += 1;
+            if !escape {
+                return Some(());
+            }
+            self.at += 1;
+        }
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn word(&mut self) {
+        let ends =
+            |byte: &u8| matches!(byte, b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().position(ends).unwrap_or(rest.len());
+    }
+}
+
+/// A field's name, its escapes undone: `"c\u0061rd"` is `card` to whoever reads the text next.
+fn name(quoted: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if memchr::memchr(b'\\', inner).is_none() {
+        return Some(String::from_utf8_lossy(inner));
+    }
+    // A lone surrogate is no text; such a name is none that a path can have.
+    let name = serde_json::from_slice::<String>(quoted).unwrap_or_else(|_| "\u{fffd}".to_owned());
+    Some(Cow::Owned(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Edit, edit};
+
+    fn remove(path: &str) -> Edit {
+        Edit::new(path, Action::Remove).unwrap()
+    }
+
+    fn mask(path: &str) -> Edit {
+        Edit::new(path, Action::Mask).unwrap()
+    }
+
+    fn set(path: &str, value: &str) -> Edit {
+        Edit::new(path, Action::Set(value.to_owned())).unwrap()
+    }
+
+    #[track_caller]
+    fn check(text: &str, edits: &[Edit], wanted: &str) {
+        let edited = edit(text.as_bytes(), edits).unwrap();
+        assert_eq!(String::from_utf8(edited).unwrap(), wanted);
+    }
+
+    #[test]
+    fn every_byte_that_no_path_reaches_stays_as_it_is() {
+        let text =
+            " {\"b\" : 1.000e+02,\n\t\"a\":[1, 12345678901234567890123] , \"b\":{\"card\":null}}\n";
+        check(text, &[mask("card"), remove("x.y"), set("a.9", "1")], text);
+        let wanted = " {\n\t\"a\":[1, \"***\"] }\n";
+        check(text, &[remove("b"), mask("a.1")], wanted);
+    }
+
+    #[test]
+    fn a_star_is_every_field_and_element() {
+        let text = r#"{"items":[{"card":"4111","n":1},{"card":4242}],"by":{"x":{"card":[1,2]}}}"#;
+        let wanted = r#"{"items":[{"card":"***","n":1},{"card":"***"}],"by":{"x":{}}}"#;
+        check(text, &[mask("items.*.card"), remove("by.*.card")], wanted);
+    }
+
+    #[test]
+    fn fields_are_set_and_added_with_the_objects_around_them() {
+        let text = r#"{"a":1,"deep":{"x":1},"e":{}}"#;
+        let edits =
+            [set("a", "[2]"), set("new", "true"), set("deep.y.z", "\"s\""), set("e.f", "0")];
+        check(text, &edits, r#"{"a":[2],"deep":{"x":1,"y":{"z":"s"}},"e":{"f":0},"new":true}"#);
+        check("{}", &[set("a\"b", "1")], r#"{"a\"b":1}"#);
+    }
+
+    #[test]
+    fn elements_are_removed_by_number_and_commas_stay_right() {
+        check("[1,2,3]", &[remove("0")], "[2,3]");
+        check("[1,2,3]", &[remove("1")], "[1,3]");
+        check("[1,2,3]", &[remove("2")], "[1,2]");
+        check("[1,2,3]", &[remove("*")], "[]");
+        check(r#"{"a":1,"b":2}"#, &[remove("a"), set("c", "3")], r#"{"b":2,"c":3}"#);
+        check(r#"{"a":1}"#, &[remove("a"), set("c", "3")], r#"{"c":3}"#);
+    }
+
+    #[test]
+    fn a_name_is_found_behind_its_escapes_and_each_time_it_comes() {
+        let text = r#"{"c\u0061rd":"1","card":"2","card":{"x":"}\""}}"#;
+        check(text, &[mask("card")], r#"{"c\u0061rd":"***","card":"***","card":"***"}"#);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_and_what_is_deep_is_no_harm() {
+        assert!(edit(b"{\"a\":1", &[mask("a")]).unwrap_err().starts_with("no JSON: EOF"));
+        assert!(edit(b"[1] x", &[]).is_err());
+        let deep = [&b"[".repeat(200_000)[..], &b"]".repeat(200_000)].concat();
+        assert_eq!(edit(&deep, &[mask("0.0.0.0")]).unwrap().len(), deep.len() - 400_000 + 8 + 5);
+    }
+}

@@ -1,0 +1,143 @@
+//! One Luau VM of a state. A state whose memory was spent gets a new one; calls that still wait
+//! keep the old one until they end.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Weak;
+use std::sync::Arc;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
+
+use super::interrupt::Interrupt;
+use super::sandbox::{self, Sandbox};
+use super::{DomainSpec, State};
+
+/// Coroutines kept for calls to come.
+const THREADS_KEPT: usize = 64;
+
+/// One Luau VM of a state.
+pub(super) struct Incarnation {
+    /// Which of the state's, from 1.
+    pub(super) number: u64,
+    pub(super) lua: Lua,
+    pub(super) sandbox: Sandbox,
+    pub(super) interrupt: Interrupt,
+    /// Whether globals of `init` scripts hide built-ins.
+    pub(super) shadowed: Cell<bool>,
+    /// Modules loaded so far, by name, with the text that they are from.
+    modules: RefCell<HashMap<String, (Arc<str>, Table)>>,
+    /// Bytes that the last whole collection left.
+    pub(super) floor: Cell<usize>,
+}
+
+impl Incarnation {
+    /// A fresh VM: sandbox, API, `require`.
+    ///
+    /// # Errors
+    /// If the domain's memory does not hold it.
+    pub(super) fn new(
+        number: u64,
+        spec: &Arc<DomainSpec>,
+        state: Weak<State>,
+    ) -> mlua::Result<Self> {
+        let options = LuaOptions::new().thread_pool_size(THREADS_KEPT);
+        let lua = Lua::new_with(StdLib::ALL_SAFE, options)?;
+        lua.set_compiler(sandbox::compiler());
+        lua.set_memory_limit(spec.memory)?;
+        lua.set_app_data(spec.clone());
+        lua.set_app_data(state);
+        let sandbox = Sandbox::close(&lua, spec)?;
+        let interrupt = Interrupt::of(&lua)?;
+        let floor = Cell::new(lua.used_memory());
+        Ok(Self {
+            number,
+            lua,
+            sandbox,
+            interrupt,
+            shadowed: Cell::new(false),
+            modules: RefCell::default(),
+            floor,
+        })
+    }
+
+    /// Compiles a chunk whose first line is line `offset + 1` of its file.
+    ///
+    /// # Errors
+    /// With file and line, if it does not compile.
+    pub(super) fn compile(&self, name: &str, text: &str, offset: usize) -> mlua::Result<Function> {
+        let shifted;
+        let source = if offset == 0 {
+            text
+        } else {
+            shifted = "\n".repeat(offset) + text;
+            &shifted
+        };
+        let chunk = self.lua.load(source).set_name(format!("@{name}"));
+        chunk.set_mode(ChunkMode::Text).into_function()
+    }
+
+    /// An environment for one call of a chunk. Chunks of `init` get the persistent one.
+    ///
+    /// # Errors
+    /// If the state's memory is spent.
+    pub(super) fn environment(&self, persistent: bool) -> mlua::Result<Table> {
+        if persistent {
+            return Ok(self.sandbox.home.clone());
+        }
+        let environment = self.sandbox.environment(&self.lua)?;
+        if !self.shadowed.get() {
+            environment.set_safeenv(true);
+        }
+        Ok(environment)
+    }
+
+    /// The table that a module returns; it is loaded once.
+    ///
+    /// # Errors
+    /// If it does not compile, fails, or returns something else.
+    pub(super) fn module(&self, name: &str, text: &Arc<str>, path: &str) -> mlua::Result<Table> {
+        if let Some((known, table)) = self.modules.borrow().get(name)
+            && known == text
+        {
+            return Ok(table.clone());
+        }
+        let loader = self.compile(path, text, 0)?;
+        loader.set_environment(self.sandbox.environment(&self.lua)?)?;
+        let table = match loader.call(())? {
+            Value::Table(table) => table,
+            other => {
+                let kind = other.type_name();
+                let reason =
+                    format!("{path}: a module returns a table, and this one returned {kind}");
+                return Err(mlua::Error::runtime(reason));
+            }
+        };
+        self.modules.borrow_mut().insert(name.to_owned(), (text.clone(), table.clone()));
+        Ok(table)
+    }
+
+    /// A module's settings as a table that scripts cannot change.
+    ///
+    /// # Errors
+    /// If the state's memory is spent.
+    pub(super) fn settings(&self, settings: &serde_json::Value) -> mlua::Result<Value> {
+        let options = mlua::serde::SerializeOptions::new().serialize_none_to_null(false);
+        let options = options.serialize_unit_to_null(false).set_array_metatable(false);
+        let table = match self.lua.to_value_with(settings, options)? {
+            Value::Table(table) => table,
+            _ => self.lua.create_table()?,
+        };
+        freeze(&table);
+        Ok(Value::Table(table))
+    }
+}
+
+fn freeze(table: &Table) {
+    for (_, value) in table.pairs::<Value, Value>().filter_map(Result::ok) {
+        if let Value::Table(inner) = value {
+            freeze(&inner);
+        }
+    }
+    table.set_readonly(true);
+}

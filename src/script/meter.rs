@@ -1,0 +1,98 @@
+//! What one call may still cost: CPU time over all its polls, wall time while it waits.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use mlua::Error;
+use tokio::time::Sleep;
+
+use super::incarnation::Incarnation;
+use super::{Call, ScriptError, watchdog, with_current};
+use crate::config::Budget;
+
+/// What one call may still cost.
+pub(super) struct Meter {
+    /// What it may cost in all.
+    pub(super) budget: Budget,
+    /// CPU time used so far.
+    pub(super) used: Duration,
+    /// Whether it was ended because its CPU time was spent.
+    pub(super) cut: bool,
+    /// Whether it was ended because it waited too long.
+    waited: bool,
+}
+
+impl Meter {
+    /// For a call that begins.
+    pub(super) fn new(budget: Budget) -> Self {
+        Self { budget, used: Duration::ZERO, cut: false, waited: false }
+    }
+
+    /// Runs `work`, a call into the VM or a poll of one.
+    pub(super) fn once<T>(
+        &mut self,
+        vm: &Incarnation,
+        call: &Rc<Call>,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let left = self.budget.cpu.saturating_sub(self.used);
+        let running = watchdog::watch(&vm.lua, vm.interrupt, left);
+        let result = with_current(call, work);
+        let spent = running.end();
+        self.used += spent.cpu;
+        self.cut |= spent.cut;
+        result
+    }
+
+    /// Polls a call to its end, or to the end of its budget.
+    pub(super) async fn drive<T>(
+        &mut self,
+        vm: &Incarnation,
+        call: &Rc<Call>,
+        mut future: Pin<&mut impl Future<Output = mlua::Result<T>>>,
+    ) -> mlua::Result<T> {
+        let mut limit: Option<Pin<Box<Sleep>>> = None;
+        poll_fn(|context| {
+            let polled = self.once(vm, call, || future.as_mut().poll(context));
+            if polled.is_ready() {
+                return polled;
+            }
+            self.waiting(call, &mut limit, context)
+        })
+        .await
+    }
+
+    /// A script waits: not at all if it was to end, and not for ever.
+    fn waiting<T>(
+        &mut self,
+        call: &Call,
+        limit: &mut Option<Pin<Box<Sleep>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<mlua::Result<T>> {
+        // Many short polls, each too short for the watchdog to see, add up too.
+        self.cut |= self.used >= self.budget.cpu;
+        if self.cut || call.exit.get().is_some() {
+            return Poll::Ready(Err(Error::runtime("the call was ended")));
+        }
+        let limit = limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.budget.wait)));
+        if limit.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.waited = true;
+        Poll::Ready(Err(Error::runtime("the call was ended")))
+    }
+
+    /// Why the call came to `error`.
+    pub(super) fn error(&self, call: &Call, error: &Error) -> ScriptError {
+        if self.cut {
+            ScriptError::cpu(self.budget.cpu, Some(error))
+        } else if self.waited {
+            ScriptError::wait(self.budget.wait, &call.module)
+        } else {
+            ScriptError::from_lua(error)
+        }
+    }
+}

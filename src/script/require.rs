@@ -1,0 +1,102 @@
+//! `require`: `package.loaded`, `package.preload`, then the files that the policy holds.
+
+use std::sync::Arc;
+
+use mlua::{Function, Lua, Table, Value};
+
+use super::sandbox::{self, Sandbox};
+use super::{DomainSpec, error};
+
+/// Libraries that scripts may know as built in.
+const LIBRARIES: [&str; 8] =
+    ["bit32", "coroutine", "debug", "math", "os", "string", "table", "utf8"];
+
+/// OpenResty's additions to `table`, which scripts get by `require "table.new"`.
+const TABLE_ADDITIONS: [&str; 6] = ["clear", "clone", "isarray", "isempty", "new", "nkeys"];
+
+/// Names of well-known C modules: not finding one needs another explanation.
+const C_MODULES: [&str; 6] = ["cjson", "ffi", "lfs", "lpeg", "lsqlite3", "socket.core"];
+
+/// Bytes of a module's name.
+const LONGEST_NAME: usize = 128;
+
+/// Puts `package` and `require` into the globals.
+///
+/// # Errors
+/// If the state's memory does not hold them.
+pub(super) fn install(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<()> {
+    let globals = lua.globals();
+    let (loaded, preload) = (lua.create_table()?, lua.create_table()?);
+    for name in LIBRARIES {
+        loaded.raw_set(name, globals.raw_get::<Value>(name)?)?;
+    }
+    let tables: Table = globals.raw_get("table")?;
+    for name in TABLE_ADDITIONS {
+        loaded.raw_set(format!("table.{name}"), tables.raw_get::<Value>(name)?)?;
+    }
+    let search = search(lua, spec, sandbox)?;
+    let raw_pcall: Function = globals.raw_get("pcall")?;
+    let arguments = (&loaded, &preload, search, raw_pcall);
+    let require: Function =
+        sandbox::run(lua, include_str!("luau/require.luau"), "require", arguments)?;
+    let package = lua.create_table()?;
+    package.raw_set("loaded", &loaded)?;
+    package.raw_set("preload", preload)?;
+    package.raw_set("path", spec.library.patterns.join(";"))?;
+    package.raw_set("cpath", "")?;
+    loaded.raw_set("package", &package)?;
+    globals.raw_set("package", package)?;
+    globals.raw_set("require", require)
+}
+
+/// A function that compiles the file of a name, or tells where it looked.
+fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<Function> {
+    let spec = spec.clone();
+    let metatable = sandbox.environment_metatable();
+    lua.create_function(move |lua, name: String| {
+        if name.len() > LONGEST_NAME {
+            return Ok((None, Some(format!("module name longer than {LONGEST_NAME} bytes"))));
+        }
+        match spec.library.find(&name) {
+            Ok((path, text)) => {
+                let environment = sandbox::environment(lua, &metatable)?;
+                let chunk = lua.load(text).set_name(format!("@{path}"));
+                let compiled = chunk.set_environment(environment).into_function();
+                compiled.map(|loader| (Some(loader), None)).map_err(|fault| {
+                    let fault = error::message(&fault);
+                    mlua::Error::runtime(format!(
+                        "error loading module '{name}' from file '{path}':\n\t{fault}"
+                    ))
+                })
+            }
+            Err(tried) => Ok((None, Some(not_found(&name, &tried)))),
+        }
+    })
+}
+
+fn not_found(name: &str, tried: &[String]) -> String {
+    let mut message = format!("module '{name}' not found:\n\tno field package.preload['{name}']");
+    for path in tried {
+        message.extend(["\n\tno file '", path, "'"]);
+    }
+    if C_MODULES.iter().any(|known| name == *known || name.starts_with(&format!("{known}."))) {
+        message.push_str("\n\t(it is a C module: those are not loaded into a sandbox)");
+    }
+    message
+}
+
+impl super::Library {
+    /// The path and text of a module, or the paths at which there is none.
+    fn find(&self, name: &str) -> Result<(String, &str), Vec<String>> {
+        let stem = name.replace('.', "/");
+        let mut tried = Vec::new();
+        for pattern in &self.patterns {
+            let path = pattern.replace('?', &stem);
+            match self.files.get(&path) {
+                Some(text) => return Ok((path, text)),
+                None => tried.push(path),
+            }
+        }
+        Err(tried)
+    }
+}

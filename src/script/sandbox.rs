@@ -1,0 +1,261 @@
+//! What scripts find when they start: bounded built-ins, frozen tables, an environment of their own.
+
+use std::sync::Arc;
+
+use mlua::chunk::{ChunkMode, Compiler};
+use mlua::{Function, Lua, LuaString, MultiValue, Table, Value};
+
+use super::{DomainSpec, api, error, pattern, require};
+
+/// Globals of Luau and mlua that stay as they are.
+const KEPT: [&str; 26] = [
+    "_VERSION",
+    "assert",
+    "bit32",
+    "buffer",
+    "error",
+    "getmetatable",
+    "ipairs",
+    "math",
+    "next",
+    "os",
+    "pairs",
+    "pcall",
+    "rawequal",
+    "rawget",
+    "rawlen",
+    "rawset",
+    "select",
+    "setmetatable",
+    "string",
+    "table",
+    "tonumber",
+    "tostring",
+    "type",
+    "typeof",
+    "utf8",
+    "xpcall",
+];
+
+/// Part of a state's memory that one string made by `rep` may take.
+const LONGEST_PART: usize = 4;
+
+/// The metatables behind a state's environments.
+pub(super) struct Sandbox {
+    /// Globals that `init` scripts make: the persistent environment.
+    pub(super) home: Table,
+    /// The metatable that lets an environment see `home` and, behind it, the built-ins.
+    seen_by_all: Table,
+    /// The built-ins.
+    base: Table,
+}
+
+/// An environment that sees what `metatable` shows and keeps what is written to it.
+pub(super) fn environment(lua: &Lua, metatable: &Table) -> mlua::Result<Table> {
+    let environment = lua.create_table_with_capacity(0, 2)?;
+    environment.raw_set("_G", &environment)?;
+    environment.set_metatable(Some(metatable.clone()))?;
+    Ok(environment)
+}
+
+/// How chunks are compiled. Luau resolves `a.b` once, when a chunk is loaded, unless `a` may
+/// change: the API's tables answer for the exchange at hand.
+pub(super) fn compiler() -> Compiler {
+    let compiler = Compiler::new().set_optimization_level(1).set_debug_level(1);
+    compiler.set_mutable_globals(["ngx", "waf"])
+}
+
+impl Sandbox {
+    /// Closes a fresh state: built-ins, `require`, the API; then everything is frozen.
+    ///
+    /// # Errors
+    /// If the state's memory does not hold it.
+    pub(super) fn close(lua: &Lua, spec: &Arc<DomainSpec>) -> mlua::Result<Self> {
+        let base = lua.globals();
+        let home = lua.create_table()?;
+        let seen_by_all = lua.create_table()?;
+        seen_by_all.raw_set("__index", &home)?;
+        seen_by_all.raw_set("__metatable", "locked")?;
+        let sandbox = Self { home, seen_by_all, base };
+        sandbox.replace_builtins(lua, spec)?;
+        require::install(lua, spec, &sandbox)?;
+        api::install(lua)?;
+        sandbox.replace_coroutines(lua)?;
+        sandbox.freeze(lua)?;
+        Ok(sandbox)
+    }
+
+    /// An environment that sees all globals and keeps what is written to it.
+    ///
+    /// # Errors
+    /// If the state's memory is spent.
+    pub(super) fn environment(&self, lua: &Lua) -> mlua::Result<Table> {
+        environment(lua, &self.seen_by_all)
+    }
+
+    /// Whether an `init` script made a global that hides a built-in, so that chunks may not take
+    /// built-ins for known.
+    pub(super) fn is_shadowed(&self) -> bool {
+        let mut names = self.home.pairs::<Value, Value>().filter_map(Result::ok);
+        names.any(|(name, _)| {
+            name.as_string().is_some_and(|name| *name != "_G")
+                && self.base.raw_get::<Value>(name).is_ok_and(|value| !value.is_nil())
+        })
+    }
+
+    /// The metatable of environments, for `require`.
+    pub(super) fn environment_metatable(&self) -> Table {
+        self.seen_by_all.clone()
+    }
+
+    fn replace_builtins(&self, lua: &Lua, spec: &DomainSpec) -> mlua::Result<()> {
+        let host = lua.create_table()?;
+        host.raw_set("message", lua.create_function(error::plain)?)?;
+        host.raw_set("plain_find", lua.create_function(plain_find)?)?;
+        host.raw_set("bounded", lua.create_function(bounded)?)?;
+        host.raw_set("longest", spec.memory / LONGEST_PART)?;
+        let source = include_str!("luau/builtins.luau");
+        let made: (Table, Table, Table, Table, Table) = run(lua, source, "builtins", host)?;
+        let (functions, strings, tables, numbers, extensions) = made;
+        let debug: Table = self.base.raw_get("debug")?;
+        let traceback: Function = debug.raw_get("traceback")?;
+        self.prune()?;
+        let debug = lua.create_table_from([("traceback", traceback)])?;
+        self.base.raw_set("debug", debug)?;
+        copy(&functions, &self.base)?;
+        for (library, additions) in
+            [("string", &strings), ("table", &tables), ("math", &numbers), ("table", &extensions)]
+        {
+            copy(additions, &self.base.raw_get(library)?)?;
+        }
+        if spec.trusted {
+            self.give_loaders(lua)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away all globals that are not known to be harmless.
+    fn prune(&self) -> mlua::Result<()> {
+        let names: Vec<LuaString> =
+            self.base.pairs::<LuaString, Value>().filter_map(|pair| Some(pair.ok()?.0)).collect();
+        for name in names {
+            let kept = KEPT.iter().any(|kept| name == *kept) || name == "coroutine";
+            if !kept {
+                self.base.raw_remove(name)?;
+            }
+        }
+        let strings: Table = self.base.raw_get("string")?;
+        strings.raw_remove("dump")
+    }
+
+    fn give_loaders(&self, lua: &Lua) -> mlua::Result<()> {
+        let metatable = self.environment_metatable();
+        let load = move |lua: &Lua, (text, name): (Value, Option<String>)| {
+            load_text(lua, &metatable, &text, name.as_deref())
+        };
+        self.base.raw_set("loadstring", lua.create_function(load.clone())?)?;
+        self.base.raw_set("load", lua.create_function(load)?)
+    }
+
+    /// Last, so that mlua's own async functions have got the native `coroutine.yield`.
+    fn replace_coroutines(&self, lua: &Lua) -> mlua::Result<()> {
+        let source = include_str!("luau/coroutine.luau");
+        let made: Table = run(lua, source, "coroutine", Lua::poll_pending())?;
+        copy(&made, &self.base.raw_get("coroutine")?)
+    }
+
+    fn freeze(&self, lua: &Lua) -> mlua::Result<()> {
+        let package: Table = self.base.raw_get("package")?;
+        let mut left_open = Vec::new();
+        for name in ["loaded", "preload"] {
+            left_open.push(package.raw_get::<Table>(name)?.to_pointer() as usize);
+        }
+        self.home.raw_set("_G", &self.home)?;
+        self.base.raw_remove("_G")?;
+        let through = lua.create_table()?;
+        through.raw_set("__index", &self.base)?;
+        through.raw_set("__metatable", "locked")?;
+        through.set_readonly(true);
+        self.home.set_metatable(Some(through))?;
+        self.seen_by_all.set_readonly(true);
+        freeze_all(&self.base, &mut left_open);
+        lua.sandbox(true)
+    }
+}
+
+/// Freezes a table and all that it holds, except those whose addresses are in `seen`.
+fn freeze_all(table: &Table, seen: &mut Vec<usize>) {
+    let address = table.to_pointer() as usize;
+    if seen.contains(&address) {
+        return;
+    }
+    seen.push(address);
+    for (_, value) in table.pairs::<Value, Value>().filter_map(Result::ok) {
+        if let Value::Table(inner) = value {
+            freeze_all(&inner, seen);
+        }
+    }
+    if let Some(metatable) = table.metatable() {
+        freeze_all(&metatable, seen);
+    }
+    table.set_readonly(true);
+}
+
+/// Runs one of our own Luau files.
+pub(super) fn run<R: mlua::FromLuaMulti>(
+    lua: &Lua,
+    source: &str,
+    name: &str,
+    arguments: impl mlua::IntoLuaMulti,
+) -> mlua::Result<R> {
+    let chunk = lua.load(source).set_name(format!("={}{name}", error::OWN_CHUNK));
+    chunk.set_mode(ChunkMode::Text).call(arguments)
+}
+
+fn copy(from: &Table, to: &Table) -> mlua::Result<()> {
+    from.for_each(|name: LuaString, value: Value| to.raw_set(name, value))
+}
+
+fn plain_find(
+    lua: &Lua,
+    (subject, needle, init): (LuaString, LuaString, i64),
+) -> mlua::Result<MultiValue> {
+    let found = pattern::plain_find(&subject.as_bytes(), &needle.as_bytes(), init)
+        .map_err(mlua::Error::runtime)?;
+    match found {
+        Some((first, last)) => lua.pack_multi((first, last)),
+        None => lua.pack_multi(Value::Nil),
+    }
+}
+
+fn bounded(lua: &Lua, (subject, text): (LuaString, LuaString)) -> mlua::Result<LuaString> {
+    let length = subject.as_bytes().len();
+    let cheap = pattern::bounded(length, &text.as_bytes()).map_err(mlua::Error::runtime)?;
+    lua.create_string(cheap)
+}
+
+/// Bytes of source that `loadstring` compiles: the compiler's memory and time are not the budget's.
+const LOADABLE: usize = 32 << 10;
+
+/// `loadstring`: text only, since Luau does not verify bytecode.
+fn load_text(
+    lua: &Lua,
+    metatable: &Table,
+    text: &Value,
+    name: Option<&str>,
+) -> mlua::Result<(Option<Function>, Option<String>)> {
+    let Value::String(text) = text else {
+        return Ok((None, Some("only a string of source text can be loaded".into())));
+    };
+    let text = text.as_bytes();
+    if text.len() > LOADABLE {
+        return Ok((None, Some(format!("source is longer than {LOADABLE} bytes"))));
+    }
+    let environment = environment(lua, metatable)?;
+    let name = name.map_or_else(|| "=(load)".to_owned(), |name| format!("@{name}"));
+    let chunk = lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
+    match chunk.set_environment(environment).into_function() {
+        Ok(function) => Ok((Some(function), None)),
+        Err(error) => Ok((None, Some(error::message(&error)))),
+    }
+}

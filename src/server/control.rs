@@ -1,0 +1,75 @@
+//! The control thread: signals, watched files, the admin address, health checks; never a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::reload::{Reloaded, Reloader};
+use super::watch::Watch;
+use super::worker::Command;
+use crate::policy::Bundle;
+use crate::telemetry;
+use crate::upstream::{Upstreams, watch_health};
+
+/// Someone on the admin address wants a reload, and waits to hear what it came to.
+pub(super) type ReloadRequest = oneshot::Sender<Reloaded>;
+
+/// Runs until a signal says to stop.
+pub(super) async fn run(
+    reloader: &Reloader,
+    bundle: Bundle,
+    mut requests: mpsc::Receiver<ReloadRequest>,
+) -> std::io::Result<()> {
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut reopen = signal(SignalKind::user_defined1())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut watch = Watch::new(reloader.store.current().config.watch);
+    watch.follow(&bundle);
+    let mut health = check_health(reloader);
+    loop {
+        let asker = tokio::select! {
+            () = watch.changed() => None,
+            _ = hang_up.recv() => None,
+            Some(asker) = requests.recv() => Some(asker),
+            _ = reopen.recv() => {
+                telemetry::logs::reopen();
+                continue;
+            }
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        };
+        let (outcome, bundle) = reloader.reload().await;
+        watch.follow(&bundle);
+        if matches!(outcome, Reloaded::Swapped { .. }) {
+            health.abort();
+            health = check_health(reloader);
+        }
+        if let Some(asker) = asker {
+            drop(asker.send(outcome));
+        }
+    }
+}
+
+fn check_health(reloader: &Reloader) -> AbortHandle {
+    let upstreams: Arc<Upstreams> = reloader.store.current().upstreams.clone();
+    tokio::task::spawn_local(watch_health(upstreams)).abort_handle()
+}
+
+/// Asks every worker to stop and waits for them, up to `grace`.
+pub(super) async fn stop(reloader: Reloader, grace: Duration) {
+    let mut threads = Vec::new();
+    for worker in reloader.workers {
+        drop(worker.commands.send(Command::Stop));
+        threads.push(worker.thread);
+    }
+    let joined = tokio::task::spawn_blocking(move || {
+        for thread in threads {
+            drop(thread.join());
+        }
+    });
+    drop(tokio::time::timeout(grace, joined).await);
+}

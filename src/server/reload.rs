@@ -1,0 +1,160 @@
+//! One path for every change: build ▸ init ▸ prepare in every worker ▸ swap ▸ acknowledged by all.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::oneshot;
+
+use super::worker::{Command, Worker};
+use crate::config::Overrides;
+use crate::diagnostic::{Diagnostic, render};
+use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal};
+use crate::telemetry::{self, events};
+
+/// Where policies come from and whom they reach.
+pub(super) struct Reloader {
+    pub(super) path: Option<PathBuf>,
+    pub(super) overrides: Overrides,
+    pub(super) store: Arc<PolicyStore>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) last_good: Option<LastGood>,
+}
+
+/// What a reload came to.
+#[derive(Debug, Clone)]
+pub(super) enum Reloaded {
+    /// The bundle is the one in force.
+    Unchanged,
+    /// It is in force.
+    Swapped {
+        /// Its number.
+        generation: u64,
+    },
+    /// It is at fault; the policy before it stays.
+    Refused {
+        /// What a person reads.
+        report: String,
+    },
+}
+
+impl Reloader {
+    /// Reads what is on disk now and puts it in force, if it is sound. The bundle that was read
+    /// comes too: it says what to watch.
+    pub(super) async fn reload(&self) -> (Reloaded, Bundle) {
+        let started = Instant::now();
+        let current = self.store.current();
+        let (built, rehearsed) = self.build(current.clone()).await;
+        let Built { policy, bundle, mut diagnostics } = built;
+        diagnostics.extend(rehearsed);
+        let Some(policy) = policy.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)) else {
+            return (self.refuse(&current, &diagnostics), bundle);
+        };
+        if policy.digest == current.digest && !self.store.status().restored {
+            return (Reloaded::Unchanged, bundle);
+        }
+        let outcome = self.put_in_force(Arc::new(policy), &current, started).await;
+        if let (Reloaded::Swapped { .. }, Some(last_good)) = (&outcome, &self.last_good) {
+            keep(last_good, &bundle);
+        }
+        (outcome, bundle)
+    }
+
+    /// Off this thread, so that signals and the admin address answer meanwhile.
+    async fn build(&self, current: Arc<Policy>) -> (Built, Vec<Diagnostic>) {
+        let (path, overrides) = (self.path.clone(), self.overrides.clone());
+        let building = tokio::task::spawn_blocking(move || {
+            let mut built =
+                policy::build(path.as_deref(), &overrides, Origin::Disk, Some(&current));
+            let mut faults = Vec::new();
+            if let Some(policy) = built.policy.take() {
+                let policy = Arc::new(policy);
+                faults = Live::rehearse(&policy).err().unwrap_or_default();
+                built.policy = Arc::into_inner(policy);
+            }
+            (built, faults)
+        });
+        building.await.unwrap_or_else(|panic| {
+            let fault = Diagnostic::error("policy::panic", format!("building it failed: {panic}"))
+                .help("this is a bug in Moongate: please report it with the files");
+            (
+                Built { policy: None, bundle: Bundle::default(), diagnostics: vec![fault] },
+                Vec::new(),
+            )
+        })
+    }
+
+    async fn put_in_force(
+        &self,
+        policy: Arc<Policy>,
+        current: &Arc<Policy>,
+        started: Instant,
+    ) -> Reloaded {
+        if let Err(faults) = self.prepare(&policy).await {
+            self.settle().await;
+            return self.refuse(current, &faults);
+        }
+        if let Err(faults) =
+            telemetry::logs::configure(&policy.config.access_log, policy.config.events.as_deref())
+        {
+            self.settle().await;
+            return self.refuse(current, &faults);
+        }
+        let (generation, digest) = (policy.generation, policy.digest.clone());
+        self.store.swap(policy, started.elapsed());
+        self.settle().await;
+        let took = started.elapsed();
+        events::PolicySwapped { generation, digest: &digest, took }.emit();
+        Reloaded::Swapped { generation }
+    }
+
+    async fn prepare(&self, policy: &Arc<Policy>) -> Result<(), Vec<Diagnostic>> {
+        let mut answers = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            let (answer, prepared) = oneshot::channel();
+            drop(worker.commands.send(Command::Prepare(policy.clone(), answer)));
+            answers.push(prepared);
+        }
+        let mut result = Ok(());
+        for prepared in answers {
+            let answer = prepared.await.unwrap_or_else(|_| {
+                Err(vec![Diagnostic::error("server::worker", "a worker is gone").help("restart")])
+            });
+            result = result.and(answer);
+        }
+        result
+    }
+
+    async fn settle(&self) {
+        for worker in &self.workers {
+            let (answer, settled) = oneshot::channel();
+            if worker.commands.send(Command::Settle(answer)).is_ok() {
+                drop(settled.await);
+            }
+        }
+    }
+
+    fn refuse(&self, current: &Policy, diagnostics: &[Diagnostic]) -> Reloaded {
+        let faults = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        let generation = current.generation;
+        let report = format!(
+            "{}policy refused: {faults} fault{}; policy {generation} stays in force\n",
+            render(diagnostics),
+            if faults == 1 { "" } else { "s" },
+        );
+        self.store.refuse(Refusal { at: SystemTime::now(), faults, report: report.clone() });
+        events::PolicyRefused { faults, generation, report: &report }.emit();
+        Reloaded::Refused { report }
+    }
+}
+
+/// Keeps a bundle that came in force. That it cannot be kept is no reason not to serve it.
+pub(super) fn keep(last_good: &LastGood, bundle: &Bundle) {
+    if let Err(error) = last_good.keep(bundle) {
+        events::Trouble {
+            what: &format!("the last good policy could not be kept: {error}"),
+            next: "name a folder that can be written with `state_dir`; until then a restart with a broken file does not serve",
+        }
+        .emit();
+    }
+}

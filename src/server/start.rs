@@ -1,0 +1,188 @@
+//! From the command line to a serving appliance, and to its end.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use super::admission::Admission;
+use super::reload::{Reloader, keep};
+use super::worker::{self, Shared, Worker};
+use super::{Bound, Options, StartError, admin, control, listen};
+use crate::admin::Admin;
+use crate::config::{Config, Overrides};
+use crate::diagnostic::{Diagnostic, render};
+use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Status};
+use crate::telemetry::{self, events};
+
+/// Reload requests of the admin address that may wait.
+const RELOADS: usize = 16;
+
+/// Serves until a signal says to stop.
+///
+/// # Errors
+/// If what the operator wrote is at fault and no last good policy was kept, or an address cannot be
+/// listened on.
+pub fn run(options: Options) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, serve(options))
+}
+
+async fn serve(options: Options) -> Result<(), StartError> {
+    let started = Instant::now();
+    let first = First::find(options.config_path.as_deref(), &options.overrides)?;
+    let config = &first.policy.config;
+    let (grace, workers) = (config.grace, config.workers);
+    telemetry::logs::configure(&config.access_log, config.events.as_deref())
+        .map_err(StartError::Faults)?;
+    let (listeners, mut bound) = open_listeners(config)?;
+    let admin_socket = listen::open(config.admin.address)?;
+    bound.admin = admin_socket.local_addr()?;
+    let token = config.admin.token.clone();
+    let store = Arc::new(PolicyStore::new(first.policy.clone(), first.status(started, workers)));
+    let shared = Shared {
+        store: store.clone(),
+        admission: Arc::new(Admission::default()),
+        listeners: Arc::new(listeners),
+    };
+    let workers = start_workers(workers, &shared).await?;
+    let ready = Arc::new(AtomicBool::new(true));
+    let (reloads, requests) = mpsc::channel(RELOADS);
+    let admin = Rc::new(Admin { store: store.clone(), token, ready: ready.clone() });
+    let admin_socket = tokio::net::TcpListener::from_std(admin_socket)?;
+    tokio::task::spawn_local(admin::serve(admin_socket, admin, reloads));
+    let (generation, digest) = (first.policy.generation, first.policy.digest.as_str());
+    events::PolicySwapped { generation, digest, took: started.elapsed() }.emit();
+    let reloader = Reloader {
+        path: options.config_path,
+        overrides: options.overrides,
+        store,
+        workers,
+        last_good: first.last_good,
+    };
+    if let (Some(last_good), false) = (&reloader.last_good, first.restored) {
+        keep(last_good, &first.bundle);
+    }
+    if let Some(on_ready) = options.on_ready {
+        on_ready(&bound);
+    }
+    control::run(&reloader, first.bundle, requests).await?;
+    ready.store(false, Ordering::Relaxed);
+    control::stop(reloader, grace).await;
+    telemetry::logs::flush(grace);
+    Ok(())
+}
+
+/// The policy to begin with.
+struct First {
+    policy: Arc<Policy>,
+    bundle: Bundle,
+    last_good: Option<LastGood>,
+    restored: bool,
+}
+
+impl First {
+    /// What is on disk, or the last good bundle if that is at fault.
+    fn find(path: Option<&Path>, overrides: &Overrides) -> Result<Self, StartError> {
+        let built = sound(policy::build(path, overrides, Origin::Disk, None));
+        match built {
+            Ok((policy, bundle)) => {
+                let last_good = path.map(|path| last_good(path, Some(&policy.config)));
+                Ok(Self { policy, bundle, last_good, restored: false })
+            }
+            Err(faults) => Self::restore(path, overrides, faults),
+        }
+    }
+
+    fn restore(
+        path: Option<&Path>,
+        overrides: &Overrides,
+        faults: Vec<Diagnostic>,
+    ) -> Result<Self, StartError> {
+        let Some(path) = path else { return Err(StartError::Faults(faults)) };
+        let last_good = last_good(path, None);
+        let Ok(kept) = last_good.restore() else { return Err(StartError::Faults(faults)) };
+        let built = policy::build(Some(path), overrides, Origin::Kept(&kept), None);
+        let Ok((policy, bundle)) = sound(built) else { return Err(StartError::Faults(faults)) };
+        let count = faults.iter().filter(|fault| fault.is_error()).count();
+        let report = format!(
+            "{}`{}` is at fault; the last good policy serves in its place\n",
+            render(&faults),
+            path.display(),
+        );
+        events::PolicyRefused { faults: count, generation: policy.generation, report: &report }
+            .emit();
+        Ok(Self { policy, bundle, last_good: Some(last_good), restored: true })
+    }
+
+    fn status(&self, started: Instant, workers: usize) -> Status {
+        Status {
+            since: SystemTime::now(),
+            took: started.elapsed(),
+            workers,
+            swaps: 0,
+            restored: self.restored,
+            refused: None,
+        }
+    }
+}
+
+/// A policy that builds and initialises; its warnings are said.
+fn sound(built: Built) -> Result<(Arc<Policy>, Bundle), Vec<Diagnostic>> {
+    let Built { policy, bundle, mut diagnostics } = built;
+    let Some(policy) = policy.map(Arc::new) else { return Err(diagnostics) };
+    if let Err(faults) = Live::rehearse(&policy) {
+        diagnostics.extend(faults);
+        return Err(diagnostics);
+    }
+    if !diagnostics.is_empty() {
+        events::Trouble { what: &render(&diagnostics), next: "these are warnings" }.emit();
+    }
+    Ok((policy, bundle))
+}
+
+/// Where the last good bundle is kept: in `state_dir`, else beside the settings. Where the settings
+/// cannot be read, their line `state_dir:` is looked for as text.
+fn last_good(path: &Path, config: Option<&Config>) -> LastGood {
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let named = match config {
+        Some(config) => config.state_dir.clone(),
+        None => named_state_dir(path).map(|named| folder.join(named)),
+    };
+    LastGood::in_folder(&named.unwrap_or_else(|| folder.join(".moongate")))
+}
+
+fn named_state_dir(path: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("state_dir:"))?;
+    let value = line.split('#').next()?.trim().trim_matches(['"', '\'']);
+    (!value.is_empty()).then(|| value.into())
+}
+
+type Listening = Vec<(crate::config::Listener, std::net::TcpListener)>;
+
+fn open_listeners(config: &Config) -> Result<(Listening, Bound), StartError> {
+    let mut listeners = Vec::with_capacity(config.listen.len());
+    let mut addresses = Vec::with_capacity(config.listen.len());
+    for listener in &config.listen {
+        let socket = listen::open(listener.address)?;
+        addresses.push(socket.local_addr()?);
+        listeners.push((listener.clone(), socket));
+    }
+    Ok((listeners, Bound { listeners: addresses, admin: config.admin.address }))
+}
+
+async fn start_workers(count: usize, shared: &Shared) -> Result<Vec<Worker>, StartError> {
+    let mut workers = Vec::with_capacity(count);
+    for index in 0..count {
+        let (ready, started) = oneshot::channel();
+        workers.push(worker::start(index, shared.clone(), ready)?);
+        let gone = || vec![Diagnostic::error("server::worker", "a worker ended as it started")];
+        started.await.unwrap_or_else(|_| Err(gone())).map_err(StartError::Faults)?;
+    }
+    Ok(workers)
+}

@@ -1,0 +1,266 @@
+//! A worker: one thread, one runtime, its own Lua states; it accepts connections and serves them to
+//! their end.
+
+use std::cell::Cell;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pingora_core::protocols::Stream;
+use pingora_core::protocols::http::ServerSession;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use super::admission::Admission;
+use super::guard::{self, Head};
+use super::proxy_protocol;
+use crate::config::Listener;
+use crate::diagnostic::Diagnostic;
+use crate::policy::{Live, Policy, PolicyStore};
+use crate::proxy::head::refusal;
+use crate::proxy::{self, Site, is_trusted};
+use crate::telemetry::events;
+use crate::transaction::Client;
+
+/// Bytes of stack: scripts recurse, and a stack that overflows ends the process.
+const STACK: usize = 8 << 20;
+/// Polls between two looks at sockets and timers; less than tokio's 61, since one poll may be a
+/// script's whole slice.
+const EVENT_INTERVAL: u32 = 31;
+/// How often idle upstream connections are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long to wait before accepting again when the process is out of file descriptors.
+const EXHAUSTED: Duration = Duration::from_millis(50);
+
+/// What the control thread asks of a worker.
+pub(super) enum Command {
+    /// Prepare this policy, and say whether that went well.
+    Prepare(Arc<Policy>, oneshot::Sender<Result<(), Vec<Diagnostic>>>),
+    /// Forget what is not in force, and say so.
+    Settle(oneshot::Sender<()>),
+    /// Stop accepting; end when the last exchange did.
+    Stop,
+}
+
+/// What all workers share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) store: Arc<PolicyStore>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) listeners: Arc<Vec<(Listener, TcpListener)>>,
+}
+
+/// A running worker, as the control thread knows it.
+pub(super) struct Worker {
+    pub(super) commands: mpsc::UnboundedSender<Command>,
+    pub(super) thread: std::thread::JoinHandle<()>,
+}
+
+/// Starts a worker; it serves once it answers the `ready` channel with success.
+pub(super) fn start(
+    index: usize,
+    shared: Shared,
+    ready: oneshot::Sender<Result<(), Vec<Diagnostic>>>,
+) -> std::io::Result<Worker> {
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build()?;
+    let thread = std::thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .stack_size(STACK)
+        .spawn(move || LocalSet::new().block_on(&runtime, run(index, shared, ready, inbox)))?;
+    Ok(Worker { commands, thread })
+}
+
+/// One worker's own.
+struct Local {
+    site: Site,
+    admission: Arc<Admission>,
+    connections: Cell<u64>,
+    index: usize,
+    open: Cell<usize>,
+    stopping: Cell<bool>,
+    stop: Notify,
+}
+
+async fn run(
+    index: usize,
+    shared: Shared,
+    ready: oneshot::Sender<Result<(), Vec<Diagnostic>>>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+) {
+    let policy = shared.store.current();
+    let live = match Live::prepare(&policy, index, None) {
+        Ok(live) => live,
+        Err(faults) => return drop(ready.send(Err(faults))),
+    };
+    let local = Rc::new(Local {
+        site: Site::new(shared.store.clone(), live),
+        admission: shared.admission.clone(),
+        connections: Cell::new(0),
+        index,
+        open: Cell::new(0),
+        stopping: Cell::new(false),
+        stop: Notify::new(),
+    });
+    for (listener, socket) in shared.listeners.iter() {
+        let socket = match socket.try_clone().and_then(tokio::net::TcpListener::from_std) {
+            Ok(socket) => socket,
+            Err(error) => {
+                let fault = Diagnostic::error("server::listen", error.to_string());
+                return drop(ready.send(Err(vec![fault])));
+            }
+        };
+        tokio::task::spawn_local(accept(local.clone(), listener.clone(), socket));
+    }
+    tokio::task::spawn_local(sweep(local.clone()));
+    if ready.send(Ok(())).is_ok() {
+        obey(&local, inbox).await;
+    }
+}
+
+async fn sweep(local: Rc<Local>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        local.site.pool.sweep();
+    }
+}
+
+/// Does what the control thread asks, until it asks to stop.
+async fn obey(local: &Rc<Local>, mut inbox: mpsc::UnboundedReceiver<Command>) {
+    while let Some(command) = inbox.recv().await {
+        match command {
+            Command::Prepare(policy, answer) => {
+                let current = local.site.current();
+                let prepared = Live::prepare(&policy, local.index, Some(&current));
+                drop(answer.send(prepared.map(|live| local.site.prepare(live))));
+            }
+            Command::Settle(answer) => {
+                local.site.settle();
+                drop(answer.send(()));
+            }
+            Command::Stop => break,
+        }
+    }
+    local.stopping.set(true);
+    local.stop.notify_waiters();
+    while local.open.get() > 0 {
+        local.stop.notified().await;
+    }
+}
+
+async fn accept(local: Rc<Local>, listener: Listener, socket: tokio::net::TcpListener) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = local.stop.notified() => return,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                tokio::task::spawn_local(admit(local.clone(), listener.clone(), stream, address));
+            }
+            // Out of descriptors or memory: others may end meanwhile.
+            Err(_) => tokio::time::sleep(EXHAUSTED).await,
+        }
+    }
+}
+
+/// From an accepted socket to its last request.
+async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, socket: SocketAddr) {
+    let policy = local.site.current().policy.clone();
+    let limits = &policy.config.limits;
+    let _ = stream.set_nodelay(true);
+    let mut source = socket;
+    if listener.proxy_protocol {
+        match proxy_protocol::read(&mut stream, limits.head_time).await {
+            Ok(said) => source = said.unwrap_or(socket),
+            Err(_) => {
+                let refused = refusal::NOT_PARSED;
+                let mut stream: Stream =
+                    Box::new(pingora_core::protocols::l4::stream::Stream::from(stream));
+                return guard::refuse(&mut stream, b"", socket, refused).await;
+            }
+        }
+    }
+    let address = source.ip().to_canonical();
+    let client = (!is_trusted(&policy.config.trusted_proxies, address)).then_some(address);
+    let Some(_admitted) = local.admission.admit(address, client, limits) else { return };
+    let Ok(server) = stream.local_addr() else { return };
+    drop(policy);
+    local.connections.set(local.connections.get() + 1);
+    let client = Client {
+        address,
+        port: source.port(),
+        socket: source,
+        server,
+        connection: local.connections.get(),
+        connection_requests: 0,
+        tls: false,
+    };
+    local.open.set(local.open.get() + 1);
+    serve(&local, stream, client).await;
+    local.open.set(local.open.get() - 1);
+    if local.stopping.get() {
+        local.stop.notify_waiters();
+    }
+}
+
+/// Request after request, until the client or a limit ends it.
+async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
+    let mut stream: Stream = Box::new(pingora_core::protocols::l4::stream::Stream::from(stream));
+    let mut overread = BytesMut::new();
+    loop {
+        let live = local.site.current();
+        let limits = &live.policy.config.limits;
+        let head = tokio::select! {
+            biased;
+            head = guard::next(&mut stream, overread, client.socket, limits) => head,
+            () = stopped(local) => return,
+        };
+        let Head::Passed(passed) = head else { return };
+        client.connection_requests += 1;
+        let last = local.stopping.get()
+            || client.connection_requests >= u64::from(limits.requests_per_connection);
+        let mut session = ServerSession::new_http1(stream);
+        session.set_pipelining_enabled(true);
+        session.set_pipelined_prefix(passed.bytes);
+        session.set_write_timeout(Some(limits.write_time));
+        session.set_read_timeout(Some(limits.body_time));
+        match session.read_request().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(_) => return refuse_parsed(session, &client, &passed.request.raw_head).await,
+        }
+        if last {
+            session.set_keepalive(None);
+        }
+        drop(live);
+        let next =
+            proxy::serve(&local.site, session, client.clone(), passed.request, passed.started);
+        match next.await {
+            Some((next, bytes)) => (stream, overread) = (next, bytes),
+            None => return,
+        }
+    }
+}
+
+/// Ends a wait for the next request when the worker stops.
+async fn stopped(local: &Local) {
+    if !local.stopping.get() {
+        local.stop.notified().await;
+    }
+}
+
+/// Pingora's parser refuses what the guard let pass: that is the guard's gap, and is counted so.
+async fn refuse_parsed(mut session: ServerSession, client: &Client, head: &[u8]) {
+    let refused = refusal::NOT_PARSED;
+    let (status, reason) = (refused.status, refused.reason);
+    events::HeadRefused { client: client.socket, status, reason, head }.emit();
+    session.set_keepalive(None);
+    drop(session.respond_error(status).await);
+}

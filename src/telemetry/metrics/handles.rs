@@ -1,0 +1,175 @@
+//! Children of metrics that are moved for each request, kept by each thread under the name that they
+//! go with, so that moving them costs a look-up in a small map: no lock, no allocation.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::thread::LocalKey;
+use std::time::Duration;
+
+use prometheus::{Counter, Histogram, IntCounter, IntGauge};
+
+use super::label::{CLASSES, KILLS, LUA_PHASES, MAX_VALUES};
+use super::metrics;
+use crate::transaction::{Phase, Verdict};
+
+/// What is kept under a name.
+type Kept<H> = RefCell<HashMap<Box<str>, Rc<H>>>;
+
+thread_local! {
+    static ROUTES: Kept<Route> = RefCell::default();
+    static UPSTREAMS: Kept<Upstream> = RefCell::default();
+    static MODULES: Kept<Module> = RefCell::default();
+    static DOMAINS: Kept<Domain> = RefCell::default();
+}
+
+/// What a route's exchanges move.
+pub(crate) struct Route {
+    pub(crate) seconds: Histogram,
+    pub(crate) received: IntCounter,
+    pub(crate) sent: IntCounter,
+    by_class: RefCell<[[Option<IntCounter>; Verdict::ALL.len()]; CLASSES.len()]>,
+    name: Box<str>,
+}
+
+/// What an upstream's exchanges move.
+pub(crate) struct Upstream {
+    pub(crate) head_seconds: Histogram,
+    pub(crate) seconds: Histogram,
+    tries: RefCell<HashMap<(&'static str, bool), IntCounter>>,
+    name: Box<str>,
+}
+
+/// What a module's calls move.
+pub(crate) struct Module {
+    by_phase: RefCell<[Option<(IntCounter, Counter)>; LUA_PHASES.len()]>,
+    name: Box<str>,
+}
+
+/// The memory of a domain's state.
+struct Domain {
+    worker: usize,
+    gauge: IntGauge,
+}
+
+/// The handles of a route.
+pub(crate) fn route(name: &str) -> Rc<Route> {
+    kept(&ROUTES, name, || Route {
+        seconds: metrics().request_seconds.with(&[name]),
+        received: metrics().received_bytes.with(&[name]),
+        sent: metrics().sent_bytes.with(&[name]),
+        by_class: RefCell::default(),
+        name: name.into(),
+    })
+}
+
+/// The handles of an upstream.
+pub(crate) fn upstream(name: &str) -> Rc<Upstream> {
+    kept(&UPSTREAMS, name, || Upstream {
+        head_seconds: metrics().upstream_head_seconds.with(&[name]),
+        seconds: metrics().upstream_seconds.with(&[name]),
+        tries: RefCell::default(),
+        name: name.into(),
+    })
+}
+
+/// The handles of a module.
+pub(crate) fn module(name: &str) -> Rc<Module> {
+    kept(&MODULES, name, || Module { by_phase: RefCell::default(), name: name.into() })
+}
+
+/// Sets the memory of a domain's state on a worker; none: the state is gone.
+pub(crate) fn domain(name: &str, worker: usize, bytes: Option<usize>) {
+    let Some(bytes) = bytes else {
+        metrics().lua_memory_bytes.remove(&[name, &worker.to_string()]);
+        let _ = DOMAINS.try_with(|known| known.borrow_mut().remove(name));
+        return;
+    };
+    let make = || {
+        let gauge = metrics().lua_memory_bytes.with(&[name, &worker.to_string()]);
+        Domain { worker, gauge }
+    };
+    let known = kept(&DOMAINS, name, make);
+    // A worker is a thread, but nothing here depends on it.
+    let domain = if known.worker == worker { known } else { Rc::new(make()) };
+    domain.gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+}
+
+/// The handles under a name. A thread that is ending has no map any more: it goes without.
+fn kept<H>(cache: &'static LocalKey<Kept<H>>, name: &str, make: impl Fn() -> H) -> Rc<H> {
+    let found = cache.try_with(|cache| {
+        let mut known = cache.borrow_mut();
+        if let Some(handles) = known.get(name) {
+            return handles.clone();
+        }
+        // Names that scripts compute (an upstream's `host:port`) must not fill the memory.
+        if known.len() >= MAX_VALUES {
+            known.clear();
+        }
+        let handles = Rc::new(make());
+        known.insert(name.into(), handles.clone());
+        handles
+    });
+    found.unwrap_or_else(|_| Rc::new(make()))
+}
+
+impl Route {
+    /// One more exchange that ended so.
+    pub(crate) fn ended(&self, status: u16, verdict: Verdict) {
+        let class = class(status);
+        let mut known = self.by_class.borrow_mut();
+        let Some(counter) = known.get_mut(class).and_then(|row| row.get_mut(verdict as usize))
+        else {
+            return;
+        };
+        let name = CLASSES.get(class).copied().unwrap_or_default();
+        let make = || metrics().requests.with(&[&self.name, name, verdict.as_str()]);
+        counter.get_or_insert_with(make).inc();
+    }
+}
+
+/// The index of a status in [`CLASSES`].
+fn class(status: u16) -> usize {
+    match status / 100 {
+        class @ 1..=5 => usize::from(class),
+        _ => 0,
+    }
+}
+
+impl Upstream {
+    /// One more try that ended so.
+    pub(crate) fn tried(&self, outcome: &'static str, reused: bool) {
+        let connection = if reused { "reused" } else { "new" };
+        let make = || metrics().upstream_tries.with(&[&self.name, outcome, connection]);
+        self.tries.borrow_mut().entry((outcome, reused)).or_insert_with(make).inc();
+    }
+}
+
+impl Module {
+    /// One more call, that cost so much and ended so.
+    pub(crate) fn called(&self, phase: Phase, cpu: Duration, outcome: &'static str) {
+        let labels = [&*self.name, phase.as_str()];
+        if let Some(known) = self.by_phase.borrow_mut().get_mut(phase.index()) {
+            let make =
+                || (metrics().lua_calls.with(&labels), metrics().lua_cpu_seconds.with(&labels));
+            let (calls, seconds) = known.get_or_insert_with(make);
+            calls.inc();
+            seconds.inc_by(cpu.as_secs_f64());
+        }
+        if outcome != "ok" {
+            metrics().lua_errors.with(&[&self.name, phase.as_str(), outcome]).inc();
+        }
+        if KILLS.contains(&outcome) {
+            metrics().lua_kills.with(&[&self.name, outcome]).inc();
+        }
+    }
+}
+
+/// The histogram of a phase.
+pub(crate) fn phase(phase: Phase) -> &'static Histogram {
+    static PHASES: LazyLock<[Histogram; LUA_PHASES.len()]> =
+        LazyLock::new(|| LUA_PHASES.map(|phase| metrics().phase_seconds.with(&[phase])));
+    let [first, ..] = &*PHASES;
+    PHASES.get(phase.index()).unwrap_or(first)
+}

@@ -1,0 +1,141 @@
+//! Labels: which values each can have. None has a value that a client chooses.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// A label's name and which values it can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// As in queries.
+    pub name: &'static str,
+    /// Which values it can have.
+    pub values: Values,
+}
+
+/// Which values a label can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    /// Just these.
+    Closed(&'static [&'static str]),
+    /// What the text says; at most [`MAX_VALUES`] in the life of the process, then [`OTHER`].
+    Open(&'static str),
+}
+
+/// How many values an open label can have in the life of the process.
+pub const MAX_VALUES: usize = 1000;
+/// What stands for all values past [`MAX_VALUES`].
+pub const OTHER: &str = "other";
+/// What stands where there is no value: a request that met no route.
+pub const NONE: &str = "none";
+
+pub(super) const CLASS: Label = closed("class", &CLASSES);
+pub(super) const CONNECTION: Label = closed("connection", &["new", "reused"]);
+pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by name");
+pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
+pub(super) const ERROR: Label = closed("kind", &["cpu", "memory", "runtime", "syntax", "wait"]);
+pub(super) const KILL: Label = closed("reason", &KILLS);
+pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
+pub(super) const LOG: Label = closed("log", &["access", "events"]);
+pub(super) const LOSS: Label = closed("reason", &["queue_full", "write_failed"]);
+pub(super) const LUA_PHASE: Label = closed("phase", &LUA_PHASES);
+pub(super) const MODULE: Label = open("module", "modules and chunks by name");
+pub(super) const OUTCOME: Label = closed(
+    "outcome",
+    &["bad_response", "connect_error", "ok", "read_error", "timeout", "write_error"],
+);
+pub(super) const PEER: Label = open("peer", "peers as declared");
+pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
+pub(super) const REASON: Label = open("reason", "the guard's codes, such as `guard::two_lengths`");
+pub(super) const ROUTE: Label = open("route", "routes by name; `none`: it met no route");
+pub(super) const TARGET: Label = open("target", "log targets, such as `file:access.log`");
+pub(super) const UPSTREAM: Label = open("upstream", "upstreams by name");
+pub(super) const VERDICT: Label = closed("verdict", &["allowed", "answered", "failed", "refused"]);
+pub(super) const VERSION: Label = open("version", "the version");
+pub(super) const WORKER: Label = open("worker", "workers by number, from 0");
+
+/// Status classes; `none`: the connection was closed without a status.
+pub(super) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+/// The outcomes of a call that are kills.
+pub(super) const KILLS: [&str; 3] = ["cpu", "memory", "wait"];
+/// The phases by [`crate::transaction::Phase::index`].
+pub(super) const LUA_PHASES: [&str; 10] = [
+    "init",
+    "init_worker",
+    "set",
+    "rewrite",
+    "access",
+    "content",
+    "header_filter",
+    "body_filter",
+    "log",
+    "timer",
+];
+
+const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
+    Label { name, values: Values::Closed(values) }
+}
+
+const fn open(name: &'static str, meaning: &'static str) -> Label {
+    Label { name, values: Values::Open(meaning) }
+}
+
+/// Values that open labels had so far, by the label's name.
+static SEEN: LazyLock<Mutex<HashMap<&'static str, HashSet<String>>>> =
+    LazyLock::new(Mutex::default);
+
+impl Label {
+    /// The value as it may be shown: itself, or [`OTHER`] where it is none of a closed set or one
+    /// too many of an open one.
+    pub(super) fn bounded<'a>(&self, value: &'a str) -> &'a str {
+        let known = match self.values {
+            Values::Closed(values) => values.contains(&value),
+            Values::Open(_) => self.admits(value),
+        };
+        if known { value } else { OTHER }
+    }
+
+    fn admits(&self, value: &str) -> bool {
+        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = seen.entry(self.name).or_default();
+        if values.contains(value) {
+            return true;
+        }
+        let room = values.len() < MAX_VALUES;
+        if room {
+            values.insert(value.to_owned());
+        }
+        room
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LUA_PHASES, MAX_VALUES, OTHER, VERDICT, open};
+    use crate::transaction::{Phase, Verdict};
+
+    #[test]
+    fn the_thousand_and_first_value_is_other_and_the_first_stay_themselves() {
+        let label = open("label_of_this_test", "numbers");
+        for number in 0..MAX_VALUES {
+            assert_eq!(label.bounded(&number.to_string()), number.to_string());
+        }
+        assert_eq!(label.bounded("one more"), OTHER);
+        assert_eq!(label.bounded("17"), "17");
+    }
+
+    #[test]
+    fn a_closed_set_admits_only_its_own() {
+        assert_eq!(VERDICT.bounded("refused"), "refused");
+        assert_eq!(VERDICT.bounded("maybe"), OTHER);
+    }
+
+    #[test]
+    fn sets_spell_what_the_code_says() {
+        for verdict in Verdict::ALL {
+            assert_eq!(VERDICT.bounded(verdict.as_str()), verdict.as_str());
+        }
+        for phase in Phase::NINE.into_iter().chain([Phase::Timer]) {
+            assert_eq!(LUA_PHASES.get(phase.index()), Some(&phase.as_str()));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Every metric in one list: name, help text, type, labels, buckets. `docs/metrics.md` is made of it.
+//!
+//! A new metric is one entry here, and an event that moves it.
+
+mod family;
+mod handles;
+mod label;
+mod page;
+mod process;
+mod scrape;
+
+use std::sync::LazyLock;
+
+use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
+
+pub use family::{Family, Kind};
+pub(super) use handles::{domain, module, phase, route, upstream};
+pub(super) use label::NONE;
+pub use label::{Label, Values};
+pub use page::metrics_page;
+pub use scrape::{DictionaryReading, metrics_text, set_dictionaries};
+
+use family::Registered;
+use label::{
+    CLASS, CONNECTION, DICTIONARY, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE, MODULE,
+    OUTCOME, PEER, PHASE, REASON, ROUTE, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+};
+
+/// What is known of one metric before anything happened.
+#[derive(Debug)]
+pub struct About {
+    /// `moongate_*`, ending in its base unit.
+    pub name: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// How it moves.
+    pub kind: Kind,
+    /// In the order in which values are given.
+    pub labels: &'static [Label],
+    /// Upper bounds of a histogram's buckets; empty for the others.
+    pub buckets: &'static [f64],
+}
+
+/// Buckets of whole requests and upstreams, in seconds.
+const REQUEST_SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0,
+];
+/// Buckets of phases, in seconds: most take microseconds.
+const PHASE_SECONDS: &[f64] =
+    &[0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+/// Buckets of policy swaps, in seconds.
+const SWAP_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+macro_rules! metrics {
+    ($($field:ident: $kind:ty = $name:literal, $help:literal, [$($label:expr),*], $buckets:expr;)*) => {
+        /// A handle to each metric.
+        pub struct Metrics {
+            $(#[doc = $help] pub $field: $kind,)*
+        }
+
+        /// All of them, in the order in which they are documented.
+        pub static LIST: &[&About] = &[$({
+            static ABOUT: About = About {
+                name: $name,
+                help: $help,
+                kind: <$kind as Registered>::KIND,
+                labels: &[$($label),*],
+                buckets: $buckets,
+            };
+            &ABOUT
+        }),*];
+
+        impl Metrics {
+            fn register(registry: &Registry) -> Self {
+                let mut list = LIST.iter().copied();
+                let mut next = || list.next().expect("the list is made of the same entries");
+                Self { $($field: <$kind as Registered>::register(next(), registry),)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    requests: Family<IntCounter> = "moongate_requests_total",
+        "Exchanges that ended, refused heads among them.", [ROUTE, CLASS, VERDICT], &[];
+    request_seconds: Family<Histogram> = "moongate_request_duration_seconds",
+        "From the first byte of a request head to the last of its response.", [ROUTE], REQUEST_SECONDS;
+    received_bytes: Family<IntCounter> = "moongate_received_bytes_total",
+        "Bytes of request heads and bodies read from clients.", [ROUTE], &[];
+    sent_bytes: Family<IntCounter> = "moongate_sent_bytes_total",
+        "Bytes of response bodies written to clients.", [ROUTE], &[];
+    phase_seconds: Family<Histogram> = "moongate_phase_duration_seconds",
+        "What all handlers of a phase took for one exchange, waiting included.", [PHASE], PHASE_SECONDS;
+    bodies_spooled: IntCounter = "moongate_bodies_spooled_total",
+        "Request bodies that were too long for memory and went to disk.", [], &[];
+    connections_open: IntGauge = "moongate_connections_open",
+        "Client connections that are open now.", [], &[];
+    connections: IntCounter = "moongate_connections_total",
+        "Client connections that were accepted.", [], &[];
+    connections_refused: Family<IntCounter> = "moongate_connections_refused_total",
+        "Client connections that were refused before a byte was read, by the limit that was reached.",
+        [LIMIT], &[];
+    heads_refused: Family<IntCounter> = "moongate_heads_refused_total",
+        "Request heads that the guard refused, by the reason.", [REASON], &[];
+    upstream_tries: Family<IntCounter> = "moongate_upstream_tries_total",
+        "Requests that were tried on a peer, by what came of it and whether the connection had served before.",
+        [UPSTREAM, OUTCOME, CONNECTION], &[];
+    upstream_head_seconds: Family<Histogram> = "moongate_upstream_head_seconds",
+        "From the first byte to the upstream to the head of its response.", [UPSTREAM], REQUEST_SECONDS;
+    upstream_seconds: Family<Histogram> = "moongate_upstream_response_seconds",
+        "From the first byte to the upstream to the last of its response.", [UPSTREAM], REQUEST_SECONDS;
+    peer_healthy: Family<IntGauge> = "moongate_upstream_peer_healthy",
+        "1 where the peer is judged healthy, 0 where it is left out.", [UPSTREAM, PEER], &[];
+    lua_calls: Family<IntCounter> = "moongate_lua_calls_total",
+        "Handlers that ran.", [MODULE, LUA_PHASE], &[];
+    lua_cpu_seconds: Family<Counter> = "moongate_lua_cpu_seconds_total",
+        "CPU time of handlers.", [MODULE, LUA_PHASE], &[];
+    lua_errors: Family<IntCounter> = "moongate_lua_errors_total",
+        "Handlers that did not come to their end, kills among them.", [MODULE, LUA_PHASE, ERROR], &[];
+    lua_kills: Family<IntCounter> = "moongate_lua_kills_total",
+        "Handlers that were ended because their budget was spent, by the part of it.", [MODULE, KILL], &[];
+    lua_memory_bytes: Family<IntGauge> = "moongate_lua_memory_bytes",
+        "Memory that the state of a domain holds on a worker.", [DOMAIN, WORKER], &[];
+    script_lines_dropped: IntCounter = "moongate_script_lines_dropped_total",
+        "Lines of scripts (`ngx.log`, and their errors) that were too many for a second and not written.",
+        [], &[];
+    policy_generation: IntGauge = "moongate_policy_generation",
+        "The number of the policy in force, from 1.", [], &[];
+    policy_swaps: IntCounter = "moongate_policy_swaps_total",
+        "Policies that came into force.", [], &[];
+    policy_refused: IntCounter = "moongate_policy_refused_total",
+        "Bundles that were refused; the last good policy stayed.", [], &[];
+    policy_faults: IntGauge = "moongate_policy_faults",
+        "Faults of the bundle that was refused last; 0 once a later one is in force.", [], &[];
+    policy_swapped_at: Gauge = "moongate_policy_last_swap_timestamp_seconds",
+        "When the policy in force came into force, in seconds since 1970.", [], &[];
+    policy_swap_seconds: Histogram = "moongate_policy_swap_duration_seconds",
+        "From the first byte of a bundle read to the last worker's word.", [], SWAP_SECONDS;
+    log_lines: Family<IntCounter> = "moongate_log_lines_total",
+        "Lines that access logs and event log handed to their targets.", [LOG, TARGET], &[];
+    log_lines_lost: Family<IntCounter> = "moongate_log_lines_dropped_total",
+        "Lines of access logs and event log that were lost: more than the queue holds, or the target failed.",
+        [LOG, TARGET, LOSS], &[];
+    dictionary_bytes: Family<IntGauge> = "moongate_dictionary_bytes",
+        "Bytes that a shared dictionary holds.", [DICTIONARY], &[];
+    dictionary_capacity_bytes: Family<IntGauge> = "moongate_dictionary_capacity_bytes",
+        "Bytes that a shared dictionary may hold.", [DICTIONARY], &[];
+    dictionary_entries: Family<IntGauge> = "moongate_dictionary_entries",
+        "Entries of a shared dictionary.", [DICTIONARY], &[];
+    dictionary_evictions: Family<IntCounter> = "moongate_dictionary_evictions_total",
+        "Entries that a shared dictionary gave up before their time, to make room.", [DICTIONARY], &[];
+    build: Family<IntGauge> = "moongate_build_info",
+        "Always 1; its label says which build runs.", [VERSION], &[];
+    process_cpu_seconds: Counter = "moongate_process_cpu_seconds_total",
+        "CPU time of the process, user and system.", [], &[];
+    process_memory_bytes: IntGauge = "moongate_process_resident_memory_bytes",
+        "Memory of the process that is in RAM.", [], &[];
+    process_files: IntGauge = "moongate_process_open_fds",
+        "File descriptors that are open.", [], &[];
+    process_max_files: IntGauge = "moongate_process_max_fds",
+        "File descriptors that may be open.", [], &[];
+    process_threads: IntGauge = "moongate_process_threads",
+        "Threads of the process.", [], &[];
+    process_started_at: Gauge = "moongate_process_start_time_seconds",
+        "When the process began, in seconds since 1970.", [], &[];
+}
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::register(&REGISTRY));
+
+/// The process's metrics.
+pub fn metrics() -> &'static Metrics {
+    &METRICS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, LIST, Values};
+
+    #[test]
+    fn names_follow_the_rules_of_prometheus() {
+        for about in LIST {
+            let name = about.name;
+            assert!(name.starts_with("moongate_"), "{name}");
+            assert_eq!(name.ends_with("_total"), about.kind == Kind::Counter, "{name}");
+            assert_eq!(about.buckets.is_empty(), about.kind != Kind::Histogram, "{name}");
+            assert!(about.help.ends_with('.'), "{name}: help is a sentence");
+            assert!(about.buckets.is_sorted(), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_there_twice() {
+        let mut names: Vec<_> = LIST.iter().map(|about| about.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), LIST.len());
+    }
+
+    #[test]
+    fn every_closed_set_has_members() {
+        for label in LIST.iter().flat_map(|about| about.labels) {
+            assert!(!matches!(label.values, Values::Closed([])), "{}", label.name);
+        }
+    }
+}

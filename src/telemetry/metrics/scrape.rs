@@ -1,0 +1,63 @@
+//! The text that Prometheus reads, and the readings that are taken for it.
+
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use prometheus::TextEncoder;
+
+use super::{REGISTRY, metrics, process};
+
+/// What a shared dictionary holds now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DictionaryReading {
+    /// As declared.
+    pub name: String,
+    /// Bytes held.
+    pub bytes: u64,
+    /// Bytes that it may hold.
+    pub capacity: u64,
+    /// Entries held.
+    pub entries: u64,
+    /// Entries given up to make room, since the start of the process.
+    pub evictions: u64,
+}
+
+type Dictionaries = Box<dyn Fn() -> Vec<DictionaryReading> + Send>;
+
+/// Where dictionaries are read. The lock also keeps two scrapes apart.
+static DICTIONARIES: LazyLock<Mutex<Option<Dictionaries>>> = LazyLock::new(Mutex::default);
+
+/// Says where shared dictionaries are read at each scrape; it takes the place of the one before.
+/// `read` must be quick and must not scrape.
+pub fn set_dictionaries(read: impl Fn() -> Vec<DictionaryReading> + Send + 'static) {
+    *DICTIONARIES.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
+}
+
+/// All metrics in Prometheus's text format, version 0.0.4.
+pub fn metrics_text() -> String {
+    let dictionaries = DICTIONARIES.lock().unwrap_or_else(PoisonError::into_inner);
+    let readings = dictionaries.as_ref().map(|read| read()).unwrap_or_default();
+    show_dictionaries(&readings);
+    process::show();
+    metrics().build.with(&[env!("CARGO_PKG_VERSION")]).set(1);
+    let text = TextEncoder::new().encode_to_string(&REGISTRY.gather());
+    text.unwrap_or_else(|fault| format!("# metrics cannot be shown: {fault}\n"))
+}
+
+fn show_dictionaries(readings: &[DictionaryReading]) {
+    let all = metrics();
+    for family in [&all.dictionary_bytes, &all.dictionary_capacity_bytes, &all.dictionary_entries] {
+        family.clear();
+    }
+    all.dictionary_evictions.clear();
+    for reading in readings {
+        let name = [&*reading.name];
+        all.dictionary_bytes.with(&name).set(gauge(reading.bytes));
+        all.dictionary_capacity_bytes.with(&name).set(gauge(reading.capacity));
+        all.dictionary_entries.with(&name).set(gauge(reading.entries));
+        all.dictionary_evictions.with(&name).inc_by(reading.evictions);
+    }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,38 @@
+//! The side-by-side measurement is not run by the tests, but what it needs is held to be right.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::Moongate;
+
+fn folder() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benches").into()
+}
+
+#[test]
+fn every_job_s_configuration_has_no_fault() {
+    let mut checked = 0;
+    for entry in fs::read_dir(folder().join("jobs")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.to_string_lossy().ends_with(".moongate.yaml") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let jobs = folder().join("jobs");
+        let text = text.replace("@ORIGIN@", "3000").replace("@DATA@/", "");
+        let text = text.replace("@JOBS@", &jobs.to_string_lossy());
+        let output = Moongate::with(&text).file("networks.txt", "192.0.2.0/24\n").check();
+        assert_eq!(output.code, 0, "{}: {}", path.display(), output.stdout);
+        checked += 1;
+    }
+    assert_eq!(checked, 3);
+}
+
+#[test]
+fn the_measurement_tells_how_it_is_used() {
+    let output = Command::new("python3").arg(folder().join("side_by_side")).arg("--help").output();
+    let output = output.expect("python3 is installed (tests/run installs it)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("--rounds"));
+}

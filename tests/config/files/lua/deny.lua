@@ -1,0 +1,1 @@
+return ngx.exit(403)

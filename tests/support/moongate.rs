@@ -1,0 +1,405 @@
+//! The built program, as a child process that goes when the test does.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::{Client, DEADLINE, Response, Upstream, get, post, request, wait_until};
+
+/// A running Moongate, its configuration in a temporary folder that is its working folder.
+pub struct Moongate {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// Where operators connect.
+    pub admin: SocketAddr,
+    folder: TempDir,
+    child: Child,
+    log: Arc<Log>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What a Moongate is started with.
+pub struct Builder {
+    folder: TempDir,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// What is said for a test that says nothing of it: ports that the kernel chooses, and more than
+/// one worker, so that what is not shared shows.
+const DEFAULTS: &[(&str, &str)] =
+    &[("listen", "127.0.0.1:0"), ("admin", "127.0.0.1:0"), ("workers", "2")];
+
+/// What a command that ended said.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code; -1: ended by a signal.
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Moongate {
+    /// With this `moongate.yaml`. Unless `listen:` or `admin:` is in it, the kernel chooses ports.
+    pub fn start(config: &str) -> Self {
+        Self::with(config).start()
+    }
+
+    /// Before this upstream, declared as `app`; `config` is the rest of `moongate.yaml`.
+    pub fn before(upstream: &Upstream, config: &str) -> Self {
+        Self::with_upstream(upstream, config).start()
+    }
+
+    /// `moongate demo`, on ports that the kernel chooses, and what it says on standard output up
+    /// to a line that begins with `last`.
+    pub fn demo(last: &str) -> (Self, String) {
+        let mut command = program();
+        command.args(["demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut demo = Self::with("").launch(command);
+        let mut said = String::new();
+        let mut stdout = BufReader::new(demo.child.stdout.take().expect("it is piped"));
+        while !said.lines().last().is_some_and(|line| line.starts_with(last)) {
+            assert!(matches!(stdout.read_line(&mut said), Ok(1..)), "{last} is not said:\n{said}");
+        }
+        (demo, said)
+    }
+
+    /// As [`Moongate::start`], with more to say before it starts.
+    pub fn with(config: &str) -> Builder {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let builder = Builder { folder, arguments: Vec::new(), environment: Vec::new() };
+        builder.file("moongate.yaml", config)
+    }
+
+    /// As [`Moongate::before`], with more to say before it starts.
+    pub fn with_upstream(upstream: &Upstream, config: &str) -> Builder {
+        Self::with(&format!("upstreams: {{ app: {{ peers: [{}] }} }}\n{config}", upstream.address))
+    }
+
+    /// A GET on a connection of its own.
+    pub fn get(&self, path: &str) -> Response {
+        get(self.address, path)
+    }
+
+    /// A POST on a connection of its own.
+    pub fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Response {
+        post(self.address, path, body)
+    }
+
+    /// Any request on a connection of its own.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Response {
+        request(self.address, method, path, headers, body)
+    }
+
+    /// A connection to send any bytes on.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// `http://ADDRESS` and then `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A file in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file in its folder, whole or not at all, as editors do.
+    pub fn edit(&self, name: &str, text: impl AsRef<[u8]>) {
+        put(self.folder.path(), name, text.as_ref());
+    }
+
+    /// A file in its folder as text; empty if it is not there.
+    pub fn read(&self, name: &str) -> String {
+        fs::read(self.path(name))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Reads everything again, by the admin address; the answer tells what came of it.
+    pub fn reload(&self) -> Response {
+        post(self.admin, "/policy/reload", "")
+    }
+
+    /// What is in force, as the admin address tells it.
+    pub fn policy(&self) -> serde_json::Value {
+        get(self.admin, "/policy").json()
+    }
+
+    /// The number of the policy in force.
+    pub fn generation(&self) -> u64 {
+        self.policy()["generation"].as_u64().expect("the policy has a generation")
+    }
+
+    /// Waits until a policy later than this is in force.
+    pub fn wait_past(&self, generation: u64) {
+        assert!(
+            wait_until(DEADLINE, || self.generation() > generation),
+            "no policy after {generation}:\n{}",
+            self.log()
+        );
+    }
+
+    /// The text of `/metrics`.
+    pub fn metrics(&self) -> String {
+        get(self.admin, "/metrics").text()
+    }
+
+    /// A metric's value by its whole name with labels, as `/metrics` writes it; 0 if it is not there.
+    pub fn metric(&self, series: &str) -> f64 {
+        let metrics = self.metrics();
+        let mut values =
+            metrics.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        values.next().map_or(0.0, |value| value.trim().parse().expect("a number"))
+    }
+
+    /// All that it said on standard error so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until it says this on standard error.
+    pub fn wait_for_log(&self, words: &str) {
+        assert!(
+            self.log.wait_for(DEADLINE, |text| text.contains(words).then_some(())).is_some(),
+            "`{words}` was not said:\n{}",
+            self.log()
+        );
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// CPU time that its threads used so far (of those that live).
+    pub fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs");
+        let times = tasks.flatten().filter_map(|task| {
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(times.sum())
+    }
+
+    /// Bytes of memory that it holds now.
+    pub fn rss(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is told");
+        let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kibibytes << 10
+    }
+
+    /// Sends a signal by its name, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        assert!(wait_until(DEADLINE, || !self.runs()), "it does not end:\n{}", self.log());
+        self.child.wait().expect("it is our child")
+    }
+}
+
+impl Drop for Moongate {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- what moongate said:\n{}---", self.log());
+        }
+    }
+}
+
+impl Builder {
+    /// One more file in its folder, such as `lua/upper.lua`.
+    #[must_use]
+    pub fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        put(self.folder.path(), name, text.as_ref());
+        self
+    }
+
+    /// One more argument of `moongate run`.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// One more environment variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(self) -> Moongate {
+        let command = self.command("run");
+        self.launch(command)
+    }
+
+    fn launch(self, mut command: Command) -> Moongate {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it was built");
+        let stderr = child.stderr.take().expect("it is piped");
+        let log = Arc::<Log>::default();
+        let reader = log.clone().follow(stderr);
+        let Some((address, admin)) = log.wait_for(DEADLINE, ready) else {
+            let _ = child.kill();
+            let ended = child.wait();
+            let _ = reader.join();
+            panic!("moongate did not get ready ({ended:?}):\n{}", log.text());
+        };
+        Moongate { address, admin, folder: self.folder, child, log, reader: Some(reader) }
+    }
+
+    /// Starts it, expects it to end by itself, and tells what it said.
+    pub fn refused(self) -> Output {
+        output(self.command("run"))
+    }
+
+    /// What `moongate check` says.
+    pub fn check(self) -> Output {
+        output(self.command("check"))
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let config = fs::read_to_string(self.folder.path().join("moongate.yaml"));
+        let config = config.expect("it was written");
+        let mut command = program();
+        command.current_dir(self.folder.path()).arg(name).args(&self.arguments);
+        for (key, value) in DEFAULTS {
+            let (key_of_file, flag) = (format!("{key}:"), format!("--{key}"));
+            let told = config.lines().any(|line| line.starts_with(&key_of_file))
+                || self.arguments.iter().any(|argument| argument.starts_with(&flag));
+            if !told {
+                command.args([&flag, *value]);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+/// What the program says to these arguments, in an empty folder. It must end by itself.
+pub fn command(arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = program();
+    command.current_dir(folder.path()).args(arguments);
+    output(command)
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_moongate"))
+}
+
+fn output(mut command: Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it was built");
+    let ended = wait_until(DEADLINE, || child.try_wait().expect("it is our child").is_some());
+    if !ended {
+        let _ = child.kill();
+    }
+    let output = child.wait_with_output().expect("it is our child");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(ended, "it does not end by itself:\n{stdout}\n{stderr}");
+    Output { code: output.status.code().unwrap_or(-1), stdout, stderr }
+}
+
+fn put(folder: &Path, name: &str, text: &[u8]) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().expect("it is in the folder")).expect("a folder");
+    let beside = path.with_extension("part");
+    fs::write(&beside, text).expect("it can be written");
+    fs::rename(&beside, &path).expect("it can be renamed");
+}
+
+/// The addresses, once both were told.
+fn ready(text: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let told = |words: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(words))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    Some((told("moongate: listening on ")?, told("moongate: admin on ")?))
+}
+
+/// What a process says on standard error, line by line as it comes.
+#[derive(Default)]
+struct Log {
+    said: Mutex<Said>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    text: String,
+    ended: bool,
+}
+
+impl Log {
+    fn follow(self: Arc<Self>, stderr: ChildStderr) -> JoinHandle<()> {
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stderr);
+            let mut line = Vec::new();
+            while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
+                self.said.lock().unwrap().text += &String::from_utf8_lossy(&line);
+                self.more.notify_all();
+                line.clear();
+            }
+            self.said.lock().unwrap().ended = true;
+            self.more.notify_all();
+        })
+    }
+
+    fn text(&self) -> String {
+        self.said.lock().unwrap().text.clone()
+    }
+
+    /// What `find` finds in the text, as soon as it does; none when the deadline is over or the
+    /// process has closed its end.
+    fn wait_for<T>(&self, deadline: Duration, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let end = Instant::now() + deadline;
+        let mut said = self.said.lock().unwrap();
+        loop {
+            let found = find(&said.text);
+            let left = end.saturating_duration_since(Instant::now());
+            if found.is_some() || left.is_zero() || said.ended {
+                return found;
+            }
+            said = self.more.wait_timeout(said, left).unwrap().0;
+        }
+    }
+}

@@ -1,0 +1,568 @@
+//! Facts, and what they leave in metrics and logs: real files, sockets and servers at the other end.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use moongate::config::{AccessLog, LogFormat, LogTarget};
+use moongate::telemetry::events::{self, HeadRefused};
+use moongate::telemetry::logs::{self, Logs, Record};
+use moongate::telemetry::{self, DictionaryReading};
+use moongate::transaction::{
+    Client, Headers, Phase, Request, Response, Transaction, Verdict, Version,
+};
+
+const LONG: Duration = Duration::from_secs(10);
+
+/// An exchange that was allowed, with secrets in all the places where a log could show them.
+pub fn exchange(id: &str, route: &str) -> Transaction {
+    let mut headers = Headers::default();
+    for (name, value) in [
+        ("Host", "shop.example:8080"),
+        ("User-Agent", "curl/8.0 \"quoted\""),
+        ("Referer", "https://shop.example/login?password=hunter2&x=1"),
+        ("Authorization", "Bearer hunter2"),
+        ("Cookie", "session=hunter2"),
+    ] {
+        headers.append(name, value);
+    }
+    let target = Bytes::from_static(b"/search?q=shoes&token=hunter2");
+    let request = Request::new(Bytes::from_static(b"GET"), target, Version::Http11, headers);
+    let socket: SocketAddr = "192.0.2.7:4711".parse().unwrap();
+    let client = Client {
+        address: socket.ip(),
+        port: socket.port(),
+        socket,
+        server: "127.0.0.1:8080".parse().unwrap(),
+        connection: 1,
+        connection_requests: 1,
+        tls: false,
+    };
+    let mut exchange = Transaction::new(id.to_owned(), Instant::now(), client, request);
+    exchange.response = Some(Response { status: 200, headers: Headers::default() });
+    exchange.route = Some(route.into());
+    exchange.upstream.name = Some("app".into());
+    exchange.upstream.peer = Some("127.0.0.1:3000".parse().unwrap());
+    exchange.upstream.status = Some(200);
+    exchange.upstream.header_time = Some(Duration::from_millis(2));
+    exchange.upstream.response_time = Some(Duration::from_millis(3));
+    exchange.outcome.body_bytes_sent = 1234;
+    exchange.outcome.bytes_received = 321;
+    exchange.outcome.completed = true;
+    exchange
+}
+
+/// As [`exchange`], refused.
+fn refused(id: &str) -> Transaction {
+    let mut exchange = exchange(id, "refusals");
+    exchange.outcome.verdict = Verdict::Refused;
+    exchange.outcome.reason = Some("ip_admission".to_owned());
+    exchange
+}
+
+/// Every event there is, at least once.
+pub fn emit_one_of_each() {
+    let module = "ip_admission";
+    let client = IpAddr::from([192, 0, 2, 7]);
+    events::ConnectionOpened.emit();
+    events::ConnectionOpened.emit();
+    events::ConnectionClosed.emit();
+    for limit in ["total", "per_client"] {
+        events::ConnectionRefused { client, limit }.emit();
+    }
+    let client_socket = SocketAddr::new(client, 4711);
+    let (status, reason) = (400, "guard::two_lengths");
+    HeadRefused { client: client_socket, status, reason, head: b"GET / HTTP/1.1\r\n" }.emit();
+    for verdict in Verdict::ALL {
+        let mut ended = exchange("0123456789abcdef0123456789abcdef", "shop.example/api/");
+        ended.outcome.verdict = verdict;
+        events::ExchangeEnded { transaction: &ended }.emit();
+    }
+    for phase in Phase::NINE {
+        events::PhaseRan { phase, took: Duration::from_micros(70) }.emit();
+    }
+    events::BodySpooled.emit();
+    let (phase, cpu) = (Phase::Access, Duration::from_micros(20));
+    for outcome in ["ok", "cpu", "memory", "wait", "runtime"] {
+        events::LuaCalled { module, phase, cpu, outcome }.emit();
+    }
+    events::LuaMemory { domain: module, worker: 0, bytes: Some(1 << 20) }.emit();
+    events::LuaMemory { domain: "gone", worker: 0, bytes: Some(1 << 20) }.emit();
+    events::LuaMemory { domain: "gone", worker: 0, bytes: None }.emit();
+    for outcome in ["ok", "connect_error", "timeout", "read_error", "write_error", "bad_response"] {
+        events::UpstreamTried { upstream: "app", outcome, reused: outcome == "ok" }.emit();
+    }
+    for healthy in [true, false, true] {
+        events::PeerJudged { upstream: "app", peer: "127.0.0.1:3000", healthy }.emit();
+    }
+    events::PeerJudged { upstream: "app", peer: "127.0.0.1:3001", healthy: false }.emit();
+    events::PeerForgotten { upstream: "app", peer: "127.0.0.1:3001" }.emit();
+    events::PolicyRefused { faults: 2, generation: 41 }.emit();
+    events::PolicySwapped { generation: 42, digest: "ab12", took: Duration::from_millis(12) }
+        .emit();
+    let (error, traceback) = ("access.lua:3: no", "access.lua:3");
+    events::ScriptFailed { error, traceback, module, phase, request: Some("0123") }.emit();
+    let said =
+        events::ScriptSaid { level: 5, phase, module, message: "seen", client: Some(client) };
+    said.emit();
+    telemetry::set_dictionaries(|| {
+        let name = "limits".to_owned();
+        vec![DictionaryReading { name, bytes: 100, capacity: 1000, entries: 3, evictions: 1 }]
+    });
+}
+
+/// The value of one sample, as `name{label="value"}`; 0 where there is none.
+fn sample(name: &str) -> f64 {
+    let text = telemetry::metrics_text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0.0, |value| value.parse().unwrap())
+}
+
+fn log(target: LogTarget) -> AccessLog {
+    AccessLog { format: LogFormat::Json, target, queue: 1000 }
+}
+
+fn open(log: AccessLog) -> Logs {
+    Logs::open(&[log], None, None).ok().expect("the target opens")
+}
+
+fn write(logs: &Logs, id: &str) {
+    logs.write(&Record::of_exchange(&exchange(id, "r"), Duration::from_micros(1_500_042)));
+}
+
+fn ids(text: &str) -> Vec<String> {
+    let id = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).expect(line);
+        value["id"].as_str().unwrap().to_owned()
+    };
+    text.lines().map(id).collect()
+}
+
+fn json(line: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(line).unwrap_or_else(|fault| panic!("{fault}: {line:?}"))
+}
+
+fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
+    let until = Instant::now() + LONG;
+    while !is() {
+        assert!(Instant::now() < until, "{what}: waited in vain");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+struct Folder {
+    folder: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+}
+
+#[test]
+fn the_page_of_metrics_is_the_list_of_metrics() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let page = telemetry::metrics_page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &page).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == page, "docs/metrics.md is not the list's: run the tests with UPDATE_DOCS=1");
+}
+
+#[test]
+fn every_metric_is_moved_by_some_event() {
+    emit_one_of_each();
+    let text = telemetry::metrics_text();
+    for about in telemetry::metrics::LIST {
+        assert!(
+            text.contains(&format!("\n# TYPE {} ", about.name))
+                || text.starts_with(&format!("# HELP {} ", about.name)),
+            "{}",
+            about.name
+        );
+    }
+    assert!(
+        text.contains(r#"moongate_lua_memory_bytes{domain="ip_admission",worker="0"} 1048576"#)
+    );
+    assert!(!text.contains(r#"domain="gone""#));
+    assert!(!text.contains(":3001"));
+}
+
+#[test]
+fn an_exchange_moves_the_metrics_of_its_route_and_of_nothing_else() {
+    let route = "route of this test";
+    let mut ended = refused("1");
+    ended.route = Some(route.into());
+    ended.response = Some(Response { status: 403, headers: Headers::default() });
+    for _ in 0..3 {
+        events::ExchangeEnded { transaction: &ended }.emit();
+    }
+    let labels = |class| {
+        format!(r#"moongate_requests_total{{class="{class}",route="{route}",verdict="refused"}}"#)
+    };
+    assert_eq!(sample(&labels("4xx")), 3.0);
+    assert_eq!(sample(&labels("2xx")), 0.0);
+    assert_eq!(sample(&format!(r#"moongate_sent_bytes_total{{route="{route}"}}"#)), 3.0 * 1234.0);
+    assert_eq!(
+        sample(&format!(r#"moongate_received_bytes_total{{route="{route}"}}"#)),
+        3.0 * 321.0
+    );
+    let count = format!(r#"moongate_request_duration_seconds_count{{route="{route}"}}"#);
+    assert_eq!(sample(&count), 3.0);
+}
+
+#[test]
+fn facts_of_many_threads_are_all_counted() {
+    let name = r#"moongate_requests_total{class="2xx",route="threads",verdict="allowed"}"#;
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let ended = exchange("1", "threads");
+                (0..500).for_each(|_| events::ExchangeEnded { transaction: &ended }.emit());
+            });
+        }
+    });
+    assert_eq!(sample(name), 2000.0);
+}
+
+#[test]
+fn a_kill_is_an_error_and_a_call_too() {
+    let (module, phase) = ("module of this test", Phase::Access);
+    events::LuaCalled { module, phase, cpu: Duration::from_millis(10), outcome: "cpu" }.emit();
+    events::LuaCalled { module, phase, cpu: Duration::from_millis(5), outcome: "ok" }.emit();
+    let of = |metric: &str, rest: &str| sample(&format!(r#"moongate_lua_{metric}{{{rest}}}"#));
+    let call = format!(r#"module="{module}",phase="access""#);
+    assert_eq!(of("calls_total", &call), 2.0);
+    assert!((of("cpu_seconds_total", &call) - 0.015).abs() < 1e-9);
+    let error = format!(r#"kind="cpu",module="{module}",phase="access""#);
+    assert_eq!(of("errors_total", &error), 1.0);
+    assert_eq!(of("kills_total", &format!(r#"module="{module}",reason="cpu""#)), 1.0);
+}
+
+#[test]
+fn a_json_line_says_all_about_an_exchange_but_its_secrets() {
+    let folder = Folder::new();
+    let logs = open(log(LogTarget::File(folder.path("a"))));
+    write(&logs, "0123456789abcdef0123456789abcdef");
+    assert!(logs.flush(LONG));
+    let text = folder.text("a");
+    assert!(!text.contains("hunter2"), "{text}");
+    let line = json(text.trim_end().as_bytes());
+    for (key, value) in [
+        ("id", serde_json::json!("0123456789abcdef0123456789abcdef")),
+        ("client", "192.0.2.7".into()),
+        ("method", "GET".into()),
+        ("host", "shop.example:8080".into()),
+        ("path", "/search".into()),
+        ("query", "q=shoes&token=[redacted]".into()),
+        ("protocol", "HTTP/1.1".into()),
+        ("status", 200.into()),
+        ("bytes_sent", 1234.into()),
+        ("bytes_received", 321.into()),
+        ("duration", 1.500_042.into()),
+        ("upstream", "app".into()),
+        ("peer", "127.0.0.1:3000".into()),
+        ("upstream_status", 200.into()),
+        ("upstream_time", 0.003.into()),
+        ("route", "r".into()),
+        ("verdict", "allowed".into()),
+        ("reason", serde_json::Value::Null),
+        ("completed", true.into()),
+        ("user_agent", "curl/8.0 \"quoted\"".into()),
+        ("referer", "https://shop.example/login?password=[redacted]&x=1".into()),
+    ] {
+        assert_eq!(line[key], value, "{key}");
+    }
+    let time = line["time"].as_str().unwrap();
+    assert!(time.len() == 24 && time.ends_with('Z') && time.contains("T"), "{time}");
+}
+
+#[test]
+fn a_combined_line_is_apaches() {
+    let folder = Folder::new();
+    let target = LogTarget::File(folder.path("a"));
+    let logs = open(AccessLog { format: LogFormat::Combined, target, queue: 10 });
+    write(&logs, "1");
+    assert!(logs.flush(LONG));
+    let combined = regex::Regex::new(concat!(
+        r"^192\.0\.2\.7 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] ",
+        r#""GET /search\?q=shoes&token=\[redacted\] HTTP/1\.1" 200 1234 "#,
+        r#""https://shop\.example/login\?password=\[redacted\]&x=1" "curl/8\.0 \\x22quoted\\x22""#,
+        r"\n$"
+    ));
+    let text = folder.text("a");
+    assert!(combined.unwrap().is_match(&text), "{text}");
+}
+
+#[test]
+fn the_event_log_has_what_was_refused_and_shows_no_secret() {
+    let folder = Folder::new();
+    let logs = Logs::open(&[], Some(&folder.path("events")), None).ok().unwrap();
+    write(&logs, "allowed");
+    logs.write(&Record::of_exchange(&refused("refused"), Duration::ZERO));
+    let head = b"GET /x?passwd=hunter2 y HTTP/1.1\r\nHost: a\r\nCookie: hunter2\r\n b: hunter2\r\n\xff: \xfe\r\n";
+    let client = "[2001:db8::1]:9".parse().unwrap();
+    let fact = HeadRefused { client, status: 400, reason: "guard::space", head };
+    logs.write(&Record::of_head(&fact));
+    assert!(logs.flush(LONG));
+    let text = folder.text("events");
+    assert!(!text.contains("hunter2"), "{text}");
+    let lines: Vec<_> = text.lines().map(|line| json(line.as_bytes())).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines[0]["reason"], "ip_admission");
+    assert_eq!(lines[0]["headers"][3], serde_json::json!(["Authorization", "[redacted]"]));
+    assert_eq!(lines[1]["id"], serde_json::Value::Null);
+    assert_eq!(lines[1]["client"], "2001:db8::1");
+    assert_eq!(lines[1]["query"], "passwd=[redacted]");
+    assert_eq!(lines[1]["verdict"], "refused");
+    assert_eq!(lines[1]["headers"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn any_bytes_of_a_client_make_one_json_line_and_one_combined_line() {
+    let folder = Folder::new();
+    let target = |name| LogTarget::File(folder.path(name));
+    let combined = AccessLog { format: LogFormat::Combined, ..log(target("combined")) };
+    let events = folder.path("events");
+    let logs = Logs::open(&[log(target("json")), combined], Some(&events), None).ok().unwrap();
+    let every: Vec<u8> = (0..=255).collect();
+    for end in 0..every.len() {
+        let client = "192.0.2.1:1".parse().unwrap();
+        let head = [&every[end..], b"\r\nHost:", &every[..end], b"\r\nReferer: ?", &every].concat();
+        let fact = HeadRefused { client, status: 400, reason: "guard::bytes", head: &head };
+        logs.write(&Record::of_head(&fact));
+    }
+    assert!(logs.flush(LONG));
+    for name in ["json", "events"] {
+        let text = folder.text(name);
+        assert_eq!(text.lines().count(), 256);
+        text.lines().for_each(|line| drop(json(line.as_bytes())));
+    }
+    let text = folder.text("combined");
+    assert_eq!(text.lines().count(), 256);
+    assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
+}
+
+#[test]
+fn a_rotated_file_is_let_go_when_told_to_reopen() {
+    let folder = Folder::new();
+    let logs = open(log(LogTarget::File(folder.path("a"))));
+    write(&logs, "before");
+    assert!(logs.flush(LONG));
+    fs::rename(folder.path("a"), folder.path("a.1")).unwrap();
+    write(&logs, "between");
+    assert!(logs.flush(LONG));
+    logs.reopen();
+    wait_until("a new file", || folder.path("a").exists());
+    write(&logs, "after");
+    assert!(logs.flush(LONG));
+    assert_eq!(ids(&folder.text("a.1")), ["before", "between"]);
+    assert_eq!(ids(&folder.text("a")), ["after"]);
+}
+
+#[test]
+fn a_target_that_stays_named_stays_open_and_one_that_does_not_writes_what_it_has() {
+    let folder = Folder::new();
+    let (stays, goes) =
+        (log(LogTarget::File(folder.path("a"))), log(LogTarget::File(folder.path("b"))));
+    let before = Logs::open(&[stays.clone(), goes], None, None).ok().unwrap();
+    fs::rename(folder.path("a"), folder.path("a.1")).unwrap();
+    write(&before, "1");
+    let after = Logs::open(&[stays], None, Some(&before)).ok().unwrap();
+    drop(before);
+    write(&after, "2");
+    assert!(after.flush(LONG));
+    wait_until("the last line of b", || !folder.text("b").is_empty());
+    assert_eq!(ids(&folder.text("a.1")), ["1", "2"]);
+    assert_eq!(ids(&folder.text("b")), ["1"]);
+}
+
+#[test]
+fn every_target_that_cannot_be_opened_is_told_at_once() {
+    let folder = Folder::new();
+    let bad = [
+        LogTarget::File(folder.path("none/a")),
+        LogTarget::File(folder.folder.path().to_owned()),
+        LogTarget::SyslogUdp("logs.example".to_owned()),
+        LogTarget::SyslogTcp(":514".to_owned()),
+        LogTarget::Http { url: "https://a/".to_owned(), batch: 1, every: LONG },
+    ];
+    let logs: Vec<_> = bad.map(log).into();
+    let faults = Logs::open(&logs, Some(&folder.path("none/b")), None).err().unwrap();
+    assert_eq!(faults.len(), 6);
+    assert!(faults.iter().all(|fault| fault.help.is_some()));
+    assert!(faults[0].message.contains("No such file"), "{}", faults[0].message);
+}
+
+#[test]
+fn a_full_disk_is_counted_and_waits_for_nobody() {
+    let logs = open(log(LogTarget::File("/dev/full".into())));
+    let name = r#"moongate_log_lines_dropped_total{log="access",reason="write_failed",target="file:/dev/full"}"#;
+    let before = sample(name);
+    for _ in 0..5 {
+        write(&logs, "1");
+        assert!(logs.flush(LONG));
+    }
+    assert_eq!(sample(name) - before, 5.0);
+}
+
+#[test]
+fn a_target_that_does_not_take_lines_costs_lines_and_no_time() {
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/deaf", deaf.local_addr().unwrap());
+    let name = format!(
+        r#"moongate_log_lines_dropped_total{{log="access",reason="queue_full",target="{url}"}}"#
+    );
+    let target = LogTarget::Http { url, batch: 1, every: Duration::ZERO };
+    let logs = open(AccessLog { queue: 4, ..log(target) });
+    let begin = Instant::now();
+    (0..100).for_each(|_| write(&logs, "1"));
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    // One batch is in the writer's hands at the most, four lines wait.
+    assert!((92.0..=96.0).contains(&sample(&name)), "{}", sample(&name));
+    assert!(!logs.flush(Duration::from_millis(10)));
+}
+
+#[test]
+fn syslog_over_udp_is_rfc_5424() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(LONG)).unwrap();
+    let logs = open(log(LogTarget::SyslogUdp(server.local_addr().unwrap().to_string())));
+    write(&logs, "over udp");
+    check_syslog(&received(|buffer| server.recv(buffer)), "over udp");
+}
+
+#[test]
+fn syslog_over_a_unix_socket_is_rfc_5424_and_outlives_its_server() {
+    let folder = Folder::new();
+    let path = folder.path("log");
+    let logs = open(log(LogTarget::SyslogUnix(path.clone())));
+    for id in ["first", "second"] {
+        let server = UnixDatagram::bind(&path).unwrap();
+        server.set_read_timeout(Some(LONG)).unwrap();
+        write(&logs, id);
+        check_syslog(&received(|buffer| server.recv(buffer)), id);
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+fn received(receive: impl Fn(&mut [u8]) -> std::io::Result<usize>) -> Vec<u8> {
+    let mut buffer = vec![0; 65536];
+    let length = receive(&mut buffer).expect("a datagram comes");
+    buffer.truncate(length);
+    buffer
+}
+
+fn check_syslog(message: &[u8], id: &str) {
+    let text = std::str::from_utf8(message).unwrap();
+    let header = regex::Regex::new(
+        r"^<190>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S+ moongate \d+ access - \{",
+    );
+    assert!(header.unwrap().is_match(text), "{text}");
+    assert_eq!(ids(&text[text.find('{').unwrap()..]), [id]);
+}
+
+#[test]
+fn syslog_over_tcp_counts_octets_and_connects_again() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let logs = open(log(LogTarget::SyslogTcp(server.local_addr().unwrap().to_string())));
+    for round in ["first", "second"] {
+        write(&logs, round);
+        write(&logs, "more");
+        let (stream, _) = server.accept().unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let mut stream = BufReader::new(stream);
+        check_syslog(&frame(&mut stream), round);
+        check_syslog(&frame(&mut stream), "more");
+        assert!(logs.flush(LONG));
+    }
+}
+
+fn frame(stream: &mut impl BufRead) -> Vec<u8> {
+    let mut length = Vec::new();
+    stream.read_until(b' ', &mut length).unwrap();
+    let length: usize = std::str::from_utf8(&length).unwrap().trim_end().parse().unwrap();
+    let mut message = vec![0; length];
+    stream.read_exact(&mut message).unwrap();
+    message
+}
+
+#[test]
+fn lines_wait_for_a_syslog_server_that_is_away() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let logs = open(log(LogTarget::SyslogTcp(address.to_string())));
+    write(&logs, "patient");
+    assert!(!logs.flush(Duration::from_millis(100)));
+    let server = TcpListener::bind(address).unwrap();
+    let (stream, _) = server.accept().unwrap();
+    check_syslog(&frame(&mut BufReader::new(stream)), "patient");
+}
+
+#[test]
+fn lines_are_posted_in_batches_and_once_more_after_a_failure() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/in", server.local_addr().unwrap());
+    let (sender, requests) = mpsc::channel();
+    thread::spawn(move || {
+        for status in ["503 Busy", "200 OK", "204 No Content"] {
+            let (stream, _) = server.accept().unwrap();
+            sender.send(serve(stream, status)).unwrap();
+        }
+    });
+    let logs = open(log(LogTarget::Http { url, batch: 2, every: LONG }));
+    ["1", "2", "3"].iter().for_each(|id| write(&logs, id));
+    assert!(logs.flush(LONG));
+    let bodies: Vec<_> = requests.iter().collect();
+    let sent: Vec<_> = bodies.iter().map(|(_, body)| ids(body)).collect();
+    assert_eq!(sent, [vec!["1", "2"], vec!["1", "2"], vec!["3"]]);
+    let head = &bodies[0].0;
+    assert!(head.starts_with("POST /in HTTP/1.1\r\nHost: 127.0.0.1:"), "{head}");
+    assert!(head.contains("Content-Type: application/x-ndjson\r\n"), "{head}");
+}
+
+fn serve(stream: std::net::TcpStream, status: &str) -> (String, String) {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(stream.read_line(&mut head).unwrap(), 0);
+    }
+    let length = head.split("Content-Length: ").nth(1).unwrap().lines().next().unwrap();
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    write!(stream.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+#[test]
+fn configured_logs_get_what_is_emitted_and_a_faulty_configuration_changes_nothing() {
+    let folder = Folder::new();
+    let (access, events) = (folder.path("access"), folder.path("events"));
+    logs::configure(&[log(LogTarget::File(access))], Some(&events)).unwrap();
+    let missing = [log(LogTarget::File(folder.path("none/a")))];
+    assert_eq!(logs::configure(&missing, None).unwrap_err().len(), 1);
+    let (kept, stopped) = (exchange("kept by this test", "r"), refused("stopped by this test"));
+    events::ExchangeEnded { transaction: &kept }.emit();
+    events::ExchangeEnded { transaction: &stopped }.emit();
+    assert!(logs::flush(LONG));
+    let [access, events] = ["access", "events"].map(|name| folder.text(name));
+    assert!(access.contains("kept by this test") && access.contains("stopped by this test"));
+    assert!(!events.contains("kept by this test") && events.contains("stopped by this test"));
+    logs::configure(&[], None).unwrap();
+}
