@@ -28,9 +28,16 @@ local function is_json(kind)
   return kind == "application/json" or string.sub(kind, -5) == "+json"
 end
 
+local function covers(known, kind)
+  if string.sub(known, -1) == "*" then
+    return string.sub(kind, 1, #known - 1) == string.sub(known, 1, -2)
+  end
+  return known == kind or known == "application/json" and is_json(kind)
+end
+
 local function wanted(conf, kind)
   for _, known in ipairs(conf.types) do
-    if kind == known or (string.sub(known, -1) == "*" and string.sub(kind, 1, #known - 1) == string.sub(known, 1, -2)) then
+    if covers(known, kind) then
       return true
     end
   end
@@ -59,8 +66,9 @@ end
 local function request_body()
   ngx.req.read_body()
   local body = ngx.req.get_body_data()
+  -- What was spooled to disk is past any limit for an edit in memory.
   if body == nil and ngx.req.get_body_file() then
-    return nil, ngx.HTTP_REQUEST_ENTITY_TOO_LARGE or 413
+    return nil, 413
   end
   return body
 end
@@ -119,7 +127,7 @@ A request body that cannot be edited is refused: 400 (malformed), 413 (past the 
 coding). A response body that cannot be is an error of this module: with `on_error: refuse` the
 client does not get it, with `pass` it gets it unedited. Mask with `refuse`.
 
-The response is held until it is whole, up to the route's `body.response`: attach this module to
+The response is held until it is whole, up to the route's `response_body`: attach this module to
 routes that answer documents, not to streams.
 ]]
 
@@ -144,9 +152,9 @@ M.schema = {
     type = "list",
     of = "string",
     default = { "text/*", "application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded" },
-    doc = "Media types that are edited; `*` at the end stands for any rest.",
+    doc = "Media types that are edited; `*` at the end stands for any rest, and `application/json` for all `+json` too.",
   },
-  limit = { type = "size", default = 1048576, doc = "Bytes of a decoded body at the most." },
+  limit = { type = "size", default = "1MiB", doc = "Bytes of a decoded body at the most." },
   plain_upstream = { type = "boolean", default = true, doc = "Whether the upstream is asked for bodies without a coding." },
 }
 

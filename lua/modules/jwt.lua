@@ -90,7 +90,7 @@ M.schema = {
   },
   issuer = { type = "list", of = "string", doc = "Issuers that are taken; not set: any." },
   audience = { type = "list", of = "string", doc = "Audiences of which the token must name one; not set: any." },
-  leeway = { type = "duration", default = 0, doc = "How far clocks may be apart." },
+  leeway = { type = "duration", default = "0s", max = "1d", doc = "How far clocks may be apart." },
   require_exp = { type = "boolean", default = true, doc = "Whether a token must end at some time." },
   header = { type = "string", default = "Authorization", doc = "The header that brings the token after `Bearer`." },
   cookie = { type = "string", default = "", doc = "The cookie that may bring it instead; empty: none." },

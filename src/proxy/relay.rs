@@ -24,12 +24,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// before this is called: every verdict is known by then.
 pub(super) async fn relay(site: &Site, exchange: &Exchange, downstream: &Downstream) -> Sent {
     match try_upstream(site, exchange, downstream).await {
-        Ok((connection, lease)) if connection.session.was_upgraded() => {
-            tunnel::tunnel(exchange, downstream, connection, &lease).await
+        Ok(answered) if answered.connection.session.was_upgraded() => {
+            tunnel::tunnel(exchange, downstream, answered).await
         }
-        Ok((connection, lease)) => {
-            stream::stream(site, exchange, downstream, connection, &lease).await
-        }
+        Ok(answered) => stream::stream(site, exchange, downstream, answered).await,
         Err(failure) => {
             failure.note(exchange);
             respond::respond(exchange, downstream, failure.status).await
@@ -37,12 +35,20 @@ pub(super) async fn relay(site: &Site, exchange: &Exchange, downstream: &Downstr
     }
 }
 
-/// A connection on which the response head was read.
+/// An upstream that answered: its response head was read.
+pub(super) struct Answered {
+    pub(super) connection: Connection,
+    /// Counts the peer as busy.
+    pub(super) lease: Lease,
+    /// Whether it took the whole request; if not, the connection can serve no other.
+    pub(super) took_all: bool,
+}
+
 async fn try_upstream(
     site: &Site,
     exchange: &Exchange,
     downstream: &Downstream,
-) -> Result<(Connection, Lease), Failure> {
+) -> Result<Answered, Failure> {
     hold_body(exchange, downstream).await?;
     let group = choose(site, exchange)?;
     let key = hash_key(exchange, &group);
@@ -51,13 +57,13 @@ async fn try_upstream(
     loop {
         let lease = group.pick(key.as_deref(), &tried).ok_or(NO_PEER)?;
         let head = forward::head(&exchange.subject.transaction.borrow(), group.config())?;
-        let first = note_try(exchange);
+        let first = note_try(exchange, &group);
         let (error, reused) = match attempt(site, exchange, &lease, head, fresh).await {
-            Ok(connection) => {
+            Ok((connection, took_all)) => {
                 lease.succeeded();
                 note_head(exchange, &connection, first);
                 report(&group, "ok", connection.reused);
-                return Ok((connection, lease));
+                return Ok(Answered { connection, lease, took_all });
             }
             Err(attempt) => attempt,
         };
@@ -92,8 +98,10 @@ fn hash_key(exchange: &Exchange, group: &Group) -> Option<Bytes> {
     variable(&exchange.subject.transaction.borrow(), group.hash_key()?)
 }
 
-fn note_try(exchange: &Exchange) -> Instant {
-    exchange.subject.transaction.borrow_mut().upstream.tries += 1;
+fn note_try(exchange: &Exchange, group: &Group) -> Instant {
+    let upstream = &mut exchange.subject.transaction.borrow_mut().upstream;
+    upstream.tries += 1;
+    upstream.name = Some(group.label.clone());
     Instant::now()
 }
 
@@ -126,15 +134,15 @@ fn failure(error: &UpstreamError) -> Failure {
     }
 }
 
-/// One try on one peer, up to its response head. The error comes with whether the connection had
-/// served before.
+/// One try on one peer, up to its response head: the connection, and whether it took the whole
+/// request. The error comes with whether the connection had served before.
 async fn attempt(
     site: &Site,
     exchange: &Exchange,
     lease: &Lease,
     head: Box<RequestHeader>,
     fresh: bool,
-) -> Result<Connection, (UpstreamError, bool)> {
+) -> Result<(Connection, bool), (UpstreamError, bool)> {
     let connecting = async {
         if fresh { site.pool.connect_fresh(lease).await } else { site.pool.connect(lease).await }
     };
@@ -142,7 +150,7 @@ async fn attempt(
     exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address);
     let result = send_and_hear(exchange, &mut connection, lease, head).await;
     let reused = connection.reused;
-    result.map(|()| connection).map_err(|error| (error, reused))
+    result.map(|took_all| (connection, took_all)).map_err(|error| (error, reused))
 }
 
 async fn send_and_hear(
@@ -150,15 +158,15 @@ async fn send_and_hear(
     connection: &mut Connection,
     lease: &Lease,
     head: Box<RequestHeader>,
-) -> Result<(), UpstreamError> {
+) -> Result<bool, UpstreamError> {
     let body = exchange.subject.transaction.borrow().body.clone();
     let sent = send(connection, head, &body).await;
     let heard = match sent {
-        Ok(()) => hear(connection).await,
+        Ok(()) => hear(connection).await.map(|()| true),
         Err(error) => {
             // It may have answered and stopped reading: a refusal of a large body, mostly.
             match tokio::time::timeout(LAST_WORDS, hear(connection)).await {
-                Ok(Ok(())) => Ok(()),
+                Ok(Ok(())) => Ok(false),
                 Ok(Err(_)) | Err(_) => Err(error),
             }
         }

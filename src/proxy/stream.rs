@@ -7,12 +7,13 @@ use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::http::ServerSession;
 
 use super::downstream::Downstream;
+use super::relay::Answered;
 use super::{Sent, Site, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
 use crate::transaction::{Headers, Response, Verdict, Version};
-use crate::upstream::{Connection, Lease};
+use crate::upstream::Connection;
 
 /// Fields that belong to one connection (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [&str; 7] = [
@@ -30,9 +31,9 @@ pub(super) async fn stream(
     site: &Site,
     exchange: &Exchange,
     downstream: &Downstream,
-    mut connection: Connection,
-    lease: &Lease,
+    answered: Answered,
 ) -> Sent {
+    let Answered { mut connection, lease, took_all } = answered;
     let since = Instant::now();
     take_head(exchange, &connection);
     match phases::response_head(exchange) {
@@ -50,10 +51,9 @@ pub(super) async fn stream(
         filter => send_chunks(exchange, downstream, &mut connection, filter).await,
     };
     note_time(exchange, since);
-    if sent == Sent::Whole {
+    drop(lease);
+    if sent == Sent::Whole && took_all {
         site.pool.release(connection).await;
-    } else if connection.session.will_keepalive() {
-        lease.succeeded();
     }
     sent
 }

@@ -4,19 +4,18 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 
 use super::downstream::Downstream;
+use super::relay::Answered;
 use super::{Sent, respond};
 use crate::phases::{self, Exchange, Flow};
 use crate::transaction::{Headers, Response};
-use crate::upstream::{Connection, Lease};
 
 /// Passes the upgrade on and then every byte. The connection ends with the tunnel.
 pub(super) async fn tunnel(
     exchange: &Exchange,
     downstream: &Downstream,
-    mut connection: Connection,
-    lease: &Lease,
+    answered: Answered,
 ) -> Sent {
-    let _held_until_the_end = lease;
+    let Answered { mut connection, lease: _busy, .. } = answered;
     let head = connection.session.resp_header();
     let mut headers = Headers::default();
     for (name, value) in head.iter().flat_map(|head| head.case_header_iter()) {

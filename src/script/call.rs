@@ -26,10 +26,10 @@ pub struct Call {
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
     pub chunk: RefCell<Chunk>,
+    /// `ngx.ctx` where there is no exchange: a timer's own.
+    pub contexts: RefCell<api::Contexts>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
-    /// `ngx.ctx` where there is no exchange.
-    pub contexts: RefCell<api::Contexts>,
 }
 
 /// What scripts see of one exchange, shared by all its phases.
@@ -115,8 +115,8 @@ impl Call {
             subject,
             exit: Cell::new(None),
             chunk: RefCell::default(),
-            connections: Cell::new(0),
             contexts: RefCell::default(),
+            connections: Cell::new(0),
         })
     }
 

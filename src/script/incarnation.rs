@@ -11,7 +11,7 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State};
+use super::{DomainSpec, State, WorkerIndex};
 
 /// Coroutines kept for calls to come.
 const THREADS_KEPT: usize = 64;
@@ -46,6 +46,8 @@ impl Incarnation {
         lua.set_compiler(sandbox::compiler());
         lua.set_memory_limit(spec.memory)?;
         lua.set_app_data(spec.clone());
+        let worker = state.upgrade().map_or(0, |state| state.worker());
+        lua.set_app_data(WorkerIndex(worker));
         lua.set_app_data(state);
         let sandbox = Sandbox::close(&lua, spec)?;
         let interrupt = Interrupt::of(&lua)?;

@@ -34,7 +34,7 @@ pub struct SettingFault {
 /// | field | means |
 /// | --- | --- |
 /// | `type` | `string`, `number`, `integer`, `boolean`, `duration` (`10ms`, `5s`, `1m`, `2h`, or seconds), `size` (`64KiB`, `10MiB`, or bytes), `enum`, `file` (a path; its bytes become part of the policy), `list`, `map`, `table`, `any` |
-/// | `of` | `list`, `map`: the type of elements, as a type's name or as an entry like this one |
+/// | `of` | `list`, `map`: the type of elements, as a type's name or as an entry like this one; one element of a list may stand without its list |
 /// | `fields` | `table`: a schema like the whole |
 /// | `values` | `enum`: the strings allowed |
 /// | `min`, `max` | bounds of a number, of a string's or list's length |
@@ -162,6 +162,10 @@ fn check_value(entry: &Value, value: &Value, path: &str, faults: &mut Vec<Settin
                 check_element(entry, item, &format!("{path}[{}]", index + 1), faults);
             }
         }
+        // One element may be written without its list: `deny_file: lists/deny.txt`.
+        ("list", Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            check_element(entry, value, path, faults);
+        }
         ("map", Value::Object(members)) => {
             for (name, member) in members {
                 check_element(entry, member, &join(path, name), faults);
@@ -248,6 +252,9 @@ fn settle(schema: &Value, settings: &Value) -> Value {
             }
             ("duration", Some(given)) => Some(duration(&given).map_or(given, Value::from)),
             ("size", Some(given)) => Some(size(&given).map_or(given, Value::from)),
+            ("list", Some(given @ (Value::Bool(_) | Value::Number(_) | Value::String(_)))) => {
+                Some(Value::Array(vec![given]))
+            }
             (_, given) => given,
         };
         if let Some(value) = value {
@@ -362,6 +369,9 @@ mod tests {
 
     #[test]
     fn good_settings_have_no_fault_and_get_their_defaults() {
+        let settings = json!({ "mode": "count", "lists": "a.txt" });
+        assert_eq!(faults(&settings), [""; 0]);
+        assert_eq!(files(&info(), &settings), ["a.txt"]);
         let settings = json!({ "mode": "count", "window": "10s", "lists": ["a.txt", "b.txt"] });
         assert_eq!(faults(&settings), [""; 0]);
         let settled = settled(&info(), &settings);

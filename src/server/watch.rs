@@ -29,7 +29,7 @@ impl Watch {
                 let matters = event.is_ok_and(|event| !event.kind.is_access());
                 if matters {
                     // One unread change is enough: whoever reads it looks at everything.
-                    drop(tell.try_send(()));
+                    let _ = tell.try_send(());
                 }
             })
         });

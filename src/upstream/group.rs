@@ -10,6 +10,8 @@ use crate::config::{self, Address, Balance, HealthCheck, Retries, Timeouts};
 
 /// A named group of peers.
 pub struct Group {
+    /// Its name, to be shared with logs and metrics.
+    pub label: Arc<str>,
     config: config::Upstream,
     peers: Vec<Arc<Peer>>,
     balancer: Balancer,
@@ -30,7 +32,7 @@ impl Group {
         let (peers, turns) =
             addresses.map(|address| kept(address).unwrap_or_else(|| new(address))).unzip();
         let balancer = Balancer::new(&config, turns);
-        Self { config, peers, balancer }
+        Self { label: config.name.as_str().into(), config, peers, balancer }
     }
 
     /// The group of one address that a script computed. Its timeouts are the defaults; nobody

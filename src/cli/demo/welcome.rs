@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn every_line_to_try_names_the_address_as_bound() {
         let bound = Bound {
-            listen: vec!["127.0.0.1:8081".parse().unwrap()],
+            listeners: vec!["127.0.0.1:8081".parse().unwrap()],
             admin: "127.0.0.1:9181".parse().unwrap(),
         };
         let text = text(&bound, true);

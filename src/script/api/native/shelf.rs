@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -13,9 +14,21 @@ type Files = BTreeMap<String, Bytes>;
 /// What a thing was built from, by SHA-256.
 pub type Digest = [u8; 32];
 
+/// How long a thing that nobody uses stays: a policy is rehearsed in states that are dropped, and
+/// then made in each worker, which must not build everything again while it serves.
+const KEPT: Duration = Duration::from_secs(30);
+
 /// Things of one kind, by what they were built from. Every worker's state that wants the same
 /// thing gets the same one; it is gone when the last policy that used it is.
-pub struct Shelf<T>(Mutex<Option<HashMap<Digest, Weak<T>>>>);
+pub struct Shelf<T>(Mutex<Option<HashMap<Digest, Place<T>>>>);
+
+/// Where a thing lies.
+struct Place<T> {
+    thing: Weak<T>,
+    /// The same, while it is new.
+    kept: Option<Arc<T>>,
+    built: Instant,
+}
 
 impl<T> Shelf<T> {
     /// Nothing on it.
@@ -38,16 +51,27 @@ impl<T> Shelf<T> {
         // Built outside the lock: two workers may build the same thing once, but none waits for
         // another's million lines.
         let thing = Arc::new(build()?);
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = kept.get_or_insert_default();
-        kept.retain(|_, thing| thing.strong_count() > 0);
-        kept.insert(digest, Arc::downgrade(&thing));
+        let place = Place {
+            thing: Arc::downgrade(&thing),
+            kept: Some(thing.clone()),
+            built: Instant::now(),
+        };
+        self.with(|places| places.insert(digest, place));
         Ok(thing)
     }
 
     fn find(&self, digest: &Digest) -> Option<Arc<T>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref()?.get(digest)?.upgrade()
+        self.with(|places| places.get(digest)?.thing.upgrade())
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut HashMap<Digest, Place<T>>) -> R) -> R {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = places.get_or_insert_default();
+        places.retain(|_, place| {
+            place.kept.take_if(|_| place.built.elapsed() > KEPT);
+            place.thing.strong_count() > 0
+        });
+        work(places)
     }
 }
 
@@ -88,15 +112,18 @@ pub fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Shelf, digest};
+    use super::{KEPT, Shelf, digest};
 
     #[test]
     fn a_thing_is_built_once_and_gone_with_its_last_user() {
         let shelf = Shelf::new();
         let key = digest([&b"a"[..]]);
-        let first = shelf.take(key, || Ok::<_, ()>(1)).unwrap();
+        drop(shelf.take(key, || Ok::<_, ()>(1)).unwrap());
+        let first = shelf.take(key, || Err("built twice")).unwrap();
         let second = shelf.take(key, || Err("built twice")).unwrap();
         assert!(Arc::ptr_eq(&first, &second));
+        shelf.with(|places| places.get_mut(&key).unwrap().built -= 2 * KEPT);
+        assert!(shelf.take(key, || Err("built again")).is_ok());
         drop((first, second));
         assert_eq!(shelf.take(key, || Err::<i32, _>("built again")), Err("built again"));
     }
