@@ -34,6 +34,10 @@ pub struct DomainSpec {
     pub trusted: bool,
 }
 
+/// Which worker a state belongs to, from 0; kept as the state's application data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerIndex(pub usize);
+
 /// The Lua files that `require` finds.
 #[derive(Debug, Default)]
 pub struct Library {

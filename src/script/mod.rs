@@ -20,7 +20,7 @@ mod watchdog;
 
 pub use api::variable;
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
-pub use domain::{DomainSpec, Library};
+pub use domain::{DomainSpec, Library, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};

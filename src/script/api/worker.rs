@@ -4,7 +4,7 @@ use mlua::{Lua, Value};
 
 use super::arguments::{one, string};
 use super::{EVERYWHERE, Function, Native};
-use crate::script::{spec_of, state_of};
+use crate::script::{WorkerIndex, spec_of};
 use crate::transaction::PhaseSet;
 
 pub const FUNCTIONS: &[Function] = &[
@@ -61,5 +61,5 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// Which worker's state this is, from 0.
 pub fn index(lua: &Lua) -> usize {
-    state_of(lua).map_or(0, |state| state.worker())
+    lua.app_data_ref::<WorkerIndex>().map_or(0, |worker| worker.0)
 }
