@@ -88,10 +88,6 @@ fn report_loop(file: &Section<'_>, name: &str, fault: Diagnostic, address: &str)
     let upstreams = file.get("upstreams").filter(|_| file.check.overrides.upstream.is_none());
     let entry =
         upstreams.and_then(|found| found.node.entries().iter().find(|entry| entry.key == name));
-    match entry {
-        Some(entry) => {
-            file.check.report(fault, entry.key_span, format!("`{address}` is in `listen`"))
-        }
-        None => file.check.report_unplaced(fault),
-    }
+    let Some(entry) = entry else { return file.check.report_unplaced(fault) };
+    file.check.report(fault, entry.key_span, format!("`{address}` is in `listen`"));
 }

@@ -93,11 +93,7 @@ impl<'a> Check<'a> {
 
     /// The whole file.
     pub fn config(&self, tree: &Node) -> Option<Config> {
-        if matches!(tree.value, Value::List(_)) || tree.text(&self.source).is_some() {
-            let help = "begin with a key at the start of a line, such as `listen: [0.0.0.0:8080]`";
-            let fault =
-                Diagnostic::error("config::wrong-type", "settings are keys and values").help(help);
-            self.report(fault, tree.span, format!("this is {}", tree.kind()));
+        if !self.is_mapping(tree) {
             return None;
         }
         self.duplicates(tree);
@@ -131,6 +127,17 @@ impl<'a> Check<'a> {
         };
         clashes::check(&file, &config);
         (!self.has_errors()).then_some(config)
+    }
+
+    /// Whether there are settings at all; reports a file that is one text or list.
+    fn is_mapping(&self, tree: &Node) -> bool {
+        if matches!(tree.value, Value::Map(_)) || tree.is_null() {
+            return true;
+        }
+        let help = "begin with a key at the start of a line, such as `listen: [0.0.0.0:8080]`";
+        let fault = Diagnostic::error("config::wrong-type", "settings are keys and values");
+        self.report(fault.help(help), tree.span, format!("this is {}", tree.kind()));
+        false
     }
 
     /// Reports each key that stands twice in one mapping.

@@ -28,7 +28,11 @@ pub fn read(
     let checker = Routes { scripts, upstreams, body };
     let routes: Vec<(Route, Found<'_>)> =
         items.into_iter().map(|item| (checker.route(&item), item)).collect();
-    if upstreams.is_empty() && file.get("upstreams").is_none() {
+    let declared = |found: Found<'_>| {
+        // What is not a mapping is told where it is read.
+        !matches!(found.node.value, Value::Map(_)) || !found.node.entries().is_empty()
+    };
+    if upstreams.is_empty() && !file.get("upstreams").is_some_and(declared) {
         nowhere_to_go(file, &routes, global);
     }
     routes.into_iter().map(|(route, _)| route).collect()
