@@ -223,8 +223,7 @@ fn answers_of_every_framing_pass() {
 #[test]
 fn events_stream_as_they_come() {
     let upstream = Upstream::start();
-    upstream
-        .answer("/events", Answer::events(&["one", "two"], Duration::from_secs(3)));
+    upstream.answer("/events", Answer::events(&["one", "two"], Duration::from_secs(3)));
     let moongate = Moongate::before(&upstream, "");
     let mut client = moongate.connect();
     let began = Instant::now();
