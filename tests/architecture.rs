@@ -41,9 +41,14 @@ struct File {
 }
 
 impl File {
-    /// Without the tests at its end.
+    /// Without the tests at its end; nothing of a file that has only tests.
     fn code(&self) -> &str {
-        self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+        if self.path.ends_with("/tests.rs") {
+            return "";
+        }
+        let tests =
+            Regex::new(r"\n#\[cfg\(test\)\]\n(?:#.*\n)*(?:pub(?:\(.*\))? )?mod \w+ \{").unwrap();
+        tests.split(&self.text).next().unwrap_or_default()
     }
 
     /// Without comments: these may speak of what stands above.

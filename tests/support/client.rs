@@ -12,8 +12,6 @@ pub struct Client {
     stream: TcpStream,
     /// Bytes read and not yet used.
     buffer: Vec<u8>,
-    /// When a read must be over.
-    deadline: Duration,
 }
 
 /// A response as it came.
@@ -59,14 +57,13 @@ impl Client {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("somebody listens");
         stream.set_nodelay(true).expect("it is a socket");
-        let mut client = Self { stream, buffer: Vec::new(), deadline: DEADLINE };
+        let mut client = Self { stream, buffer: Vec::new() };
         client.patience(DEADLINE);
         client
     }
 
     /// How long each read may take from now on.
     pub fn patience(&mut self, deadline: Duration) -> &mut Self {
-        self.deadline = deadline;
         self.stream.set_read_timeout(Some(deadline)).expect("it is a socket");
         self.stream.set_write_timeout(Some(deadline)).expect("it is a socket");
         self
