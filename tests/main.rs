@@ -18,6 +18,7 @@ mod exchange;
 mod harness;
 mod hostile;
 mod modules;
+mod prometheus;
 mod script;
 mod support;
 mod telemetry;

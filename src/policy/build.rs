@@ -210,7 +210,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         for attachment in &handlers.whole {
             let Some(attached) = self.modules.attach(attachment, None) else { continue };
             for phase in attached.info.phases.clone() {
-                let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
+                let id = self.step(phase, &attached.attachment, attached.info.whole_body);
                 push(&mut phases, phase, id);
             }
         }
@@ -228,7 +228,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             return push(phases, phase, id);
         }
         let Some(attached) = self.modules.attach(attachment, Some(phase)) else { return };
-        let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
+        let id = self.step(phase, &attached.attachment, attached.info.whole_body);
         push(phases, phase, id);
         // What a module prepares in `init` it needs wherever it is attached.
         for early in [Phase::Init, Phase::InitWorker] {

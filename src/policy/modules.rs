@@ -62,7 +62,7 @@ impl<'a, 'disk> Modules<'a, 'disk> {
                 at,
                 "does not fit the module's schema",
             );
-            diagnostic.help = fault.help;
+            diagnostic.help = Some(fault.help);
             self.faults.push(diagnostic);
         }
         self.read_files(&info, settings, place);

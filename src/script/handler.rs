@@ -15,8 +15,8 @@ pub struct Handler {
     pub module: Rc<str>,
     /// What one call of it may cost.
     pub budget: Budget,
+    pub(super) phase: Phase,
     source: HandlerSource,
-    phase: Phase,
     compiled: RefCell<Option<Compiled>>,
 }
 
@@ -36,6 +36,11 @@ impl Handler {
             phase,
             compiled: RefCell::new(None),
         }
+    }
+
+    /// The same handler, not yet compiled.
+    pub(super) fn again(&self) -> Self {
+        Self::new(&self.source, self.phase, self.budget)
     }
 
     /// Whether it has to be compiled before it can run in this VM.

@@ -85,7 +85,7 @@ impl Incarnation {
     /// If the state's memory is spent.
     pub(super) fn environment(&self, persistent: bool) -> mlua::Result<Table> {
         if persistent {
-            return Ok(self.sandbox.home.clone());
+            return self.sandbox.lasting_environment(&self.lua);
         }
         let environment = self.sandbox.environment(&self.lua)?;
         if !self.shadowed.get() {

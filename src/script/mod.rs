@@ -15,7 +15,10 @@ mod require;
 mod sandbox;
 mod schema;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thread_clock;
+mod timer;
 mod watchdog;
 
 pub use api::variable;
@@ -24,5 +27,6 @@ pub use domain::{DomainSpec, Library, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};
-pub use schema::{SettingFault, check_settings, files as settings_files, settled};
+pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
+pub use timer::Timers;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use mlua::{LuaSerdeExt, Table, Value};
 
 use super::meter::Meter;
-use super::{Call, DomainSpec, Library, ScriptError, ScriptErrorKind, State};
+use super::{Call, DomainSpec, Library, ScriptError, State};
 use crate::config::Budget;
 use crate::transaction::Phase;
 
@@ -39,8 +39,8 @@ pub struct ModuleInfo {
     pub schema: serde_json::Value,
     /// What it does, in its author's words.
     pub doc: Option<String>,
-    /// Whether it wants the whole response body at once.
-    pub needs_response_body: bool,
+    /// Whether its `body_filter` wants the whole response body at once.
+    pub whole_body: bool,
 }
 
 /// Loads a module in a state of its own, which finds no libraries, and asks it.
@@ -90,8 +90,8 @@ fn info(lua: &mlua::Lua, module: &Table, name: &str) -> mlua::Result<ModuleInfo>
         return Err(mlua::Error::runtime(format!("{name}: {fault}")));
     }
     let doc = module.raw_get::<Option<String>>("doc")?;
-    let needs_response_body = module.raw_get::<Option<bool>>("whole_body")?.unwrap_or_default();
-    Ok(ModuleInfo { phases, schema, doc, needs_response_body })
+    let whole_body = module.raw_get::<Option<bool>>("whole_body")?.unwrap_or_default();
+    Ok(ModuleInfo { phases, schema, doc, whole_body })
 }
 
 /// An empty Lua table is a list to serde; here it is an object without members.
@@ -122,6 +122,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::ScriptErrorKind;
 
     #[test]
     fn a_module_tells_its_phases_and_settings() {
@@ -130,7 +131,7 @@ mod tests {
         let info = describe("m.lua", text).expect("it loads");
         assert_eq!(info.phases, [Phase::Access, Phase::Log]);
         assert_eq!(info.schema["status"]["default"], 403);
-        assert!(info.needs_response_body);
+        assert!(info.whole_body);
         assert_eq!(info.doc.as_deref(), Some("does"));
     }
 

@@ -42,8 +42,10 @@ const LONGEST_PART: usize = 4;
 
 /// The metatables behind a state's environments.
 pub(super) struct Sandbox {
-    /// Globals that `init` scripts make: the persistent environment.
+    /// Globals that `init` scripts made. No script can get hold of the table itself.
     pub(super) home: Table,
+    /// The metatable of an environment whose globals are made in `home`.
+    lasting: Table,
     /// The metatable that lets an environment see `home` and, behind it, the built-ins.
     seen_by_all: Table,
     /// The built-ins.
@@ -76,7 +78,12 @@ impl Sandbox {
         let seen_by_all = lua.create_table()?;
         seen_by_all.raw_set("__index", &home)?;
         seen_by_all.raw_set("__metatable", "locked")?;
-        let sandbox = Self { home, seen_by_all, base };
+        let lasting = lua.create_table()?;
+        lasting.raw_set("__index", &home)?;
+        lasting.raw_set("__newindex", &home)?;
+        lasting.raw_set("__metatable", "locked")?;
+        lasting.set_readonly(true);
+        let sandbox = Self { home, lasting, seen_by_all, base };
         sandbox.replace_builtins(lua, spec)?;
         require::install(lua, spec, &sandbox)?;
         api::install(lua)?;
@@ -93,13 +100,20 @@ impl Sandbox {
         environment(lua, &self.seen_by_all)
     }
 
+    /// An environment that sees all globals and makes new ones for all.
+    ///
+    /// # Errors
+    /// As [`Self::environment`].
+    pub(super) fn lasting_environment(&self, lua: &Lua) -> mlua::Result<Table> {
+        environment(lua, &self.lasting)
+    }
+
     /// Whether an `init` script made a global that hides a built-in, so that chunks may not take
     /// built-ins for known.
     pub(super) fn is_shadowed(&self) -> bool {
         let mut names = self.home.pairs::<Value, Value>().filter_map(Result::ok);
         names.any(|(name, _)| {
-            name.as_string().is_some_and(|name| *name != "_G")
-                && self.base.raw_get::<Value>(name).is_ok_and(|value| !value.is_nil())
+            name.is_string() && self.base.raw_get::<Value>(name).is_ok_and(|value| !value.is_nil())
         })
     }
 
@@ -170,7 +184,6 @@ impl Sandbox {
         for name in ["loaded", "preload"] {
             left_open.push(package.raw_get::<Table>(name)?.to_pointer() as usize);
         }
-        self.home.raw_set("_G", &self.home)?;
         self.base.raw_remove("_G")?;
         let through = lua.create_table()?;
         through.raw_set("__index", &self.base)?;

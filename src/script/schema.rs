@@ -26,7 +26,7 @@ pub struct SettingFault {
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// The next step.
-    pub help: Option<String>,
+    pub help: String,
 }
 
 /// Every fault of `settings`, by the module's schema: a table from a setting's name to
@@ -53,7 +53,7 @@ pub fn settled(info: &ModuleInfo, settings: &Value) -> Value {
 }
 
 /// The paths of the files that the settings name, defaults included.
-pub fn files(info: &ModuleInfo, settings: &Value) -> Vec<String> {
+pub fn settings_files(info: &ModuleInfo, settings: &Value) -> Vec<String> {
     let mut paths = Vec::new();
     let settings = settled(info, settings);
     for (name, entry) in info.schema.as_object().into_iter().flatten() {
@@ -117,7 +117,8 @@ fn check_fields(schema: &Value, settings: &Value, path: &str, faults: &mut Vec<S
     for (name, entry) in entries {
         let required = entry.get("required").and_then(Value::as_bool).unwrap_or_default();
         if required && !given.contains_key(name) {
-            let help = entry.get("doc").and_then(Value::as_str).map(str::to_owned);
+            let meaning = entry.get("doc").and_then(Value::as_str).unwrap_or("the module needs it");
+            let help = format!("write `{name}:` under `with:` ({meaning})");
             let message = format!("`{name}` is missing");
             faults.push(SettingFault { key: join(path, name), message, help });
         }
@@ -134,7 +135,7 @@ fn unknown(path: &str, name: &str, entries: &Map<String, Value>) -> SettingFault
         }
     };
     let message = format!("unknown setting `{name}`");
-    SettingFault { key: path.to_owned(), message, help: Some(help) }
+    SettingFault { key: path.to_owned(), message, help }
 }
 
 fn check_value(entry: &Value, value: &Value, path: &str, faults: &mut Vec<SettingFault>) {
@@ -196,17 +197,21 @@ fn check_choice(entry: &Value, text: &str, path: &str, faults: &mut Vec<SettingF
         None => format!("one of {}", values.join(", ")),
     };
     let message = format!("`{text}` is not a value of `{path}`");
-    faults.push(SettingFault { key: path.to_owned(), message, help: Some(help) });
+    faults.push(SettingFault { key: path.to_owned(), message, help });
 }
 
 fn check_bounds(entry: &Value, is: f64, what: &str, path: &str, faults: &mut Vec<SettingFault>) {
     let bound = |name: &str| entry.get(name).and_then(number_of);
-    let message = match (bound("min"), bound("max")) {
-        (Some(min), _) if is < min => format!("{what} of `{path}` is below {min}"),
-        (_, Some(max)) if is > max => format!("{what} of `{path}` is above {max}"),
+    let (message, help) = match (bound("min"), bound("max")) {
+        (Some(min), _) if is < min => {
+            (format!("{what} of `{path}` is below {min}"), format!("{min} or more"))
+        }
+        (_, Some(max)) if is > max => {
+            (format!("{what} of `{path}` is above {max}"), format!("{max} or less"))
+        }
         _ => return,
     };
-    faults.push(SettingFault { key: path.to_owned(), message, help: None });
+    faults.push(SettingFault { key: path.to_owned(), message, help });
 }
 
 /// A bound, which may be written like the value that it bounds.
@@ -269,11 +274,15 @@ fn name_files(entry: &Value, value: &Value, paths: &mut Vec<String>) {
         ("file", Value::String(path)) => paths.push(path.clone()),
         ("list", Value::Array(items)) => {
             let of = entry.get("of").unwrap_or(&Value::Null);
-            items.iter().for_each(|item| name_files(of, item, paths));
+            for item in items {
+                name_files(of, item, paths);
+            }
         }
         ("map", Value::Object(members)) => {
             let of = entry.get("of").unwrap_or(&Value::Null);
-            members.values().for_each(|member| name_files(of, member, paths));
+            for member in members.values() {
+                name_files(of, member, paths);
+            }
         }
         ("table", Value::Object(members)) => {
             for (name, entry) in
@@ -317,7 +326,7 @@ fn wrong(path: &str, expected: &str, found: &Value) -> SettingFault {
         Value::Object(_) => "values by name",
     };
     let message = format!("expected {expected}, found {found}");
-    SettingFault { key: path.to_owned(), message, help: None }
+    SettingFault { key: path.to_owned(), message, help: format!("write {expected}") }
 }
 
 #[cfg(test)]
@@ -337,7 +346,7 @@ mod tests {
             "burst": { "type": "table", "fields": { "size": { "type": "size", "default": "1KiB" } } },
         });
         assert_eq!(fault(&schema), None);
-        ModuleInfo { phases: Vec::new(), schema, doc: None, needs_response_body: false }
+        ModuleInfo { phases: Vec::new(), schema, doc: None, whole_body: false }
     }
 
     fn faults(settings: &Value) -> Vec<String> {
@@ -364,14 +373,14 @@ mod tests {
             ]
         );
         let help = check_settings(&info(), &json!({ "mode": "blok" })).remove(0).help;
-        assert_eq!(help.as_deref(), Some("did you mean `block`?"));
+        assert_eq!(help, "did you mean `block`?");
     }
 
     #[test]
     fn good_settings_have_no_fault_and_get_their_defaults() {
         let settings = json!({ "mode": "count", "lists": "a.txt" });
         assert_eq!(faults(&settings), [""; 0]);
-        assert_eq!(files(&info(), &settings), ["a.txt"]);
+        assert_eq!(settings_files(&info(), &settings), ["a.txt"]);
         let settings = json!({ "mode": "count", "window": "10s", "lists": ["a.txt", "b.txt"] });
         assert_eq!(faults(&settings), [""; 0]);
         let settled = settled(&info(), &settings);
@@ -379,6 +388,6 @@ mod tests {
         assert_eq!(settled["window"], 10.0);
         assert_eq!(settled["burst"]["size"], 1024.0);
         assert_eq!(settled["deny"], json!([]));
-        assert_eq!(files(&info(), &settings), ["a.txt", "b.txt"]);
+        assert_eq!(settings_files(&info(), &settings), ["a.txt", "b.txt"]);
     }
 }

@@ -10,6 +10,7 @@ use mlua::{Lua, Value};
 
 use super::incarnation::Incarnation;
 use super::meter::Meter;
+use super::timer::Timers;
 use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind};
 use crate::config::{Budget, HandlerSource};
 use crate::telemetry::events;
@@ -25,11 +26,14 @@ const LOADING: u32 = 10;
 pub struct State {
     spec: Arc<DomainSpec>,
     worker: usize,
-    itself: Weak<State>,
+    pub(super) itself: Weak<State>,
     /// None before the first call, and after one that spent the memory for good.
     vm: RefCell<Option<Rc<Incarnation>>>,
     vms_made: Cell<u64>,
     calls: Cell<u32>,
+    pub(super) timers: Rc<Timers>,
+    /// The `init` handlers that ran, to be run again in a new VM.
+    beginnings: RefCell<Vec<Rc<Handler>>>,
 }
 
 /// The domain in whose state a native function was called.
@@ -55,6 +59,8 @@ impl State {
             vm: RefCell::new(None),
             vms_made: Cell::new(0),
             calls: Cell::new(0),
+            timers: Rc::default(),
+            beginnings: RefCell::default(),
         });
         state.vm()?;
         Ok(state)
@@ -109,7 +115,7 @@ impl State {
             }
             Err(error) => Err(error),
         };
-        self.finish(&vm, handler, call, &meter, result)
+        self.finish(&vm, call, &meter, result)
     }
 
     /// Runs a handler in a phase that may not wait.
@@ -122,19 +128,27 @@ impl State {
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
         let vm = self.ready(handler)?;
+        if handler.makes_globals() {
+            self.beginnings.borrow_mut().push(Rc::new(handler.again()));
+        }
+        self.run_in(&vm, handler, call)
+    }
+
+    fn run_in(
+        &self,
+        vm: &Rc<Incarnation>,
+        handler: &Handler,
+        call: &Rc<Call>,
+    ) -> Result<Option<Bytes>, ScriptError> {
         let mut meter = Meter::new(handler.budget);
-        let result = handler.function(&vm).and_then(|(function, settings)| {
-            meter.once(&vm, call, || function.call::<Value>(settings))
+        let result = handler.function(vm).and_then(|(function, settings)| {
+            meter.once(vm, call, || function.call::<Value>(settings))
         });
         if handler.makes_globals() {
             vm.shadowed.set(vm.sandbox.is_shadowed());
         }
-        self.finish(&vm, handler, call, &meter, result)
+        self.finish(vm, call, &meter, result)
     }
-
-    /// The policy that wanted this state is no longer in force: pending timers run once more, with
-    /// `premature` set, and no new ones are taken.
-    pub fn retire(&self) {}
 
     /// The VM of the moment, a new one if there is none.
     pub(super) fn vm(&self) -> Result<Rc<Incarnation>, ScriptError> {
@@ -146,7 +160,19 @@ impl State {
         let vm = Incarnation::new(number, &self.spec, self.itself.clone());
         let vm = Rc::new(vm.map_err(|error| ScriptError::from_lua(&error))?);
         *self.vm.borrow_mut() = Some(vm.clone());
+        self.begin_again(&vm)?;
         Ok(vm)
+    }
+
+    /// Runs in a new VM what `init` ran in the one before.
+    fn begin_again(&self, vm: &Rc<Incarnation>) -> Result<(), ScriptError> {
+        let beginnings = self.beginnings.borrow().clone();
+        for handler in beginnings {
+            compile(vm, &handler)?;
+            let call = Call::new(handler.phase, handler.module.clone(), None);
+            self.run_in(vm, &handler, &call)?;
+        }
+        Ok(())
     }
 
     /// The VM of the moment, with the handler compiled in it.
@@ -158,10 +184,9 @@ impl State {
         Ok(vm)
     }
 
-    fn finish(
+    pub(super) fn finish(
         &self,
         vm: &Rc<Incarnation>,
-        handler: &Handler,
         call: &Call,
         meter: &Meter,
         result: mlua::Result<Value>,
@@ -175,7 +200,7 @@ impl State {
         };
         let kind = result.as_ref().err().map(|error| error.kind);
         let outcome = kind.map_or("ok", ScriptErrorKind::as_str);
-        let (module, phase) = (&*handler.module, call.phase);
+        let (module, phase) = (&*call.module, call.phase);
         events::LuaCalled { module, phase, cpu: meter.used, outcome }.emit();
         self.look_after_memory(vm, kind == Some(ScriptErrorKind::Memory));
         result

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use prometheus::{Counter, Histogram, IntCounter, IntGauge};
 
-use super::label::{CLASSES, KILLS, LUA_PHASES, MAX_VALUES};
+use super::label::{CLASSES, COMPUTED, KILLS, LUA_PHASES, MAX_VALUES};
 use super::metrics;
 use crate::transaction::{Phase, Verdict};
 
@@ -64,8 +64,10 @@ pub(crate) fn route(name: &str) -> Rc<Route> {
     })
 }
 
-/// The handles of an upstream.
+/// The handles of an upstream. One that a script computed (`host:port`) is `computed`: clients may
+/// have a say in it.
 pub(crate) fn upstream(name: &str) -> Rc<Upstream> {
+    let name = if name.contains(':') { COMPUTED } else { name };
     kept(&UPSTREAMS, name, || Upstream {
         head_seconds: metrics().upstream_head_seconds.with(&[name]),
         seconds: metrics().upstream_seconds.with(&[name]),
@@ -103,7 +105,7 @@ fn kept<H>(cache: &'static LocalKey<Kept<H>>, name: &str, make: impl Fn() -> H) 
         if let Some(handles) = known.get(name) {
             return handles.clone();
         }
-        // Names that scripts compute (an upstream's `host:port`) must not fill the memory.
+        // Names of policies long gone must not fill the memory.
         if known.len() >= MAX_VALUES {
             known.clear();
         }

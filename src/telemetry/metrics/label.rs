@@ -25,6 +25,8 @@ pub enum Values {
 pub const MAX_VALUES: usize = 1000;
 /// What stands for all values past [`MAX_VALUES`].
 pub const OTHER: &str = "other";
+/// What stands for all upstreams whose address a script computed.
+pub(super) const COMPUTED: &str = "computed";
 /// What stands where there is no value: a request that met no route.
 pub const NONE: &str = "none";
 
@@ -48,7 +50,8 @@ pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
 pub(super) const REASON: Label = open("reason", "the guard's codes, such as `guard::two_lengths`");
 pub(super) const ROUTE: Label = open("route", "routes by name; `none`: it met no route");
 pub(super) const TARGET: Label = open("target", "log targets, such as `file:access.log`");
-pub(super) const UPSTREAM: Label = open("upstream", "upstreams by name");
+pub(super) const UPSTREAM: Label =
+    open("upstream", "upstreams by name; `computed`: a script gave its address");
 pub(super) const VERDICT: Label = closed("verdict", &["allowed", "answered", "failed", "refused"]);
 pub(super) const VERSION: Label = open("version", "the version");
 pub(super) const WORKER: Label = open("worker", "workers by number, from 0");

@@ -1,0 +1,283 @@
+//! States from within: native functions that wait, leaving, timers.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mlua::{Function, MultiValue, Value};
+
+use super::{Call, DomainSpec, Exit, Library, ScriptErrorKind, State, current, state_of};
+use crate::config::{Budget, HandlerSource, Network};
+use crate::transaction::Phase;
+
+fn state() -> Rc<State> {
+    let spec = DomainSpec {
+        name: "test".into(),
+        digest: String::new(),
+        memory: 16 << 20,
+        library: Arc::new(Library { patterns: Vec::new(), files: BTreeMap::new() }),
+        files: Arc::default(),
+        dictionaries: Arc::default(),
+        network: Network::default(),
+        max_timers: 3,
+        workers: 1,
+        trusted: false,
+    };
+    State::new(Arc::new(spec), 0).expect("the sandbox fits into its memory")
+}
+
+/// A state with `sleep(ms)`, `leave()`, `turns()`.
+fn equipped() -> Rc<State> {
+    let state = state();
+    let vm = state.vm().expect("it has one");
+    let sleep = vm.lua.create_async_function(|_, ms: u64| async move {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        Ok((ms, "slept"))
+    });
+    let leave = vm.lua.create_function(|_, status: u16| -> mlua::Result<()> {
+        let call = current().ok_or_else(|| mlua::Error::runtime("no call"))?;
+        Err(call.leave(Exit::Respond(status)))
+    });
+    vm.sandbox.home.set("sleep", sleep.expect("made")).expect("set");
+    vm.sandbox.home.set("leave", leave.expect("made")).expect("set");
+    state
+}
+
+fn on_a_worker<F: Future<Output = ()>>(work: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    tokio::task::LocalSet::new().block_on(&runtime.expect("a runtime"), work);
+}
+
+struct Ran {
+    result: Result<Option<String>, ScriptErrorKind>,
+    exit: Option<Exit>,
+    took: Duration,
+}
+
+async fn run_with(state: &Rc<State>, text: &str, budget: Budget) -> Ran {
+    let source = HandlerSource::Chunk {
+        name: "t.lua".into(),
+        text: Arc::from(text),
+        line_offset: 0,
+        variable: None,
+    };
+    let handler = state.load(&source, Phase::Access, budget).expect("it compiles");
+    let call = Call::new(Phase::Access, "t.lua".into(), None);
+    let began = Instant::now();
+    let result = state.run(&handler, &call).await;
+    let result = result.map(|value| value.map(|v| String::from_utf8_lossy(&v).into_owned()));
+    let result = result.map_err(|error| error.kind);
+    Ran { result, exit: call.exit.get(), took: began.elapsed() }
+}
+
+async fn run(state: &Rc<State>, text: &str) -> Ran {
+    run_with(state, text, Budget { cpu: Duration::from_millis(200), ..Budget::default() }).await
+}
+
+#[test]
+fn native_functions_may_wait_in_coroutines_of_scripts() {
+    on_a_worker(async {
+        let state = equipped();
+        for (text, value) in [
+            ("local ms, word = sleep(2) return word .. ms", "slept2"),
+            ("return select(2, coroutine.wrap(function() return sleep(2) end)())", "slept"),
+            (
+                "local co = coroutine.wrap(function()
+                    for i = 1, 3 do sleep(1) coroutine.yield(i) end end)
+                 return co() + co() + co()",
+                "6",
+            ),
+            (
+                "local function nest(n) if n == 0 then return (sleep(1)) end
+                    return coroutine.wrap(nest)(n - 1) end
+                 return nest(10)",
+                "1",
+            ),
+            ("local ok, ms = pcall(sleep, 1) return tostring(ok) .. ms", "true1"),
+            (
+                "local n = 0 for _ in coroutine.wrap(function() while n < 3 do n = n + 1 sleep(1)
+                    coroutine.yield(n) end end) do end return n",
+                "3",
+            ),
+            (
+                "return (pcall(table.sort, {2, 1}, function(a, b) sleep(1) return a < b end))",
+                "true",
+            ),
+        ] {
+            assert_eq!(run(&state, text).await.result.unwrap().as_deref(), Some(value), "{text}");
+        }
+    });
+}
+
+#[test]
+fn waiting_costs_no_cpu_but_has_its_own_bound() {
+    on_a_worker(async {
+        let state = equipped();
+        let budget = Budget { wait: Duration::from_millis(60), ..Budget::default() };
+        let ran = run_with(&state, "for i = 1, 5 do sleep(10) end return 'done'", budget).await;
+        assert_eq!(ran.result.unwrap().as_deref(), Some("done"));
+        for text in ["while true do pcall(sleep, 1000) end", "coroutine.wrap(sleep)(1000)"] {
+            let ran = run_with(&state, text, budget).await;
+            assert_eq!(ran.result, Err(ScriptErrorKind::Wait), "{text}");
+            assert!(ran.took < Duration::from_millis(500), "{text}: {:?}", ran.took);
+        }
+    });
+}
+
+#[test]
+fn cpu_time_adds_up_over_waits() {
+    on_a_worker(async {
+        let state = equipped();
+        let text =
+            "local function work() local t = os.clock() while os.clock() - t < 0.003 do end end
+            for i = 1, 1000 do work() sleep(1) end";
+        let ran = run_with(&state, text, Budget::default()).await;
+        assert_eq!(ran.result, Err(ScriptErrorKind::Cpu));
+        assert!(ran.took < Duration::from_secs(2), "{:?}", ran.took);
+    });
+}
+
+#[test]
+fn leaving_cannot_be_caught() {
+    on_a_worker(async {
+        let state = equipped();
+        for text in [
+            "leave(403) error('not here')",
+            "while true do pcall(leave, 403) end",
+            "pcall(leave, 403) local t = {} for i = 1, 10 do t[i] = i end error('not here')",
+            "coroutine.wrap(function() leave(403) end)() error('not here')",
+            "xpcall(leave, function() while true do end end, 403) while true do end",
+            "sleep(1) pcall(leave, 403) sleep(10000)",
+        ] {
+            let ran = run(&state, text).await;
+            assert_eq!(ran.result, Ok(None), "{text}");
+            assert_eq!(ran.exit, Some(Exit::Respond(403)), "{text}");
+            assert!(ran.took < Duration::from_millis(100), "{text}: {:?}", ran.took);
+        }
+        assert_eq!(run(&state, "return 1").await.result, Ok(Some("1".into())));
+    });
+}
+
+#[test]
+fn calls_that_wait_take_turns() {
+    on_a_worker(async {
+        let state = equipped();
+        let began = Instant::now();
+        let tasks: Vec<_> = (0..20)
+            .map(|_| {
+                let state = state.clone();
+                tokio::task::spawn_local(
+                    async move { run(&state, "return sleep(30)").await.result },
+                )
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.expect("it ran"), Ok(Some("30".into())));
+        }
+        assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn an_abandoned_call_leaves_the_state_whole() {
+    on_a_worker(async {
+        let state = equipped();
+        for text in ["sleep(1000)", "coroutine.wrap(function() pcall(sleep, 1000) end)()"] {
+            let abandoned =
+                tokio::time::timeout(Duration::from_millis(20), run(&state, text)).await;
+            assert!(abandoned.is_err());
+            assert_eq!(run(&state, "return sleep(1)").await.result, Ok(Some("1".into())));
+        }
+    });
+}
+
+fn function(state: &Rc<State>, text: &str) -> Function {
+    let vm = state.vm().expect("it has one");
+    let function = vm.compile("timer.lua", text, 0).expect("it compiles");
+    function.set_environment(vm.sandbox.home.clone()).expect("a Lua function");
+    function
+}
+
+fn start(state: &Rc<State>, ms: u64, every: Option<u64>, text: &str) -> Result<(), &'static str> {
+    let every = every.map(Duration::from_millis);
+    let arguments = MultiValue::from_iter([Value::Integer(2)]);
+    let function = function(state, text);
+    let delay = Duration::from_millis(ms);
+    state.spawn_timer(delay, every, function, arguments, "t".into(), Budget::default())
+}
+
+async fn fired(state: &Rc<State>) -> String {
+    run(state, "return (fired or 0) .. tostring(early)").await.result.unwrap().unwrap_or_default()
+}
+
+const COUNT: &str = "local premature, by = ... fired = (fired or 0) + by early = premature";
+
+#[test]
+fn timers_fire_once_or_again_and_again() {
+    on_a_worker(async {
+        let state = state();
+        start(&state, 5, None, COUNT).expect("taken");
+        assert_eq!(state.timers().pending.get(), 1);
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        assert_eq!(fired(&state).await, "2false");
+        assert_eq!(state.timers().pending.get(), 0);
+        start(&state, 0, Some(5), COUNT).expect("taken");
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        assert!(fired(&state).await.trim_end_matches("false").parse::<u32>().unwrap() >= 8);
+    });
+}
+
+#[test]
+fn timers_are_bounded_in_number_and_cost() {
+    on_a_worker(async {
+        let state = state();
+        for _ in 0..3 {
+            start(&state, 1, None, "while true do end").expect("taken");
+        }
+        assert_eq!(start(&state, 1, None, COUNT), Err("too many pending timers"));
+        let began = Instant::now();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        while state.timers().pending.get() + state.timers().running.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn retiring_fires_pending_timers_early_and_takes_no_more() {
+    on_a_worker(async {
+        let state = state();
+        start(&state, 60_000, None, COUNT).expect("taken");
+        start(&state, 60_000, Some(60_000), COUNT).expect("taken");
+        tokio::task::yield_now().await;
+        state.retire();
+        assert_eq!(start(&state, 1, None, COUNT), Err("process exiting"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(fired(&state).await, "4true");
+        let weak = Rc::downgrade(&state);
+        drop(state);
+        assert!(weak.upgrade().is_none(), "nothing holds a retired state");
+    });
+}
+
+#[test]
+fn a_timer_does_not_keep_its_state_alive() {
+    on_a_worker(async {
+        let state = state();
+        start(&state, 10, None, COUNT).expect("taken");
+        tokio::task::yield_now().await;
+        drop(state);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    });
+}
+
+#[test]
+fn native_functions_find_their_state() {
+    let state = state();
+    let vm = state.vm().expect("it has one");
+    assert!(state_of(&vm.lua).is_some_and(|found| Rc::ptr_eq(&found, &state)));
+    assert_eq!(super::spec_of(&vm.lua).map(|spec| spec.max_timers), Some(3));
+}

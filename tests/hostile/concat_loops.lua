@@ -1,0 +1,1 @@
+local t = setmetatable({}, { __concat = function(a, b) while true do pcall(error) end end }) return t .. "x"

@@ -1,0 +1,1 @@
+local e e = setmetatable({}, { __tostring = function() error(e) end }) error(e)

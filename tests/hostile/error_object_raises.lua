@@ -1,0 +1,1 @@
+local e = setmetatable({}, { __tostring = function() error("again") end }) error(e)

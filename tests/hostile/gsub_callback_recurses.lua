@@ -1,0 +1,1 @@
+local function f(c) return (c:gsub(".", f)) end return ("abc"):gsub(".", f)

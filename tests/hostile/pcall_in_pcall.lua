@@ -1,0 +1,1 @@
+local function f() pcall(f) pcall(f) while true do end end f()

@@ -1,0 +1,1 @@
+while true do string.split((","):rep(4e6), ",") end
