@@ -142,7 +142,7 @@ async fn obey(local: &Rc<Local>, mut inbox: mpsc::UnboundedReceiver<Command>) {
             }
             Command::Settle(answer) => {
                 local.site.settle();
-                drop(answer.send(()));
+                let _ = answer.send(());
             }
             Command::Stop => break,
         }
