@@ -341,6 +341,8 @@ fn name(quoted: &[u8]) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::{Action, Edit, edit};
 
     fn remove(path: &str) -> Edit {
@@ -408,5 +410,114 @@ mod tests {
         assert!(edit(b"[1] x", &[]).is_err());
         let deep = [&b"[".repeat(200_000)[..], &b"]".repeat(200_000)].concat();
         assert_eq!(edit(&deep, &[mask("0.0.0.0")]).unwrap().len(), deep.len() - 400_000 + 8 + 5);
+    }
+
+    /// What an edit means, on values.
+    fn model(value: &mut Value, path: &[String], action: &Action) {
+        let Some((step, rest)) = path.split_first() else { return };
+        match value {
+            Value::Object(members) => {
+                let names: Vec<String> =
+                    members.keys().filter(|name| step == "*" || *name == step).cloned().collect();
+                if names.is_empty()
+                    && matches!(action, Action::Set(_))
+                    && !path.contains(&"*".into())
+                {
+                    let Action::Set(text) = action else { return };
+                    let value = serde_json::from_str(text).unwrap();
+                    let added = rest.iter().rev().fold(value, |inner, name| json!({ name: inner }));
+                    members.insert(step.clone(), added);
+                }
+                for name in names {
+                    match (rest, action) {
+                        ([], Action::Remove) => drop(members.shift_remove(&name)),
+                        ([], _) => drop(members.insert(name, replacement(action))),
+                        _ => model(members.get_mut(&name).unwrap(), rest, action),
+                    }
+                }
+            }
+            Value::Array(items) => {
+                let hit = |index: usize| step == "*" || *step == index.to_string();
+                match (rest, action) {
+                    ([], Action::Remove) => {
+                        let mut index = 0;
+                        items.retain(|_| {
+                            index += 1;
+                            !hit(index - 1)
+                        });
+                    }
+                    _ => items.iter_mut().enumerate().filter(|(index, _)| hit(*index)).for_each(
+                        |(_, item)| match rest {
+                            [] => *item = replacement(action),
+                            _ => model(item, rest, action),
+                        },
+                    ),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn replacement(action: &Action) -> Value {
+        match action {
+            Action::Set(text) => serde_json::from_str(text).unwrap(),
+            _ => json!("***"),
+        }
+    }
+
+    fn random(seed: &mut u64, below: u64) -> u64 {
+        *seed =
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*seed >> 33) % below
+    }
+
+    fn any_value(seed: &mut u64, depth: u64) -> Value {
+        let names = ["a", "b", "c", "0", "x\"y"];
+        match random(seed, if depth == 0 { 4 } else { 7 }) {
+            0 => json!(null),
+            1 => json!(random(seed, 1000)),
+            2 => json!("}],\\\"{[: \u{e9}"),
+            3 => json!(true),
+            4 => (0..random(seed, 4)).map(|_| any_value(seed, depth - 1)).collect(),
+            _ => {
+                let name = |seed: &mut u64| names[random(seed, 5) as usize].to_owned();
+                let members =
+                    (0..random(seed, 5)).map(|_| (name(seed), any_value(seed, depth - 1)));
+                Value::Object(members.collect::<Vec<_>>().into_iter().collect())
+            }
+        }
+    }
+
+    #[test]
+    fn edits_of_the_text_mean_what_they_mean_on_values() {
+        let mut seed = 7;
+        let mut changed = 0;
+        for _ in 0..20_000 {
+            let value = any_value(&mut seed, 4);
+            let steps = ["a", "b", "c", "0", "1", "*", "x\"y"];
+            let length = 1 + random(&mut seed, 3);
+            let path: Vec<String> =
+                (0..length).map(|_| steps[random(&mut seed, 7) as usize].to_owned()).collect();
+            let action = match random(&mut seed, 3) {
+                0 => Action::Remove,
+                1 => Action::Mask,
+                _ => Action::Set("{\"s\":[1]}".to_owned()),
+            };
+            let mut wanted = value.clone();
+            model(&mut wanted, &path, &action);
+            let pretty = random(&mut seed, 2) == 0;
+            let text = if pretty { format!("{value:#}") } else { value.to_string() };
+            let edits = [Edit { path: path.clone(), action: action.clone() }];
+            let edited = edit(text.as_bytes(), &edits).unwrap();
+            let edited: Value = serde_json::from_slice(&edited).unwrap_or_else(|error| {
+                panic!(
+                    "{error}: {path:?} {action:?} on {text}: {}",
+                    String::from_utf8_lossy(&edited)
+                )
+            });
+            assert_eq!(edited, wanted, "{path:?} {action:?} on {text}");
+            changed += usize::from(edited != value);
+        }
+        assert!(changed > 2000, "{changed}");
     }
 }
