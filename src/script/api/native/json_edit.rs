@@ -3,26 +3,25 @@
 //!
 //! The text is copied from its source to its result; only where a path leads is it looked at.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use mlua::{IntoLuaMulti, Lua, LuaSerdeExt, MultiValue, Table, Value};
 use serde::de::IgnoredAny;
 
+use super::json_text::{Active, Editor};
 use super::settings;
 use crate::script::Call;
 
 /// Segments that a path may have, and so how deep edits go.
 const MAX_DEPTH: usize = 64;
 
-/// What stands in the place of a masked value.
-const MASK: &[u8] = b"\"***\"";
-
 /// One edit: where, and what.
 #[derive(Debug, Clone)]
 pub struct Edit {
-    path: Vec<String>,
-    action: Action,
+    /// Names, element numbers and `*`, from the root.
+    pub path: Vec<String>,
+    /// What is done there.
+    pub action: Action,
 }
 
 /// What is done where a path leads. If paths meet, the first edit counts.
@@ -72,12 +71,8 @@ pub fn json_edit(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Result<
 /// If it is no JSON text.
 pub fn edit(text: &[u8], edits: &[Edit]) -> Result<Vec<u8>, String> {
     serde_json::from_slice::<IgnoredAny>(text).map_err(|error| format!("no JSON: {error}"))?;
-    let mut editor = Editor { text, at: 0, out: Vec::with_capacity(text.len() + 64) };
-    let active: Vec<Active<'_>> = edits.iter().map(|edit| Active { edit, done: 0 }).collect();
-    editor.space();
-    editor.value(&active).ok_or("no JSON that we can read")?;
-    editor.space();
-    Ok(editor.out)
+    let active: Vec<Active<'_>> = edits.iter().map(Active::new).collect();
+    Editor::run(text, &active).ok_or_else(|| "no JSON that we can read".to_owned())
 }
 
 fn edits(lua: &Lua, table: &Table) -> mlua::Result<Vec<Edit>> {
@@ -99,248 +94,10 @@ fn edits(lua: &Lua, table: &Table) -> mlua::Result<Vec<Edit>> {
     Ok(edits)
 }
 
-/// An edit whose path leads through the value at hand.
-#[derive(Clone, Copy)]
-struct Active<'a> {
-    edit: &'a Edit,
-    /// Segments behind us.
-    done: usize,
-}
-
-impl<'a> Active<'a> {
-    fn segment(&self) -> Option<&'a str> {
-        self.edit.path.get(self.done).map(String::as_str)
-    }
-
-    /// The same edit one step further, if the step is on its way.
-    fn step(self, name: &str) -> Option<Self> {
-        let fits = self.segment().is_some_and(|segment| segment == "*" || segment == name);
-        fits.then_some(Self { done: self.done + 1, ..self })
-    }
-
-    fn arrived(&self) -> bool {
-        self.done == self.edit.path.len()
-    }
-}
-
-struct Editor<'t> {
-    /// Known to be JSON: what is read below only finds where things end.
-    text: &'t [u8],
-    at: usize,
-    out: Vec<u8>,
-}
-
-impl<'t> Editor<'t> {
-    /// Copies a value, with the edits that lead into it.
-    fn value(&mut self, active: &[Active<'_>]) -> Option<()> {
-        match (self.peek()?, active.is_empty()) {
-            (b'{', false) => self.object(active),
-            (b'[', false) => self.array(active),
-            _ => {
-                let value = self.skip()?;
-                self.out.extend_from_slice(value);
-                Some(())
-            }
-        }
-    }
-
-    fn object(&mut self, active: &[Active<'_>]) -> Option<()> {
-        self.copy(1);
-        let mut seen: Vec<bool> = vec![false; active.len()];
-        let mut kept = 0;
-        loop {
-            let start = self.at;
-            self.blank();
-            if self.peek()? == b'}' {
-                self.add_missing(active, &seen, kept);
-                self.out.extend_from_slice(self.text.get(start..self.at)?);
-                self.copy(1);
-                return Some(());
-            }
-            let name = name(self.skip()?)?;
-            self.blank();
-            self.at += 1;
-            self.blank();
-            let head = self.text.get(start..self.at)?;
-            let further: Vec<_> = active.iter().filter_map(|active| active.step(&name)).collect();
-            for (seen, active) in seen.iter_mut().zip(active) {
-                *seen |= active.step(&name).is_some();
-            }
-            let stays = self.member(head, &further, kept > 0)?;
-            kept += usize::from(stays);
-            self.comma(stays);
-        }
-    }
-
-    fn array(&mut self, active: &[Active<'_>]) -> Option<()> {
-        self.copy(1);
-        let mut kept = 0;
-        for index in 0_usize.. {
-            let start = self.at;
-            self.blank();
-            let head = self.text.get(start..self.at)?;
-            if self.peek()? == b']' {
-                self.out.extend_from_slice(head);
-                self.copy(1);
-                break;
-            }
-            let name = index.to_string();
-            let further: Vec<_> = active.iter().filter_map(|active| active.step(&name)).collect();
-            let stays = self.member(head, &further, kept > 0)?;
-            kept += usize::from(stays);
-            self.comma(stays);
-        }
-        Some(())
-    }
-
-    /// Copies a member or an element (its head, then its value), or does what the edits say;
-    /// whether it is still there.
-    fn member(&mut self, head: &[u8], active: &[Active<'_>], after_another: bool) -> Option<bool> {
-        let action = active.iter().find(|active| active.arrived()).map(|a| &a.edit.action);
-        if matches!(action, Some(Action::Remove)) {
-            self.skip()?;
-            return Some(false);
-        }
-        if after_another {
-            self.out.push(b',');
-        }
-        self.out.extend_from_slice(head);
-        match action {
-            None => self.value(active)?,
-            Some(Action::Set(text)) => self.replace(text.as_bytes())?,
-            Some(_) => self.replace(MASK)?,
-        }
-        Some(true)
-    }
-
-    fn replace(&mut self, value: &[u8]) -> Option<()> {
-        self.skip()?;
-        self.out.extend_from_slice(value);
-        Some(())
-    }
-
-    /// Adds the fields that are to be set and are not there, with the objects around them.
-    fn add_missing(&mut self, active: &[Active<'_>], seen: &[bool], mut kept: usize) {
-        for (active, _) in active.iter().zip(seen).filter(|(_, seen)| !**seen) {
-            let Action::Set(value) = &active.edit.action else { continue };
-            let names = active.edit.path.get(active.done..).unwrap_or_default();
-            if names.iter().any(|name| name == "*") {
-                continue;
-            }
-            if kept > 0 {
-                self.out.push(b',');
-            }
-            kept += 1;
-            for (index, name) in names.iter().enumerate() {
-                let open = if index > 0 { "{" } else { "" };
-                let name = serde_json::Value::from(name.as_str());
-                self.out.extend_from_slice(format!("{open}{name}:").as_bytes());
-            }
-            self.out.extend_from_slice(value.as_bytes());
-            self.out.extend(std::iter::repeat_n(b'}', names.len().saturating_sub(1)));
-        }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn copy(&mut self, count: usize) {
-        let end = self.at + count;
-        self.out.extend_from_slice(self.text.get(self.at..end).unwrap_or_default());
-        self.at = end;
-    }
-
-    /// Passes over white space.
-    fn blank(&mut self) {
-        while self.peek().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// Copies white space.
-    fn space(&mut self) {
-        let start = self.at;
-        self.blank();
-        self.out.extend_from_slice(self.text.get(start..self.at).unwrap_or_default());
-    }
-
-    /// Passes over a comma, if one is next, and copies the white space before it where `stays` what
-    /// stands before that.
-    fn comma(&mut self, stays: bool) {
-        let start = self.at;
-        self.blank();
-        if self.peek() != Some(b',') {
-            self.at = start;
-            return;
-        }
-        if stays {
-            self.out.extend_from_slice(self.text.get(start..self.at).unwrap_or_default());
-        }
-        self.at += 1;
-    }
-
-    /// Passes over a value of any depth, without recursion; its text.
-    fn skip(&mut self) -> Option<&'t [u8]> {
-        let start = self.at;
-        let mut depth = 0_usize;
-        loop {
-            match self.peek()? {
-                b'"' => self.string()?,
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
-                }
-                b'}' | b']' => {
-                    depth = depth.checked_sub(1)?;
-                    self.at += 1;
-                }
-                b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
-                _ => self.word(),
-            }
-            if depth == 0 {
-                return self.text.get(start..self.at);
-            }
-        }
-    }
-
-    fn string(&mut self) -> Option<()> {
-        self.at += 1;
-        loop {
-            let rest = self.text.get(self.at..)?;
-            let stop = memchr::memchr2(b'"', b'\\', rest)?;
-            self.at += stop;
-            let escape = self.peek()? == b'\\';
-            self.at += 1;
-            if !escape {
-                return Some(());
-            }
-            self.at += 1;
-        }
-    }
-
-    /// A number, `true`, `false` or `null`.
-    fn word(&mut self) {
-        let ends =
-            |byte: &u8| matches!(byte, b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().position(ends).unwrap_or(rest.len());
-    }
-}
-
-/// A field's name, its escapes undone: `"c\u0061rd"` is `card` to whoever reads the text next.
-fn name(quoted: &[u8]) -> Option<Cow<'_, str>> {
-    let inner = quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if memchr::memchr(b'\\', inner).is_none() {
-        return Some(String::from_utf8_lossy(inner));
-    }
-    // A lone surrogate is no text; such a name is none that a path can have.
-    let name = serde_json::from_slice::<String>(quoted).unwrap_or_else(|_| "\u{fffd}".to_owned());
-    Some(Cow::Owned(name))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::{Action, Edit, edit};
 
     fn remove(path: &str) -> Edit {
@@ -408,5 +165,114 @@ mod tests {
         assert!(edit(b"[1] x", &[]).is_err());
         let deep = [&b"[".repeat(200_000)[..], &b"]".repeat(200_000)].concat();
         assert_eq!(edit(&deep, &[mask("0.0.0.0")]).unwrap().len(), deep.len() - 400_000 + 8 + 5);
+    }
+
+    /// What an edit means, on values.
+    fn model(value: &mut Value, path: &[String], action: &Action) {
+        let Some((step, rest)) = path.split_first() else { return };
+        match value {
+            Value::Object(members) => {
+                let names: Vec<String> =
+                    members.keys().filter(|name| step == "*" || *name == step).cloned().collect();
+                if names.is_empty()
+                    && matches!(action, Action::Set(_))
+                    && !path.contains(&"*".into())
+                {
+                    let Action::Set(text) = action else { return };
+                    let value = serde_json::from_str(text).unwrap();
+                    let added = rest.iter().rev().fold(value, |inner, name| json!({ name: inner }));
+                    members.insert(step.clone(), added);
+                }
+                for name in names {
+                    match (rest, action) {
+                        ([], Action::Remove) => drop(members.shift_remove(&name)),
+                        ([], _) => drop(members.insert(name, replacement(action))),
+                        _ => model(members.get_mut(&name).unwrap(), rest, action),
+                    }
+                }
+            }
+            Value::Array(items) => {
+                let hit = |index: usize| step == "*" || *step == index.to_string();
+                match (rest, action) {
+                    ([], Action::Remove) => {
+                        let mut index = 0;
+                        items.retain(|_| {
+                            index += 1;
+                            !hit(index - 1)
+                        });
+                    }
+                    _ => items.iter_mut().enumerate().filter(|(index, _)| hit(*index)).for_each(
+                        |(_, item)| match rest {
+                            [] => *item = replacement(action),
+                            _ => model(item, rest, action),
+                        },
+                    ),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn replacement(action: &Action) -> Value {
+        match action {
+            Action::Set(text) => serde_json::from_str(text).unwrap(),
+            _ => json!("***"),
+        }
+    }
+
+    fn random(seed: &mut u64, below: u64) -> u64 {
+        *seed =
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*seed >> 33) % below
+    }
+
+    fn any_value(seed: &mut u64, depth: u64) -> Value {
+        let names = ["a", "b", "c", "0", "x\"y"];
+        match random(seed, if depth == 0 { 4 } else { 7 }) {
+            0 => json!(null),
+            1 => json!(random(seed, 1000)),
+            2 => json!("}],\\\"{[: \u{e9}"),
+            3 => json!(true),
+            4 => (0..random(seed, 4)).map(|_| any_value(seed, depth - 1)).collect(),
+            _ => {
+                let name = |seed: &mut u64| names[random(seed, 5) as usize].to_owned();
+                let members =
+                    (0..random(seed, 5)).map(|_| (name(seed), any_value(seed, depth - 1)));
+                Value::Object(members.collect::<Vec<_>>().into_iter().collect())
+            }
+        }
+    }
+
+    #[test]
+    fn edits_of_the_text_mean_what_they_mean_on_values() {
+        let mut seed = 7;
+        let mut changed = 0;
+        for _ in 0..20_000 {
+            let value = any_value(&mut seed, 4);
+            let steps = ["a", "b", "c", "0", "1", "*", "x\"y"];
+            let length = 1 + random(&mut seed, 3);
+            let path: Vec<String> =
+                (0..length).map(|_| steps[random(&mut seed, 7) as usize].to_owned()).collect();
+            let action = match random(&mut seed, 3) {
+                0 => Action::Remove,
+                1 => Action::Mask,
+                _ => Action::Set("{\"s\":[1]}".to_owned()),
+            };
+            let mut wanted = value.clone();
+            model(&mut wanted, &path, &action);
+            let pretty = random(&mut seed, 2) == 0;
+            let text = if pretty { format!("{value:#}") } else { value.to_string() };
+            let edits = [Edit { path: path.clone(), action: action.clone() }];
+            let edited = edit(text.as_bytes(), &edits).unwrap();
+            let edited: Value = serde_json::from_slice(&edited).unwrap_or_else(|error| {
+                panic!(
+                    "{error}: {path:?} {action:?} on {text}: {}",
+                    String::from_utf8_lossy(&edited)
+                )
+            });
+            assert_eq!(edited, wanted, "{path:?} {action:?} on {text}");
+            changed += usize::from(edited != value);
+        }
+        assert!(changed > 2000, "{changed}");
     }
 }

@@ -5,6 +5,7 @@ pub mod codings;
 pub mod headers;
 pub mod ip_sets;
 pub mod json_edit;
+mod json_text;
 pub mod jwt;
 pub mod keys;
 pub mod passwords;

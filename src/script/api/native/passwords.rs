@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::{Ident, PasswordHash, PasswordVerifier, SaltString};
+use argon2::password_hash::{PasswordHash, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params};
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -240,10 +240,69 @@ fn bcrypt_hash(text: &str) -> Result<Hash<'_>, String> {
 }
 
 fn argon2_decoy(params: Params) -> String {
-    let salt = SaltString::encode_b64(b"moongate's decoy").ok();
-    let salt = salt.as_ref().map_or("bW9vbmdhdGUncyBkZWNveQ", |salt| salt.as_str());
     let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
-    let ident: Ident<'_> = Algorithm::Argon2id.ident();
     // Nobody knows a password whose hash is all zeros.
-    format!("${ident}$v=19$m={m},t={t},p={p}${salt}${}", "A".repeat(43))
+    format!("$argon2id$v=19$m={m},t={t},p={p}$bW9vbmdhdGUncyBkZWNveQ${}", "A".repeat(43))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Hash, Memory, decoy, verify};
+
+    fn verdict(hash: &str, password: &'static str) -> Result<bool, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(verify(Bytes::copy_from_slice(hash.as_bytes()), password.into()))
+    }
+
+    #[test]
+    fn a_decoy_is_a_hash_that_no_password_fits() {
+        let bcrypt = bcrypt::hash("x", 4).unwrap();
+        let argon =
+            "$argon2id$v=19$m=64,t=2,p=1$bW9vbmdhdGUncyBkZWNveQ$".to_owned() + &"A".repeat(43);
+        for (like, kind) in [(bcrypt, "$2b$04$"), (argon, "$argon2id$v=19$m=64,t=2,p=1$")] {
+            let decoy = decoy([&like].into_iter());
+            assert!(decoy.starts_with(kind), "{decoy}");
+            assert!(Hash::parse(&decoy).is_ok(), "{decoy}");
+            assert_eq!(verdict(&decoy, "x"), Ok(false));
+        }
+    }
+
+    #[test]
+    fn hashes_that_are_too_dear_are_refused_before_they_are_checked() {
+        let dear = format!("$2y$31${}", ".".repeat(53));
+        assert!(Hash::parse(&dear).unwrap_err().contains("too dear"));
+        let dear =
+            format!("$argon2id$v=19$m=4194304,t=3,p=1$bW9vbmdhdGUncyBkZWNveQ${}", "A".repeat(43));
+        assert!(Hash::parse(&dear).unwrap_err().contains("too dear"));
+        for bad in [
+            "",
+            "$2y$10$short",
+            "$2y$10$\u{e9}",
+            "$argon2id$",
+            "plain",
+            "$argon2id$v=19$m=64,t=1,p=1$bW9vbmdhdGU",
+        ] {
+            assert!(Hash::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_was_right_is_remembered_with_its_hash_only() {
+        let memory = Memory::default();
+        memory.remember(memory.mark(b"hash", b"password"));
+        assert!(memory.knows(&memory.mark(b"hash", b"password")));
+        assert!(!memory.knows(&memory.mark(b"hash", b"passwor")));
+        assert!(!memory.knows(&memory.mark(b"hashp", b"assword")));
+        assert!(!memory.knows(&Memory::default().mark(b"hash", b"password")));
+    }
+
+    #[test]
+    fn a_password_with_a_nul_or_of_great_length_is_wrong() {
+        let hash = bcrypt::hash("x", 4).unwrap();
+        assert_eq!(verdict(&hash, "x\0y"), Ok(false));
+        let long: &'static str = "x".repeat(2000).leak();
+        assert_eq!(verdict(&hash, long), Ok(false));
+    }
 }
