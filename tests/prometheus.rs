@@ -14,6 +14,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::Regex;
 use serde_json::Value;
 
+use crate::support::{Moongate, Upstream, get};
+
 const LONG: Duration = Duration::from_secs(30);
 const INSTALL: &str = "`prometheus` and `promtool` are missing: `apt-get install prometheus`, \
                        or set MOONGATE_SKIP_PROMETHEUS";
@@ -32,6 +34,37 @@ fn prometheus_reads_every_metric_and_answers_every_query() {
     check_metrics(&prometheus.url());
     check_dashboard(&prometheus.url());
     check_alerts(&prometheus.url());
+}
+
+#[test]
+fn prometheus_reads_a_running_moongate() {
+    if is_skipped() {
+        return;
+    }
+    let upstream = Upstream::start();
+    let moongate = Moongate::before(
+        &upstream,
+        "access_by_lua_block: |\n  if ngx.var.arg_refuse then return ngx.exit(403) end\n",
+    );
+    let statuses = ["/", "/?refuse=1"].map(|path| get(moongate.address, path).status);
+    assert_eq!(statuses, [200, 403]);
+    let prometheus = Prometheus::scraping(moongate.admin);
+    check_scrapes(&prometheus.url());
+    for query in dashboard_queries() {
+        ask(&prometheus.url(), &query);
+    }
+    check_alerts(&prometheus.url());
+    for (query, value) in [
+        ("sum(moongate_requests_total)", "2"),
+        ("sum(moongate_requests_total{class=\"4xx\"})", "1"),
+        ("sum(moongate_request_duration_seconds_count)", "2"),
+        ("sum(moongate_upstream_response_seconds_count{upstream=\"app\"})", "1"),
+        ("sum(moongate_lua_calls_total{phase=\"access\"})", "2"),
+        ("moongate_policy_generation", "1"),
+    ] {
+        check_names(query);
+        assert_eq!(ask(&prometheus.url(), query)[0]["value"][1], value, "{query}");
+    }
 }
 
 #[test]
@@ -122,7 +155,7 @@ pub fn check_alerts(prometheus: &str) {
         check_names(&query);
         ask(prometheus, &query);
     }
-    let answer = get(prometheus, "/api/v1/rules");
+    let answer = fetch(prometheus, "/api/v1/rules");
     let rules = answer["data"]["groups"][0]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), alert_queries().len());
     for rule in rules {
@@ -156,7 +189,7 @@ fn check_scrapes(prometheus: &str) {
         let count = ask(prometheus, "count_over_time(up{job=\"moongate\"}[1m])");
         count[0]["value"][1].as_str().is_some_and(|count| count.parse::<f64>().unwrap() >= 3.0)
     });
-    let answer = get(prometheus, "/api/v1/targets");
+    let answer = fetch(prometheus, "/api/v1/targets");
     let target = &answer["data"]["activeTargets"][0];
     assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()));
 }
@@ -305,12 +338,12 @@ fn free_address() -> SocketAddr {
 /// The result of a query; a fault of the query is a fault of the test.
 fn ask(prometheus: &str, query: &str) -> Value {
     let query_text = utf8_percent_encode(query, NON_ALPHANUMERIC);
-    let mut answer = get(prometheus, &format!("/api/v1/query?query={query_text}"));
+    let mut answer = fetch(prometheus, &format!("/api/v1/query?query={query_text}"));
     assert_eq!(answer["status"], "success", "{query}: {answer}");
     answer["data"]["result"].take()
 }
 
-fn get(prometheus: &str, path: &str) -> Value {
+fn fetch(prometheus: &str, path: &str) -> Value {
     let answer = request(prometheus, path).expect("Prometheus answers");
     let (_, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
     serde_json::from_str(body).unwrap_or_else(|fault| panic!("{fault}: {answer}"))
