@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Function, TABLES, constants, modules};
+use super::{Function, constants, functions, modules};
 use crate::transaction::PhaseSet;
 
 const HEAD: &str = "\
@@ -16,7 +16,7 @@ Names, phases and error words are lua-nginx-module's. A name used elsewhere rais
 
 /// The page.
 pub fn page() -> String {
-    let mut functions: Vec<&Function> = TABLES.iter().copied().flatten().collect();
+    let mut functions: Vec<&Function> = functions().collect();
     functions.sort_by_key(|function| function.name);
     let mut page = String::from(HEAD);
     for function in functions {

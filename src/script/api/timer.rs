@@ -1,6 +1,5 @@
 //! `ngx.timer` and `ngx.sleep`.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,8 +7,8 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
 use super::{EVERYWHERE, Function, Native};
-use crate::script::{Call, Waiting, with_current};
-use crate::transaction::{Phase, PhaseSet};
+use crate::script::{Call, State, Waiting, state_of};
+use crate::transaction::PhaseSet;
 
 /// The longest delay or sleep: a day over which nothing would be remembered anyway.
 const LONGEST: f64 = 86_400.0 * 365.0;
@@ -17,7 +16,7 @@ const LONGEST: f64 = 86_400.0 * 365.0;
 pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "ngx.timer.at",
-        phases: EVERYWHERE,
+        phases: PhaseSet::of("IsrachbltBCFOH"),
         syntax: "local ok, err = ngx.timer.at(delay, function(premature, ...) end, ...)",
         doc: "Runs a function once, `delay` seconds from now, outside of any exchange. Its first \
               argument tells whether the policy went out of force before its time.",
@@ -25,7 +24,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.timer.every",
-        phases: EVERYWHERE,
+        phases: PhaseSet::of("IsrachbltBCFOH"),
         syntax: "local ok, err = ngx.timer.every(delay, function(premature, ...) end, ...)",
         doc: "Runs a function every `delay` seconds.",
         native: Native::Now(|lua, call, args| timer(lua, call, args, "every", Repeat::Every)),
@@ -35,14 +34,14 @@ pub const FUNCTIONS: &[Function] = &[
         phases: EVERYWHERE,
         syntax: "local count = ngx.timer.running_count()",
         doc: "How many timers of this state are running.",
-        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(timers(lua).running.get() as i64)))),
+        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(counts(lua).1)))),
     },
     Function {
         name: "ngx.timer.pending_count",
         phases: EVERYWHERE,
         syntax: "local count = ngx.timer.pending_count()",
         doc: "How many timers of this state are waiting for their time.",
-        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(timers(lua).pending.get() as i64)))),
+        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(counts(lua).0)))),
     },
     Function {
         name: "ngx.sleep",
@@ -53,15 +52,6 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// The timers of one state, counted by whoever runs them.
-#[derive(Debug, Default)]
-pub struct Timers {
-    /// Waiting for their time.
-    pub pending: Cell<usize>,
-    /// Running now.
-    pub running: Cell<usize>,
-}
-
 /// How often a timer runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Repeat {
@@ -69,14 +59,13 @@ enum Repeat {
     Once,
 }
 
-/// The counts of this state.
-pub fn timers(lua: &Lua) -> Rc<Timers> {
-    if let Some(timers) = lua.app_data_ref::<Rc<Timers>>() {
-        return timers.clone();
-    }
-    let timers = Rc::new(Timers::default());
-    lua.set_app_data(timers.clone());
-    timers
+/// How many timers of this state are pending and running.
+fn counts(lua: &Lua) -> (i64, i64) {
+    let count = |state: Rc<State>| {
+        let timers = state.timers();
+        (timers.pending.get() as i64, timers.running.get() as i64)
+    };
+    state_of(lua).map(count).unwrap_or_default()
 }
 
 fn timer(
@@ -103,46 +92,25 @@ fn timer(
     };
     args.pop_front();
     args.pop_front();
-    let every = repeat == Repeat::Every;
-    match schedule(lua, call, Duration::from_secs_f64(delay), every, function, args) {
-        Ok(accepted) => Ok(one(Value::Boolean(accepted))),
+    match schedule(lua, call, Duration::from_secs_f64(delay), repeat, function, args) {
+        Ok(()) => Ok(one(Value::Boolean(true))),
         Err(words) => refusal(lua, words),
     }
 }
 
-/// The seam to what runs timers: takes one, or says why not (`too many pending timers`,
-/// `process exiting`).
+/// Hands a timer to the state, or says why it takes none.
 fn schedule(
     lua: &Lua,
     call: &Rc<Call>,
     delay: Duration,
-    every: bool,
+    repeat: Repeat,
     function: LuaFunction,
     args: MultiValue,
-) -> Result<bool, &'static str> {
-    let timers = timers(lua);
-    timers.pending.set(timers.pending.get() + 1);
-    let module = call.module.clone();
-    tokio::task::spawn_local(async move {
-        loop {
-            tokio::time::sleep(delay).await;
-            timers.running.set(timers.running.get() + 1);
-            let call = Call::new(Phase::Timer, module.clone(), None);
-            let mut args = args.clone();
-            args.push_front(Value::Boolean(false));
-            let mut run = Box::pin(function.call_async::<()>(args));
-            let poll = |context: &mut std::task::Context<'_>| {
-                with_current(&call, || Future::poll(run.as_mut(), context))
-            };
-            drop(std::future::poll_fn(poll).await);
-            timers.running.set(timers.running.get().saturating_sub(1));
-            if !every {
-                break;
-            }
-        }
-        timers.pending.set(timers.pending.get().saturating_sub(1));
-    });
-    Ok(true)
+) -> Result<(), &'static str> {
+    let state = state_of(lua).ok_or("process exiting")?;
+    let every = (repeat == Repeat::Every).then_some(delay);
+    let (module, budget) = (call.module.clone(), call.budget.get());
+    state.spawn_timer(delay, every, function, args, module, budget)
 }
 
 fn sleep(_: Lua, _: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
