@@ -256,6 +256,23 @@ fn the_pages_that_newcomers_are_sent_to_are_there() {
 }
 
 #[test]
+fn places_named_in_the_pages_are_there() {
+    let place = Regex::new(r"`((?:src|tests|lua|docs|dashboards|rules)/[\w./-]*)`").unwrap();
+    let mut faults = Vec::new();
+    for page in PAGES.iter().filter(|page| page.ends_with(".md")) {
+        let text = fs::read_to_string(root().join(page)).unwrap_or_default();
+        for found in place.captures_iter(&text) {
+            // Capitals stand for a name of the reader's choice.
+            let chosen = found[1].contains(|letter: char| letter.is_ascii_uppercase());
+            if !chosen && !root().join(&found[1]).exists() {
+                faults.push(format!("{page}: {}", &found[1]));
+            }
+        }
+    }
+    none(&faults);
+}
+
+#[test]
 fn links_between_pages_lead_somewhere() {
     let link = Regex::new(r"\]\(([^)#:]+)(?:#[^)]*)?\)").unwrap();
     let mut faults = Vec::new();

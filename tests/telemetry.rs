@@ -72,7 +72,10 @@ pub fn emit_one_of_each() {
     emit_of_exchanges();
     emit_of_scripts();
     emit_of_upstreams();
-    events::PolicyRefused { faults: 2, generation: 41, report: "2 faults" }.emit();
+    let report = "1 fault\n  = help: \x1b mend it\npolicy refused; policy 41 stays in force";
+    events::PolicyRefused { faults: 2, generation: 41, report }.emit();
+    events::Trouble { what: "no space", next: "make some" }.emit();
+    events::ResponseTooLong { route: "shop.example/api/" }.emit();
     events::PolicySwapped { generation: 42, digest: "ab12", took: Duration::from_millis(12) }
         .emit();
     let logs = open(log(LogTarget::File("/dev/null".into())));
@@ -620,7 +623,8 @@ fn the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on() {
         })
         .collect();
     for (level, message) in [
-        ("ERROR", "policy refused: 2 faults; policy 41 stays in force"),
+        ("ERROR", "1 fault\n  = help: \\u{1b} mend it\npolicy refused; policy 41 stays in force"),
+        ("WARN", "no space\n  = help: make some"),
         ("INFO", "policy 42 (ab12) is in force after 12.0ms"),
         ("WARN", "upstream `app`: peer 127.0.0.1:3000 is left out"),
         ("INFO", "upstream `app`: peer 127.0.0.1:3000 serves again"),
@@ -667,7 +671,7 @@ fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
             }
         }
         assert!(logs::flush(LONG));
-        let dropped = sample("moongate_script_lines_dropped_total");
+        let dropped = sample("moongate_process_log_lines_dropped_total");
         return assert!((4000.0..5000.0).contains(&dropped), "{dropped}");
     }
     let (_, errors) = run_alone("telemetry::scripts_that_say_too_much_are_cut_and_cost_no_time");

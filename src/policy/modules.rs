@@ -62,7 +62,7 @@ impl<'a, 'disk> Modules<'a, 'disk> {
                 at,
                 "does not fit the module's schema",
             );
-            diagnostic.help = Some(fault.help);
+            diagnostic.help = fault.help;
             self.faults.push(diagnostic);
         }
         self.read_files(&info, settings, place);

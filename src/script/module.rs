@@ -40,7 +40,7 @@ pub struct ModuleInfo {
     /// What it does, in its author's words.
     pub doc: Option<String>,
     /// Whether its `body_filter` wants the whole response body at once.
-    pub whole_body: bool,
+    pub needs_response_body: bool,
 }
 
 /// Loads a module in a state of its own, which finds no libraries, and asks it.
@@ -90,8 +90,8 @@ fn info(lua: &mlua::Lua, module: &Table, name: &str) -> mlua::Result<ModuleInfo>
         return Err(mlua::Error::runtime(format!("{name}: {fault}")));
     }
     let doc = module.raw_get::<Option<String>>("doc")?;
-    let whole_body = module.raw_get::<Option<bool>>("whole_body")?.unwrap_or_default();
-    Ok(ModuleInfo { phases, schema, doc, whole_body })
+    let needs_response_body = module.raw_get::<Option<bool>>("whole_body")?.unwrap_or_default();
+    Ok(ModuleInfo { phases, schema, doc, needs_response_body })
 }
 
 /// An empty Lua table is a list to serde; here it is an object without members.
@@ -131,7 +131,7 @@ mod tests {
         let info = describe("m.lua", text).expect("it loads");
         assert_eq!(info.phases, [Phase::Access, Phase::Log]);
         assert_eq!(info.schema["status"]["default"], 403);
-        assert!(info.whole_body);
+        assert!(info.needs_response_body);
         assert_eq!(info.doc.as_deref(), Some("does"));
     }
 

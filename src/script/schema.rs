@@ -26,7 +26,7 @@ pub struct SettingFault {
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// The next step.
-    pub help: String,
+    pub help: Option<String>,
 }
 
 /// Every fault of `settings`, by the module's schema: a table from a setting's name to
@@ -120,7 +120,7 @@ fn check_fields(schema: &Value, settings: &Value, path: &str, faults: &mut Vec<S
             let meaning = entry.get("doc").and_then(Value::as_str).unwrap_or("the module needs it");
             let help = format!("write `{name}:` under `with:` ({meaning})");
             let message = format!("`{name}` is missing");
-            faults.push(SettingFault { key: join(path, name), message, help });
+            faults.push(SettingFault { key: join(path, name), message, help: Some(help) });
         }
     }
 }
@@ -135,7 +135,7 @@ fn unknown(path: &str, name: &str, entries: &Map<String, Value>) -> SettingFault
         }
     };
     let message = format!("unknown setting `{name}`");
-    SettingFault { key: path.to_owned(), message, help }
+    SettingFault { key: path.to_owned(), message, help: Some(help) }
 }
 
 fn check_value(entry: &Value, value: &Value, path: &str, faults: &mut Vec<SettingFault>) {
@@ -197,7 +197,7 @@ fn check_choice(entry: &Value, text: &str, path: &str, faults: &mut Vec<SettingF
         None => format!("one of {}", values.join(", ")),
     };
     let message = format!("`{text}` is not a value of `{path}`");
-    faults.push(SettingFault { key: path.to_owned(), message, help });
+    faults.push(SettingFault { key: path.to_owned(), message, help: Some(help) });
 }
 
 fn check_bounds(entry: &Value, is: f64, what: &str, path: &str, faults: &mut Vec<SettingFault>) {
@@ -211,7 +211,7 @@ fn check_bounds(entry: &Value, is: f64, what: &str, path: &str, faults: &mut Vec
         }
         _ => return,
     };
-    faults.push(SettingFault { key: path.to_owned(), message, help });
+    faults.push(SettingFault { key: path.to_owned(), message, help: Some(help) });
 }
 
 /// A bound, which may be written like the value that it bounds.
@@ -326,7 +326,7 @@ fn wrong(path: &str, expected: &str, found: &Value) -> SettingFault {
         Value::Object(_) => "values by name",
     };
     let message = format!("expected {expected}, found {found}");
-    SettingFault { key: path.to_owned(), message, help: format!("write {expected}") }
+    SettingFault { key: path.to_owned(), message, help: Some(format!("write {expected}")) }
 }
 
 #[cfg(test)]
@@ -346,7 +346,7 @@ mod tests {
             "burst": { "type": "table", "fields": { "size": { "type": "size", "default": "1KiB" } } },
         });
         assert_eq!(fault(&schema), None);
-        ModuleInfo { phases: Vec::new(), schema, doc: None, whole_body: false }
+        ModuleInfo { phases: Vec::new(), schema, doc: None, needs_response_body: false }
     }
 
     fn faults(settings: &Value) -> Vec<String> {
@@ -373,7 +373,7 @@ mod tests {
             ]
         );
         let help = check_settings(&info(), &json!({ "mode": "blok" })).remove(0).help;
-        assert_eq!(help, "did you mean `block`?");
+        assert_eq!(help.as_deref(), Some("did you mean `block`?"));
     }
 
     #[test]

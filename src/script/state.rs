@@ -208,14 +208,15 @@ impl State {
         result
     }
 
-    /// Collects what a call left, if that is much; gives the VM up, if its memory stays spent.
+    /// Collects what a call left, if that is much. After a call that spent the memory, a VM that
+    /// still holds more than a quarter of it is given up: what it hoards would end the next one.
     fn look_after_memory(&self, vm: &Rc<Incarnation>, spent: bool) {
         let half = self.spec.memory / 2;
         let used = vm.lua.used_memory();
         if spent || used > half.max(vm.floor.get() + vm.floor.get() / 4) {
             let collected = vm.lua.gc_collect();
             vm.floor.set(vm.lua.used_memory());
-            if collected.is_err() || (spent && vm.floor.get() > half) {
+            if collected.is_err() || (spent && vm.floor.get() > half / 2) {
                 self.give_up(vm);
             }
         }

@@ -267,7 +267,7 @@ pub fn post(address: SocketAddr, path: &str, body: impl AsRef<[u8]>) -> Response
     request(address, "POST", path, &[("Content-Type", "application/octet-stream")], body)
 }
 
-/// One request on a connection of its own. `Host: test` unless `headers` has one;
+/// One request on a connection of its own. `Host` is the address unless `headers` has one;
 /// `Content-Length` if there is a body.
 pub fn request(
     address: SocketAddr,
@@ -279,7 +279,7 @@ pub fn request(
     let body = body.as_ref();
     let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        head += "Host: test\r\n";
+        head += &format!("Host: {address}\r\n");
     }
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");

@@ -122,14 +122,19 @@ impl Moongate {
             .unwrap_or_default()
     }
 
+    /// A request to the admin address, which answers only those who call it by its address.
+    pub fn ask_admin(&self, method: &str, path: &str) -> Response {
+        request(self.admin, method, path, &[("Host", &self.admin.to_string())], "")
+    }
+
     /// Reads everything again, by the admin address; the answer tells what came of it.
     pub fn reload(&self) -> Response {
-        post(self.admin, "/policy/reload", "")
+        self.ask_admin("POST", "/policy/reload")
     }
 
     /// What is in force, as the admin address tells it.
     pub fn policy(&self) -> serde_json::Value {
-        get(self.admin, "/policy").json()
+        self.ask_admin("GET", "/policy").json()
     }
 
     /// The number of the policy in force.
@@ -148,7 +153,7 @@ impl Moongate {
 
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
-        get(self.admin, "/metrics").text()
+        self.ask_admin("GET", "/metrics").text()
     }
 
     /// A metric's value by its whole name with labels, as `/metrics` writes it; 0 if it is not there.

@@ -8,7 +8,7 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
 use super::{EVERYWHERE, Function, Native};
 use crate::script::{Call, State, Waiting, state_of};
-use crate::transaction::PhaseSet;
+use crate::transaction::{Phase, PhaseSet};
 
 /// The longest delay or sleep: a day over which nothing would be remembered anyway.
 const LONGEST: f64 = 86_400.0 * 365.0;
@@ -58,6 +58,9 @@ enum Repeat {
     Every,
     Once,
 }
+
+/// How many times a handler's CPU time a timer of it may take: nobody waits for a timer.
+const PATIENCE: u32 = 10;
 
 /// How many timers of this state are pending and running.
 fn counts(lua: &Lua) -> (i64, i64) {
@@ -109,8 +112,11 @@ fn schedule(
 ) -> Result<(), &'static str> {
     let state = state_of(lua).ok_or("process exiting")?;
     let every = (repeat == Repeat::Every).then_some(delay);
-    let (module, budget) = (call.module.clone(), call.budget.get());
-    state.spawn_timer(delay, every, function, args, module, budget)
+    let mut budget = call.budget.get();
+    if call.phase != Phase::Timer {
+        budget.cpu *= PATIENCE;
+    }
+    state.spawn_timer(delay, every, function, args, call.module.clone(), budget)
 }
 
 fn sleep(_: Lua, _: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {

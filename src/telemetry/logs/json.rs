@@ -171,7 +171,7 @@ fn digits(out: &mut Vec<u8>, number: u32, width: u32) {
 fn escape(out: &mut Vec<u8>, text: &[u8], limit: usize) {
     let shown = text.get(..limit).unwrap_or(text);
     out.push(b'"');
-    if shown.len() == text.len() && shown.iter().all(is_plain) {
+    if shown.len() == text.len() && shown.iter().copied().all(is_plain) {
         out.extend_from_slice(shown);
         return out.push(b'"');
     }
@@ -190,7 +190,7 @@ fn escape(out: &mut Vec<u8>, text: &[u8], limit: usize) {
 }
 
 /// Most text is of such bytes only.
-fn is_plain(byte: &u8) -> bool {
+fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
