@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Function, constants, functions, modules};
-use crate::transaction::PhaseSet;
+use crate::transaction::{Phase, PhaseSet};
 
 const HEAD: &str = "\
 # The Lua API
@@ -42,5 +42,5 @@ fn phases(set: PhaseSet) -> String {
     if set == super::EVERYWHERE {
         return "all".to_owned();
     }
-    set.iter().map(|phase| phase.as_str()).collect::<Vec<_>>().join(", ")
+    set.iter().map(Phase::as_str).collect::<Vec<_>>().join(", ")
 }

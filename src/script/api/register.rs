@@ -121,17 +121,20 @@ fn home(lua: &Lua, name: &'static str) -> mlua::Result<(Table, &'static str)> {
     let mut table = lua.globals();
     let mut rest = name;
     while let Some((first, after)) = rest.split_once('.') {
-        table = match table.raw_get::<Option<Table>>(first)? {
-            Some(inner) => inner,
-            None => {
-                let inner = lua.create_table()?;
-                table.raw_set(first, &inner)?;
-                inner
-            }
-        };
+        table = inner(lua, &table, first)?;
         rest = after;
     }
     Ok((table, rest))
+}
+
+/// The table of that name in another, made if it is not there yet.
+pub fn inner(lua: &Lua, table: &Table, name: &str) -> mlua::Result<Table> {
+    if let Some(inner) = table.raw_get::<Option<Table>>(name)? {
+        return Ok(inner);
+    }
+    let inner = lua.create_table()?;
+    table.raw_set(name, &inner)?;
+    Ok(inner)
 }
 
 /// The methods of a class: what its metatable's `__index` is.

@@ -122,6 +122,8 @@ fn threads_count_together_without_losing_one() {
         })
     };
     let threads: Vec<_> = (0..4).map(|_| count()).collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert_eq!(value(&dictionary, "n"), Some(Scalar::Number(4_000.0)));
 }
