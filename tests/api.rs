@@ -6,16 +6,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use moongate::config::Budget;
-use moongate::script::api::{Function, Native, TABLES, page};
+use moongate::script::api::{Native, functions, page};
 use moongate::script::{Call, Chunk, DomainSpec, Exit, Host, State, Subject, Waiting};
 use moongate::shared::Dictionaries;
 use moongate::transaction::{
     Body, Client, Headers, Phase, Request, Response, Transaction, Version,
 };
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
 use super::support::lua::{chunk, domain, on_a_worker};
 
@@ -95,7 +97,7 @@ async fn run(
     let subject = subject.filter(|_| phase.has_exchange()).cloned();
     let call = Call::new(phase, "test.lua".into(), subject);
     *call.chunk.borrow_mut() = Chunk { bytes: "chunk".into(), last: true };
-    let budget = Budget { cpu: std::time::Duration::from_secs(5), ..Budget::default() };
+    let budget = Budget { cpu: Duration::from_secs(5), ..Budget::default() };
     let handler = state.load(&chunk("test.lua", text), phase, budget).expect(text);
     let result = if phase.may_wait() {
         state.run(&handler, &call).await
@@ -112,10 +114,6 @@ fn access(text: &'static str) -> Result<String, String> {
         let subject = subject(Ok(Body::Memory("a=1&b=%20&c".into())));
         run(&state(), Phase::Access, Some(&subject), text).await.0
     })
-}
-
-fn functions() -> impl Iterator<Item = &'static Function> {
-    TABLES.iter().copied().flatten()
 }
 
 fn cases() -> Vec<(PathBuf, String)> {
@@ -184,12 +182,17 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
     let refused = on_a_worker(|| async {
         let state = state();
         let subject = subject(Ok(Body::Empty));
+        let keep = "package.loaded.kept = {ngx.socket.tcp(), ngx.socket.udp()}";
+        run(&state, Phase::Access, Some(&subject), keep).await.0.unwrap();
         answered(&subject);
         let mut refused = 0;
         for function in functions() {
             let use_of = match (function.name.split_once(':'), &function.native) {
                 (Some(("ngx.shared.DICT", method)), _) => format!("ngx.shared.cache:{method}()"),
-                (Some(_), _) => continue,
+                (Some((class, method)), _) => {
+                    let kept = if class == "tcpsock" { 1 } else { 2 };
+                    format!("require('kept')[{kept}]:{method}()")
+                }
                 (None, Native::Property { .. }) => format!("local _ = {}", function.name),
                 (None, Native::Fields { .. }) => format!("local _ = {}[1]", function.name),
                 (None, Native::Value(_)) => continue,
@@ -399,11 +402,89 @@ fn timers_run_outside_of_any_exchange() {
             ngx.shared.cache:set('timer', ngx.get_phase() .. tostring(premature) .. word)
         end, 'x'))";
         assert_eq!(run(&state, Phase::Log, Some(&subject), text).await.0.as_deref(), Ok("true"));
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
         let text = "return ngx.shared.cache:get('timer')";
         run(&state, Phase::Access, Some(&subject), text).await.0
     });
     assert_eq!(seen.as_deref(), Ok("timerfalsex"));
+}
+
+/// A server that answers each line with itself in upper case, until `bye`.
+async fn shouting() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::task::spawn_local(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (mut read, mut write) = stream.split();
+            let mut lines = tokio::io::BufReader::new(&mut read).lines();
+            while let Ok(Some(line)) = lines.next_line().await
+                && line != "bye"
+            {
+                let answer = format!("{}\r\n", line.to_uppercase());
+                write.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_socket_talks_to_where_it_may() {
+    let seen = on_a_worker(|| async {
+        let port = shouting().await;
+        let text = format!(
+            "{PRELUDE} local s = ngx.socket.tcp() s:settimeout(2000)
+             same(s:connect('127.0.0.1', {port}), 1)
+             same(s:send({{'hello', {{'\\n', 'wor', 'ld\\n'}}}}), 12)
+             same(s:receive(), 'HELLO') same(s:receive('*l'), 'WORLD')
+             s:send('abc\\n') same(s:receive(2), 'AB') same(s:receiveany(100), 'C\\r\\n')
+             same(s:getreusedtimes(), 0)
+             s:settimeouts(10, 10, 10)
+             local data, err, partial = s:receive() same(data, nil) same(err, 'timeout') same(partial, '')
+             s:settimeout(2000)
+             s:send('x\\nbye\\n') same(s:receive('*a'), 'X\\r\\n')
+             data, err = s:receive() same(err, 'closed')
+             local ok ok, err = s:connect('127.0.0.2', {port}) same(ok, nil)
+             same(err, 'connection to 127.0.0.2:{port} is not allowed by lua.network.allow')
+             same(s:connect('127.0.0.1', {port}), 1) same(s:setkeepalive(), 1)
+             for _ = 1, 20 do ok, err = s:connect('127.0.0.1', {port}) end
+             same(err, 'too many connections in one call')
+             return checks"
+        );
+        let subject = subject(Ok(Body::Empty));
+        run(&state(), Phase::Access, Some(&subject), &text).await.0
+    });
+    assert_eq!(seen.as_deref(), Ok("17"));
+}
+
+#[test]
+fn a_log_handler_sends_by_a_timer() {
+    let (seen, length) = on_a_worker(|| async {
+        let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let text = format!(
+            "local line = ngx.var.request_method .. ' ' .. ngx.var.uri
+             ngx.timer.at(0, function(premature, line)
+                 local s = ngx.socket.udp() s:setpeername('127.0.0.1', {port}) s:send(line) s:close()
+             end, line)"
+        );
+        let subject = subject(Ok(Body::Empty));
+        answered(&subject);
+        let state = state();
+        run(&state, Phase::Log, Some(&subject), &text).await.0.unwrap();
+        let mut datagram = [0; 100];
+        let wait = tokio::time::timeout(Duration::from_secs(5), server.recv(&mut datagram));
+        let length = wait.await.unwrap().unwrap();
+        (String::from_utf8_lossy(&datagram[..length]).into_owned(), length)
+    });
+    assert_eq!((seen.as_str(), length), ("POST /a b/c", 11));
+}
+
+#[test]
+fn timers_are_bounded() {
+    let text = "local ok, err for _ = 1, 50 do ok, err = ngx.timer.at(60, function() end) end
+                return tostring(ok) .. ' ' .. err .. ' ' .. ngx.timer.pending_count()";
+    assert_eq!(access(text).as_deref(), Ok("nil too many pending timers 16"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::{api, watchdog};
+use crate::config::Budget;
 use crate::transaction::{Body, Phase, Transaction};
 
 /// A future that stays on its worker's thread.
@@ -30,6 +31,8 @@ pub struct Call {
     pub contexts: RefCell<api::Contexts>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
+    /// What the call may cost: that of its handler, once it runs.
+    pub budget: Cell<Budget>,
 }
 
 /// What scripts see of one exchange, shared by all its phases.
@@ -117,6 +120,7 @@ impl Call {
             chunk: RefCell::default(),
             contexts: RefCell::default(),
             connections: Cell::new(0),
+            budget: Cell::default(),
         })
     }
 

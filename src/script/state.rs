@@ -107,6 +107,7 @@ impl State {
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
         let vm = self.ready(handler)?;
+        call.budget.set(handler.budget);
         let mut meter = Meter::new(handler.budget);
         let result = match handler.function(&vm) {
             Ok((function, settings)) => {
@@ -140,6 +141,7 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
+        call.budget.set(handler.budget);
         let mut meter = Meter::new(handler.budget);
         let result = handler.function(vm).and_then(|(function, settings)| {
             meter.once(vm, call, || function.call::<Value>(settings))

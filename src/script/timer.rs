@@ -135,6 +135,7 @@ impl Timer {
         let call = Call::new(Phase::Timer, self.module.clone(), None);
         let mut arguments = self.arguments.clone();
         arguments.push_front(Value::Boolean(due == Due::Premature));
+        call.budget.set(self.budget);
         let mut meter = Meter::new(self.budget);
         let result = {
             let future = pin!(self.function.call_async::<Value>(arguments));

@@ -41,6 +41,6 @@ text, n, err = ngx.re.sub("a", "a", "$x") same(text, nil) same(err, "failed to c
 fails("string or number expected to be returned by the replacement function, but got nil", ngx.re.sub, "a", "a", function() end)
 fails("boom", ngx.re.gsub, "a", "a", function() error("boom") end)
 fails("bad argument #3 to 'sub'", ngx.re.sub, "a", "a", {})
-for i = 1, 2000 do same(ngx.re.find("k" .. i, "^k" .. i .. "$"), 1) end
+local found = 0 for i = 1, 2000 do if ngx.re.find("k" .. i, "^k" .. i .. "$") then found = found + 1 end end same(found, 2000)
 m, err = ngx.re.match("a", string.rep("(a{1,1000}){1,1000}", 3)) same(m, nil) same(string.find(err, "too large", 1, true) ~= nil, true)
 m, err = ngx.re.match(string.rep("a", 100000), "(a+)+$") same(#m[0], 100000)

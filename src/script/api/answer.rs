@@ -166,22 +166,22 @@ pub fn append(lua: &Lua, value: &Value, out: &mut Vec<u8>, depth: usize) -> Resu
         Value::Boolean(false) => out.extend_from_slice(b"false"),
         Value::LightUserData(_) => out.extend_from_slice(b"null"),
         Value::Table(table) => return append_array(lua, table, out, depth),
-        other => match text(lua, other).ok().flatten() {
-            Some(text) => out.extend_from_slice(&text.as_bytes()),
-            None => {
-                let got = type_name(other);
-                return Err(if depth < DEPTH {
-                    format!("bad data type {got} found")
-                } else {
-                    format!(
-                        "string, number, boolean, nil, ngx.null, or array table expected, but got \
-                         {got}"
-                    )
-                });
-            }
-        },
+        other => {
+            let text = text(lua, other).ok().flatten();
+            let text = text.ok_or_else(|| unwritable(other, depth))?;
+            out.extend_from_slice(&text.as_bytes());
+        }
     }
     Ok(out.len() <= STAGED_BYTES)
+}
+
+/// Why a value cannot be written; one inside of a table is told in other words.
+fn unwritable(value: &Value, depth: usize) -> String {
+    let got = type_name(value);
+    if depth < DEPTH {
+        return format!("bad data type {got} found");
+    }
+    format!("string, number, boolean, nil, ngx.null, or array table expected, but got {got}")
 }
 
 fn append_array(lua: &Lua, table: &Table, out: &mut Vec<u8>, depth: usize) -> Result<bool, String> {

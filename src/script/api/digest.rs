@@ -1,5 +1,7 @@
 //! Digests and check sums: `ngx.md5`, `ngx.sha1_bin`, `ngx.hmac_sha1`, `ngx.crc32_short`, …
 
+use std::rc::Rc;
+
 use hmac::{Hmac, Mac};
 use md5::Md5;
 use mlua::{Lua, MultiValue};
@@ -7,6 +9,7 @@ use sha1::{Digest, Sha1};
 
 use super::arguments::{at, check_text, loose_text, one, string};
 use super::{EVERYWHERE, Function, Native};
+use crate::script::Call;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -62,11 +65,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-fn hmac_sha1(
-    lua: &Lua,
-    _: &std::rc::Rc<crate::script::Call>,
-    args: MultiValue,
-) -> mlua::Result<MultiValue> {
+fn hmac_sha1(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let key = check_text(lua, &args, 1, "hmac_sha1")?;
     let text = check_text(lua, &args, 2, "hmac_sha1")?;
     let mut mac = Hmac::<Sha1>::new_from_slice(&key.as_bytes()).map_err(mlua::Error::external)?;
@@ -74,11 +73,7 @@ fn hmac_sha1(
     string(lua, mac.finalize().into_bytes()).map(one)
 }
 
-fn crc32(
-    lua: &Lua,
-    _: &std::rc::Rc<crate::script::Call>,
-    args: MultiValue,
-) -> mlua::Result<MultiValue> {
+fn crc32(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let sum = crc32fast::hash(&loose_text(lua, at(&args, 1))?.as_bytes());
     Ok(one(mlua::Value::Integer(sum.into())))
 }

@@ -83,13 +83,13 @@ fn write(lua: &Lua, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
             let written = value.to_string().map_err(|error| error.to_string())?;
             out.extend_from_slice(written.as_bytes());
         }
-        other => match text(lua, other).ok().flatten() {
-            Some(text) => out.extend_from_slice(&text.as_bytes()),
-            None => {
+        other => {
+            let text = text(lua, other).ok().flatten().ok_or_else(|| {
                 let got = type_name(other);
-                return Err(format!("string, number, boolean, or nil expected, got {got}"));
-            }
-        },
+                format!("string, number, boolean, or nil expected, got {got}")
+            })?;
+            out.extend_from_slice(&text.as_bytes());
+        }
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod request;
 mod request_body;
 mod request_headers;
 mod shared;
+mod socket;
 mod time;
 mod timer;
 mod var;
@@ -93,7 +94,7 @@ pub const EVERYWHERE: PhaseSet = PhaseSet::of("iIsrachblt");
 /// The phases of an exchange.
 pub const EXCHANGE: PhaseSet = PhaseSet::of("srachbl");
 
-/// All names of the API: one list for each file.
+/// The lists, one for each file.
 pub const TABLES: &[&[Function]] = &[
     answer::FUNCTIONS,
     arg::FUNCTIONS,
@@ -109,6 +110,8 @@ pub const TABLES: &[&[Function]] = &[
     request_body::FUNCTIONS,
     request_headers::FUNCTIONS,
     shared::FUNCTIONS,
+    socket::TCP,
+    socket::UDP,
     time::FUNCTIONS,
     timer::FUNCTIONS,
     var::FUNCTIONS,
@@ -116,13 +119,18 @@ pub const TABLES: &[&[Function]] = &[
     worker::FUNCTIONS,
 ];
 
+/// All names of the API.
+pub fn functions() -> impl Iterator<Item = &'static Function> {
+    TABLES.iter().copied().flatten()
+}
+
 /// Puts the whole API into a state's globals, and what scripts may `require` without a file into
 /// `package.preload`.
 ///
 /// # Errors
 /// If the state's memory does not hold it.
 pub fn install(lua: &Lua) -> mlua::Result<()> {
-    for function in TABLES.iter().copied().flatten() {
+    for function in functions() {
         register::place(lua, function)?;
     }
     constants::install(lua)?;

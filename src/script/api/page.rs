@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Function, TABLES, constants, modules};
-use crate::transaction::PhaseSet;
+use super::{Function, constants, functions, modules};
+use crate::transaction::{Phase, PhaseSet};
 
 const HEAD: &str = "\
 # The Lua API
@@ -16,7 +16,7 @@ Names, phases and error words are lua-nginx-module's. A name used elsewhere rais
 
 /// The page.
 pub fn page() -> String {
-    let mut functions: Vec<&Function> = TABLES.iter().copied().flatten().collect();
+    let mut functions: Vec<&Function> = functions().collect();
     functions.sort_by_key(|function| function.name);
     let mut page = String::from(HEAD);
     for function in functions {
@@ -42,5 +42,5 @@ fn phases(set: PhaseSet) -> String {
     if set == super::EVERYWHERE {
         return "all".to_owned();
     }
-    set.iter().map(|phase| phase.as_str()).collect::<Vec<_>>().join(", ")
+    set.iter().map(Phase::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -132,14 +132,14 @@ fn post_args(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Multi
 fn set_uri_args(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let query = match at(&args, 1) {
         Value::Table(table) => encode(lua, table)?,
-        other => match text(lua, other)? {
-            Some(text) => safe_query(&text.as_bytes()),
-            None => {
+        other => {
+            let text = text(lua, other)?.ok_or_else(|| {
                 let got = type_name(other);
                 let why = format!("string, number, or table expected, but got {got}");
-                return Err(bad_argument(1, "set_uri_args", &why));
-            }
-        },
+                bad_argument(1, "set_uri_args", &why)
+            })?;
+            safe_query(&text.as_bytes())
+        }
     };
     let query = (!query.is_empty()).then(|| Bytes::from(query));
     subject(call)?.transaction.borrow_mut().request.query = query;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
 
 use super::arguments::fault;
-use super::{Function, Native, Read, Write};
+use super::{Function, Native, Read, Write, functions};
 use crate::script::{Call, current};
 use crate::transaction::Phase;
 
@@ -59,6 +59,7 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
                 })?;
             meta.raw_set("__index", index)?;
             meta.raw_set("__newindex", assign)?;
+            meta.raw_set("__metatable", "locked")?;
             meta.set_readonly(true);
             table.set_metatable(Some(meta))?;
             home.raw_set(key, table)
@@ -66,8 +67,8 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
     }
 }
 
-/// Gives `ngx` its computed fields, and makes the tables read-only, so that one request cannot
-/// change them for another.
+/// Gives `ngx` its computed fields, and makes the methods of objects read-only, so that one
+/// request cannot change them for another (the sandbox does that for all that has a name).
 pub fn finish(lua: &Lua) -> mlua::Result<()> {
     let properties = Rc::new(lua.remove_app_data::<Properties>().unwrap_or_default());
     let meta = lua.create_table()?;
@@ -85,15 +86,14 @@ pub fn finish(lua: &Lua) -> mlua::Result<()> {
     })?;
     meta.raw_set("__index", index)?;
     meta.raw_set("__newindex", assign)?;
+    meta.raw_set("__metatable", "locked")?;
     meta.set_readonly(true);
     let ngx: Table = lua.globals().raw_get("ngx")?;
-    ngx.for_each::<Value, Value>(|_, value| {
-        if let Value::Table(table) = value {
-            table.set_readonly(true);
-        }
-        Ok(())
-    })?;
-    ngx.set_metatable(Some(meta))
+    ngx.set_metatable(Some(meta))?;
+    for (class, _) in functions().filter_map(|function| function.name.split_once(':')) {
+        methods(lua, class)?.set_readonly(true);
+    }
+    Ok(())
 }
 
 impl Properties {
@@ -121,17 +121,20 @@ fn home(lua: &Lua, name: &'static str) -> mlua::Result<(Table, &'static str)> {
     let mut table = lua.globals();
     let mut rest = name;
     while let Some((first, after)) = rest.split_once('.') {
-        table = match table.raw_get::<Option<Table>>(first)? {
-            Some(inner) => inner,
-            None => {
-                let inner = lua.create_table()?;
-                table.raw_set(first, &inner)?;
-                inner
-            }
-        };
+        table = inner(lua, &table, first)?;
         rest = after;
     }
     Ok((table, rest))
+}
+
+/// The table of that name in another, made if it is not there yet.
+pub fn inner(lua: &Lua, table: &Table, name: &str) -> mlua::Result<Table> {
+    if let Some(inner) = table.raw_get::<Option<Table>>(name)? {
+        return Ok(inner);
+    }
+    let inner = lua.create_table()?;
+    table.raw_set(name, &inner)?;
+    Ok(inner)
 }
 
 /// The methods of a class: what its metatable's `__index` is.
@@ -141,6 +144,7 @@ fn methods(lua: &Lua, class: &str) -> mlua::Result<Table> {
     }
     let (meta, methods) = (lua.create_table()?, lua.create_table()?);
     meta.raw_set("__index", &methods)?;
+    meta.raw_set("__metatable", "locked")?;
     lua.set_named_registry_value(class, meta)?;
     Ok(methods)
 }

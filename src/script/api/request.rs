@@ -81,8 +81,8 @@ fn set_method(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     let (Value::Integer(_) | Value::Number(_)) = at(&args, 1) else {
         return Err(fault("bad method number"));
     };
-    let wanted = number(at(&args, 1)).unwrap_or_default();
-    let known = constants::METHODS.iter().find(|(_, value)| *value as f64 == wanted);
+    let wanted = number(at(&args, 1)).unwrap_or_default() as i64;
+    let known = constants::METHODS.iter().find(|(_, value)| *value == wanted);
     let Some(name) = known.and_then(|(name, _)| name.strip_prefix("HTTP_")) else {
         return Err(fault(format!("unsupported HTTP method: {wanted}")));
     };

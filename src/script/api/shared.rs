@@ -381,9 +381,8 @@ fn incr(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
 
 fn push(lua: &Lua, call: &Call, args: &MultiValue, end: End) -> mlua::Result<MultiValue> {
     with_key(lua, args, |dictionary, key| {
-        let value = match scalar(at(args, 3)) {
-            Some(value @ (Scalar::Number(_) | Scalar::Text(_))) => value,
-            _ => return refusal(lua, "bad value type"),
+        let Some(value @ (Scalar::Number(_) | Scalar::Text(_))) = scalar(at(args, 3)) else {
+            return refusal(lua, "bad value type");
         };
         if !counts(lua, call) {
             return Ok(one(Value::Integer(1)));

@@ -1,5 +1,6 @@
 //! Time: `ngx.now`, `ngx.time`, `ngx.localtime`, `ngx.http_time`, …
 
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mlua::{Lua, MultiValue, Value};
@@ -9,6 +10,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::arguments::{at, fault, one, string};
 use super::{EVERYWHERE, Function, Native};
+use crate::script::Call;
 use crate::shared::local_offset;
 
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
@@ -124,11 +126,7 @@ fn written(
     string(lua, moment.format(format).map_err(mlua::Error::external)?).map(one)
 }
 
-fn parse_http_time(
-    _: &Lua,
-    _: &std::rc::Rc<crate::script::Call>,
-    args: MultiValue,
-) -> mlua::Result<MultiValue> {
+fn parse_http_time(_: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let Value::String(text) = at(&args, 1) else { return Err(fault("string argument only")) };
     let text = text.as_bytes();
     let moment =

@@ -7,9 +7,8 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
 use super::{EVERYWHERE, Function, Native};
-use crate::config::Budget;
-use crate::script::{Call, Timers, Waiting, state_of};
-use crate::transaction::PhaseSet;
+use crate::script::{Call, State, Waiting, state_of};
+use crate::transaction::{Phase, PhaseSet};
 
 /// The longest delay or sleep: a day over which nothing would be remembered anyway.
 const LONGEST: f64 = 86_400.0 * 365.0;
@@ -17,7 +16,7 @@ const LONGEST: f64 = 86_400.0 * 365.0;
 pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "ngx.timer.at",
-        phases: EVERYWHERE,
+        phases: PhaseSet::of("IsrachbltBCFOH"),
         syntax: "local ok, err = ngx.timer.at(delay, function(premature, ...) end, ...)",
         doc: "Runs a function once, `delay` seconds from now, outside of any exchange. Its first \
               argument tells whether the policy went out of force before its time.",
@@ -25,7 +24,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.timer.every",
-        phases: EVERYWHERE,
+        phases: PhaseSet::of("IsrachbltBCFOH"),
         syntax: "local ok, err = ngx.timer.every(delay, function(premature, ...) end, ...)",
         doc: "Runs a function every `delay` seconds.",
         native: Native::Now(|lua, call, args| timer(lua, call, args, "every", Repeat::Every)),
@@ -35,14 +34,14 @@ pub const FUNCTIONS: &[Function] = &[
         phases: EVERYWHERE,
         syntax: "local count = ngx.timer.running_count()",
         doc: "How many timers of this state are running.",
-        native: Native::Now(|lua, _, _| Ok(count(lua, |timers| timers.running.get()))),
+        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(counts(lua).1)))),
     },
     Function {
         name: "ngx.timer.pending_count",
         phases: EVERYWHERE,
         syntax: "local count = ngx.timer.pending_count()",
         doc: "How many timers of this state are waiting for their time.",
-        native: Native::Now(|lua, _, _| Ok(count(lua, |timers| timers.pending.get()))),
+        native: Native::Now(|lua, _, _| Ok(one(Value::Integer(counts(lua).0)))),
     },
     Function {
         name: "ngx.sleep",
@@ -60,13 +59,16 @@ enum Repeat {
     Once,
 }
 
-/// How many times a request's CPU time a timer may take.
+/// How many times a handler's CPU time a timer of it may take: nobody waits for a timer.
 const PATIENCE: u32 = 10;
 
-/// A count of this state's timers.
-fn count(lua: &Lua, which: fn(&Timers) -> usize) -> MultiValue {
-    let count = state_of(lua).map_or(0, |state| which(state.timers()));
-    one(Value::Integer(count as i64))
+/// How many timers of this state are pending and running.
+fn counts(lua: &Lua) -> (i64, i64) {
+    let count = |state: Rc<State>| {
+        let timers = state.timers();
+        (timers.pending.get() as i64, timers.running.get() as i64)
+    };
+    state_of(lua).map(count).unwrap_or_default()
 }
 
 fn timer(
@@ -93,28 +95,28 @@ fn timer(
     };
     args.pop_front();
     args.pop_front();
-    let every = repeat == Repeat::Every;
-    match schedule(lua, call, Duration::from_secs_f64(delay), every, function, args) {
-        Ok(accepted) => Ok(one(Value::Boolean(accepted))),
+    match schedule(lua, call, Duration::from_secs_f64(delay), repeat, function, args) {
+        Ok(()) => Ok(one(Value::Boolean(true))),
         Err(words) => refusal(lua, words),
     }
 }
 
-/// Has the state run it, or says why not (`too many pending timers`, `process exiting`).
+/// Hands a timer to the state, or says why it takes none.
 fn schedule(
     lua: &Lua,
     call: &Rc<Call>,
     delay: Duration,
-    every: bool,
+    repeat: Repeat,
     function: LuaFunction,
     args: MultiValue,
-) -> Result<bool, &'static str> {
+) -> Result<(), &'static str> {
     let state = state_of(lua).ok_or("process exiting")?;
-    let budget = Budget::default();
-    let budget = Budget { cpu: budget.cpu * PATIENCE, ..budget };
-    let every = every.then_some(delay);
-    state.spawn_timer(delay, every, function, args, call.module.clone(), budget)?;
-    Ok(true)
+    let every = (repeat == Repeat::Every).then_some(delay);
+    let mut budget = call.budget.get();
+    if call.phase != Phase::Timer {
+        budget.cpu *= PATIENCE;
+    }
+    state.spawn_timer(delay, every, function, args, call.module.clone(), budget)
 }
 
 fn sleep(_: Lua, _: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {

@@ -13,6 +13,8 @@ use crate::shared::local_offset;
 use crate::transaction::{Body, Headers, Transaction};
 
 type Compute = fn(&Transaction) -> Option<Bytes>;
+/// Computes the variable of a family from the rest of its name.
+type ComputeOne = fn(&Transaction, &str) -> Option<Bytes>;
 
 const ISO8601: &[BorrowedFormatItem<'_>] = format_description!(
     "[year]-[month]-[day]T[hour]:[minute]:[second][offset_hour sign:mandatory]:[offset_minute]"
@@ -71,7 +73,7 @@ const NAMED: &[(&str, Compute)] = &[
 ];
 
 /// The families of variables: what their names begin with.
-const FAMILIES: &[(&str, fn(&Transaction, &str) -> Option<Bytes>)] = &[
+const FAMILIES: &[(&str, ComputeOne)] = &[
     ("arg_", argument),
     ("cookie_", cookie),
     ("http_", |t, name| joined(&t.request.headers, name)),

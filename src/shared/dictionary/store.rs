@@ -176,7 +176,9 @@ impl Store {
         let most = if max == 0 { usize::MAX } else { max };
         let places: Vec<usize> =
             self.nodes.iter().enumerate().filter_map(stale).take(most).collect();
-        places.iter().for_each(|place| self.remove(*place));
+        for place in &places {
+            self.remove(*place);
+        }
         places.len()
     }
 

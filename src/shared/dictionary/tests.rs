@@ -32,8 +32,8 @@ fn it_never_holds_more_than_its_capacity() {
     for index in 0..5_000_u32 {
         let long = vec![b'x'; (index as usize * 37) % 3_000];
         let key = (index % 97).to_be_bytes();
-        drop(dictionary.set(&key, Scalar::Text(long.into()), None, 0));
-        drop(dictionary.push(b"list", End::Left, Scalar::Number(1.0)));
+        let _ = dictionary.set(&key, Scalar::Text(long.into()), None, 0);
+        let _ = dictionary.push(b"list", End::Left, Scalar::Number(1.0));
         assert!(dictionary.bytes_used() <= dictionary.capacity());
     }
     for key in dictionary.keys(0) {
@@ -122,6 +122,8 @@ fn threads_count_together_without_losing_one() {
         })
     };
     let threads: Vec<_> = (0..4).map(|_| count()).collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert_eq!(value(&dictionary, "n"), Some(Scalar::Number(4_000.0)));
 }

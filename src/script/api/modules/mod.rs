@@ -4,7 +4,9 @@ mod cjson;
 
 use std::fmt::Write;
 
-use mlua::{Function as LuaFunction, Lua, Table};
+use mlua::{Function as LuaFunction, Lua};
+
+use super::register::inner;
 
 /// Modules in Luau: their name, their text, what they are.
 const IN_LUAU: &[(&str, &str, &str)] = &[
@@ -20,7 +22,8 @@ const IN_LUAU: &[(&str, &str, &str)] = &[
 
 /// Puts them into `package.preload`.
 pub fn install(lua: &Lua) -> mlua::Result<()> {
-    let preload = preload(lua)?;
+    let package = inner(lua, &lua.globals(), "package")?;
+    let preload = inner(lua, &package, "preload")?;
     for (name, text, _) in IN_LUAU {
         let loader: LuaFunction = lua.load(*text).set_name(format!("={name}")).into_function()?;
         preload.raw_set(*name, loader)?;
@@ -38,18 +41,4 @@ pub fn describe(page: &mut String) {
     for (name, _, doc) in IN_LUAU {
         let _ = writeln!(page, "- `{name}`: {doc}");
     }
-}
-
-fn preload(lua: &Lua) -> mlua::Result<Table> {
-    let package = inner(lua, &lua.globals(), "package")?;
-    inner(lua, &package, "preload")
-}
-
-fn inner(lua: &Lua, table: &Table, name: &str) -> mlua::Result<Table> {
-    if let Some(inner) = table.raw_get::<Option<Table>>(name)? {
-        return Ok(inner);
-    }
-    let inner = lua.create_table()?;
-    table.raw_set(name, &inner)?;
-    Ok(inner)
 }

@@ -20,6 +20,9 @@ const AUTOMATON_BYTES: usize = 256 << 10;
 /// and nothing can interrupt it.
 const SIZES: &[(usize, usize)] = &[(64 << 10, 8 << 20), (256 << 10, 2 << 20), (1 << 20, 512 << 10)];
 
+/// PCRE's own words.
+const TOO_LARGE: &str = "regular expression is too large";
+
 /// A compiled regex.
 pub struct Compiled {
     regex: Regex,
@@ -114,10 +117,9 @@ fn cache(lua: &Lua) -> Rc<RefCell<Cache>> {
 
 fn compile(text: &[u8], options: Options) -> Result<Compiled, String> {
     if text.len() > TEXT_BYTES {
-        return Err("regular expression is too large".to_owned());
+        return Err(TOO_LARGE.to_owned());
     }
     let translated = pcre::translate(text, options.utf8)?;
-    let mut why = String::new();
     for (size, subject_bytes) in SIZES {
         let built = RegexBuilder::new(&translated)
             .unicode(options.utf8)
@@ -134,9 +136,8 @@ fn compile(text: &[u8], options: Options) -> Result<Compiled, String> {
                 let (anchored, subject_bytes) = (options.anchored, *subject_bytes);
                 return Ok(Compiled { regex, anchored, subject_bytes });
             }
-            Err(regex::Error::CompiledTooBig(_)) => {
-                why = "regular expression is too large".to_owned();
-            }
+            // The next size may hold it.
+            Err(regex::Error::CompiledTooBig(_)) => {}
             Err(error) => {
                 let words = error.to_string();
                 let last = words.lines().last().unwrap_or_default();
@@ -144,7 +145,7 @@ fn compile(text: &[u8], options: Options) -> Result<Compiled, String> {
             }
         }
     }
-    Err(why)
+    Err(TOO_LARGE.to_owned())
 }
 
 impl Options {
