@@ -28,13 +28,13 @@ fn state() -> Rc<State> {
     State::new(Arc::new(spec), 0).expect("the sandbox fits into its memory")
 }
 
-/// A state with `sleep(ms)`, `leave()`, `turns()`.
+/// A state with `sleep(ms)` and `leave(status)`.
 fn equipped() -> Rc<State> {
     let state = state();
     let vm = state.vm().expect("it has one");
-    let sleep = vm.lua.create_async_function(|_, ms: u64| async move {
+    let sleep = vm.lua.create_async_function(|lua, ms: u64| async move {
         tokio::time::sleep(Duration::from_millis(ms)).await;
-        Ok((ms, "slept"))
+        Ok((ms, lua.create_string("slept")?))
     });
     let leave = vm.lua.create_function(|_, status: u16| -> mlua::Result<()> {
         let call = current().ok_or_else(|| mlua::Error::runtime("no call"))?;
@@ -190,6 +190,19 @@ fn an_abandoned_call_leaves_the_state_whole() {
             assert!(abandoned.is_err());
             assert_eq!(run(&state, "return sleep(1)").await.result, Ok(Some("1".into())));
         }
+    });
+}
+
+#[test]
+fn a_vm_is_gone_with_its_state_even_if_calls_were_abandoned_in_it() {
+    on_a_worker(async {
+        let state = equipped();
+        let weak = state.vm().expect("it has one").lua.weak();
+        let text = "coroutine.wrap(function() pcall(sleep, 1000) end)()";
+        let abandoned = tokio::time::timeout(Duration::from_millis(20), run(&state, text)).await;
+        assert!(abandoned.is_err());
+        drop(state);
+        assert!(weak.try_upgrade().is_none());
     });
 }
 
