@@ -41,9 +41,14 @@ struct File {
 }
 
 impl File {
-    /// Without the tests at its end.
+    /// Without the tests at its end; nothing of a file that has only tests.
     fn code(&self) -> &str {
-        self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+        if self.path.ends_with("/tests.rs") {
+            return "";
+        }
+        let tests =
+            Regex::new(r"\n#\[cfg\(test\)\]\n(?:#.*\n)*(?:pub(?:\(.*\))? )?mod \w+ \{").unwrap();
+        tests.split(&self.text).next().unwrap_or_default()
     }
 
     /// Without comments: these may speak of what stands above.
@@ -248,6 +253,23 @@ fn nothing_is_left_for_later_without_a_word() {
 fn the_pages_that_newcomers_are_sent_to_are_there() {
     let missing = PAGES.iter().filter(|page| !root().join(page).is_file());
     none(&missing.map(|page| (*page).to_owned()).collect::<Vec<_>>());
+}
+
+#[test]
+fn places_named_in_the_pages_are_there() {
+    let place = Regex::new(r"`((?:src|tests|lua|docs|dashboards|rules)/[\w./-]*)`").unwrap();
+    let mut faults = Vec::new();
+    for page in PAGES.iter().filter(|page| page.ends_with(".md")) {
+        let text = fs::read_to_string(root().join(page)).unwrap_or_default();
+        for found in place.captures_iter(&text) {
+            // Capitals stand for a name of the reader's choice.
+            let chosen = found[1].contains(|letter: char| letter.is_ascii_uppercase());
+            if !chosen && !root().join(&found[1]).exists() {
+                faults.push(format!("{page}: {}", &found[1]));
+            }
+        }
+    }
+    none(&faults);
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::process::Command;
 
 use crate::support::{Moongate, curl};
 
+/// Begins the last line that the demo says once it stands.
 const LAST_LINE: &str = "To stop";
 
 #[test]
 fn every_line_to_try_gives_what_it_says() {
-    let (_demo, said) = Moongate::demo(LAST_LINE);
+    let demo = Moongate::demo();
+    let said = demo.wait_for_output(LAST_LINE);
     let lines: Vec<&str> = said.lines().map(str::trim).collect();
     let mut tried = 0;
     for pair in lines.windows(2).filter(|pair| pair[1].starts_with("curl -i")) {
@@ -23,7 +25,7 @@ fn every_line_to_try_gives_what_it_says() {
 
 #[test]
 fn the_demo_masks_counts_and_answers_by_itself() {
-    let (demo, _) = Moongate::demo(LAST_LINE);
+    let demo = Moongate::demo();
     let order = demo.get("/api/orders/1");
     assert!(order.text().contains("1111"), "{}", order.text());
     assert!(!order.text().contains("4111"), "{}", order.text());
@@ -35,7 +37,7 @@ fn the_demo_masks_counts_and_answers_by_itself() {
 
 #[test]
 fn the_shop_s_events_stream_through() {
-    let (demo, _) = Moongate::demo(LAST_LINE);
+    let demo = Moongate::demo();
     let mut client = demo.connect();
     let head = client.ask("/events").read_head();
     assert_eq!(head.header("content-type"), Some("text/event-stream"));

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Answer, Client, Step, Upstream, get, pause, post, request, wait_until};
+use crate::support::{
+    Answer, Client, Moongate, Step, Upstream, get, pause, post, request, wait_until,
+};
 
 #[test]
 fn an_upstream_remembers_every_byte() {
@@ -116,4 +118,30 @@ fn a_websocket_gets_its_own_words_back() {
     assert_eq!(head.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
     client.send([0x81, 0x82, 1, 1, 1, 1, b'h' ^ 1, b'i' ^ 1]);
     assert_eq!(client.read_exactly(4), [0x81, 2, b'h', b'i']);
+}
+
+#[test]
+fn a_moongate_starts_serves_and_ends() {
+    let upstream = Upstream::start();
+    let mut gate = Moongate::before(&upstream, "");
+    assert_eq!(gate.get("/").text(), "hello");
+    assert_eq!(upstream.last().header("host").is_some(), true);
+    gate.wait_for_output("\"status\":200");
+    assert!(gate.rss() > 1 << 20 && gate.runs());
+    assert_eq!(gate.stop().code(), Some(0), "{}", gate.log());
+}
+
+#[test]
+fn an_edited_script_is_in_force_after_a_reload() {
+    let upstream = Upstream::start();
+    let says = |word: &str| format!("ngx.header['X-Says'] = '{word}'\n");
+    let gate = Moongate::with_upstream(&upstream, "header_filter_by_lua_file: lua/head.lua\n")
+        .file("lua/head.lua", says("before"))
+        .start();
+    assert_eq!(gate.get("/").header("x-says"), Some("before"));
+    let generation = gate.generation();
+    gate.edit("lua/head.lua", says("after"));
+    assert_eq!(gate.reload().status, 200);
+    gate.wait_past(generation);
+    assert_eq!(gate.get("/").header("x-says"), Some("after"));
 }

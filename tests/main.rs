@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod api;
 mod architecture;
 mod benches;
 mod command_line;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -66,19 +66,40 @@ fn refused(id: &str) -> Transaction {
     exchange
 }
 
-/// Every event there is, at least once.
+/// Every event there is, at least once, and a line of a log.
 pub fn emit_one_of_each() {
-    let module = "ip_admission";
-    let client = IpAddr::from([192, 0, 2, 7]);
+    emit_of_connections();
+    emit_of_exchanges();
+    emit_of_scripts();
+    emit_of_upstreams();
+    let report = "1 fault\n  = help: \x1b mend it\npolicy refused; policy 41 stays in force";
+    events::PolicyRefused { faults: 2, generation: 41, report }.emit();
+    events::Trouble { what: "no space", next: "make some" }.emit();
+    events::ResponseTooLong { route: "shop.example/api/" }.emit();
+    events::PolicySwapped { generation: 42, digest: "ab12", took: Duration::from_millis(12) }
+        .emit();
+    let logs = open(log(LogTarget::File("/dev/null".into())));
+    write(&logs, "0123456789abcdef0123456789abcdef");
+    assert!(logs.flush(LONG));
+    telemetry::set_dictionaries(|| {
+        let name = "limits".to_owned();
+        vec![DictionaryReading { name, bytes: 100, capacity: 1000, entries: 3, evictions: 1 }]
+    });
+}
+
+fn emit_of_connections() {
+    let client = SocketAddr::from(([192, 0, 2, 7], 4711));
     events::ConnectionOpened.emit();
     events::ConnectionOpened.emit();
     events::ConnectionClosed.emit();
     for limit in ["total", "per_client"] {
-        events::ConnectionRefused { client, limit }.emit();
+        events::ConnectionRefused { client: client.ip(), limit }.emit();
     }
-    let client_socket = SocketAddr::new(client, 4711);
     let (status, reason) = (400, "guard::two_lengths");
-    HeadRefused { client: client_socket, status, reason, head: b"GET / HTTP/1.1\r\n" }.emit();
+    HeadRefused { client, status, reason, head: b"GET / HTTP/1.1\r\n" }.emit();
+}
+
+fn emit_of_exchanges() {
     for verdict in Verdict::ALL {
         let mut ended = exchange("0123456789abcdef0123456789abcdef", "shop.example/api/");
         ended.outcome.verdict = verdict;
@@ -90,36 +111,33 @@ pub fn emit_one_of_each() {
         events::PhaseRan { phase, took: Duration::from_micros(70) }.emit();
     }
     events::BodySpooled.emit();
-    let (phase, cpu) = (Phase::Access, Duration::from_micros(20));
+}
+
+fn emit_of_scripts() {
+    let (module, phase, cpu) = ("ip_admission", Phase::Access, Duration::from_micros(20));
     for outcome in ["ok", "cpu", "memory", "wait", "runtime"] {
         events::LuaCalled { module, phase, cpu, outcome }.emit();
     }
-    events::LuaMemory { domain: module, worker: 0, bytes: Some(1 << 20) }.emit();
-    events::LuaMemory { domain: "gone", worker: 0, bytes: Some(1 << 20) }.emit();
-    events::LuaMemory { domain: "gone", worker: 0, bytes: None }.emit();
+    for (domain, bytes) in [(module, Some(1 << 20)), ("gone", Some(1 << 20)), ("gone", None)] {
+        events::LuaMemory { domain, worker: 0, bytes }.emit();
+    }
+    let (error, traceback) = ("access.lua:3: no", "access.lua:3\ninit.lua:1");
+    events::ScriptFailed { error, traceback, module, phase, request: Some("0123") }.emit();
+    let (message, client) = ("seen\nforged", Some([192, 0, 2, 7].into()));
+    events::ScriptSaid { level: 5, phase, module, message, client }.emit();
+}
+
+fn emit_of_upstreams() {
+    let (upstream, peer) = ("app", "127.0.0.1:3000");
     for outcome in ["ok", "connect_error", "timeout", "read_error", "write_error", "bad_response"] {
-        events::UpstreamTried { upstream: "app", outcome, reused: outcome == "ok" }.emit();
+        events::UpstreamTried { upstream, outcome, reused: outcome == "ok" }.emit();
     }
     for healthy in [true, false, true] {
-        events::PeerJudged { upstream: "app", peer: "127.0.0.1:3000", healthy }.emit();
+        events::PeerJudged { upstream, peer, healthy }.emit();
     }
-    events::PeerJudged { upstream: "app", peer: "127.0.0.1:3001", healthy: false }.emit();
-    events::PeerForgotten { upstream: "app", peer: "127.0.0.1:3001" }.emit();
-    events::PolicyRefused { faults: 2, generation: 41, report: "2 faults" }.emit();
-    events::PolicySwapped { generation: 42, digest: "ab12", took: Duration::from_millis(12) }
-        .emit();
-    let (error, traceback) = ("access.lua:3: no", "access.lua:3");
-    events::ScriptFailed { error, traceback, module, phase, request: Some("0123") }.emit();
-    let said =
-        events::ScriptSaid { level: 5, phase, module, message: "seen", client: Some(client) };
-    said.emit();
-    let logs = open(log(LogTarget::File("/dev/null".into())));
-    write(&logs, "0123456789abcdef0123456789abcdef");
-    assert!(logs.flush(LONG));
-    telemetry::set_dictionaries(|| {
-        let name = "limits".to_owned();
-        vec![DictionaryReading { name, bytes: 100, capacity: 1000, entries: 3, evictions: 1 }]
-    });
+    let peer = "127.0.0.1:3001";
+    events::PeerJudged { upstream, peer, healthy: false }.emit();
+    events::PeerForgotten { upstream, peer }.emit();
 }
 
 /// The value of one sample, as `name{label="value"}`; 0 where there is none.
@@ -200,12 +218,7 @@ fn every_metric_is_moved_by_some_event() {
     emit_one_of_each();
     let text = telemetry::metrics_text();
     for about in telemetry::metrics::LIST {
-        assert!(
-            text.contains(&format!("\n# TYPE {} ", about.name))
-                || text.starts_with(&format!("# HELP {} ", about.name)),
-            "{}",
-            about.name
-        );
+        assert!(text.contains(&format!("\n# TYPE {} ", about.name)), "{}", about.name);
     }
     assert!(
         text.contains(r#"moongate_lua_memory_bytes{domain="ip_admission",worker="0"} 1048576"#)
@@ -249,6 +262,18 @@ fn facts_of_many_threads_are_all_counted() {
         }
     });
     assert_eq!(sample(name), 2000.0);
+}
+
+#[test]
+fn an_upstream_that_a_script_computed_has_no_name_of_its_own() {
+    let name =
+        r#"moongate_upstream_tries_total{connection="new",outcome="timeout",upstream="computed"}"#;
+    let before = sample(name);
+    for upstream in ["192.0.2.1:80", "192.0.2.2:80"] {
+        events::UpstreamTried { upstream, outcome: "timeout", reused: false }.emit();
+    }
+    assert_eq!(sample(name) - before, 2.0);
+    assert!(!telemetry::metrics_text().contains("192.0.2.1:80"));
 }
 
 #[test]
@@ -574,4 +599,82 @@ fn configured_logs_get_what_is_emitted_and_a_faulty_configuration_changes_nothin
     assert!(access.contains("kept by this test") && access.contains("stopped by this test"));
     assert!(!events.contains("kept by this test") && events.contains("stopped by this test"));
     logs::configure(&[], None).unwrap();
+}
+
+/// Set for the process in which the two tests below do what they check from outside.
+const ALONE: &str = "MOONGATE_TEST_ALONE";
+
+#[test]
+fn the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on() {
+    if std::env::var_os(ALONE).is_some() {
+        telemetry::log::start();
+        emit_one_of_each();
+        return assert!(logs::flush(LONG));
+    }
+    let test =
+        "telemetry::the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on";
+    let (_, errors) = run_alone(test);
+    let lines: Vec<_> = errors.lines().filter(|line| line.starts_with('{')).collect();
+    let said: Vec<_> = lines
+        .iter()
+        .map(|line| json(line.as_bytes()))
+        .map(|line| {
+            [&line["level"], &line["message"]].map(|text| text.as_str().unwrap().to_owned())
+        })
+        .collect();
+    for (level, message) in [
+        ("ERROR", "1 fault\n  = help: \\u{1b} mend it\npolicy refused; policy 41 stays in force"),
+        ("WARN", "no space\n  = help: make some"),
+        ("INFO", "policy 42 (ab12) is in force after 12.0ms"),
+        ("WARN", "upstream `app`: peer 127.0.0.1:3000 is left out"),
+        ("INFO", "upstream `app`: peer 127.0.0.1:3000 serves again"),
+        ("WARN", "[lua] ip_admission: seen\\nforged (access, client: 192.0.2.7)"),
+        (
+            "ERROR",
+            "[lua] ip_admission failed in access, request 0123: access.lua:3: no\\naccess.lua:3\\ninit.lua:1",
+        ),
+    ] {
+        assert!(said.contains(&[level.to_owned(), message.to_owned()]), "{message}: {errors}");
+    }
+}
+
+#[test]
+fn standard_output_is_a_target_too() {
+    if std::env::var_os(ALONE).is_some() {
+        let logs = open(log(LogTarget::Stdout));
+        ["first", "second"].iter().for_each(|id| write(&logs, id));
+        return assert!(logs.flush(LONG));
+    }
+    let (output, _) = run_alone("telemetry::standard_output_is_a_target_too");
+    let lines: Vec<_> = output.lines().filter(|line| line.starts_with('{')).collect();
+    assert_eq!(ids(&lines.join("\n")), ["first", "second"]);
+}
+
+/// Runs one test in a process of its own; what it wrote to standard output and standard error.
+fn run_alone(test: &str) -> (String, String) {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(ALONE, "1").env_remove("MOONGATE_LOG");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (out, err)
+}
+
+#[test]
+fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
+    if std::env::var_os(ALONE).is_some() {
+        telemetry::log::start();
+        let (module, phase) = ("chatty", Phase::Access);
+        for level in [4, 8] {
+            for _ in 0..5000 {
+                events::ScriptSaid { level, phase, module, message: "again", client: None }.emit();
+            }
+        }
+        assert!(logs::flush(LONG));
+        let dropped = sample("moongate_process_log_lines_dropped_total");
+        return assert!((4000.0..5000.0).contains(&dropped), "{dropped}");
+    }
+    let (_, errors) = run_alone("telemetry::scripts_that_say_too_much_are_cut_and_cost_no_time");
+    let written = errors.lines().filter(|line| line.contains("[lua] chatty: again")).count();
+    assert!((200..1000).contains(&written), "{written}");
 }

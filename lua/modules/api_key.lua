@@ -1,24 +1,23 @@
 --- Admits requests that bring a known API key.
 --- phase: access   budget: 5 µs typical, 10 ms at most
 
-local sets = setmetatable({}, { __mode = "k" })
+local prepared = setmetatable({}, { __mode = "k" })
 
-local function set_of(conf)
-  local made = sets[conf]
-  if not made then
-    made = waf.key_set({ keys = conf.keys, files = conf.keys_file })
-    sets[conf] = made
-  end
-  return made
+local function variable_of(header)
+  return "http_" .. string.gsub(string.lower(header), "-", "_")
 end
 
-local function key_of(conf)
-  local key = ngx.req.get_headers()[conf.header]
-  if key == nil and conf.query ~= "" then
-    key = ngx.req.get_uri_args()[conf.query]
+local function prepare(conf)
+  local made = prepared[conf]
+  if not made then
+    made = {
+      keys = waf.key_set({ keys = conf.keys, files = conf.keys_file }),
+      header = variable_of(conf.header),
+      query = conf.query ~= "" and "arg_" .. conf.query or nil,
+    }
+    prepared[conf] = made
   end
-  -- A key that came twice is a table: which of them the upstream would take is not for us to guess.
-  return type(key) == "string" and key or nil
+  return made
 end
 
 local M = {}
@@ -42,12 +41,18 @@ M.schema = {
 }
 
 function M.init(conf)
-  set_of(conf)
+  prepare(conf)
 end
 
 function M.access(conf)
-  local key = key_of(conf)
-  local consumer = key and set_of(conf):find(key)
+  local made = prepare(conf)
+  -- A header that came twice is joined by a comma, and so no key: which of them the upstream would
+  -- take is not for us to guess.
+  local key = ngx.var[made.header]
+  if not key and made.query then
+    key = ngx.unescape_uri(ngx.var[made.query] or "")
+  end
+  local consumer = key and made.keys:find(key)
   if not consumer then
     ngx.header["WWW-Authenticate"] = "ApiKey"
     return ngx.exit(ngx.HTTP_UNAUTHORIZED)

@@ -13,11 +13,9 @@ local function list_of(conf)
 end
 
 local function credentials()
-  local header = ngx.req.get_headers()["authorization"]
-  if type(header) ~= "string" then
-    return nil
-  end
-  local encoded = string.match(header, "^[Bb][Aa][Ss][Ii][Cc] +([%w+/=]+) *$")
+  -- Two such headers are joined by a comma, which no encoding has.
+  local header = ngx.var.http_authorization
+  local encoded = header and string.match(header, "^[Bb][Aa][Ss][Ii][Cc] +([%w+/=]+) *$")
   local decoded = encoded and ngx.decode_base64(encoded)
   if not decoded then
     return nil

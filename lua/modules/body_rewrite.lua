@@ -18,10 +18,8 @@ local function edits_of(conf, side)
 end
 
 local function media_type(header)
-  if type(header) ~= "string" then
-    return ""
-  end
-  return string.lower(string.match(header, "^%s*([^;%s]*)") or "")
+  local first = type(header) == "table" and header[1] or header or ""
+  return string.lower(string.match(first, "^%s*([^;%s]*)") or "")
 end
 
 local function is_json(kind)
@@ -74,8 +72,11 @@ local function request_body()
 end
 
 local function edit_request(conf, edits)
-  local headers = ngx.req.get_headers()
-  local kind = media_type(headers["content-type"])
+  local kind = media_type(ngx.var.http_content_type)
+  -- Two types, joined by a comma: the upstream could take the one that we do not edit.
+  if string.find(kind, ",", 1, true) then
+    return 400
+  end
   if not wanted(conf, kind) then
     return nil
   end
@@ -83,11 +84,7 @@ local function edit_request(conf, edits)
   if not body then
     return status
   end
-  local coding = headers["content-encoding"] or ""
-  if type(coding) ~= "string" then
-    return 400
-  end
-  local text, err = waf.decode_body(body, coding, conf.limit)
+  local text, err = waf.decode_body(body, ngx.var.http_content_encoding or "", conf.limit)
   if not text then
     return err == "too large" and 413 or err == "malformed" and 400 or 415
   end

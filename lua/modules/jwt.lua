@@ -12,12 +12,14 @@ local function verifier_of(conf)
   return made
 end
 
+local function variable_of(header)
+  return "http_" .. string.gsub(string.lower(header), "-", "_")
+end
+
 local function token_of(conf)
-  local header = ngx.req.get_headers()[conf.header]
-  if type(header) == "table" then
-    return nil
-  end
+  local header = ngx.var[variable_of(conf.header)]
   if header then
+    -- Two such headers are joined by a comma and a space, which no token has.
     return string.match(header, "^[Bb][Ee][Aa][Rr][Ee][Rr] +([^ ]+) *$")
   end
   if conf.cookie ~= "" then

@@ -9,6 +9,7 @@ use std::{fs, io};
 use clap::Args;
 
 use super::{definition, terminal};
+use crate::{config, script, telemetry};
 
 /// A page that is printed from what the code knows.
 pub struct Page {
@@ -19,7 +20,12 @@ pub struct Page {
 }
 
 /// Every generated page. A test holds that docs/ has them as they would be written now.
-pub const PAGES: &[Page] = &[Page { name: "commands.md", text: commands }];
+pub const PAGES: &[Page] = &[
+    Page { name: "commands.md", text: commands },
+    Page { name: "lua-api.md", text: script::api::page },
+    Page { name: "metrics.md", text: telemetry::metrics_page },
+    Page { name: "settings.md", text: config::settings_page },
+];
 
 /// Write the generated reference pages
 #[derive(Debug, Args)]

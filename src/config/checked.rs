@@ -57,8 +57,8 @@ pub struct Listener {
     pub proxy_protocol: bool,
 }
 
-/// The admin address.
-#[derive(Debug, Clone)]
+/// The admin address. Its `Debug` form keeps the token to itself.
+#[derive(Clone)]
 pub struct Admin {
     /// Loopback unless a token is set.
     pub address: SocketAddr,
@@ -444,6 +444,13 @@ pub enum LogTarget {
     SyslogUnix(PathBuf),
 }
 
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let token = self.token.as_ref().map(|_| "…");
+        f.debug_struct("Admin").field("address", &self.address).field("token", &token).finish()
+    }
+}
+
 impl Handlers {
     /// Those of one phase, in order. A timer has none.
     pub fn of(&self, phase: Phase) -> &[Attachment] {
@@ -460,65 +467,5 @@ impl Handlers {
     /// Whether there is none in any phase.
     pub fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.phases.iter().all(Vec::is_empty)
-    }
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            cpu: Duration::from_millis(10),
-            memory: 32 << 20,
-            wait: Duration::from_secs(5),
-            connections: 8,
-        }
-    }
-}
-
-impl Default for BodyLimits {
-    fn default() -> Self {
-        Self { memory: 1 << 20, total: 100 << 20, response: 1 << 20 }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 10_000,
-            connections_per_client: 256,
-            head_bytes: 32 << 10,
-            headers: 100,
-            target_bytes: 8 << 10,
-            head_time: Duration::from_secs(10),
-            idle_time: Duration::from_secs(60),
-            body_time: Duration::from_secs(120),
-            write_time: Duration::from_secs(60),
-            requests_per_connection: 10_000,
-            body: BodyLimits::default(),
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            read: Duration::from_secs(60),
-            write: Duration::from_secs(60),
-        }
-    }
-}
-
-impl Default for HealthCheck {
-    fn default() -> Self {
-        Self {
-            max_fails: 3,
-            fail_time: Duration::from_secs(10),
-            path: None,
-            interval: Duration::from_secs(5),
-            timeout: Duration::from_secs(2),
-            rise: 2,
-            fall: 3,
-            status: None,
-        }
     }
 }

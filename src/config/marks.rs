@@ -112,12 +112,12 @@ fn properties(text: &str) -> usize {
 
 /// The length of a quoted text on one line, quotes counted.
 fn quoted(line: &str, quote: char, escapes: bool) -> usize {
-    let mut escaped = false;
+    let mut skip = false;
     for (at, character) in line.char_indices().skip(1) {
-        if character == quote && !escaped {
+        if character == quote && !skip {
             return at + 1;
         }
-        escaped = escapes && character == '\\' && !escaped;
+        skip = escapes && character == '\\' && !skip;
     }
     line.len()
 }

@@ -4,7 +4,9 @@
 
 mod check;
 mod checked;
+mod defaults;
 mod depth;
+mod files;
 mod marks;
 mod place;
 mod raw;
@@ -23,6 +25,7 @@ pub use checked::{
     MethodSet, Network, OnError, PathMatch, Peer, Retries, Route, Rules, Timeouts, TrustedProxies,
     Upstream, UpstreamChoice,
 };
+pub use files::{DiskFiles, Files};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use settings::settings_page;
 
@@ -62,34 +65,6 @@ impl Default for Overrides {
             builtin: |_| None,
             builtin_names: &[],
         }
-    }
-}
-
-/// Where the files that the settings name come from.
-pub trait Files {
-    /// The bytes of a file.
-    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
-
-    /// The names of the modules in these folders, to propose one where a name is unknown.
-    fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
-        let _ = folders;
-        Vec::new()
-    }
-}
-
-/// The disk.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DiskFiles;
-
-impl Files for DiskFiles {
-    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
-        std::fs::read(path)
-    }
-
-    fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
-        let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        names.filter_map(|name| name.strip_suffix(".lua").map(str::to_owned)).collect()
     }
 }
 

@@ -312,6 +312,12 @@ fn explained<'w>(what: &'w str, rest: &str) -> (&'w str, &'static str) {
     if rest.starts_with('\t') {
         return ("a tab", "indent by spaces: YAML takes no tabs");
     }
+    if rest.starts_with(['*', '&', '%', '@', '`']) {
+        return (what, "a text that begins with a sign such as `*` wants quotes: `\"*:8080\"`");
+    }
+    if rest.starts_with(['"', '\'']) {
+        return ("a quote that is never closed", "close it on the same line");
+    }
     let known = [
         (
             "mapping values are not allowed",

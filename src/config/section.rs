@@ -254,9 +254,14 @@ impl<'a> Found<'a> {
 
     /// A scalar as typed.
     pub fn text(&self, help: &str) -> Option<String> {
+        self.text_as("a text", help)
+    }
+
+    /// A scalar as typed; `wanted` says what it should be.
+    pub fn text_as(&self, wanted: &str, help: &str) -> Option<String> {
         let text = self.node.text(&self.check.source).map(str::to_owned);
         if text.is_none() {
-            self.expected("a text", help);
+            self.expected(wanted, help);
         }
         text.filter(|text| {
             let blank = text.trim().is_empty();

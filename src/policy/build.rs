@@ -13,7 +13,8 @@ use super::live::Live;
 use super::modules::Modules;
 use super::{Bundle, Origin, Policy, RoutePlan, Router, Step, StepId};
 use crate::config::{
-    self, Attachment, Config, Files, HandlerSource, Handlers, OnError, Overrides, UpstreamChoice,
+    self, Attachment, Budget, Config, Files, HandlerSource, Handlers, OnError, Overrides,
+    UpstreamChoice,
 };
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
@@ -23,6 +24,9 @@ use crate::upstream::Upstreams;
 
 /// The domain of all `*_by_lua_*` chunks: the operator's own.
 const MAIN: &str = "main";
+
+/// How many times a call's CPU time `init` may take.
+const INIT: u32 = 200;
 
 /// What came of building.
 pub struct Built {
@@ -257,7 +261,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             domain,
             source: attachment.source.clone(),
             on_error: attachment.on_error,
-            budget: attachment.budget,
+            budget: budget(phase, attachment),
             digest: digest.clone(),
             whole_body,
         });
@@ -297,6 +301,16 @@ fn source_text(source: &HandlerSource) -> &Arc<str> {
     match source {
         HandlerSource::Chunk { text, .. } | HandlerSource::Module { text, .. } => text,
     }
+}
+
+/// What a call may cost. Before a policy is in force nobody waits for it: `init` may read lists of
+/// a million lines.
+fn budget(phase: Phase, attachment: &Attachment) -> Budget {
+    let cpu = match phase {
+        Phase::Init => attachment.budget.cpu * INIT,
+        _ => attachment.budget.cpu,
+    };
+    Budget { cpu, ..attachment.budget }
 }
 
 fn step_digest(phase: Phase, attachment: &Attachment) -> String {

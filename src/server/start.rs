@@ -34,6 +34,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
 
 async fn serve(options: Options) -> Result<(), StartError> {
     let started = Instant::now();
+    telemetry::log::start();
     let first = First::find(options.config_path.as_deref(), &options.overrides)?;
     let config = &first.policy.config;
     let (grace, workers) = (config.grace, config.workers);

@@ -270,8 +270,10 @@ impl ScriptSaid<'_> {
     /// Writes it to the process's own log, unless scripts said too much in this second.
     pub fn emit(self) {
         let Self { level, phase, module, message, client } = self;
-        let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
-        log::script(level, &format!("[lua] {module}: {message} ({}{client})", phase.as_str()));
+        log::script(level, || {
+            let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
+            format!("[lua] {module}: {message} ({}{client})", phase.as_str())
+        });
     }
 }
 
@@ -293,13 +295,12 @@ impl ScriptFailed<'_> {
     /// Writes it to the process's own log, unless scripts said too much in this second.
     pub fn emit(self) {
         let Self { error, traceback, module, phase, request } = self;
-        let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
-        let stack = if traceback.is_empty() { "" } else { "\n" };
-        let place = phase.as_str();
-        log::script(
-            4,
-            &format!("[lua] {module} failed in {place}{request}: {error}{stack}{traceback}"),
-        );
+        log::script(4, || {
+            let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
+            let stack = if traceback.is_empty() { "" } else { "\n" };
+            let place = phase.as_str();
+            format!("[lua] {module} failed in {place}{request}: {error}{stack}{traceback}")
+        });
     }
 }
 
@@ -314,7 +315,7 @@ pub struct Trouble<'a> {
 impl Trouble<'_> {
     /// Says it in the process's own log.
     pub fn emit(self) {
-        log::warn(format!("{}\n  = help: {}", self.what, self.next));
+        log::trouble(|| format!("{}\n  = help: {}", self.what, self.next));
     }
 }
 
@@ -328,9 +329,13 @@ impl ResponseTooLong<'_> {
     /// Says it in the process's own log.
     pub fn emit(self) {
         let route = self.route;
-        log::warn(format!(
-            "route `{route}`: a response is longer than `response_body` allows a `body_filter` to see whole\n  = help: raise `response_body` for the route, or narrow `body_filter_types`"
-        ));
+        log::trouble(|| {
+            format!(
+                "route `{route}`: a response is longer than `response_body` allows a `body_filter` \
+                 to see whole\n  = help: raise `response_body` for the route, or narrow \
+                 `body_filter_types`"
+            )
+        });
     }
 }
 

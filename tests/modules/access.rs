@@ -52,7 +52,7 @@ fn a_known_key_is_admitted_and_its_consumer_told() {
     assert_eq!(bench.request_header("X-Consumer").as_deref(), Some("shop"));
     assert_eq!(bench.request_header("x_consumer"), None);
     assert_eq!(bench.request_header("X-Api-Key"), None);
-    let bench = Bench::new("api_key", conf).lua("ngx.args = { key = 's3cret' }");
+    let bench = Bench::new("api_key", conf).lua("ngx.var.arg_key = 's3cret'");
     assert_eq!(bench.run("access"), End::Went);
 }
 
@@ -61,7 +61,7 @@ fn no_key_an_unknown_key_and_two_keys_are_refused() {
     let conf = r#"{ keys = { shop = "s3cret" } }"#;
     let none = Bench::new("api_key", conf);
     let unknown = Bench::new("api_key", conf).with_header("X-Api-Key", "s3cre");
-    let query = Bench::new("api_key", conf).lua("ngx.args = { key = 's3cret' }");
+    let query = Bench::new("api_key", conf).lua("ngx.var.arg_key = 's3cret'");
     let two = Bench::new("api_key", conf)
         .with_header("X-Api-Key", "s3cret")
         .with_header("X-Api-Key", "other");

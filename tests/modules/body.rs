@@ -37,6 +37,14 @@ fn a_request_that_cannot_be_edited_is_refused() {
 }
 
 #[test]
+fn a_request_of_two_types_is_refused() {
+    let bench = Bench::new("body_rewrite", r#"{ request_json_mask = { "card" } }"#)
+        .with_header("Content-Type", "image/png")
+        .with_header("Content-Type", "application/json");
+    assert_eq!(bench.run("access"), End::Exit(400));
+}
+
+#[test]
 fn a_coded_request_goes_on_plain_and_other_types_as_they_are() {
     let conf =
         r#"{ request_replace = { { pattern = "(?i)password=[^&]*", with = "password=x" } } }"#;

@@ -1,7 +1,9 @@
-//! The shipped modules: what they say of themselves, admit, refuse and change.
+//! The shipped modules: what they say of themselves, admit, refuse and change; and the examples.
 
 mod access;
 mod bench;
 mod body;
 mod documentation;
+mod examples;
 mod jwt;
+mod wire;

@@ -9,10 +9,16 @@ local response = {}
 
 ngx = {
   HTTP_UNAUTHORIZED = 401, HTTP_FORBIDDEN = 403, HTTP_SERVICE_UNAVAILABLE = 503, WARN = 5,
-  ctx = {}, status = 200, arg = {}, args = {}, body = nil,
-  var = { request_id = "0123456789abcdef0123456789abcdef", scheme = "http" },
+  ctx = {}, status = 200, arg = {}, body = nil,
+  var = setmetatable({ request_id = "0123456789abcdef0123456789abcdef", scheme = "http" }, {
+    __index = function(_, name)
+      local values = string.sub(name, 1, 5) == "http_" and __header(folded(string.sub(name, 6))) or {}
+      return values[1] and table.concat(values, ", ")
+    end,
+  }),
   log = function() end,
   decode_base64 = __base64,
+  unescape_uri = function(text) return text end,
 }
 
 function ngx.exit(status)
@@ -26,13 +32,6 @@ ngx.header = setmetatable({}, {
 })
 
 ngx.req = {
-  get_headers = function()
-    return setmetatable({}, { __index = function(_, name)
-      local values = __header(folded(name))
-      return #values > 1 and values or values[1]
-    end })
-  end,
-  get_uri_args = function() return ngx.args end,
   clear_header = function(name) __clear_header(name) end,
   read_body = function() end,
   get_body_data = function() return ngx.body end,

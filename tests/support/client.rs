@@ -12,8 +12,6 @@ pub struct Client {
     stream: TcpStream,
     /// Bytes read and not yet used.
     buffer: Vec<u8>,
-    /// When a read must be over.
-    deadline: Duration,
 }
 
 /// A response as it came.
@@ -59,14 +57,13 @@ impl Client {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("somebody listens");
         stream.set_nodelay(true).expect("it is a socket");
-        let mut client = Self { stream, buffer: Vec::new(), deadline: DEADLINE };
+        let mut client = Self { stream, buffer: Vec::new() };
         client.patience(DEADLINE);
         client
     }
 
     /// How long each read may take from now on.
     pub fn patience(&mut self, deadline: Duration) -> &mut Self {
-        self.deadline = deadline;
         self.stream.set_read_timeout(Some(deadline)).expect("it is a socket");
         self.stream.set_write_timeout(Some(deadline)).expect("it is a socket");
         self
@@ -270,7 +267,7 @@ pub fn post(address: SocketAddr, path: &str, body: impl AsRef<[u8]>) -> Response
     request(address, "POST", path, &[("Content-Type", "application/octet-stream")], body)
 }
 
-/// One request on a connection of its own. `Host: test` unless `headers` has one;
+/// One request on a connection of its own. `Host` is the address unless `headers` has one;
 /// `Content-Length` if there is a body.
 pub fn request(
     address: SocketAddr,
@@ -282,7 +279,7 @@ pub fn request(
     let body = body.as_ref();
     let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        head += "Host: test\r\n";
+        head += &format!("Host: {address}\r\n");
     }
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");

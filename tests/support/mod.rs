@@ -9,6 +9,7 @@ mod answer;
 mod client;
 pub mod lua;
 mod moongate;
+mod said;
 mod seen;
 mod upstream;
 mod websocket;

@@ -1,16 +1,14 @@
 //! The built program, as a child process that goes when the test does.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::said::Said;
 use super::{Client, DEADLINE, Response, Upstream, get, post, request, wait_until};
 
 /// A running Moongate, its configuration in a temporary folder that is its working folder.
@@ -21,8 +19,8 @@ pub struct Moongate {
     pub admin: SocketAddr,
     folder: TempDir,
     child: Child,
-    log: Arc<Log>,
-    reader: Option<JoinHandle<()>>,
+    stdout: Said,
+    stderr: Said,
 }
 
 /// What a Moongate is started with.
@@ -57,19 +55,11 @@ impl Moongate {
         Self::with_upstream(upstream, config).start()
     }
 
-    /// `moongate demo`, on ports that the kernel chooses, and what it says on standard output up
-    /// to a line that begins with `last`.
-    pub fn demo(last: &str) -> (Self, String) {
+    /// `moongate demo`, on ports that the kernel chooses.
+    pub fn demo() -> Self {
         let mut command = program();
         command.args(["demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut demo = Self::with("").launch(command);
-        let mut said = String::new();
-        let mut stdout = BufReader::new(demo.child.stdout.take().expect("it is piped"));
-        while !said.lines().last().is_some_and(|line| line.starts_with(last)) {
-            assert!(matches!(stdout.read_line(&mut said), Ok(1..)), "{last} is not said:\n{said}");
-        }
-        (demo, said)
+        Self::with("").launch(command)
     }
 
     /// As [`Moongate::start`], with more to say before it starts.
@@ -132,14 +122,19 @@ impl Moongate {
             .unwrap_or_default()
     }
 
+    /// A request to the admin address, which answers only those who call it by its address.
+    pub fn ask_admin(&self, method: &str, path: &str) -> Response {
+        request(self.admin, method, path, &[("Host", &self.admin.to_string())], "")
+    }
+
     /// Reads everything again, by the admin address; the answer tells what came of it.
     pub fn reload(&self) -> Response {
-        post(self.admin, "/policy/reload", "")
+        self.ask_admin("POST", "/policy/reload")
     }
 
     /// What is in force, as the admin address tells it.
     pub fn policy(&self) -> serde_json::Value {
-        get(self.admin, "/policy").json()
+        self.ask_admin("GET", "/policy").json()
     }
 
     /// The number of the policy in force.
@@ -158,7 +153,7 @@ impl Moongate {
 
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
-        get(self.admin, "/metrics").text()
+        self.ask_admin("GET", "/metrics").text()
     }
 
     /// A metric's value by its whole name with labels, as `/metrics` writes it; 0 if it is not there.
@@ -171,13 +166,25 @@ impl Moongate {
 
     /// All that it said on standard error so far.
     pub fn log(&self) -> String {
-        self.log.text()
+        self.stderr.text()
+    }
+
+    /// All that it said on standard output so far: access logs, unless they go elsewhere.
+    pub fn output(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// Waits until it says this on standard output.
+    pub fn wait_for_output(&self, words: &str) -> String {
+        let said =
+            self.stdout.wait_for(DEADLINE, |text| text.contains(words).then(|| text.to_owned()));
+        said.unwrap_or_else(|| panic!("`{words}` was not said:\n{}", self.output()))
     }
 
     /// Waits until it says this on standard error.
     pub fn wait_for_log(&self, words: &str) {
         assert!(
-            self.log.wait_for(DEADLINE, |text| text.contains(words).then_some(())).is_some(),
+            self.stderr.wait_for(DEADLINE, |text| text.contains(words).then_some(())).is_some(),
             "`{words}` was not said:\n{}",
             self.log()
         );
@@ -233,9 +240,8 @@ impl Drop for Moongate {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
+        self.stdout.join();
+        self.stderr.join();
         if std::thread::panicking() {
             eprintln!("--- what moongate said:\n{}---", self.log());
         }
@@ -271,17 +277,17 @@ impl Builder {
     }
 
     fn launch(self, mut command: Command) -> Moongate {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("it was built");
-        let stderr = child.stderr.take().expect("it is piped");
-        let log = Arc::<Log>::default();
-        let reader = log.clone().follow(stderr);
-        let Some((address, admin)) = log.wait_for(DEADLINE, ready) else {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it was built");
+        let stdout = Said::on(child.stdout.take().expect("it is piped"));
+        let mut stderr = Said::on(child.stderr.take().expect("it is piped"));
+        let Some((address, admin)) = stderr.wait_for(DEADLINE, ready) else {
             let _ = child.kill();
             let ended = child.wait();
-            let _ = reader.join();
-            panic!("moongate did not get ready ({ended:?}):\n{}", log.text());
+            stderr.join();
+            panic!("moongate did not get ready ({ended:?}):\n{}", stderr.text());
         };
-        Moongate { address, admin, folder: self.folder, child, log, reader: Some(reader) }
+        Moongate { address, admin, folder: self.folder, child, stdout, stderr }
     }
 
     /// Starts it, expects it to end by itself, and tells what it said.
@@ -308,7 +314,6 @@ impl Builder {
             }
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null());
         command
     }
 }
@@ -354,52 +359,4 @@ fn ready(text: &str) -> Option<(SocketAddr, SocketAddr)> {
         line.split_whitespace().next()?.parse().ok()
     };
     Some((told("moongate: listening on ")?, told("moongate: admin on ")?))
-}
-
-/// What a process says on standard error, line by line as it comes.
-#[derive(Default)]
-struct Log {
-    said: Mutex<Said>,
-    more: Condvar,
-}
-
-#[derive(Default)]
-struct Said {
-    text: String,
-    ended: bool,
-}
-
-impl Log {
-    fn follow(self: Arc<Self>, stderr: ChildStderr) -> JoinHandle<()> {
-        std::thread::spawn(move || {
-            let mut lines = BufReader::new(stderr);
-            let mut line = Vec::new();
-            while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
-                self.said.lock().unwrap().text += &String::from_utf8_lossy(&line);
-                self.more.notify_all();
-                line.clear();
-            }
-            self.said.lock().unwrap().ended = true;
-            self.more.notify_all();
-        })
-    }
-
-    fn text(&self) -> String {
-        self.said.lock().unwrap().text.clone()
-    }
-
-    /// What `find` finds in the text, as soon as it does; none when the deadline is over or the
-    /// process has closed its end.
-    fn wait_for<T>(&self, deadline: Duration, find: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let end = Instant::now() + deadline;
-        let mut said = self.said.lock().unwrap();
-        loop {
-            let found = find(&said.text);
-            let left = end.saturating_duration_since(Instant::now());
-            if found.is_some() || left.is_zero() || said.ended {
-                return found;
-            }
-            said = self.more.wait_timeout(said, left).unwrap().0;
-        }
-    }
 }

@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => terminal::fail(&error),
         Ok(stage) => match server::run(stage.options) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => terminal::fail(&error),
+            Err(error) => terminal::fail_to_start(&error),
         },
     }
 }
@@ -77,7 +77,10 @@ fn stage(arguments: &Arguments) -> io::Result<Stage> {
         ..Overrides::default()
     };
     let moved = arguments.listen.is_none() && listen.port() != USUAL_PORT;
-    let on_ready = move |bound: &Bound| terminal::say(&welcome::text(bound, moved));
+    let on_ready = move |bound: &Bound| {
+        terminal::tell_addresses(bound);
+        terminal::say(&welcome::text(bound, moved));
+    };
     let options =
         Options { config_path: Some(config_path), overrides, on_ready: Some(Box::new(on_ready)) };
     Ok(Stage { options, _folder: folder })

@@ -53,7 +53,7 @@ fn listener(item: &Found<'_>) -> Option<Listener> {
 }
 
 fn address(found: &Found<'_>) -> Option<SocketAddr> {
-    let text = found.text("an address is written `0.0.0.0:8080`")?;
+    let text = found.text_as("an address", "an address is written `0.0.0.0:8080`")?;
     values::listening(&text).map_err(|unfit| unfit_address(found, &text, unfit)).ok()
 }
 
@@ -82,7 +82,7 @@ pub fn admin(file: &Section<'_>) -> Admin {
     let is_map = written.as_ref().is_some_and(|found| matches!(found.node.value, Value::Map(_)));
     let section =
         if is_map { file.section("admin", &ADMIN) } else { Section::absent(file.check, &ADMIN) };
-    let place = if is_map { section.get("address") } else { written.clone() };
+    let place = if is_map { section.get("address") } else { written };
     let overridden = file.check.overrides.admin.as_ref();
     let default = SocketAddr::from(([127, 0, 0, 1], 9180));
     let address = match overridden {
@@ -129,7 +129,7 @@ fn token(section: &Section<'_>) -> Option<String> {
 pub fn trusted_proxies(file: &Section<'_>) -> TrustedProxies {
     let items = file.get("trusted_proxies").map(|found| found.items()).unwrap_or_default();
     let network = |item: Found<'_>| {
-        let text = item.text("a network is written `10.0.0.0/8`")?;
+        let text = item.text_as("a network", "a network is written `10.0.0.0/8`")?;
         let network = values::network(&text);
         if network.is_none() {
             item.bad_value(

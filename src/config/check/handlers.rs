@@ -1,5 +1,6 @@
 //! Handlers: modules and scripts, by phase.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::raw::{Node, Value};
@@ -100,7 +101,8 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
         None => found.path.as_str(),
     };
     if key.trim_end_matches('.').ends_with("_by_lua_file") {
-        let path = found.text("write the path of a Lua file, such as `lua/access.lua`")?;
+        let path =
+            found.text_as("a path", "write the path of a Lua file, such as `lua/access.lua`")?;
         let text = found.check.file(&path, found)?;
         return Some(HandlerSource::Chunk {
             name: path,
@@ -109,7 +111,7 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
             variable,
         });
     }
-    let text = found.text("write a script: `|` and indented lines below")?;
+    let text = found.text_as("a script", "write a script: `|` and indented lines below")?;
     let name = found.check.source.name.clone();
     let line_offset = lines_before(found);
     Some(HandlerSource::Chunk { name, text: text.into(), line_offset, variable })
@@ -182,7 +184,7 @@ fn module_source(
         item.bad_value("no `module`", "say which one: `module: ip_admission`");
         return None;
     };
-    let name = named.text("write a module's name, such as `ip_admission`")?;
+    let name = named.text_as("a module's name", "write a module's name, such as `ip_admission`")?;
     let (text, origin) = text_of(&name, &named)?;
     let with = section.get("with");
     if let Some(with) = with.as_ref().filter(|with| !matches!(with.node.value, Value::Map(_))) {
@@ -208,7 +210,7 @@ fn text_of(name: &str, named: &Found<'_>) -> Option<(Arc<str>, String)> {
         return None;
     }
     let check = named.check;
-    if name.ends_with(".lua") {
+    if Path::new(name).extension().is_some_and(|extension| extension == "lua") {
         let text = check.file(name, named)?;
         return Some((text.into(), check.root.join(name).to_string_lossy().into_owned()));
     }

@@ -13,8 +13,8 @@ pub fn read(file: &Section<'_>) -> Vec<AccessLog> {
     let Some(found) = file.get("access_log") else {
         return vec![log(&Section::absent(file.check, &ACCESS_LOG), LogTarget::Stdout)];
     };
-    match found.node.value {
-        Value::Scalar(serde_json::Value::Bool(false)) => Vec::new(),
+    match found.node.text(&file.check.source) {
+        Some("false" | "off" | "no" | "none") => Vec::new(),
         _ => found.items().iter().filter_map(one).collect(),
     }
 }

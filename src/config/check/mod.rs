@@ -1,6 +1,7 @@
 //! Raw to checked: every fault is reported, and the settings come out only if there is none.
 
 mod admission;
+mod clashes;
 mod handlers;
 mod logs;
 mod lua;
@@ -12,6 +13,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
@@ -71,8 +74,11 @@ impl<'a> Check<'a> {
     /// All that was found, in the order of the file; without a place last.
     pub fn into_found(self) -> Vec<Diagnostic> {
         let mut found = self.found.into_inner();
-        found
-            .sort_by_key(|fault| fault.place.as_ref().map_or(usize::MAX, |place| place.span.start));
+        let span = |fault: &Diagnostic| fault.place.as_ref().map(|place| place.span);
+        found.sort_by_key(|fault| span(fault).map_or(usize::MAX, |span| span.start));
+        // An alias brings the same fault to every place that uses it.
+        let told = |fault: &Diagnostic| (fault.code, span(fault), fault.message.clone());
+        found.dedup_by(|next, fault| told(next) == told(fault));
         found
     }
 
@@ -87,11 +93,7 @@ impl<'a> Check<'a> {
 
     /// The whole file.
     pub fn config(&self, tree: &Node) -> Option<Config> {
-        if matches!(tree.value, Value::List(_)) || tree.text(&self.source).is_some() {
-            let help = "begin with a key at the start of a line, such as `listen: [0.0.0.0:8080]`";
-            let fault =
-                Diagnostic::error("config::wrong-type", "settings are keys and values").help(help);
-            self.report(fault, tree.span, format!("this is {}", tree.kind()));
+        if !self.is_mapping(tree) {
             return None;
         }
         self.duplicates(tree);
@@ -123,7 +125,19 @@ impl<'a> Check<'a> {
             watch: file.flag("watch"),
             grace: file.time("grace"),
         };
+        clashes::check(&file, &config);
         (!self.has_errors()).then_some(config)
+    }
+
+    /// Whether there are settings at all; reports a file that is one text or list.
+    fn is_mapping(&self, tree: &Node) -> bool {
+        if matches!(tree.value, Value::Map(_)) || tree.is_null() {
+            return true;
+        }
+        let help = "begin with a key at the start of a line, such as `listen: [0.0.0.0:8080]`";
+        let fault = Diagnostic::error("config::wrong-type", "settings are keys and values");
+        self.report(fault.help(help), tree.span, format!("this is {}", tree.kind()));
+        false
     }
 
     /// Reports each key that stands twice in one mapping.
@@ -174,7 +188,18 @@ impl Section<'_> {
 
 /// A path under a key, against the root.
 fn path(section: &Section<'_>, name: &str) -> Option<PathBuf> {
-    section.text(name).map(|(text, _)| section.check.root.join(text))
+    let (text, found) = section.text(name)?;
+    match found.node.value {
+        Value::Scalar(Json::Bool(false)) => None,
+        Value::Scalar(Json::String(_)) => Some(section.check.root.join(text)),
+        _ => {
+            found.expected(
+                "a path, or `false`",
+                &format!("write it like `{name}: moongate/{name}`"),
+            );
+            None
+        }
+    }
 }
 
 /// A path of the command line, against the working folder.

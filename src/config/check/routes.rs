@@ -1,5 +1,7 @@
 //! `routes`: which requests go where, and through which handlers.
 
+use std::net::IpAddr;
+
 use regex::bytes::Regex;
 
 use crate::config::raw::{Node, Value};
@@ -26,7 +28,11 @@ pub fn read(
     let checker = Routes { scripts, upstreams, body };
     let routes: Vec<(Route, Found<'_>)> =
         items.into_iter().map(|item| (checker.route(&item), item)).collect();
-    if upstreams.is_empty() && file.get("upstreams").is_none() {
+    let declared = |found: Found<'_>| {
+        // What is not a mapping is told where it is read.
+        !matches!(found.node.value, Value::Map(_)) || !found.node.entries().is_empty()
+    };
+    if upstreams.is_empty() && !file.get("upstreams").is_some_and(declared) {
         nowhere_to_go(file, &routes, global);
     }
     routes.into_iter().map(|(route, _)| route).collect()
@@ -159,9 +165,11 @@ fn matches(section: &Section<'_>) -> Match {
 
 fn host(text: String, found: &Found<'_>) -> String {
     let host = text.to_ascii_lowercase();
-    let is_address =
-        host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok();
-    if values::is_name(&host) || values::wildcard(&host) || is_address {
+    // As requests name it: IPv6 in brackets, IPv4 bare.
+    if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+    }
+    if values::is_name(&host) || values::wildcard(&host) {
         return host;
     }
     match host.rsplit_once(':') {
@@ -209,6 +217,10 @@ fn path(text: &str, found: &Found<'_>) -> PathMatch {
             "only a path, taken letter by letter",
             "leave the query out; patterns are written `regex:^/a/.*$`",
         );
+    }
+    if path.contains("//") || path.contains("/.") || path.contains('%') {
+        let help = "write it as it is after decoding, without `%`, `//`, `/.` and `/..`; patterns are written `regex:…`";
+        found.bad_value("requests are compared in their plain form", help);
     }
     if exact { PathMatch::Exact(path.to_owned()) } else { PathMatch::Prefix(path.to_owned()) }
 }

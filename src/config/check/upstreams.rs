@@ -19,12 +19,11 @@ pub fn read(file: &Section<'_>) -> Vec<Upstream> {
     let mut upstreams: Vec<Upstream> =
         entries.into_iter().map(|(name, span, found)| upstream(name, span, &found)).collect();
     if let Some(peer) = overriding(file) {
-        match upstreams.first_mut() {
-            Some(first) => first.peers = vec![peer],
-            None => {
-                let defaults = Section::absent(file.check, &UPSTREAM);
-                upstreams.push(assemble(DEFAULT_NAME, vec![peer], &defaults));
-            }
+        if let Some(first) = upstreams.first_mut() {
+            first.peers = vec![peer];
+        } else {
+            let defaults = Section::absent(file.check, &UPSTREAM);
+            upstreams.push(assemble(DEFAULT_NAME, vec![peer], &defaults));
         }
     }
     upstreams
@@ -49,16 +48,13 @@ fn upstream(name: &str, span: Span, found: &Found<'_>) -> Upstream {
     let section =
         if map { Section::open(found, &UPSTREAM) } else { Section::absent(found.check, &UPSTREAM) };
     let place = if map { section.get("peers") } else { Some(found.clone()) };
-    let peers = match place.filter(|place| !place.node.is_null()) {
-        Some(place) => peers(name, &place),
-        None => {
-            let fault =
-                Diagnostic::error("config::missing", format!("upstream `{name}` has no peers"));
-            found.check.report(fault.help("add `peers: [127.0.0.1:3000]`"), span, "this upstream");
-            Vec::new()
-        }
-    };
-    assemble(name, peers, &section)
+    let place = place.filter(|place| !place.node.is_null());
+    let peers = place.as_ref().map(|place| peers(name, place));
+    if peers.is_none() {
+        let fault = Diagnostic::error("config::missing", format!("upstream `{name}` has no peers"));
+        found.check.report(fault.help("add `peers: [127.0.0.1:3000]`"), span, "this upstream");
+    }
+    assemble(name, peers.unwrap_or_default(), &section)
 }
 
 fn check_name(name: &str, span: Span, found: &Found<'_>) {
@@ -123,7 +119,7 @@ fn peer(item: &Found<'_>) -> Option<Peer> {
 }
 
 fn address(found: &Found<'_>) -> Option<Address> {
-    let text = found.text("an address is written `127.0.0.1:3000`")?;
+    let text = found.text_as("an address", "an address is written `127.0.0.1:3000`")?;
     values::reachable(&text).map_err(|unfit| unfit_address(found, &text, unfit)).ok()
 }
 

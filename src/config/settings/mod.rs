@@ -7,7 +7,7 @@ mod tables;
 pub use page::settings_page;
 pub use tables::{
     ACCESS_LOG, ADMIN, BALANCE, BUDGET, HANDLER, HEALTH_CHECK, LIMITS, LISTENER, LOG_TARGET, LUA,
-    MATCH, PEER, ROOT, ROUTE, ROUTE_LUA, RULES, TABLES, UPSTREAM,
+    MATCH, PEER, ROOT, ROUTE, ROUTE_LUA, RULES, UPSTREAM,
 };
 
 /// The settings of one mapping.
@@ -49,6 +49,10 @@ pub enum Shape {
     Flag,
     /// Said in words; checked by a function of its own.
     Other(&'static str),
+    /// A file or folder, relative to the file's folder.
+    Path,
+    /// Lua, as one text.
+    Script,
     /// Bytes.
     Size(u64, u64),
     /// One text.

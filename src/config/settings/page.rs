@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Setting, Shape, TABLES, Table};
+use super::tables::TABLES;
+use super::{Setting, Shape, Table};
 use crate::config::values::{size_text, time_text};
 
 /// The whole page, as `docs/settings.md` holds it.
@@ -23,7 +24,7 @@ step; [rules/moongate.yaml](../rules/moongate.yaml) shows every setting with its
 
 Sizes are bytes: `4096`, `64k`, `64KiB`, `10MiB`, `1GB` (k, m, g and t count in 1024, as KiB does; kB, MB,
 GB and TB in 1000). Times have a unit: `10ms`, `5s`, `2m`, `1h`. Addresses are `host:port`, `:8080`,
-`*:8080` or `[::1]:8080`. Paths are relative to the folder of the file.
+`\"*:8080\"` or `\"[::1]:8080\"`. Paths are relative to the folder of the file.
 ";
 
 fn section(page: &mut String, table: &Table) {
@@ -64,6 +65,8 @@ fn shape(shape: Shape) -> String {
         Shape::Count(least, most) => format!("{least} to {most}"),
         Shape::Flag => "`true` or `false`".to_owned(),
         Shape::Other(words) => words.to_owned(),
+        Shape::Path => "path".to_owned(),
+        Shape::Script => "Lua".to_owned(),
         Shape::Size(least, most) => format!("{} to {}", size_text(least), size_text(most)),
         Shape::Text => "text".to_owned(),
         Shape::Texts => "text or list of texts".to_owned(),

@@ -6,7 +6,7 @@ use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
 use crate::script::{Call, Subject};
 
-/// An error with that message; it gets the script's place on its way out.
+/// An error with that message; the script's place is put before it where it is caught.
 pub fn fault(message: impl Into<String>) -> mlua::Error {
     mlua::Error::RuntimeError(message.into())
 }

@@ -42,9 +42,8 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// What the API itself has to say about a script that goes on.
 pub fn complain(lua: &Lua, call: &Call, words: &str) {
-    let mut message = place(lua, 1);
-    message.push_str(words);
-    emit(call, ERR, &message);
+    let (place, _) = place(lua, call);
+    emit(call, ERR, &place, words);
 }
 
 fn say(
@@ -55,7 +54,8 @@ fn say(
     skipped: usize,
     name: &str,
 ) -> mlua::Result<MultiValue> {
-    let mut message = place(lua, 1).into_bytes();
+    let (place, message) = place(lua, call);
+    let mut message = message.into_bytes();
     for index in skipped + 1..=args.len() {
         write(lua, at(args, index), &mut message).map_err(|why| bad_argument(index, name, &why))?;
         if message.len() > MESSAGE_BYTES {
@@ -63,7 +63,7 @@ fn say(
             break;
         }
     }
-    emit(call, level, &String::from_utf8_lossy(&message));
+    emit(call, level, &place, &String::from_utf8_lossy(&message));
     Ok(MultiValue::new())
 }
 
@@ -94,24 +94,23 @@ fn write(lua: &Lua, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {
     Ok(())
 }
 
-/// `[lua] file:line: function(): ` of the script that is executing.
-fn place(lua: &Lua, level: usize) -> String {
-    let place = lua.inspect_stack(level, |frame| {
+/// `file:line` of the script that is executing, and `function(): ` where that has a name.
+fn place(lua: &Lua, call: &Call) -> (String, String) {
+    let place = lua.inspect_stack(1, |frame| {
         let source = frame.source();
         let path = source.short_src.as_deref().unwrap_or("?");
         let file = path.rsplit('/').next().unwrap_or(path);
         let line = frame.current_line().unwrap_or_default();
-        match frame.names().name {
-            Some(name) => format!("[lua] {file}:{line}: {name}(): "),
-            None => format!("[lua] {file}:{line}: "),
-        }
+        let names = frame.names();
+        let function = names.name.map(|name| format!("{name}(): ")).unwrap_or_default();
+        (format!("{file}:{line}"), function)
     });
-    place.unwrap_or_else(|| "[lua] ".to_owned())
+    place.unwrap_or_else(|| (call.module.to_string(), String::new()))
 }
 
-fn emit(call: &Call, level: i64, message: &str) {
+fn emit(call: &Call, level: i64, module: &str, message: &str) {
     let client = call.subject.as_ref().and_then(|subject| {
         subject.transaction.try_borrow().ok().map(|transaction| transaction.client.address)
     });
-    events::ScriptSaid { level, phase: call.phase, module: &call.module, message, client }.emit();
+    events::ScriptSaid { level, phase: call.phase, module, message, client }.emit();
 }

@@ -32,14 +32,14 @@ mod worker;
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use mlua::{Lua, MultiValue, Value};
 
 pub use ctx::Contexts;
 pub use page::page;
+pub use var::value as variable;
 
 use super::{Call, Waiting};
-use crate::transaction::{PhaseSet, Transaction};
+use crate::transaction::PhaseSet;
 
 /// One name of the API.
 pub struct Function {
@@ -129,10 +129,4 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     register::finish(lua)?;
     shared::install(lua)?;
     modules::install(lua)
-}
-
-/// A variable's value, as `ngx.var` reads it: one that a handler made, else a built-in one.
-pub fn variable(transaction: &Transaction, name: &str) -> Option<Bytes> {
-    let made = transaction.variables.get(name).cloned();
-    made.or_else(|| variables::built_in(transaction, name))
 }

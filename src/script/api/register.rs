@@ -1,4 +1,4 @@
-//! Puts names of the API into a state: each with its phase check, each error with its place.
+//! Puts names of the API into a state, each with its phase check.
 
 use std::rc::Rc;
 
@@ -29,12 +29,10 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
             let waiting = lua.create_async_function(move |lua, args| {
                 let started = entry(function).map(|call| native(lua.clone(), call, args));
                 async move {
-                    let outcome = match started {
+                    match started {
                         Ok(waiting) => waiting.await,
                         Err(error) => Err(error),
-                    };
-                    // One level more than for `Now`: mlua's own loop stands between.
-                    outcome.map_err(|error| located(&lua, 2, error))
+                    }
                 }
             })?;
             home.raw_set(key, waiting)
@@ -50,18 +48,14 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
             let table = lua.create_table()?;
             let meta = lua.create_table()?;
             let index = lua.create_function(move |lua, (_, key): (Value, Value)| {
-                entry(function)
-                    .and_then(|call| read(lua, &call, key))
-                    .map_err(|error| located(lua, 1, error))
+                entry(function).and_then(|call| read(lua, &call, key))
             })?;
             let assign =
                 lua.create_function(move |lua, (_, key, value): (Value, Value, Value)| {
                     let Some(write) = write else {
-                        return Err(located(lua, 1, fault("attempt to write a read-only field")));
+                        return Err(fault("attempt to write a read-only field"));
                     };
-                    entry(function)
-                        .and_then(|call| write(lua, &call, key, value))
-                        .map_err(|error| located(lua, 1, error))
+                    entry(function).and_then(|call| write(lua, &call, key, value))
                 })?;
             meta.raw_set("__index", index)?;
             meta.raw_set("__newindex", assign)?;
@@ -80,18 +74,14 @@ pub fn finish(lua: &Lua) -> mlua::Result<()> {
     let readers = properties.clone();
     let index = lua.create_function(move |lua, (_, key): (Value, Value)| {
         let Some(property) = readers.find(&key) else { return Ok(Value::Nil) };
-        entry(property.function)
-            .and_then(|call| (property.read)(lua, &call))
-            .map_err(|error| located(lua, 1, error))
+        entry(property.function).and_then(|call| (property.read)(lua, &call))
     })?;
     let assign = lua.create_function(move |lua, (table, key, value): (Table, Value, Value)| {
         let Some(property) = properties.find(&key) else { return table.raw_set(key, value) };
         let Some(write) = property.write else {
-            return Err(located(lua, 1, fault("attempt to write a read-only field")));
+            return Err(fault("attempt to write a read-only field"));
         };
-        entry(property.function)
-            .and_then(|call| write(lua, &call, value))
-            .map_err(|error| located(lua, 1, error))
+        entry(property.function).and_then(|call| write(lua, &call, value))
     })?;
     meta.raw_set("__index", index)?;
     meta.raw_set("__newindex", assign)?;
@@ -161,9 +151,7 @@ fn now(
     native: fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<MultiValue>,
 ) -> mlua::Result<LuaFunction> {
     lua.create_function(move |lua, args: MultiValue| {
-        entry(function)
-            .and_then(|call| native(lua, &call, args))
-            .map_err(|error| located(lua, 1, error))
+        entry(function).and_then(|call| native(lua, &call, args))
     })
 }
 
@@ -178,14 +166,4 @@ fn entry(function: &Function) -> mlua::Result<Rc<Call>> {
         Phase::Init => fault("no request found"),
         phase => fault(format!("API disabled in the context of {}", phase.context())),
     })
-}
-
-/// `error` with the script's own place before it, as `luaL_error` does.
-fn located(lua: &Lua, level: usize, error: mlua::Error) -> mlua::Error {
-    let mlua::Error::RuntimeError(message) = error else { return error };
-    let place = lua.inspect_stack(level, |frame| {
-        let source = frame.source().short_src?.into_owned();
-        Some(format!("{source}:{}: ", frame.current_line()?))
-    });
-    fault(format!("{}{message}", place.flatten().unwrap_or_default()))
 }

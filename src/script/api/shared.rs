@@ -9,7 +9,7 @@ use mlua::{AnyUserData, Lua, LuaString, MultiValue, Table, Value};
 
 use super::arguments::{at, fault, number, one, refusal, string, text, type_name};
 use super::{EVERYWHERE, Function, Native, register, worker};
-use crate::script::{Call, DomainSpec};
+use crate::script::{Call, spec_of};
 use crate::shared::{Dictionary, End, Fault, Outcome, Scalar};
 use crate::transaction::Phase;
 
@@ -201,8 +201,7 @@ pub const FUNCTIONS: &[Function] = &[
 pub fn install(lua: &Lua) -> mlua::Result<()> {
     let ngx: Table = lua.globals().raw_get("ngx")?;
     let shared = lua.create_table()?;
-    let spec = lua.app_data_ref::<Arc<DomainSpec>>().map(|spec| spec.clone());
-    if let Some(spec) = spec {
+    if let Some(spec) = spec_of(lua) {
         for (name, dictionary) in spec.dictionaries.iter() {
             shared.raw_set(name, register::object(lua, CLASS, dictionary.clone())?)?;
         }

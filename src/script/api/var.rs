@@ -43,7 +43,7 @@ fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
     }
 }
 
-/// A variable's value.
+/// The value of a variable, as `ngx.var` reads it.
 pub fn value(transaction: &Transaction, name: &str) -> Option<Bytes> {
     variables::built_in(transaction, name).or_else(|| transaction.variables.get(name).cloned())
 }

@@ -1,12 +1,10 @@
 //! `ngx.worker`, `ngx.get_phase`: where a script runs.
 
-use std::sync::Arc;
-
 use mlua::{Lua, Value};
 
 use super::arguments::{one, string};
 use super::{EVERYWHERE, Function, Native};
-use crate::script::{DomainSpec, WorkerIndex};
+use crate::script::{WorkerIndex, spec_of};
 use crate::transaction::PhaseSet;
 
 pub const FUNCTIONS: &[Function] = &[
@@ -31,7 +29,7 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local count = ngx.worker.count()",
         doc: "How many worker threads there are.",
         native: Native::Now(|lua, _, _| {
-            let workers = lua.app_data_ref::<Arc<DomainSpec>>().map_or(1, |spec| spec.workers);
+            let workers = spec_of(lua).map_or(1, |spec| spec.workers);
             Ok(one(Value::Integer(workers as i64)))
         }),
     },

@@ -1,8 +1,8 @@
 //! A line as one JSON object. It is UTF-8 whatever clients send: what is not becomes U+FFFD, and
 //! control characters are escaped.
 
+use std::fmt::Display;
 use std::io::Write;
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -45,7 +45,7 @@ pub(super) fn event_line(record: &Record<'_>) -> Bytes {
 fn add_exchange(object: &mut Object, record: &Record<'_>) {
     object.time("time", record.at);
     object.text("id", record.id);
-    object.address("client", record.client);
+    object.address("client", Some(record.client));
     object.raw("method", Some(record.method), TEXT_BYTES);
     object.raw("host", record.fields.get("host"), TEXT_BYTES);
     object.raw("path", Some(record.path), TARGET_BYTES);
@@ -56,7 +56,7 @@ fn add_exchange(object: &mut Object, record: &Record<'_>) {
     object.number("bytes_received", Some(record.bytes_received));
     object.seconds("duration", Some(record.duration));
     object.text("upstream", record.upstream);
-    object.text("peer", record.peer.map(|peer| peer.to_string()).as_deref());
+    object.address("peer", record.peer);
     object.number("upstream_status", record.upstream_status);
     object.seconds("upstream_time", record.upstream_time);
     object.text("route", record.route);
@@ -99,12 +99,15 @@ impl Object {
         self.raw(key, value.map(str::as_bytes), TEXT_BYTES);
     }
 
-    fn address(&mut self, key: &'static str, address: IpAddr) {
+    fn address(&mut self, key: &'static str, address: Option<impl Display>) {
         self.key(key);
-        let _ = write!(self.bytes, "\"{address}\"");
+        let _ = match address {
+            Some(address) => write!(self.bytes, "\"{address}\""),
+            None => self.bytes.write_all(b"null"),
+        };
     }
 
-    fn number(&mut self, key: &'static str, number: Option<impl std::fmt::Display>) {
+    fn number(&mut self, key: &'static str, number: Option<impl Display>) {
         self.key(key);
         let _ = match number {
             Some(number) => write!(self.bytes, "{number}"),
@@ -114,9 +117,10 @@ impl Object {
 
     /// To the microsecond.
     fn seconds(&mut self, key: &'static str, duration: Option<Duration>) {
-        let shown = duration
-            .map(|took| format_args!("{}.{:06}", took.as_secs(), took.subsec_micros()).to_string());
-        self.number(key, shown);
+        let Some(duration) = duration else { return self.number(key, None::<u64>) };
+        self.key(key);
+        let _ = write!(self.bytes, "{}.", duration.as_secs());
+        digits(&mut self.bytes, duration.subsec_micros(), 6);
     }
 
     fn boolean(&mut self, key: &'static str, value: bool) {
@@ -139,24 +143,38 @@ impl Object {
 /// RFC 3339 in UTC, to the millisecond.
 pub(super) fn write_time(out: &mut Vec<u8>, at: SystemTime) {
     let at = OffsetDateTime::from(at);
-    let (date, time) = (at.date(), at.time());
-    let _ = write!(
-        out,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        date.year(),
-        u8::from(date.month()),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.millisecond()
-    );
+    let (date, (hour, minute, second, millisecond)) = (at.date(), at.time().as_hms_milli());
+    digits(out, date.year().unsigned_abs(), 4);
+    for (before, number) in [
+        (b'-', date.month().into()),
+        (b'-', date.day()),
+        (b'T', hour),
+        (b':', minute),
+        (b':', second),
+    ] {
+        out.push(before);
+        digits(out, number.into(), 2);
+    }
+    out.push(b'.');
+    digits(out, millisecond.into(), 3);
+    out.push(b'Z');
+}
+
+/// A number with leading zeros: a third of the cost of `write!`, and each line has eight of them.
+fn digits(out: &mut Vec<u8>, number: u32, width: u32) {
+    for place in (0..width).rev() {
+        out.push(b'0' + (number / 10_u32.pow(place) % 10) as u8);
+    }
 }
 
 /// A JSON string of at most so many bytes of `text`.
 fn escape(out: &mut Vec<u8>, text: &[u8], limit: usize) {
     let shown = text.get(..limit).unwrap_or(text);
     out.push(b'"');
+    if shown.len() == text.len() && shown.iter().copied().all(is_plain) {
+        out.extend_from_slice(shown);
+        return out.push(b'"');
+    }
     for chunk in shown.utf8_chunks() {
         escape_str(out, chunk.valid());
         // Where the cut went through a character, nothing was wrong with it.
@@ -171,14 +189,16 @@ fn escape(out: &mut Vec<u8>, text: &[u8], limit: usize) {
     out.push(b'"');
 }
 
+/// Most text is of such bytes only.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+}
+
 fn is_end_of(part: &[u8], whole: &[u8]) -> bool {
     part.as_ptr_range().end == whole.as_ptr_range().end
 }
 
 fn escape_str(out: &mut Vec<u8>, text: &str) {
-    if !text.chars().any(needs_escape) {
-        return out.extend_from_slice(text.as_bytes());
-    }
     for character in text.chars() {
         match character {
             '"' => out.extend_from_slice(b"\\\""),
@@ -186,9 +206,7 @@ fn escape_str(out: &mut Vec<u8>, text: &str) {
             other if needs_escape(other) => {
                 let _ = write!(out, "\\u{:04x}", u32::from(other));
             }
-            other => {
-                let _ = write!(out, "{other}");
-            }
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
 }

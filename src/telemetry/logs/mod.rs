@@ -8,7 +8,7 @@ mod destination;
 mod file;
 mod json;
 mod post;
-mod queue;
+pub(super) mod queue;
 mod record;
 mod syslog;
 mod writer;
@@ -24,6 +24,7 @@ pub use record::Record;
 
 use crate::config::{AccessLog, LogFormat, LogTarget};
 use crate::diagnostic::Diagnostic;
+use crate::telemetry::log;
 use writer::Writer;
 
 /// Lines of the event log that may wait to be written.
@@ -57,9 +58,12 @@ pub fn reopen() {
     }
 }
 
-/// Waits until all lines that were accepted are written; false if `within` was too short.
+/// Waits until all lines that were accepted are written, those of scripts too; false if `within`
+/// was too short. For the end of the process.
 pub fn flush(within: Duration) -> bool {
-    LOGS.load().as_ref().is_none_or(|logs| logs.flush(within))
+    let until = Instant::now() + within;
+    let scripts = log::flush(until);
+    LOGS.load().as_ref().is_none_or(|logs| logs.flush(within)) && scripts
 }
 
 /// Writes a line wherever it belongs. Where nothing is configured the record is not even made.

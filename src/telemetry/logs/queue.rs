@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 /// A bounded queue of lines.
-pub(super) struct Queue {
+pub(in crate::telemetry) struct Queue {
     capacity: usize,
     /// So many lines end the gathering early.
     batch: usize,
@@ -36,25 +36,25 @@ struct State {
 }
 
 /// What the writer is to do now.
-pub(super) struct Turn {
+pub(in crate::telemetry) struct Turn {
     /// Write these.
-    pub(super) lines: Vec<Bytes>,
+    pub(in crate::telemetry) lines: Vec<Bytes>,
     /// Open anew first.
-    pub(super) reopen: bool,
+    pub(in crate::telemetry) reopen: bool,
     /// It is the last one.
-    pub(super) last: bool,
+    pub(in crate::telemetry) last: bool,
 }
 
 impl Queue {
     /// An empty queue for so many lines.
-    pub(super) fn new(capacity: usize, batch: usize, gather: Duration) -> Self {
+    pub(in crate::telemetry) fn new(capacity: usize, batch: usize, gather: Duration) -> Self {
         let batch = batch.clamp(1, capacity.max(1));
         let (wake, idle) = (Condvar::new(), Condvar::new());
         Self { capacity, batch, gather, state: Mutex::default(), wake, idle }
     }
 
     /// Appends a line; false if there is no room for it.
-    pub(super) fn push(&self, line: Bytes) -> bool {
+    pub(in crate::telemetry) fn push(&self, line: Bytes) -> bool {
         let mut state = self.lock();
         if state.lines.len() >= self.capacity {
             return false;
@@ -69,7 +69,7 @@ impl Queue {
     }
 
     /// For the writer: all lines, as soon as there are some (or something else is to do).
-    pub(super) fn take(&self) -> Turn {
+    pub(in crate::telemetry) fn take(&self) -> Turn {
         let mut state = self.lock();
         state.busy = false;
         if state.lines.is_empty() {
@@ -97,7 +97,7 @@ impl Queue {
     }
 
     /// For the writer: waits before it tries again; false if it was told to end meanwhile.
-    pub(super) fn pause(&self, pause: Duration) -> bool {
+    pub(in crate::telemetry) fn pause(&self, pause: Duration) -> bool {
         let state = self.lock();
         let (state, _) = self
             .wake
@@ -107,7 +107,7 @@ impl Queue {
     }
 
     /// Waits until every line is written; false if `until` came first.
-    pub(super) fn flush(&self, until: Instant) -> bool {
+    pub(in crate::telemetry) fn flush(&self, until: Instant) -> bool {
         let mut state = self.lock();
         state.hurry = true;
         self.wake.notify_one();
@@ -121,13 +121,13 @@ impl Queue {
     }
 
     /// Tells the writer to open its target anew.
-    pub(super) fn reopen(&self) {
+    pub(in crate::telemetry) fn reopen(&self) {
         self.lock().reopen = true;
         self.wake.notify_one();
     }
 
     /// Tells the writer to write what there is and end.
-    pub(super) fn close(&self) {
+    pub(in crate::telemetry) fn close(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
     }

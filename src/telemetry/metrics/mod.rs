@@ -122,8 +122,8 @@ metrics! {
         "Handlers that were ended because their budget was spent, by the part of it.", [MODULE, KILL], &[];
     lua_memory_bytes: Family<IntGauge> = "moongate_lua_memory_bytes",
         "Memory that the state of a domain holds on a worker.", [DOMAIN, WORKER], &[];
-    script_lines_dropped: IntCounter = "moongate_script_lines_dropped_total",
-        "Lines of scripts (`ngx.log`, and their errors) that were too many for a second and not written.",
+    process_log_lines_lost: IntCounter = "moongate_process_log_lines_dropped_total",
+        "Lines of the process's own log (of scripts, and about trouble) that were too many for a second and not written.",
         [], &[];
     policy_generation: IntGauge = "moongate_policy_generation",
         "The number of the policy in force, from 1.", [], &[];

@@ -11,14 +11,10 @@ const IN_LUAU: &[(&str, &str, &str)] = &[
     ("bit", include_str!("bit.luau"), "LuaJIT's bit operations, on signed 32-bit numbers."),
     ("table.clear", "return table.clear", "Empties a table."),
     ("table.clone", "return table.clone", "A shallow copy of a table."),
-    (
-        "table.isarray",
-        include_str!("table_isarray.luau"),
-        "Whether all keys are positive integers.",
-    ),
-    ("table.isempty", "return function(t) return next(t) == nil end", "Whether it has no entry."),
-    ("table.new", include_str!("table_new.luau"), "An empty table with room for entries."),
-    ("table.nkeys", include_str!("table_nkeys.luau"), "How many entries a table has."),
+    ("table.isarray", "return table.isarray", "Whether all keys are positive integers."),
+    ("table.isempty", "return table.isempty", "Whether it has no entry."),
+    ("table.new", "return table.new", "An empty table with room for entries."),
+    ("table.nkeys", "return table.nkeys", "How many entries a table has."),
     ("resty.core", "return {}", "Nothing: what it does is built in."),
 ];
 

@@ -1,0 +1,45 @@
+//! Where the files come from that the settings name.
+
+use std::fs::File;
+use std::io::{Error, Read};
+use std::path::{Path, PathBuf};
+
+/// Bytes of a named file at the most; a device or a pipe could else be endless.
+const LARGEST_FILE: u64 = 64 << 20;
+
+/// Where the files that the settings name come from.
+pub trait Files {
+    /// The bytes of a file.
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
+
+    /// The names of the modules in these folders, to propose one where a name is unknown.
+    fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
+        let _ = folders;
+        Vec::new()
+    }
+}
+
+/// The disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DiskFiles;
+
+impl Files for DiskFiles {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(Error::other("it is not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LARGEST_FILE {
+            return Err(Error::other("it is larger than 64 MiB"));
+        }
+        Ok(bytes)
+    }
+
+    fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
+        let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| name.strip_suffix(".lua").map(str::to_owned)).collect()
+    }
+}

@@ -1,0 +1,55 @@
+//! The rows.
+
+mod behind;
+mod front;
+mod rest;
+mod scripts;
+
+use super::{Setting, Shape, Table};
+
+pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
+pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
+pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE, RULES};
+pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+/// All tables, in the order of the page.
+pub const TABLES: &[&Table] = &[
+    &ROOT,
+    &LISTENER,
+    &ADMIN,
+    &LIMITS,
+    &UPSTREAM,
+    &PEER,
+    &BALANCE,
+    &HEALTH_CHECK,
+    &LUA,
+    &BUDGET,
+    &RULES,
+    &ACCESS_LOG,
+    &LOG_TARGET,
+    &ROUTE,
+    &MATCH,
+    &ROUTE_LUA,
+    &HANDLERS,
+    &HANDLER,
+];
+
+const fn row(
+    name: &'static str,
+    shape: Shape,
+    default: &'static str,
+    example: &'static str,
+    doc: &'static str,
+) -> Setting {
+    Setting { name, shape, default, doc, example }
+}
+
+const ON_ERROR: Shape = Shape::Choice(&["refuse", "pass"]);
+const ADDRESSES: &str = "an address, or a list of addresses or mappings";

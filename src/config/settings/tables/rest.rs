@@ -1,0 +1,147 @@
+//! Rows of `rules`, `access_log` and `routes`.
+
+use super::{GIB, HANDLERS, HOUR, KIB, row};
+use crate::config::settings::Shape::{Choice, Count, Other, Path, Size, Text, Texts, Time};
+use crate::config::settings::Table;
+
+/// The rule engine.
+pub static RULES: Table = Table {
+    place: "rules",
+    doc: "The rule engine.",
+    shared: None,
+    rows: &[
+        row(
+            "engine",
+            Choice(&["on", "detect", "off"]),
+            "on",
+            "detect",
+            "`on` refuses, `detect` only tells, `off` does neither.",
+        ),
+        row(
+            "crs",
+            Path,
+            "",
+            "/usr/share/modsecurity-crs",
+            "The folder of the OWASP Core Rule Set.",
+        ),
+        row("files", Texts, "", "[rules/base/*.conf]", "Rule files."),
+        row("paranoia", Count(1, 4), "1", "1", "The Core Rule Set's paranoia level."),
+    ],
+};
+
+/// One access log.
+pub static ACCESS_LOG: Table = Table {
+    place: "access_log[]",
+    doc: "One access log.",
+    shared: None,
+    rows: &[
+        row("format", Choice(&["json", "combined"]), "json", "combined", "How a line looks."),
+        row("to", Other("`stdout`, a path or a mapping"), "stdout", "stdout", "Where lines go."),
+        row(
+            "queue",
+            Count(1, 1_000_000),
+            "8192",
+            "8192",
+            "Lines that may wait to be written; what is more is dropped and counted.",
+        ),
+    ],
+};
+
+/// Where log lines go.
+pub static LOG_TARGET: Table = Table {
+    place: "access_log[].to",
+    doc: "Where lines go: one of `file`, `http` and `syslog`.",
+    shared: None,
+    rows: &[
+        row("file", Path, "", "/var/log/moongate/access.log", "A file; opened again on SIGUSR1."),
+        row(
+            "http",
+            Text,
+            "",
+            "http://logs.internal:8088/lines",
+            "Where lines are POSTed, separated by newlines.",
+        ),
+        row("batch", Count(1, 100_000), "500", "500", "Lines in one request at the most."),
+        row("every", Time(10, HOUR), "1s", "1s", "How long a line may wait for others."),
+        row(
+            "syslog",
+            Text,
+            "",
+            "udp://127.0.0.1:514",
+            "`udp://host:port`, `tcp://host:port` or `unix:/dev/log`, in RFC 5424.",
+        ),
+    ],
+};
+
+/// One route.
+pub static ROUTE: Table = Table {
+    place: "routes[]",
+    doc: "One route.",
+    shared: Some(&HANDLERS),
+    rows: &[
+        row(
+            "name",
+            Text,
+            "",
+            "shop",
+            "Its label in metrics and logs; without it its host and path.",
+        ),
+        row(
+            "match",
+            Other("a mapping"),
+            "",
+            "{ host: shop.example, path: /api/ }",
+            "Which requests it serves; without it all.",
+        ),
+        row("upstream", Text, "", "app", "Where they go; without it the first upstream."),
+        row(
+            "dynamic_upstream",
+            Other("`true`, `false` or a list of addresses"),
+            "true",
+            "[10.0.0.0/8:8080]",
+            "Whether scripts may choose another declared upstream by its name; a list names what they may compute besides.",
+        ),
+        row("body_memory", Size(KIB, GIB), "", "64KiB", "As in `limits`, for this route."),
+        row("body_total", Size(1, 1024 * GIB), "", "1GiB", "As in `limits`, for this route."),
+        row("response_body", Size(KIB, GIB), "", "4MiB", "As in `limits`, for this route."),
+        row(
+            "body_filter_types",
+            Texts,
+            "",
+            "[text/html]",
+            "The MIME types of responses whose bodies are shown to `body_filter` handlers; without it all.",
+        ),
+        row(
+            "lua",
+            Other("a mapping"),
+            "",
+            "{ on_error: pass }",
+            "What holds for this route's handlers that do not say otherwise.",
+        ),
+        row(
+            "modules",
+            Other("a list of handlers"),
+            "",
+            "[{ module: request_id }]",
+            "Modules that run in every phase for which they have a handler.",
+        ),
+    ],
+};
+
+/// Which requests.
+pub static MATCH: Table = Table {
+    place: "routes[].match",
+    doc: "Which requests a route serves; what is not said may be anything.",
+    shared: None,
+    rows: &[
+        row(
+            "host",
+            Texts,
+            "",
+            "[shop.example, \"*.shop.example\"]",
+            "One host name or a list; `*.name` is any name below.",
+        ),
+        row("path", Text, "", "/api/", "`/prefix`, `exact:/path` or `regex:…`."),
+        row("method", Texts, "", "[GET, HEAD]", "One method or a list."),
+    ],
+};

@@ -1,0 +1,162 @@
+//! Rows of `lua` and of handlers.
+
+use super::{GIB, HOUR, MIB, ON_ERROR, SECOND, row};
+use crate::config::settings::Shape::{Count, Other, Path, Script, Size, Text, Texts, Time};
+use crate::config::settings::Table;
+
+/// Scripts.
+pub static LUA: Table = Table {
+    place: "lua",
+    doc: "What scripts find, and what they may cost.",
+    shared: None,
+    rows: &[
+        row(
+            "path",
+            Texts,
+            "lua/lib/?.lua;lua/lib/?/init.lua",
+            "[lua/lib/?.lua]",
+            "Where `require` looks: a list, or one text with `;` between; `?` stands for the module's name.",
+        ),
+        row(
+            "modules",
+            Texts,
+            "lua/modules",
+            "[lua/modules]",
+            "Folders in which modules are looked for, before those that are built in.",
+        ),
+        row(
+            "budget",
+            Other("a mapping"),
+            "",
+            "{ cpu: 10ms, memory: 32MiB, wait: 5s }",
+            "What one call may cost.",
+        ),
+        row(
+            "on_error",
+            ON_ERROR,
+            "",
+            "refuse",
+            "What to do when a handler fails or its budget is spent. Without it: `refuse` in set, rewrite, access and content and for `modules:`; `pass` in the others.",
+        ),
+        row(
+            "shared_dict",
+            Other("a mapping of names to sizes"),
+            "",
+            "{ limits: 10MiB }",
+            "Dictionaries that all workers share (`ngx.shared.NAME`), and their sizes.",
+        ),
+        row(
+            "network",
+            Texts,
+            "",
+            "[127.0.0.1:6379, 10.0.0.0/8:443]",
+            "What scripts may connect to, as `host:port`, `address:port` or `network:port`; port `*` is any. Nothing unless it is named.",
+        ),
+        row(
+            "max_timers",
+            Count(0, 100_000),
+            "256",
+            "256",
+            "Timers that may be pending at once, for each Lua state.",
+        ),
+        row(
+            "error_status",
+            Count(400, 599),
+            "503",
+            "503",
+            "The client's status where a script failed and `on_error` is `refuse`.",
+        ),
+    ],
+};
+
+/// A call's budget.
+pub static BUDGET: Table = Table {
+    place: "budget",
+    doc: "What one call of a script may cost: `lua.budget`, `routes[].lua.budget`, or a handler's own. What is not said here is as in the one around it.",
+    shared: None,
+    rows: &[
+        row("cpu", Time(1, 60 * SECOND), "10ms", "10ms", "CPU time; waiting does not count."),
+        row(
+            "memory",
+            Size(MIB, 16 * GIB),
+            "32MiB",
+            "32MiB",
+            "Bytes of the Lua state in which it runs.",
+        ),
+        row("wait", Time(1, HOUR), "5s", "5s", "Wall time that it may spend waiting."),
+        row("connections", Count(0, 10_000), "8", "8", "Connections that it may open."),
+    ],
+};
+
+/// What a route says of its scripts.
+pub static ROUTE_LUA: Table = Table {
+    place: "routes[].lua",
+    doc: "What holds for a route's handlers that do not say otherwise.",
+    shared: None,
+    rows: &[
+        row("on_error", ON_ERROR, "", "pass", "What to do when one fails or its budget is spent."),
+        row("budget", Other("a mapping"), "", "{ cpu: 50ms }", "What one call may cost."),
+    ],
+};
+
+macro_rules! handlers {
+    ($($phase:literal $doc:literal $code:literal),* $(,)?) => {
+        &[
+            $(
+                row($phase, Other("a list of handlers"), "", "[{ module: my_module }]", $doc),
+                row(concat!($phase, "_by_lua_block"), Script, "", $code, "A script for this phase, after the modules."),
+                row(concat!($phase, "_by_lua_file"), Path, "", concat!("lua/", $phase, ".lua"), "The same, in a file."),
+            )*
+            row("set", Other("a list of handlers"), "", "[{ module: my_module }]", "Modules for the phase in which variables are computed."),
+            row("set_by_lua_block", Other("a mapping of variables to scripts"), "", "{ branch: \"return ngx.var.arg_v\" }", "Scripts whose results become variables."),
+            row("set_by_lua_file", Other("a mapping of variables to files"), "", "{ branch: lua/branch.lua }", "The same, in files."),
+        ]
+    };
+}
+
+/// Handlers, which the whole file and each route have in common.
+pub static HANDLERS: Table = Table {
+    place: "handlers",
+    doc: "Handlers by phase, at the top (every route, first) or in a route. Within a phase: modules in the order written, then the block, then the file.",
+    shared: None,
+    rows: handlers![
+        "rewrite" "Modules for the phase in which the request may be changed, redirected or answered." "ngx.req.set_uri(\"/new\")",
+        "access" "Modules for the phase in which a request is admitted or refused." "if ngx.var.arg_debug then return ngx.exit(403) end",
+        "content" "Modules for the phase that answers instead of an upstream." "ngx.say(\"hello\")",
+        "header_filter" "Modules for the response head." "ngx.header[\"Server\"] = nil",
+        "body_filter" "Modules for the response body, chunk by chunk." "ngx.arg[1] = string.upper(ngx.arg[1])",
+        "log" "Modules for the time after the last byte." "ngx.log(ngx.INFO, ngx.status)",
+    ],
+};
+
+/// One module as attached.
+pub static HANDLER: Table = Table {
+    place: "handler",
+    doc: "One module in a list of handlers; a name alone is `{ module: NAME }`.",
+    shared: None,
+    rows: &[
+        row(
+            "module",
+            Text,
+            "",
+            "ip_admission",
+            "Its name (`lua.modules`, then those built in), or a path that ends in `.lua`.",
+        ),
+        row(
+            "with",
+            Other("a mapping"),
+            "",
+            "{ deny_file: lists/deny.txt }",
+            "Its settings, as it declares them.",
+        ),
+        row("on_error", ON_ERROR, "", "pass", "What to do when it fails or its budget is spent."),
+        row("budget", Other("a mapping"), "", "{ cpu: 50ms }", "What one call may cost."),
+        row(
+            "domain",
+            Text,
+            "",
+            "shop",
+            "Handlers that name the same domain share a Lua state; without it each module has its own.",
+        ),
+    ],
+};

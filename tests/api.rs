@@ -1,0 +1,417 @@
+//! The `ngx` table: every function with a case, every phase that refuses, hostile arguments.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use moongate::config::Budget;
+use moongate::script::api::{Function, Native, TABLES, page};
+use moongate::script::{Call, Chunk, DomainSpec, Exit, Host, State, Subject, Waiting};
+use moongate::shared::Dictionaries;
+use moongate::transaction::{
+    Body, Client, Headers, Phase, Request, Response, Transaction, Version,
+};
+
+use super::support::lua::{chunk, domain, on_a_worker};
+
+/// A client that sent `body`.
+struct Sent(Result<Body, u16>);
+
+impl Host for Sent {
+    fn read_body(&self) -> Waiting<'_, Result<Body, u16>> {
+        Box::pin(async { self.0.clone() })
+    }
+}
+
+fn request() -> Request {
+    let mut headers = Headers::default();
+    for (name, value) in [
+        ("Host", "Shop.Example:8080"),
+        ("User-Agent", "lua/test"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Cookie", "session=abc; theme=dark"),
+        ("X-Many", "one"),
+        ("X-Many", "two"),
+    ] {
+        headers.append(name, value);
+    }
+    let target = "/a%20b/./c?x=1&y=%41+b&flag&x=2&empty=";
+    let mut request = Request::new("POST".into(), target.into(), Version::Http11, headers);
+    request.raw_head =
+        Bytes::from(format!("POST {target} HTTP/1.1\r\nHost: Shop.Example:8080\r\n\r\n"));
+    request
+}
+
+fn subject(body: Result<Body, u16>) -> Rc<Subject> {
+    let socket: SocketAddr = "192.0.2.7:40000".parse().unwrap();
+    let client = Client {
+        address: socket.ip(),
+        port: socket.port(),
+        socket,
+        server: "198.51.100.1:8080".parse().unwrap(),
+        connection: 17,
+        connection_requests: 3,
+        tls: false,
+    };
+    let id = "0123456789abcdef0123456789abcdef".to_owned();
+    let transaction = Transaction::new(id, Instant::now(), client, request());
+    Rc::new(Subject::new(transaction, Box::new(Sent(body))))
+}
+
+fn answered(subject: &Subject) {
+    let mut headers = Headers::default();
+    for (name, value) in
+        [("Content-Type", "text/html"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+    {
+        headers.append(name, value);
+    }
+    subject.transaction.borrow_mut().response = Some(Response { status: 200, headers });
+}
+
+fn spec() -> DomainSpec {
+    let declared = BTreeMap::from([("cache".to_owned(), 100_000), ("small".to_owned(), 1_000)]);
+    let dictionaries = Arc::new(Dictionaries::open(&declared, None));
+    let mut spec = DomainSpec { dictionaries, workers: 2, ..domain(&[]) };
+    spec.network.allow = vec!["127.0.0.1:*".to_owned()];
+    spec
+}
+
+fn state() -> Rc<State> {
+    State::new(Arc::new(spec()), 0).expect("the API fits into its memory")
+}
+
+/// Runs a script for an exchange; what it returned, or the error's words.
+async fn run(
+    state: &Rc<State>,
+    phase: Phase,
+    subject: Option<&Rc<Subject>>,
+    text: &str,
+) -> (Result<String, String>, Rc<Call>) {
+    let subject = subject.filter(|_| phase.has_exchange()).cloned();
+    let call = Call::new(phase, "test.lua".into(), subject);
+    *call.chunk.borrow_mut() = Chunk { bytes: "chunk".into(), last: true };
+    let budget = Budget { cpu: std::time::Duration::from_secs(5), ..Budget::default() };
+    let handler = state.load(&chunk("test.lua", text), phase, budget).expect(text);
+    let result = if phase.may_wait() {
+        state.run(&handler, &call).await
+    } else {
+        state.run_now(&handler, &call)
+    };
+    let text = result.map(|bytes| String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned());
+    (text.map_err(|error| error.message), call)
+}
+
+/// Runs `text` in the access phase on a worker.
+fn access(text: &'static str) -> Result<String, String> {
+    on_a_worker(move || async move {
+        let subject = subject(Ok(Body::Memory("a=1&b=%20&c".into())));
+        run(&state(), Phase::Access, Some(&subject), text).await.0
+    })
+}
+
+fn functions() -> impl Iterator<Item = &'static Function> {
+    TABLES.iter().copied().flatten()
+}
+
+fn cases() -> Vec<(PathBuf, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut cases: Vec<_> =
+        files.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
+    cases.sort();
+    cases
+}
+
+/// The phase that the first line of a case names: `--- What it shows.  phase: access`.
+fn phase(text: &str) -> Phase {
+    let line = text.lines().next().unwrap_or_default();
+    let name = line.split("phase: ").nth(1).expect("the first line names the phase").trim();
+    Phase::NINE.into_iter().chain([Phase::Timer]).find(|phase| phase.as_str() == name).expect(name)
+}
+
+/// What every case can call: `same` counts.
+const PRELUDE: &str = "local checks = 0 local function same(seen, wanted, what) checks = checks + 1 \
+    if seen ~= wanted then error((what and what .. ': ' or '') .. 'saw ' .. tostring(seen) .. \
+    ', not ' .. tostring(wanted), 2) end end \
+    local function fails(words, f, ...) checks = checks + 1 local ok, err = pcall(f, ...) \
+    if ok then error('it did not fail: ' .. words, 2) end \
+    if not string.find(tostring(err), words, 1, true) then error('it failed otherwise: ' .. \
+    tostring(err), 2) end end ";
+
+#[test]
+fn every_case_holds() {
+    let checks: usize = cases()
+        .into_iter()
+        .map(|(path, text)| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let phase = phase(&text);
+            let counted = on_a_worker(move || async move {
+                let subject = subject(Ok(Body::Memory("a=1&b=%20&c".into())));
+                if phase.index() >= Phase::HeaderFilter.index() {
+                    answered(&subject);
+                }
+                let script = format!("{PRELUDE}{text}\nreturn checks");
+                run(&state(), phase, Some(&subject), &script).await.0
+            });
+            let counted = counted.unwrap_or_else(|error| panic!("{name}: {error}"));
+            counted.parse::<usize>().unwrap_or_else(|_| panic!("{name} counted {counted}"))
+        })
+        .sum();
+    assert!(checks > 400, "{checks} checks");
+}
+
+#[test]
+fn every_function_has_a_case() {
+    let all: String = cases().into_iter().map(|(_, text)| text).collect();
+    let missing: Vec<_> = functions()
+        .map(|function| function.name)
+        .filter(|name| !name.starts_with("waf."))
+        .filter(|name| match name.split_once(':') {
+            Some((_, method)) => !all.contains(&format!(":{method}(")),
+            None => !all.contains(name),
+        })
+        .collect();
+    assert!(missing.is_empty(), "no case calls {missing:?}");
+}
+
+#[test]
+fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
+    let refused = on_a_worker(|| async {
+        let state = state();
+        let subject = subject(Ok(Body::Empty));
+        answered(&subject);
+        let mut refused = 0;
+        for function in functions() {
+            let use_of = match (function.name.split_once(':'), &function.native) {
+                (Some(("ngx.shared.DICT", method)), _) => format!("ngx.shared.cache:{method}()"),
+                (Some(_), _) => continue,
+                (None, Native::Property { .. }) => format!("local _ = {}", function.name),
+                (None, Native::Fields { .. }) => format!("local _ = {}[1]", function.name),
+                (None, Native::Value(_)) => continue,
+                (None, _) => format!("{}()", function.name),
+            };
+            for phase in Phase::NINE.into_iter().chain([Phase::Timer]) {
+                if function.phases.contains(phase) {
+                    continue;
+                }
+                let (result, _) = run(&state, phase, Some(&subject), &use_of).await;
+                let words = match phase {
+                    Phase::Init => "no request found".to_owned(),
+                    phase => format!("API disabled in the context of {}", phase.context()),
+                };
+                let error = result.expect_err(function.name);
+                assert_eq!(error, format!("test.lua:1: {words}"), "{} in {phase:?}", function.name);
+                refused += 1;
+            }
+        }
+        refused
+    });
+    assert!(refused > 150, "{refused} refusals");
+}
+
+#[test]
+fn hostile_arguments_are_refused_or_taken_but_never_fatal() {
+    let values = [
+        "nil",
+        "true",
+        "-1",
+        "0/0",
+        "1/0",
+        "2^53",
+        "2^64",
+        "''",
+        "'\\0\\255\\r\\n'",
+        "string.rep('a', 100000)",
+        "{}",
+        "{{{}}}",
+        "{[1e9]=1}",
+        "print",
+        "ngx.null",
+        "setmetatable({}, {__tostring=function() error('x') end, __index=function() error('y') end})",
+        "coroutine.create(print)",
+        "'%'",
+        "'$'",
+        "'(?'",
+    ];
+    let calls = on_a_worker(move || async move {
+        let mut calls = 0;
+        for function in functions().filter(|function| function.name.starts_with("ngx")) {
+            // A sleep or a timer of a hostile length only waits.
+            let waits = matches!(function.name, "ngx.sleep" | "ngx.timer.at" | "ngx.timer.every");
+            let (Native::Now(_) | Native::Waits(_), false) = (&function.native, waits) else {
+                continue;
+            };
+            let name = match function.name.split_once(':') {
+                Some(("ngx.shared.DICT", method)) => format!("ngx.shared.small.{method}"),
+                Some(_) => continue,
+                None => function.name.to_owned(),
+            };
+            let state = state();
+            for first in values {
+                let subject = subject(Ok(Body::Memory("x".into())));
+                let pairs: String = values
+                    .iter()
+                    .map(|second| {
+                        format!("pcall({name}, {first}, {second}, {second}) pcall({name}, ngx.shared.small, {first}, {second})\n")
+                    })
+                    .collect();
+                let (result, call) = run(&state, Phase::Access, Some(&subject), &pairs).await;
+                assert!(result.is_ok() || call.exit.get().is_some(), "{name}({first}): {result:?}");
+                calls += values.len();
+            }
+        }
+        calls
+    });
+    assert!(calls > 10_000, "{calls} calls");
+}
+
+#[test]
+fn leaving_says_how() {
+    for (text, wanted, status) in [
+        ("ngx.exit(ngx.OK)", Exit::Phase, 0),
+        ("ngx.exit(ngx.DECLINED)", Exit::Declined, 0),
+        ("ngx.exit(ngx.ERROR)", Exit::Close, 0),
+        ("ngx.exit(444)", Exit::Close, 0),
+        ("ngx.exit(403)", Exit::Respond(403), 403),
+        ("ngx.status = 410 ngx.say('gone') ngx.exit(ngx.HTTP_OK)", Exit::Respond(410), 410),
+        ("pcall(ngx.exit, 403) ngx.status = 200 while true do end", Exit::Respond(403), 403),
+        ("ngx.redirect('/login')", Exit::Respond(302), 302),
+        ("ngx.redirect('/login', 308)", Exit::Respond(308), 308),
+    ] {
+        let (exit, seen) = on_a_worker(move || async move {
+            let subject = subject(Ok(Body::Empty));
+            let (result, call) = run(&state(), Phase::Access, Some(&subject), text).await;
+            result.expect(text);
+            (call.exit.get(), subject.transaction.borrow().status())
+        });
+        assert_eq!((exit, seen), (Some(wanted), status), "{text}");
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_read_ends_the_script_with_its_status() {
+    let exit = on_a_worker(|| async {
+        let subject = subject(Err(413));
+        let text = "pcall(ngx.req.read_body) ngx.status = 200 ngx.say('went on')";
+        let (_, call) = run(&state(), Phase::Access, Some(&subject), text).await;
+        call.exit.get()
+    });
+    assert_eq!(exit, Some(Exit::Respond(413)));
+}
+
+#[test]
+fn a_chunk_loaded_for_one_exchange_sees_the_variables_of_the_next() {
+    let seen = on_a_worker(|| async {
+        let state = state();
+        let (first, second) = (subject(Ok(Body::Empty)), subject(Ok(Body::Empty)));
+        second.transaction.borrow_mut().client.address = "203.0.113.9".parse().unwrap();
+        let text = "ngx.ctx.seen = (ngx.ctx.seen or 0) + 1
+                    return ngx.var.remote_addr .. ' ' .. ngx.ctx.seen";
+        let mut seen = Vec::new();
+        for subject in [&first, &second, &first] {
+            seen.push(run(&state, Phase::Access, Some(subject), text).await.0.unwrap());
+        }
+        seen
+    });
+    assert_eq!(seen, ["192.0.2.7 1", "203.0.113.9 1", "192.0.2.7 2"]);
+}
+
+#[test]
+fn plain_data_of_ctx_goes_from_state_to_state_and_functions_stay() {
+    let seen = on_a_worker(|| async {
+        let (one, two) = (state(), state());
+        let subject = subject(Ok(Body::Empty));
+        let mut seen = Vec::new();
+        for (state, text) in [
+            (&one, "ngx.ctx.user = { name = 'anna', roles = {'a', 'b'} } ngx.ctx.f = print"),
+            (&two, "return ngx.ctx.user.name .. #ngx.ctx.user.roles .. tostring(ngx.ctx.f)"),
+            (&two, "ngx.ctx.user.name = 'berta' ngx.ctx.user.roles = nil ngx.ctx.more = true"),
+            (
+                &one,
+                "return ngx.ctx.user.name .. tostring(ngx.ctx.user.roles) .. tostring(ngx.ctx.more) .. type(ngx.ctx.f)",
+            ),
+        ] {
+            seen.push(run(state, Phase::Access, Some(&subject), text).await.0.unwrap());
+        }
+        seen
+    });
+    assert_eq!(seen, ["", "anna2nil", "", "bertaniltruefunction"]);
+}
+
+#[test]
+fn a_ctx_that_holds_itself_is_carried_over_in_bounds() {
+    let text = "local t = {} t.t = t for i = 1, 10000 do t[i] = {t} end ngx.ctx.t = t";
+    let seen = on_a_worker(move || async move {
+        let (one, two) = (state(), state());
+        let subject = subject(Ok(Body::Empty));
+        run(&one, Phase::Access, Some(&subject), text).await.0.unwrap();
+        run(&two, Phase::Access, Some(&subject), "return type(ngx.ctx.t)").await.0
+    });
+    assert_eq!(seen.as_deref(), Ok("table"));
+}
+
+#[test]
+fn init_on_another_worker_writes_nothing_to_dictionaries() {
+    let spec = Arc::new(spec());
+    let text = "local d = ngx.shared.cache d:set('k', 1) d:incr('n', 1, 0) d:lpush('l', 1)";
+    for worker in [1, 0] {
+        let seen = on_a_worker({
+            let spec = spec.clone();
+            move || async move {
+                let state = State::new(spec.clone(), worker).unwrap();
+                run(&state, Phase::Init, None, text).await.0.unwrap();
+                spec.dictionaries.get("cache").unwrap().keys(0).len()
+            }
+        });
+        assert_eq!(seen, if worker == 0 { 3 } else { 0 });
+    }
+}
+
+#[test]
+fn a_script_that_says_too_much_is_told_so() {
+    let text = "local s = string.rep('x', 1024 * 1024) local ok, err
+                for _ = 1, 20 do ok, err = ngx.print(s) end return tostring(ok) .. ' ' .. err";
+    assert_eq!(access(text).as_deref(), Ok("nil no memory"));
+}
+
+#[test]
+fn errors_tell_the_script_s_own_line() {
+    let error = access("local x = 1\nngx.say(print)").unwrap_err();
+    assert_eq!(
+        error,
+        "test.lua:2: bad argument #1 to 'say' (string, number, boolean, nil, ngx.null, or array \
+         table expected, but got function)"
+    );
+}
+
+#[test]
+fn timers_run_outside_of_any_exchange() {
+    let seen = on_a_worker(|| async {
+        let state = state();
+        let subject = subject(Ok(Body::Empty));
+        let text = "return tostring(ngx.timer.at(0, function(premature, word)
+            ngx.sleep(0.001)
+            ngx.shared.cache:set('timer', ngx.get_phase() .. tostring(premature) .. word)
+        end, 'x'))";
+        assert_eq!(run(&state, Phase::Log, Some(&subject), text).await.0.as_deref(), Ok("true"));
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let text = "return ngx.shared.cache:get('timer')";
+        run(&state, Phase::Access, Some(&subject), text).await.0
+    });
+    assert_eq!(seen.as_deref(), Ok("timerfalsex"));
+}
+
+#[test]
+fn the_page_tells_what_the_lists_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/lua-api.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, page()).unwrap();
+    }
+    let written = fs::read_to_string(path).unwrap_or_default();
+    assert!(written == page(), "docs/lua-api.md is not what the lists say: run with UPDATE_DOCS=1");
+}
