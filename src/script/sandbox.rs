@@ -166,8 +166,7 @@ impl Sandbox {
 
     fn give_loaders(&self, lua: &Lua) -> mlua::Result<()> {
         let metatable = self.environment_metatable();
-        type Arguments = (Value, Option<String>, Option<Table>);
-        let compile = lua.create_function(move |lua, (text, name, caller): Arguments| {
+        let compile = lua.create_function(move |lua, (text, name, caller): Loading| {
             let environment = match caller {
                 Some(environment) => environment,
                 None => environment(lua, &metatable)?,
@@ -258,6 +257,9 @@ fn bounded(lua: &Lua, (subject, text): (LuaString, LuaString)) -> mlua::Result<L
     let cheap = pattern::bounded(length, &text.as_bytes()).map_err(mlua::Error::runtime)?;
     lua.create_string(cheap)
 }
+
+/// What `loadstring` is called with: text, name, environment of the caller.
+type Loading = (Value, Option<String>, Option<Table>);
 
 /// Bytes of source that `loadstring` compiles: the compiler's memory and time are not the budget's.
 const LOADABLE: usize = 32 << 10;
