@@ -135,6 +135,13 @@ impl Incarnation {
     }
 }
 
+impl Drop for Incarnation {
+    /// Native functions that wait in abandoned coroutines hold the VM that holds them.
+    fn drop(&mut self) {
+        let _ = self.lua.gc_collect();
+    }
+}
+
 fn freeze(table: &Table) {
     for (_, value) in table.pairs::<Value, Value>().filter_map(Result::ok) {
         if let Value::Table(inner) = value {

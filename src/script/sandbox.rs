@@ -8,11 +8,12 @@ use mlua::{Function, Lua, LuaString, MultiValue, Table, Value};
 use super::{DomainSpec, api, error, pattern, require};
 
 /// Globals of Luau and mlua that stay as they are.
-const KEPT: [&str; 26] = [
+const KEPT: [&str; 27] = [
     "_VERSION",
     "assert",
     "bit32",
     "buffer",
+    "coroutine",
     "error",
     "getmetatable",
     "ipairs",
@@ -133,7 +134,10 @@ impl Sandbox {
         let (functions, strings, tables, numbers, extensions) = made;
         let debug: Table = self.base.raw_get("debug")?;
         let traceback: Function = debug.raw_get("traceback")?;
-        self.prune()?;
+        if spec.trusted {
+            self.give_loaders(lua)?;
+        }
+        self.prune(spec)?;
         let debug = lua.create_table_from([("traceback", traceback)])?;
         self.base.raw_set("debug", debug)?;
         copy(&functions, &self.base)?;
@@ -142,18 +146,16 @@ impl Sandbox {
         {
             copy(additions, &self.base.raw_get(library)?)?;
         }
-        if spec.trusted {
-            self.give_loaders(lua)?;
-        }
         Ok(())
     }
 
     /// Takes away all globals that are not known to be harmless.
-    fn prune(&self) -> mlua::Result<()> {
+    fn prune(&self, spec: &DomainSpec) -> mlua::Result<()> {
         let names: Vec<LuaString> =
             self.base.pairs::<LuaString, Value>().filter_map(|pair| Some(pair.ok()?.0)).collect();
         for name in names {
-            let kept = KEPT.iter().any(|kept| name == *kept) || name == "coroutine";
+            let loader = spec.trusted && (name == "load" || name == "loadstring");
+            let kept = loader || KEPT.iter().any(|kept| name == *kept);
             if !kept {
                 self.base.raw_remove(name)?;
             }
@@ -164,11 +166,17 @@ impl Sandbox {
 
     fn give_loaders(&self, lua: &Lua) -> mlua::Result<()> {
         let metatable = self.environment_metatable();
-        let load = move |lua: &Lua, (text, name): (Value, Option<String>)| {
-            load_text(lua, &metatable, &text, name.as_deref())
-        };
-        self.base.raw_set("loadstring", lua.create_function(load.clone())?)?;
-        self.base.raw_set("load", lua.create_function(load)?)
+        let compile = lua.create_function(move |lua, (text, name, caller): Loading| {
+            let environment = match caller {
+                Some(environment) => environment,
+                None => environment(lua, &metatable)?,
+            };
+            load_text(lua, environment, &text, name.as_deref())
+        })?;
+        let source = include_str!("luau/loaders.luau");
+        let (loadstring, load): (Function, Function) = run(lua, source, "loaders", compile)?;
+        self.base.raw_set("loadstring", loadstring)?;
+        self.base.raw_set("load", load)
     }
 
     /// Last, so that mlua's own async functions have got the native `coroutine.yield`.
@@ -192,7 +200,10 @@ impl Sandbox {
         self.home.set_metatable(Some(through))?;
         self.seen_by_all.set_readonly(true);
         freeze_all(&self.base, &mut left_open);
-        lua.sandbox(true)
+        lua.sandbox(true)?;
+        // The table behind all chunks, which no script is given: nothing may come into it.
+        lua.globals().set_readonly(true);
+        Ok(())
     }
 }
 
@@ -247,13 +258,16 @@ fn bounded(lua: &Lua, (subject, text): (LuaString, LuaString)) -> mlua::Result<L
     lua.create_string(cheap)
 }
 
+/// What `loadstring` is called with: text, name, environment of the caller.
+type Loading = (Value, Option<String>, Option<Table>);
+
 /// Bytes of source that `loadstring` compiles: the compiler's memory and time are not the budget's.
 const LOADABLE: usize = 32 << 10;
 
 /// `loadstring`: text only, since Luau does not verify bytecode.
 fn load_text(
     lua: &Lua,
-    metatable: &Table,
+    environment: Table,
     text: &Value,
     name: Option<&str>,
 ) -> mlua::Result<(Option<Function>, Option<String>)> {
@@ -264,7 +278,6 @@ fn load_text(
     if text.len() > LOADABLE {
         return Ok((None, Some(format!("source is longer than {LOADABLE} bytes"))));
     }
-    let environment = environment(lua, metatable)?;
     let name = name.map_or_else(|| "=(load)".to_owned(), |name| format!("@{name}"));
     let chunk = lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
     match chunk.set_environment(environment).into_function() {

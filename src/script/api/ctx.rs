@@ -31,8 +31,8 @@ pub const FUNCTIONS: &[Function] = &[Function {
 /// for the exchange.
 #[derive(Default)]
 pub struct Contexts {
-    /// By the state's identity.
-    tables: Vec<(usize, Table)>,
+    /// By the VM's identity, with the VM: a state may get a new one while the exchange goes on.
+    tables: Vec<(usize, Table, Lua)>,
     /// The state that had it last: its table is the valid one.
     last: usize,
     /// The request body that `ngx.req.init_body` began.
@@ -53,17 +53,18 @@ impl Contexts {
         if let Some(source) = self.of(self.last) {
             merge(lua, &source, &table, DEPTH, &mut ENTRIES.clone())?;
         }
-        self.put(state, table.clone());
+        self.put(lua, table.clone());
         Ok(table)
     }
 
     fn of(&self, state: usize) -> Option<Table> {
-        self.tables.iter().find(|(owner, _)| *owner == state).map(|(_, table)| table.clone())
+        self.tables.iter().find(|(owner, ..)| *owner == state).map(|(_, table, _)| table.clone())
     }
 
-    fn put(&mut self, state: usize, table: Table) {
-        self.tables.retain(|(owner, _)| *owner != state);
-        self.tables.push((state, table));
+    fn put(&mut self, lua: &Lua, table: Table) {
+        let state = identity(lua);
+        self.tables.retain(|(owner, ..)| *owner != state);
+        self.tables.push((state, table, lua.clone()));
         self.last = state;
     }
 }
@@ -77,7 +78,7 @@ fn write(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
         let got = type_name(&value);
         return Err(fault(format!("ctx should be a table while getting a {got}")));
     };
-    contexts(call).borrow_mut().put(identity(lua), table);
+    contexts(call).borrow_mut().put(lua, table);
     Ok(())
 }
 
