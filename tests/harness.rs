@@ -46,6 +46,19 @@ fn one_connection_serves_requests_in_turn() {
 }
 
 #[test]
+fn an_upstream_forgets_when_it_is_told_to() {
+    let upstream = Upstream::start();
+    get(upstream.address, "/before");
+    upstream.forget();
+    assert_eq!(upstream.requests(), 0);
+    get(upstream.address, "/after");
+    assert_eq!((upstream.requests(), upstream.last().target), (1, "/after".to_owned()));
+    upstream.keep_nothing();
+    get(upstream.address, "/counted");
+    assert_eq!((upstream.requests(), upstream.seen().len()), (2, 1));
+}
+
+#[test]
 fn answers_are_what_they_were_told_to_be() {
     let upstream = Upstream::start();
     upstream

@@ -72,14 +72,16 @@ impl Answer {
         Self(vec![Step::Send(head), Step::Repeat { bytes: unit, count }, Step::Send(rest)])
     }
 
-    /// `200` in chunks, each in a write of its own and `apart` after the one before.
+    /// `200` in chunks, each in a write of its own and `apart` after the one before; the first
+    /// follows the head at once.
     pub fn chunked(headers: &[(&str, &str)], chunks: &[&[u8]], apart: Duration) -> Self {
         let mut steps = vec![Step::Send(head(200, headers, "Transfer-Encoding: chunked"))];
-        for chunk in chunks {
+        for (at, chunk) in chunks.iter().enumerate() {
             let mut bytes = format!("{:x}\r\n", chunk.len()).into_bytes();
             bytes.extend_from_slice(chunk);
             bytes.extend_from_slice(b"\r\n");
-            steps.extend([Step::Wait(apart), Step::Send(bytes)]);
+            let wait = if at == 0 { Duration::ZERO } else { apart };
+            steps.extend([Step::Wait(wait), Step::Send(bytes)]);
         }
         steps.push(Step::Send(b"0\r\n\r\n".to_vec()));
         Self(steps)

@@ -30,7 +30,7 @@ pub struct Upstream {
 struct State {
     answers: Mutex<HashMap<String, Answer>>,
     seen: Mutex<Vec<Seen>>,
-    forgetful: AtomicBool,
+    keeps_nothing: AtomicBool,
     connections: AtomicUsize,
     open: AtomicUsize,
     bytes: AtomicUsize,
@@ -66,9 +66,16 @@ impl Upstream {
         self
     }
 
-    /// From now on requests are counted, but not kept: for tests that send very many.
+    /// Begins anew: no request was seen. Bytes and connections go on counting.
     pub fn forget(&self) -> &Self {
-        self.state.forgetful.store(true, Ordering::Relaxed);
+        self.state.seen.lock().unwrap().clear();
+        self.state.requests.store(0, Ordering::Release);
+        self
+    }
+
+    /// From now on requests are counted, but not kept: for tests that send very many.
+    pub fn keep_nothing(&self) -> &Self {
+        self.state.keeps_nothing.store(true, Ordering::Relaxed);
         self
     }
 
@@ -251,7 +258,7 @@ impl Connection {
             seen.body = body;
         }
         seen.body_complete = Instant::now();
-        if !self.state.forgetful.load(Ordering::Relaxed) {
+        if !self.state.keeps_nothing.load(Ordering::Relaxed) {
             self.state.seen.lock().unwrap().push(seen.clone());
         }
         self.state.requests.fetch_add(1, Ordering::AcqRel);
