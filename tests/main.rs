@@ -19,6 +19,7 @@ mod exchange;
 mod harness;
 mod hostile;
 mod modules;
+mod phases;
 mod prometheus;
 mod script;
 mod support;
