@@ -8,6 +8,7 @@ mod address;
 mod choose;
 mod downstream;
 mod forward;
+mod framing;
 pub mod head;
 mod hold;
 mod relay;

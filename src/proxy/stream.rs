@@ -7,24 +7,14 @@ use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::http::ServerSession;
 
 use super::downstream::Downstream;
+use super::framing::{Length, framed, take_head};
 use super::relay::Answered;
 use super::{Sent, Site, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
-use crate::transaction::{Headers, Response, Verdict, Version};
+use crate::transaction::Verdict;
 use crate::upstream::Connection;
-
-/// Fields that belong to one connection (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [&str; 7] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Sends the answer of an upstream whose head was read.
 pub(super) async fn stream(
@@ -58,29 +48,6 @@ pub(super) async fn stream(
     sent
 }
 
-/// The upstream's head, with what scripts staged before, becomes the response.
-fn take_head(exchange: &Exchange, connection: &Connection) {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let Some(head) = connection.session.resp_header() else { return };
-    let staged = std::mem::take(&mut transaction.reply.headers);
-    let mut headers = Headers::with_capacity(head.headers.len() + staged.len() + 2);
-    for (name, value) in head.case_header_iter() {
-        let name = Bytes::copy_from_slice(name.as_slice());
-        let dropped = HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop.as_bytes()));
-        if !dropped {
-            headers.append(name, Bytes::copy_from_slice(value.as_bytes()));
-        }
-    }
-    for field in &staged {
-        headers.append(field.name.clone(), field.value.clone());
-    }
-    let status = match transaction.reply.status {
-        0 => head.status.as_u16(),
-        staged => staged,
-    };
-    transaction.response = Some(Response { status, headers });
-}
-
 fn note_time(exchange: &Exchange, since: Instant) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let head = transaction.upstream.header_time.unwrap_or_default();
@@ -94,7 +61,7 @@ async fn send_chunks(
     connection: &mut Connection,
     mut filter: Option<BodyFilter>,
 ) -> Sent {
-    let length = if filter.is_some() { Length::Unknown } else { Length::AsReceived };
+    let length = if filter.is_some() { Length::Unknown } else { Length::of(connection) };
     let Some(head) = framed(exchange, length) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let session = loan.session();
@@ -111,6 +78,8 @@ async fn send_chunks(
             Some(bytes) => bytes,
             None => return Sent::Cut,
         };
+        // What a filter ended early ends for the client at once, however long the upstream goes on.
+        let last = last || filter.as_ref().is_some_and(BodyFilter::has_ended);
         if send(session, bytes, last).await == Sent::Cut {
             return Sent::Cut;
         }
@@ -196,7 +165,7 @@ async fn send_too_long(
         exchange.subject.transaction.borrow_mut().response = None;
         return respond::respond(exchange, downstream, 502).await;
     }
-    let Some(head) = framed(exchange, Length::Unknown) else { return Sent::Cut };
+    let Some(head) = framed(exchange, Length::of(connection)) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let session = loan.session();
     if session.write_response_header(head).await.is_err() {
@@ -213,35 +182,4 @@ async fn send_too_long(
         };
     }
     send(session, Bytes::new(), true).await
-}
-
-/// How long a response's body will be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Length {
-    /// As its upstream says, or does not say.
-    AsReceived,
-    /// This many bytes.
-    Known(usize),
-    /// Not known before its end.
-    Unknown,
-}
-
-/// The head for the client, with the body's framing.
-fn framed(exchange: &Exchange, length: Length) -> Option<Box<pingora_http::ResponseHeader>> {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let can_chunk = transaction.request.version >= Version::Http11;
-    let bodiless = &transaction.request.method[..] == b"HEAD";
-    let response = transaction.response.as_mut()?;
-    let bodiless = bodiless || matches!(response.status, 204 | 304);
-    if !bodiless {
-        match length {
-            Length::AsReceived => {}
-            Length::Known(bytes) => response.headers.set("Content-Length", bytes.to_string()),
-            Length::Unknown => drop(response.headers.remove("content-length")),
-        }
-        if can_chunk && !response.headers.contains("content-length") {
-            response.headers.append("Transfer-Encoding", "chunked");
-        }
-    }
-    respond::head(response.status, &response.headers)
 }

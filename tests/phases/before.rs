@@ -38,10 +38,10 @@ fn globals_of_init_are_seen_by_every_handler() {
 
 #[test]
 fn an_error_in_init_keeps_the_policy_out_and_is_told_with_its_line() {
-    let output =
-        Moongate::with("init_by_lua_block: |\n  local x = 1\n  error('no map')\n").refused();
+    let script = "init_by_lua_block: |\n  local x = 1\n  error('no map')\n";
+    let output = Moongate::with_upstream(&Upstream::start(), script).refused();
     assert_eq!(output.code, 1, "{output:?}");
-    assert!(output.stderr.contains("moongate.yaml:3"), "{}", output.stderr);
+    assert!(output.stderr.contains("moongate.yaml:4"), "{}", output.stderr);
     assert!(output.stderr.contains("no map"), "{}", output.stderr);
 }
 
@@ -80,7 +80,7 @@ fn the_example_of_init_worker_warms_a_page() {
         format!("init_worker_by_lua_block: {}", block("examples/init_worker.lua", 2))
     }] {
         let config = format!("{DICTIONARIES}{written}rewrite_by_lua_file: rewrite.lua\n");
-        let moongate = Moongate::with(&config)
+        let moongate = Moongate::with_upstream(&Upstream::start(), &config)
             .file("init_worker.lua", shipped("examples/init_worker.lua"))
             .file("rewrite.lua", shipped("examples/rewrite.lua"))
             .start();
