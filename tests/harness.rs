@@ -138,7 +138,7 @@ fn a_moongate_starts_serves_and_ends() {
     let upstream = Upstream::start();
     let mut gate = Moongate::before(&upstream, "");
     assert_eq!(gate.get("/").text(), "hello");
-    assert_eq!(upstream.last().header("host").is_some(), true);
+    assert!(upstream.last().header("host").is_some());
     gate.wait_for_output("\"status\":200");
     assert!(gate.rss() > 1 << 20 && gate.runs());
     assert_eq!(gate.stop().code(), Some(0), "{}", gate.log());

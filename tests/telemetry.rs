@@ -606,14 +606,14 @@ fn configured_logs_get_what_is_emitted_and_a_faulty_configuration_changes_nothin
 const ALONE: &str = "MOONGATE_TEST_ALONE";
 
 #[test]
-fn the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on() {
+fn the_log_of_the_process_tells_what_happened_as_json_where_that_is_asked_for() {
     if std::env::var_os(ALONE).is_some() {
         telemetry::log::start();
         emit_one_of_each();
         return assert!(logs::flush(LONG));
     }
     let test =
-        "telemetry::the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on";
+        "telemetry::the_log_of_the_process_tells_what_happened_as_json_where_that_is_asked_for";
     let (_, errors) = run_alone(test);
     let lines: Vec<_> = errors.lines().filter(|line| line.starts_with('{')).collect();
     let said: Vec<_> = lines
@@ -655,7 +655,8 @@ fn standard_output_is_a_target_too() {
 /// Runs one test in a process of its own; what it wrote to standard output and standard error.
 fn run_alone(test: &str) -> (String, String) {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture"]).env(ALONE, "1").env_remove("MOONGATE_LOG");
+    command.args(["--exact", test, "--nocapture"]).env(ALONE, "1");
+    command.env("MOONGATE_LOG_FORMAT", "json").env_remove("MOONGATE_LOG");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());

@@ -45,6 +45,8 @@ enum Command {
 /// Reads the command line and does what it says. Exit codes: 0, 1 (faults in what the operator
 /// wrote), 2 (usage).
 pub fn main() -> ExitCode {
+    // The system tells the local time zone only while there is one thread.
+    let _ = crate::shared::local_offset();
     match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),

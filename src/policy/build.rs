@@ -59,11 +59,8 @@ pub fn build(
 pub fn check(path: Option<&Path>, overrides: &Overrides) -> Vec<Diagnostic> {
     let built = build(path, overrides, Origin::Disk, None);
     let mut diagnostics = built.diagnostics;
-    if let Some(policy) = built.policy {
-        if let Err(faults) = Live::rehearse(&Arc::new(policy)) {
-            diagnostics.extend(faults);
-        }
-    }
+    let rehearsed = built.policy.map_or(Ok(()), |policy| Live::rehearse(&Arc::new(policy)));
+    diagnostics.extend(rehearsed.err().unwrap_or_default());
     diagnostics
 }
 

@@ -65,7 +65,7 @@ fn host_or(field: &Header, upstream: &config::Upstream) -> Bytes {
 fn named_by_connection(transaction: &Transaction) -> Vec<Vec<u8>> {
     let values = transaction.request.headers.get_all("connection");
     let options = values.flat_map(|value| value.split(|byte| *byte == b','));
-    let named = options.map(|option| option.trim_ascii()).filter(|option| {
+    let named = options.map(<[u8]>::trim_ascii).filter(|option| {
         !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive")
     });
     named

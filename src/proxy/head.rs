@@ -52,6 +52,7 @@ refusals! {
     LENGTH_AND_CHUNKED 400 "guard::length_and_chunked",
     NO_HOST 400 "guard::no_host",
     NOT_PARSED 400 "guard::not_parsed",
+    NO_PROXY_HEADER 400 "guard::no_proxy_header",
     TARGET_TOO_LONG 414 "guard::target_too_long",
     TOO_LARGE 431 "guard::head_too_large",
     TOO_MANY_FIELDS 431 "guard::too_many_fields",

@@ -161,7 +161,7 @@ async fn send_and_hear(
 ) -> Result<bool, UpstreamError> {
     let body = exchange.subject.transaction.borrow().body.clone();
     let sent = send(connection, head, &body).await;
-    let heard = match sent {
+    let result = match sent {
         Ok(()) => hear(connection).await.map(|()| true),
         Err(error) => {
             // It may have answered and stopped reading: a refusal of a large body, mostly.
@@ -171,7 +171,7 @@ async fn send_and_hear(
             }
         }
     };
-    heard.map_err(|error| UpstreamError::of_session(lease.group(), error))
+    result.map_err(|error| UpstreamError::of_session(lease.group(), error))
 }
 
 async fn send(

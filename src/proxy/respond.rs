@@ -24,6 +24,13 @@ pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status
     send(exchange, downstream, body).await
 }
 
+/// Answers with a status alone: after a handler failed on a response, none is asked again.
+pub(super) async fn plain(exchange: &Exchange, downstream: &Downstream, status: u16) -> Sent {
+    let body = stage(exchange, status);
+    downstream.drain().await;
+    send(exchange, downstream, body).await
+}
+
 /// Makes the response head from what is staged; the body beside it.
 fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut transaction = exchange.subject.transaction.borrow_mut();

@@ -74,10 +74,7 @@ async fn send_chunks(
             Err(error) => return cut(exchange, connection, error),
         };
         let last = chunk.is_none();
-        let bytes = match pass(exchange, &mut filter, chunk) {
-            Some(bytes) => bytes,
-            None => return Sent::Cut,
-        };
+        let Some(bytes) = pass(exchange, &mut filter, chunk) else { return Sent::Cut };
         // What a filter ended early ends for the client at once, however long the upstream goes on.
         let last = last || filter.as_ref().is_some_and(BodyFilter::has_ended);
         if send(session, bytes, last).await == Sent::Cut {
@@ -132,19 +129,21 @@ async fn send_whole(
     mut filter: BodyFilter,
 ) -> Sent {
     let limit = exchange.plan().body.response;
-    let mut held = BytesMut::new();
+    let mut body = BytesMut::new();
     loop {
         match connection.session.read_body_bytes().await {
-            Ok(Some(chunk)) => held.extend_from_slice(&chunk),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
             Err(error) => return cut(exchange, connection, error),
         }
-        if held.len() > limit {
-            return send_too_long(exchange, downstream, connection, held.freeze()).await;
+        if body.len() > limit {
+            return send_too_long(exchange, downstream, connection, body.freeze()).await;
         }
     }
-    let chunk = Chunk { bytes: held.freeze(), last: true };
-    let Ok(body) = filter.pass(exchange, chunk) else { return Sent::Cut };
+    let chunk = Chunk { bytes: body.freeze(), last: true };
+    let Ok(body) = filter.pass(exchange, chunk) else {
+        return refuse(exchange, downstream).await;
+    };
     let Some(head) = framed(exchange, Length::Known(body.len())) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     if loan.session().write_response_header(head).await.is_err() {
@@ -153,17 +152,24 @@ async fn send_whole(
     send(loan.session(), body, true).await
 }
 
+/// A handler failed on a body of which nothing was sent: the client gets an answer of ours, which no
+/// `body_filter` sees.
+async fn refuse(exchange: &Exchange, downstream: &Downstream) -> Sent {
+    let status = exchange.live.policy.config.lua.error_status;
+    exchange.subject.transaction.borrow_mut().outcome.verdict = Verdict::Failed;
+    respond::plain(exchange, downstream, status).await
+}
+
 async fn send_too_long(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    held: Bytes,
+    first: Bytes,
 ) -> Sent {
     events::ResponseTooLong { route: &exchange.plan().name }.emit();
     if exchange.plan().refuses_long_responses {
         super::Failure::ours(502, "body::response_too_long").note(exchange);
-        exchange.subject.transaction.borrow_mut().response = None;
-        return respond::respond(exchange, downstream, 502).await;
+        return respond::plain(exchange, downstream, 502).await;
     }
     let Some(head) = framed(exchange, Length::of(connection)) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
@@ -171,7 +177,7 @@ async fn send_too_long(
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
-    let mut next = Some(held);
+    let mut next = Some(first);
     while let Some(bytes) = next {
         if send(session, bytes, false).await == Sent::Cut {
             return Sent::Cut;

@@ -72,9 +72,9 @@ async fn answer(
     match admin::answer(admin, &asked) {
         Reload::No(answer) => answer,
         Reload::Wanted => {
-            let (asker, told) = oneshot::channel();
-            drop(reloads.send(asker).await);
-            match told.await {
+            let (tell, outcome) = oneshot::channel();
+            drop(reloads.send(tell).await);
+            match outcome.await {
                 Ok(Reloaded::Swapped { generation }) => Answer::reloaded(generation, true),
                 Ok(Reloaded::Unchanged) => Answer::reloaded(admin.generation(), false),
                 Ok(Reloaded::Refused { report }) => Answer::refused(&report),

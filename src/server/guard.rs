@@ -43,7 +43,7 @@ pub(super) enum Head {
     /// It was refused; the client was told, the connection is of no more use.
     Refused,
     /// It can be served.
-    Passed(Passed),
+    Passed(Box<Passed>),
 }
 
 /// Waits for a head and judges it.
@@ -71,7 +71,7 @@ pub(super) async fn next(
         Ok(Ok(end)) => judge(&bytes, end, limits),
     };
     match judged {
-        Ok(request) => Head::Passed(Passed { request, bytes, started }),
+        Ok(request) => Head::Passed(Box::new(Passed { request, bytes, started })),
         Err(refusal) => {
             refuse(stream, &bytes, client, refusal).await;
             Head::Refused

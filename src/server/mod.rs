@@ -19,6 +19,9 @@ use crate::diagnostic::Diagnostic;
 
 pub use start::run;
 
+/// What is called once the appliance serves.
+pub type OnReady = Box<dyn FnOnce(&Bound) + Send>;
+
 /// What `moongate run` was told.
 #[derive(Default)]
 pub struct Options {
@@ -27,7 +30,7 @@ pub struct Options {
     /// Flags that override it.
     pub overrides: Overrides,
     /// Called once, when every listener is open and every worker serves.
-    pub on_ready: Option<Box<dyn FnOnce(&Bound) + Send>>,
+    pub on_ready: Option<OnReady>,
 }
 
 /// The addresses in use (port 0 is replaced by the kernel's choice).

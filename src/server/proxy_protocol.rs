@@ -15,6 +15,9 @@ const LINE: usize = 107;
 /// The longest version 2 header that is read, its extensions included.
 const LONGEST: usize = 4096;
 
+/// Who connected: none if the proxy speaks for itself.
+type Source = Option<SocketAddr>;
+
 /// Reads the header; none if it says that the proxy speaks for itself (health checks).
 ///
 /// # Errors
@@ -48,7 +51,7 @@ fn malformed() -> std::io::Error {
     std::io::Error::new(ErrorKind::InvalidData, "not a PROXY protocol header")
 }
 
-fn parse_version_1(line: &[u8]) -> Option<Option<SocketAddr>> {
+fn parse_version_1(line: &[u8]) -> Option<Source> {
     let text = std::str::from_utf8(line).ok()?.trim_end();
     let mut words = text.split(' ');
     if words.next()? != "PROXY" {
@@ -82,7 +85,7 @@ async fn read_version_2(stream: &mut TcpStream) -> std::io::Result<Option<Socket
     }
 }
 
-fn parse_version_2(family: u8, rest: &[u8]) -> Option<Option<SocketAddr>> {
+fn parse_version_2(family: u8, rest: &[u8]) -> Option<Source> {
     match family >> 4 {
         1 => {
             let source: [u8; 4] = rest.get(..4)?.try_into().ok()?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
+use pingora_core::protocols::l4::stream::Stream as L4Stream;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
@@ -177,14 +178,11 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
     let _ = stream.set_nodelay(true);
     let mut source = socket;
     if listener.proxy_protocol {
-        match proxy_protocol::read(&mut stream, limits.head_time).await {
-            Ok(said) => source = said.unwrap_or(socket),
-            Err(_) => {
-                let refused = refusal::NOT_PARSED;
-                let mut stream: Stream =
-                    Box::new(pingora_core::protocols::l4::stream::Stream::from(stream));
-                return guard::refuse(&mut stream, b"", socket, refused).await;
-            }
+        if let Ok(said) = proxy_protocol::read(&mut stream, limits.head_time).await {
+            source = said.unwrap_or(socket);
+        } else {
+            let mut stream: Stream = Box::new(L4Stream::from(stream));
+            return guard::refuse(&mut stream, b"", socket, refusal::NO_PROXY_HEADER).await;
         }
     }
     let address = source.ip().to_canonical();
@@ -212,7 +210,7 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
 
 /// Request after request, until the client or a limit ends it.
 async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
-    let mut stream: Stream = Box::new(pingora_core::protocols::l4::stream::Stream::from(stream));
+    let mut stream: Stream = Box::new(L4Stream::from(stream));
     let mut overread = BytesMut::new();
     loop {
         let live = local.site.current();

@@ -67,16 +67,9 @@ impl Request {
 
     /// Sets path and query from a target in origin form.
     pub fn set_target(&mut self, target: &Bytes) {
-        match memchr::memchr(b'?', target) {
-            Some(mark) => {
-                self.path = target.slice(..mark);
-                self.query = Some(target.slice(mark + 1..));
-            }
-            None => {
-                self.path = target.clone();
-                self.query = None;
-            }
-        }
+        let mark = memchr::memchr(b'?', target);
+        self.path = target.slice(..mark.unwrap_or(target.len()));
+        self.query = mark.map(|mark| target.slice(mark + 1..));
     }
 
     /// Path and query as they will be sent on.

@@ -178,10 +178,13 @@ fn the_api_outside_of_its_phase_says_so_in_openrestys_words() {
         moongate.get("/");
         moongate.wait_for_log(words);
     }
-    for (phase, call) in [("init", "ngx.say('x')"), ("init_worker", "ngx.exit(200)")] {
+    for (phase, call, words) in [
+        ("init", "ngx.say('x')", "no request found"),
+        ("init_worker", "ngx.exit(200)", "API disabled in the context of init_worker_by_lua*"),
+    ] {
         let script = format!("{phase}_by_lua_block: \"{call}\"\n");
         let output = Moongate::with_upstream(&upstream, &script).refused();
-        assert!(output.stderr.contains("no request found"), "{output:?}");
+        assert!(output.stderr.contains(words), "{output:?}");
     }
 }
 

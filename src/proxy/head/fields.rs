@@ -33,7 +33,7 @@ fn split(line: &Bytes) -> Result<(Bytes, Bytes), Refusal> {
     }
     let colon = memchr::memchr(b':', line).ok_or(refusal::BAD_NAME)?;
     let name = line.slice(..colon);
-    if name.is_empty() || !name.iter().all(is_token) {
+    if name.is_empty() || !name.iter().copied().all(is_token) {
         return Err(refusal::BAD_NAME);
     }
     let raw = line.slice(colon + 1..);
@@ -47,8 +47,8 @@ fn split(line: &Bytes) -> Result<(Bytes, Bytes), Refusal> {
 }
 
 /// RFC 9110, 5.6.2.
-fn is_token(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Checks what the fields say together, and gives the target in origin form.
@@ -133,18 +133,15 @@ fn host<'a>(line: &Line, headers: &'a Headers) -> Result<Option<&'a Bytes>, Refu
 
 /// Host and optional port, without user information.
 fn is_authority(host: &[u8]) -> bool {
-    let (name, port) = match host.strip_prefix(b"[") {
-        Some(rest) => match memchr::memchr(b']', rest) {
-            Some(end) => (rest.get(..end), rest.get(end + 1..)),
-            None => return false,
-        },
-        None => {
-            let colon = memchr::memchr(b':', host).unwrap_or(host.len());
-            (host.get(..colon), host.get(colon..))
-        }
-    };
-    let (Some(name), Some(port)) = (name, port) else { return false };
     let in_brackets = host.starts_with(b"[");
+    let (start, end) = if in_brackets {
+        let Some(end) = memchr::memchr(b']', host) else { return false };
+        (1, end)
+    } else {
+        (0, memchr::memchr(b':', host).unwrap_or(host.len()))
+    };
+    let (name, port) = (host.get(start..end), host.get(end + usize::from(in_brackets)..));
+    let (Some(name), Some(port)) = (name, port) else { return false };
     let known = |byte: &u8| {
         byte.is_ascii_alphanumeric()
             || b"-._~%!$&'()*+,;=".contains(byte)

@@ -149,7 +149,7 @@ fn any_bytes_are_judged_without_a_panic() {
     let mut judged = 0;
     for _ in 0..20_000 {
         let mut bytes = seed.to_vec();
-        for _ in 0..1 + next() % 4 {
+        for _ in 0..=next() % 4 {
             let at = next() % bytes.len();
             match next() % 3 {
                 0 => bytes[at] = next() as u8,
