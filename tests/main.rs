@@ -18,6 +18,7 @@ mod demo;
 mod exchange;
 mod harness;
 mod hostile;
+mod hostile_wire;
 mod modules;
 mod phases;
 mod prometheus;
