@@ -8,7 +8,7 @@ use pingora_core::protocols::http::ServerSession;
 
 use super::downstream::Downstream;
 use super::relay::Answered;
-use super::{Sent, Site, respond};
+use super::{Cork, Sent, Site, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
@@ -87,7 +87,8 @@ fn note_time(exchange: &Exchange, since: Instant) {
     transaction.upstream.response_time = Some(head + since.elapsed());
 }
 
-/// Chunk by chunk, with constant memory.
+/// Chunk by chunk, with constant memory. What follows at once is sent with what is before it; what
+/// has to be waited for does not hold up what is there.
 async fn send_chunks(
     exchange: &Exchange,
     downstream: &Downstream,
@@ -97,23 +98,61 @@ async fn send_chunks(
     let length = if filter.is_some() { Length::Unknown } else { Length::AsReceived };
     let Some(head) = framed(exchange, length) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let _uncork = Uncork(&downstream.cork);
     let session = loan.session();
+    let mut next = peek(connection).await;
+    cork(downstream, next.as_ref());
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
     loop {
-        let chunk = match connection.session.read_body_bytes().await {
+        let chunk = match next {
+            Some(chunk) => chunk,
+            None => connection.session.read_body_bytes().await,
+        };
+        let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => return cut(exchange, connection, error),
         };
         let last = chunk.is_none();
         let Some(bytes) = pass(exchange, &mut filter, chunk) else { return Sent::Cut };
+        next = if last { None } else { peek(connection).await };
+        cork(downstream, next.as_ref());
         if send(session, bytes, last).await == Sent::Cut {
             return Sent::Cut;
         }
         if last {
             return Sent::Whole;
         }
+    }
+}
+
+/// The next chunk, if it is there already.
+async fn peek(connection: &mut Connection) -> Option<Chunked> {
+    let mut read = std::pin::pin!(connection.session.read_body_bytes());
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match read.as_mut().poll(context) {
+            std::task::Poll::Ready(chunk) => Some(chunk),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+/// What reading a body gives: a chunk, its end, or that it broke.
+type Chunked = pingora_error::Result<Option<Bytes>>;
+
+/// Gathers writes if more is there to be written.
+fn cork(downstream: &Downstream, next: Option<&Chunked>) {
+    if next.is_some() { downstream.cork.hold() } else { downstream.cork.release() }
+}
+
+/// Whatever happens, the connection's next answer is not held.
+struct Uncork<'a>(&'a Cork);
+
+impl Drop for Uncork<'_> {
+    fn drop(&mut self) {
+        self.0.release();
     }
 }
 
@@ -177,9 +216,12 @@ async fn send_whole(
     };
     let Some(head) = framed(exchange, Length::Known(body.len())) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let _uncork = Uncork(&downstream.cork);
+    downstream.cork.hold();
     if loan.session().write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
+    downstream.cork.release();
     send(loan.session(), body, true).await
 }
 
