@@ -48,10 +48,10 @@ impl Host for Shared {
 }
 
 impl Downstream {
-    pub(super) fn new(session: ServerSession, cork: Cork, request: &Request) -> Self {
+    pub(super) fn new(session: Box<ServerSession>, cork: Cork, request: &Request) -> Self {
         let expects = request.headers.get_str("expect");
         Self {
-            session: RefCell::new(Some(Box::new(session))),
+            session: RefCell::new(Some(session)),
             cork,
             terms: OnceCell::new(),
             held: RefCell::default(),

@@ -40,7 +40,7 @@ pub type NextRequest = Option<(Stream, BytesMut)>;
 /// One request's whole way, from its parsed head to its log line.
 pub async fn serve(
     site: &Site,
-    (session, cork): (ServerSession, Cork),
+    (session, cork): (Box<ServerSession>, Cork),
     mut client: Client,
     request: Request,
     started: Instant,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::http::ServerSession;
+use pingora_http::ResponseHeader;
 
 use super::downstream::Downstream;
 use super::relay::Answered;
@@ -35,6 +36,11 @@ pub(super) async fn stream(
 ) -> Sent {
     let Answered { mut connection, lease, took_all } = answered;
     let since = Instant::now();
+    if let Some(head) = unseen(exchange, &connection) {
+        let sent = copy(exchange, downstream, &mut connection, head, None).await;
+        note_time(exchange, since);
+        return end(site, connection, sent, took_all).await;
+    }
     take_head(exchange, &connection);
     match phases::response_head(exchange) {
         Flow::Continue => {}
@@ -52,10 +58,40 @@ pub(super) async fn stream(
     };
     note_time(exchange, since);
     drop(lease);
+    end(site, connection, sent, took_all).await
+}
+
+/// Gives the connection back, if it can serve another request.
+async fn end(site: &Site, connection: Connection, sent: Sent, took_all: bool) -> Sent {
     if sent == Sent::Whole && took_all {
         site.pool.release(connection).await;
     }
     sent
+}
+
+/// The head as the client gets it, where no handler looks at responses and no script staged
+/// anything: Pingora's own, without the fields that belong to one connection.
+fn unseen(exchange: &Exchange, connection: &Connection) -> Option<Box<ResponseHeader>> {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let staged = transaction.reply.status != 0 || !transaction.reply.headers.is_empty();
+    if staged || exchange.plan().sees_responses() {
+        return None;
+    }
+    let mut head = Box::new(connection.session.resp_header()?.clone());
+    for hop in HOP_BY_HOP {
+        if head.headers.contains_key(hop) {
+            head.remove_header(hop);
+        }
+    }
+    let bodiless = matches!(head.status.as_u16(), 204 | 304);
+    let sized = bodiless || head.headers.contains_key(http::header::CONTENT_LENGTH);
+    let asks_head = &transaction.request.method[..] == b"HEAD";
+    if !sized && !asks_head && transaction.request.version >= Version::Http11 {
+        head.append_header("Transfer-Encoding", "chunked").ok()?;
+    }
+    let status = head.status.as_u16();
+    transaction.response = Some(Response { status, headers: Headers::default() });
+    Some(head)
 }
 
 /// The upstream's head, with what scripts staged before, becomes the response.
@@ -93,10 +129,23 @@ async fn send_chunks(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    mut filter: Option<BodyFilter>,
+    filter: Option<BodyFilter>,
 ) -> Sent {
     let length = if filter.is_some() { Length::Unknown } else { Length::AsReceived };
-    let Some(head) = framed(exchange, length) else { return Sent::Cut };
+    match framed(exchange, length) {
+        Some(head) => copy(exchange, downstream, connection, head, filter).await,
+        None => Sent::Cut,
+    }
+}
+
+/// The head, and then the body chunk by chunk.
+async fn copy(
+    exchange: &Exchange,
+    downstream: &Downstream,
+    connection: &mut Connection,
+    head: Box<ResponseHeader>,
+    mut filter: Option<BodyFilter>,
+) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let _uncork = Uncork(&downstream.cork);
     let session = loan.session();
@@ -275,7 +324,7 @@ enum Length {
 }
 
 /// The head for the client, with the body's framing.
-fn framed(exchange: &Exchange, length: Length) -> Option<Box<pingora_http::ResponseHeader>> {
+fn framed(exchange: &Exchange, length: Length) -> Option<Box<ResponseHeader>> {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let can_chunk = transaction.request.version >= Version::Http11;
     let bodiless = &transaction.request.method[..] == b"HEAD";

@@ -224,7 +224,7 @@ async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
         client.connection_requests += 1;
         let last = local.stopping.get()
             || client.connection_requests >= u64::from(limits.requests_per_connection);
-        let mut session = ServerSession::new_http1(stream);
+        let mut session = Box::new(ServerSession::new_http1(stream));
         session.set_pipelining_enabled(true);
         session.set_pipelined_prefix(passed.bytes);
         session.set_write_timeout(Some(limits.write_time));
@@ -260,7 +260,7 @@ async fn stopped(local: &Local) {
 }
 
 /// Pingora's parser refuses what the guard let pass: that is the guard's gap, and is counted so.
-async fn refuse_parsed(mut session: ServerSession, client: &Client, head: &[u8]) {
+async fn refuse_parsed(mut session: Box<ServerSession>, client: &Client, head: &[u8]) {
     let refused = refusal::NOT_PARSED;
     let (status, reason) = (refused.status, refused.reason);
     events::HeadRefused { client: client.socket, status, reason, head }.emit();
