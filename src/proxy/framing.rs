@@ -36,6 +36,35 @@ const SINGLE: [&str; 10] = [
     "server",
 ];
 
+/// The head as the client gets it, where no handler looks at responses and no script staged
+/// anything: Pingora's own, without the fields that belong to one connection.
+pub(super) fn unseen(exchange: &Exchange, connection: &Connection) -> Option<Box<ResponseHeader>> {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let staged = transaction.reply.status != 0 || !transaction.reply.headers.is_empty();
+    if staged || exchange.plan().sees_responses() {
+        return None;
+    }
+    let mut head = Box::new(connection.session.resp_header()?.clone());
+    if head.headers.contains_key(http::header::TRANSFER_ENCODING) {
+        // Its body was read in chunks: another length beside them is not its length.
+        head.remove_header(&http::header::CONTENT_LENGTH);
+    }
+    for hop in HOP_BY_HOP {
+        if head.headers.contains_key(hop) {
+            head.remove_header(hop);
+        }
+    }
+    let bodiless = matches!(head.status.as_u16(), 204 | 304);
+    let sized = bodiless || head.headers.contains_key(http::header::CONTENT_LENGTH);
+    let asks_head = &transaction.request.method[..] == b"HEAD";
+    if !sized && !asks_head && transaction.request.version >= Version::Http11 {
+        head.append_header("Transfer-Encoding", "chunked").ok()?;
+    }
+    let status = head.status.as_u16();
+    transaction.response = Some(Response { status, headers: Headers::default() });
+    Some(head)
+}
+
 /// The upstream's head, with the fields that scripts staged before, becomes the response.
 pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
     let mut transaction = exchange.subject.transaction.borrow_mut();

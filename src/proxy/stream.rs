@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::http::ServerSession;
+use pingora_http::ResponseHeader;
 
 use super::downstream::Downstream;
-use super::framing::{Length, framed, take_head};
+use super::framing::{Length, framed, take_head, unseen};
 use super::relay::Answered;
-use super::{Sent, Site, respond};
+use super::{Cork, Sent, Site, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
@@ -25,6 +26,11 @@ pub(super) async fn stream(
 ) -> Sent {
     let Answered { mut connection, lease, took_all } = answered;
     let since = Instant::now();
+    if let Some(head) = unseen(exchange, &connection) {
+        let sent = copy(exchange, downstream, &mut connection, head, None).await;
+        note_time(exchange, since);
+        return end(site, connection, sent, took_all).await;
+    }
     take_head(exchange, &connection);
     match phases::response_head(exchange) {
         Flow::Continue => {}
@@ -42,6 +48,11 @@ pub(super) async fn stream(
     };
     note_time(exchange, since);
     drop(lease);
+    end(site, connection, sent, took_all).await
+}
+
+/// Gives the connection back, if it can serve another request.
+async fn end(site: &Site, connection: Connection, sent: Sent, took_all: bool) -> Sent {
     if sent == Sent::Whole && took_all {
         site.pool.release(connection).await;
     }
@@ -54,22 +65,43 @@ fn note_time(exchange: &Exchange, since: Instant) {
     transaction.upstream.response_time = Some(head + since.elapsed());
 }
 
-/// Chunk by chunk, with constant memory.
+/// Chunk by chunk, with constant memory. What follows at once is sent with what is before it; what
+/// has to be waited for does not hold up what is there.
 async fn send_chunks(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    mut filter: Option<BodyFilter>,
+    filter: Option<BodyFilter>,
 ) -> Sent {
     let length = if filter.is_some() { Length::Unknown } else { Length::of(connection) };
-    let Some(head) = framed(exchange, length) else { return Sent::Cut };
+    match framed(exchange, length) {
+        Some(head) => copy(exchange, downstream, connection, head, filter).await,
+        None => Sent::Cut,
+    }
+}
+
+/// The head, and then the body chunk by chunk.
+async fn copy(
+    exchange: &Exchange,
+    downstream: &Downstream,
+    connection: &mut Connection,
+    head: Box<ResponseHeader>,
+    mut filter: Option<BodyFilter>,
+) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let _uncork = Uncork(&downstream.cork);
     let session = loan.session();
+    let mut next = peek(connection).await;
+    cork(downstream, next.as_ref());
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
     loop {
-        let chunk = match connection.session.read_body_bytes().await {
+        let chunk = match next {
+            Some(chunk) => chunk,
+            None => connection.session.read_body_bytes().await,
+        };
+        let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => return cut(exchange, connection, error),
         };
@@ -77,12 +109,43 @@ async fn send_chunks(
         let Some(bytes) = pass(exchange, &mut filter, chunk) else { return Sent::Cut };
         // What a filter ended early ends for the client at once, however long the upstream goes on.
         let last = last || filter.as_ref().is_some_and(BodyFilter::has_ended);
+        next = if last { None } else { peek(connection).await };
+        cork(downstream, next.as_ref());
         if send(session, bytes, last).await == Sent::Cut {
             return Sent::Cut;
         }
         if last {
             return Sent::Whole;
         }
+    }
+}
+
+/// The next chunk, if it is there already.
+async fn peek(connection: &mut Connection) -> Option<Chunked> {
+    let mut read = std::pin::pin!(connection.session.read_body_bytes());
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match read.as_mut().poll(context) {
+            std::task::Poll::Ready(chunk) => Some(chunk),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+/// What reading a body gives: a chunk, its end, or that it broke.
+type Chunked = pingora_error::Result<Option<Bytes>>;
+
+/// Gathers writes if more is there to be written.
+fn cork(downstream: &Downstream, next: Option<&Chunked>) {
+    if next.is_some() { downstream.cork.hold() } else { downstream.cork.release() }
+}
+
+/// Whatever happens, the connection's next answer is not held.
+struct Uncork<'a>(&'a Cork);
+
+impl Drop for Uncork<'_> {
+    fn drop(&mut self) {
+        self.0.release();
     }
 }
 
@@ -146,9 +209,12 @@ async fn send_whole(
     };
     let Some(head) = framed(exchange, Length::Known(body.len())) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let _uncork = Uncork(&downstream.cork);
+    downstream.cork.hold();
     if loan.session().write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
+    downstream.cork.release();
     send(loan.session(), body, true).await
 }
 

@@ -4,6 +4,7 @@
 mod access;
 mod before;
 mod content;
+mod edges;
 mod failing;
 mod log;
 mod order;
