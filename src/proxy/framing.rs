@@ -80,8 +80,8 @@ pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
     let received = headers.len();
     for field in &staged {
         let given = headers.iter().take(received).any(|known| same(known, field));
-        let framing = is_one_of(&["content-length"], &field.name);
-        if !framing && !(given && is_one_of(&SINGLE, &field.name)) {
+        let gives_way = given && is_one_of(&SINGLE, &field.name);
+        if !gives_way && !is_one_of(&["content-length"], &field.name) {
             headers.append(field.name.clone(), field.value.clone());
         }
     }

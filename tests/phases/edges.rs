@@ -157,7 +157,7 @@ fn bytes_of_a_client_that_a_script_passes_on_forge_no_request_and_no_header() {
         let seen = upstream.wait_for(before + 1);
         assert!(seen.iter().all(|seen| seen.header("x-forged").is_none()), "{script}: {seen:?}");
         assert!(!seen.iter().any(|seen| seen.target.starts_with("/smuggled")), "{script}");
-        assert_eq!(upstream.last().target, "/b", "{script}");
+        assert_eq!(upstream.last().target.split('?').next(), Some("/b"), "{script}");
         assert!(upstream.last().all("content-length").is_empty(), "{script}");
         assert!(upstream.requests() <= before + 2, "{script}");
     }
