@@ -75,7 +75,7 @@ fn a_client_that_leaves_early_is_logged_all_the_same() {
         .answer("/long", Answer::sized(64 << 20));
     let moongate =
         with_script(&upstream, "log", "ngx.log(ngx.WARN, 'ended ', ngx.var.uri, ' ', ngx.status)");
-    drop(moongate.connect().ask("/late"));
+    moongate.connect().ask("/late");
     moongate.wait_for_log("ended /late 200");
     let mut client = moongate.connect();
     client.ask("/long").read_head();
