@@ -11,6 +11,7 @@ mod downstream;
 mod forward;
 pub mod head;
 mod hold;
+mod pieces;
 mod relay;
 mod respond;
 mod site;
