@@ -20,6 +20,7 @@ mod harness;
 mod hostile;
 mod modules;
 mod prometheus;
+mod reload;
 mod script;
 mod support;
 mod telemetry;
