@@ -122,7 +122,8 @@ fn emit_of_scripts() {
         events::LuaMemory { domain, worker: 0, bytes }.emit();
     }
     let (error, traceback) = ("access.lua:3: no", "access.lua:3\ninit.lua:1");
-    events::ScriptFailed { error, traceback, module, phase, request: Some("0123") }.emit();
+    let request = Some("0123");
+    events::ScriptFailed { error, kind: "runtime", traceback, module, phase, request }.emit();
     let (message, client) = ("seen\nforged", Some([192, 0, 2, 7].into()));
     events::ScriptSaid { level: 5, phase, module, message, client }.emit();
 }
@@ -631,7 +632,8 @@ fn the_log_of_the_process_tells_what_happened_as_json_where_that_is_asked_for() 
         ("WARN", "[lua] ip_admission: seen\\nforged (access, client: 192.0.2.7)"),
         (
             "ERROR",
-            "[lua] ip_admission failed in access, request 0123: access.lua:3: no\\naccess.lua:3\\ninit.lua:1",
+            "[lua] ip_admission in access, request 0123: lua entry thread aborted: runtime error: \
+             access.lua:3: no\\nstack traceback:\\naccess.lua:3\\ninit.lua:1",
         ),
     ] {
         assert!(said.contains(&[level.to_owned(), message.to_owned()]), "{message}: {errors}");

@@ -38,6 +38,11 @@ impl BodyFilter {
         wanted.then_some(Self { ended: false, took: Duration::ZERO })
     }
 
+    /// Whether a handler has said its last chunk (or the upstream has).
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// What becomes of a chunk; empty if nothing of it is left.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
         transaction.reply.said.then_some(transaction.reply.status)
     };
     match end {
-        End::Left(Exit::Close) => Flow::Close,
+        End::Left(Exit::Close) => closed(exchange),
         End::Left(Exit::Respond(status)) => decided(exchange, status),
         End::Refused => refused(exchange),
         End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
@@ -67,6 +67,17 @@ pub(super) fn decided(exchange: &Exchange, status: u16) -> Flow {
         _ => Verdict::Answered,
     };
     Flow::Respond(status)
+}
+
+/// nginx's status for a connection that was closed without an answer.
+const CLOSED: u16 = 444;
+
+/// A script closes the connection without an answer: a refusal, which logs show as nginx does.
+pub(super) fn closed(exchange: &Exchange) -> Flow {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = Verdict::Refused;
+    transaction.reply.status = CLOSED;
+    Flow::Close
 }
 
 /// A handler failed where failing means to refuse: the client learns nothing of why.
@@ -107,7 +118,7 @@ fn end(
     let error = match (result, call.exit.get()) {
         (Ok(_), Some(Exit::Phase)) => return End::Returned(None),
         (Ok(_), Some(exit)) => {
-            if matches!(exit, Exit::Respond(400..)) {
+            if matches!(exit, Exit::Close | Exit::Respond(400..)) {
                 remember(exchange, &call.module);
             }
             return End::Left(exit);
@@ -118,6 +129,7 @@ fn end(
     events::ScriptFailed {
         module: &call.module,
         phase: call.phase,
+        kind: error.kind.as_str(),
         error: &error.message,
         traceback: &error.traceback,
         request: Some(&exchange.subject.transaction.borrow().id),

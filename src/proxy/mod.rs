@@ -9,6 +9,7 @@ mod choose;
 mod client_stream;
 mod downstream;
 mod forward;
+mod framing;
 pub mod head;
 mod hold;
 mod pieces;

@@ -8,25 +8,15 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
 use super::downstream::Downstream;
+use super::framing::{Length, framed, take_head, unseen};
 use super::pieces::{Piece, Pieces};
 use super::relay::Answered;
 use super::{Cork, Sent, Site, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
-use crate::transaction::{Headers, Response, Verdict, Version};
+use crate::transaction::Verdict;
 use crate::upstream::Connection;
-
-/// Fields that belong to one connection (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [&str; 7] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Sends the answer of an upstream whose head was read.
 pub(super) async fn stream(
@@ -70,54 +60,6 @@ async fn end(site: &Site, connection: Connection, sent: Sent, took_all: bool) ->
     sent
 }
 
-/// The head as the client gets it, where no handler looks at responses and no script staged
-/// anything: Pingora's own, without the fields that belong to one connection.
-fn unseen(exchange: &Exchange, connection: &Connection) -> Option<Box<ResponseHeader>> {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let staged = transaction.reply.status != 0 || !transaction.reply.headers.is_empty();
-    if staged || exchange.plan().sees_responses() {
-        return None;
-    }
-    let mut head = Box::new(connection.session.resp_header()?.clone());
-    for hop in HOP_BY_HOP {
-        if head.headers.contains_key(hop) {
-            head.remove_header(hop);
-        }
-    }
-    let bodiless = matches!(head.status.as_u16(), 204 | 304);
-    let sized = bodiless || head.headers.contains_key(http::header::CONTENT_LENGTH);
-    let asks_head = &transaction.request.method[..] == b"HEAD";
-    if !sized && !asks_head && transaction.request.version >= Version::Http11 {
-        head.append_header("Transfer-Encoding", "chunked").ok()?;
-    }
-    let status = head.status.as_u16();
-    transaction.response = Some(Response { status, headers: Headers::default() });
-    Some(head)
-}
-
-/// The upstream's head, with what scripts staged before, becomes the response.
-fn take_head(exchange: &Exchange, connection: &Connection) {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let Some(head) = connection.session.resp_header() else { return };
-    let staged = std::mem::take(&mut transaction.reply.headers);
-    let mut headers = Headers::with_capacity(head.headers.len() + staged.len() + 2);
-    for (name, value) in head.case_header_iter() {
-        let name = Bytes::copy_from_slice(name.as_slice());
-        let dropped = HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop.as_bytes()));
-        if !dropped {
-            headers.append(name, Bytes::copy_from_slice(value.as_bytes()));
-        }
-    }
-    for field in &staged {
-        headers.append(field.name.clone(), field.value.clone());
-    }
-    let status = match transaction.reply.status {
-        0 => head.status.as_u16(),
-        staged => staged,
-    };
-    transaction.response = Some(Response { status, headers });
-}
-
 fn note_time(exchange: &Exchange, since: Instant) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let head = transaction.upstream.header_time.unwrap_or_default();
@@ -132,7 +74,7 @@ async fn send_chunks(
     connection: &mut Connection,
     filter: Option<BodyFilter>,
 ) -> Sent {
-    let length = if filter.is_some() { Length::Unknown } else { Length::AsReceived };
+    let length = if filter.is_some() { Length::Unknown } else { Length::of(connection) };
     match framed(exchange, length) {
         Some(head) => copy(exchange, downstream, connection, head, filter).await,
         None => Sent::Cut,
@@ -161,6 +103,8 @@ async fn copy(
             Err(error) => return cut(exchange, connection, error),
         };
         let Some(bytes) = pass(exchange, &mut filter, bytes, last) else { return Sent::Cut };
+        // What a filter ended early ends for the client at once, however long the upstream goes on.
+        let last = last || filter.as_ref().is_some_and(BodyFilter::has_ended);
         downstream.cork.set(last || pieces.is_there());
         if send(session, bytes, false).await == Sent::Cut {
             return Sent::Cut;
@@ -268,7 +212,7 @@ async fn send_too_long(
         super::Failure::ours(502, "body::response_too_long").note(exchange);
         return respond::plain(exchange, downstream, 502).await;
     }
-    let Some(head) = framed(exchange, Length::Unknown) else { return Sent::Cut };
+    let Some(head) = framed(exchange, Length::of(connection)) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let session = loan.session();
     if session.write_response_header(head).await.is_err() {
@@ -285,35 +229,4 @@ async fn send_too_long(
         };
     }
     send(session, Bytes::new(), true).await
-}
-
-/// How long a response's body will be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Length {
-    /// As its upstream says, or does not say.
-    AsReceived,
-    /// This many bytes.
-    Known(usize),
-    /// Not known before its end.
-    Unknown,
-}
-
-/// The head for the client, with the body's framing.
-fn framed(exchange: &Exchange, length: Length) -> Option<Box<ResponseHeader>> {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let can_chunk = transaction.request.version >= Version::Http11;
-    let bodiless = &transaction.request.method[..] == b"HEAD";
-    let response = transaction.response.as_mut()?;
-    let bodiless = bodiless || matches!(response.status, 204 | 304);
-    if !bodiless {
-        match length {
-            Length::AsReceived => {}
-            Length::Known(bytes) => response.headers.set("Content-Length", bytes.to_string()),
-            Length::Unknown => drop(response.headers.remove("content-length")),
-        }
-        if can_chunk && !response.headers.contains("content-length") {
-            response.headers.append("Transfer-Encoding", "chunked");
-        }
-    }
-    respond::head(response.status, &response.headers)
 }
