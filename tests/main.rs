@@ -22,6 +22,7 @@ mod hostile_wire;
 mod modules;
 mod phases;
 mod prometheus;
+mod reload;
 mod script;
 mod support;
 mod telemetry;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::bundle::{Recorder, hex, text};
 use super::diagnose::script_fault;
 use super::live::Live;
-use super::modules::Modules;
+use super::modules::{Attached, Modules};
 use super::{Bundle, Origin, Policy, RoutePlan, Router, Step, StepId};
 use crate::config::{
     self, Attachment, Budget, Config, Files, HandlerSource, Handlers, OnError, Overrides,
@@ -71,13 +72,13 @@ struct Draft {
     steps: Vec<Step>,
     domains: Vec<DomainDraft>,
     library: Arc<Library>,
-    files: Arc<BTreeMap<String, bytes::Bytes>>,
 }
 
 struct DomainDraft {
     name: String,
     memory: usize,
     digest: Sha256,
+    files: BTreeMap<String, Bytes>,
     trusted: bool,
 }
 
@@ -103,8 +104,7 @@ fn draft(
     let plans = flattener.plans(&config);
     let Flattener { modules, steps, domains, .. } = flattener;
     diagnostics.extend(modules.faults);
-    let files = Arc::new(modules.files);
-    Some(Draft { config, plans, steps, domains, library, files })
+    Some(Draft { config, plans, steps, domains, library })
 }
 
 fn settings_source(
@@ -210,6 +210,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         let mut phases: [Vec<StepId>; 9] = Default::default();
         for attachment in &handlers.whole {
             let Some(attached) = self.modules.attach(attachment, None) else { continue };
+            self.hold(&attached);
             for phase in attached.info.phases.clone() {
                 let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
                 push(&mut phases, phase, id);
@@ -229,6 +230,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             return push(phases, phase, id);
         }
         let Some(attached) = self.modules.attach(attachment, Some(phase)) else { return };
+        self.hold(&attached);
         let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
         push(phases, phase, id);
         // What a module prepares in `init` it needs wherever it is attached.
@@ -266,6 +268,15 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         id
     }
 
+    /// A domain holds the files that its own settings name: a list that is edited makes no other
+    /// module begin anew.
+    fn hold(&mut self, attached: &Attached) {
+        let domain = self.domain(&attached.attachment);
+        if let Some(draft) = self.domains.get_mut(domain) {
+            draft.files.extend(attached.files.clone());
+        }
+    }
+
     fn domain(&mut self, attachment: &Attachment) -> usize {
         let (name, trusted) = match (&attachment.domain, &attachment.source) {
             (Some(name), source) => (name.clone(), matches!(source, HandlerSource::Chunk { .. })),
@@ -280,7 +291,8 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             }
             return index;
         }
-        self.domains.push(DomainDraft { name, memory, digest: Sha256::new(), trusted });
+        let (digest, files) = (Sha256::new(), BTreeMap::new());
+        self.domains.push(DomainDraft { name, memory, digest, files, trusted });
         self.domains.len() - 1
     }
 }
@@ -329,13 +341,13 @@ fn step_digest(phase: Phase, attachment: &Attachment) -> String {
 
 impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
-        let Self { config, plans, steps, domains, library, files } = self;
+        let Self { config, plans, steps, domains, library } = self;
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));
         let before = previous.map(|policy| &*policy.upstreams);
         let upstreams = Arc::new(Upstreams::new(&config.upstreams, before));
-        let common = common_digest(&config, &library, &files);
+        let common = common_digest(&config, &library);
         let domains = domains
             .into_iter()
             .map(|draft| {
@@ -344,7 +356,7 @@ impl Draft {
                     name: draft.name,
                     memory: draft.memory,
                     library: library.clone(),
-                    files: files.clone(),
+                    files: Arc::new(draft.files),
                     dictionaries: dictionaries.clone(),
                     network: config.lua.network.clone(),
                     max_timers: config.lua.max_timers,
@@ -369,20 +381,12 @@ impl Draft {
 }
 
 /// What every domain of a policy sees besides its own scripts.
-fn common_digest(
-    config: &Config,
-    library: &Library,
-    files: &BTreeMap<String, bytes::Bytes>,
-) -> Vec<u8> {
+fn common_digest(config: &Config, library: &Library) -> Vec<u8> {
     let mut hasher = Sha256::new();
     hasher.update(format!("{:?}{}", config.lua, config.workers));
     for (path, text) in &library.files {
         hasher.update(format!("{path}\0{}\0", text.len()));
         hasher.update(text.as_bytes());
-    }
-    for (path, bytes) in files {
-        hasher.update(format!("{path}\0{}\0", bytes.len()));
-        hasher.update(bytes);
     }
     hasher.finalize().to_vec()
 }
@@ -390,6 +394,10 @@ fn common_digest(
 fn domain_digest(draft: &DomainDraft, common: &[u8]) -> String {
     let mut hasher = draft.digest.clone();
     hasher.update(common);
+    for (path, bytes) in &draft.files {
+        hasher.update(format!("{path}\0{}\0", bytes.len()));
+        hasher.update(bytes);
+    }
     hasher.update(format!("{}{}{}", draft.name, draft.memory, draft.trusted));
     hex(&hasher.finalize())
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::config::Files;
+use crate::config::{DiskFiles, Files};
 
 /// Files in one folder below which Lua libraries are looked for, at the most.
 const LIBRARY_FILES: usize = 10_000;
@@ -23,6 +23,8 @@ pub struct Bundle {
     pub files: BTreeMap<PathBuf, Bytes>,
     /// Folders whose files were looked for; a new file in one of them makes a new bundle.
     pub folders: BTreeSet<PathBuf>,
+    /// Files that were looked for and could not be read; one that comes makes a new bundle.
+    pub missing: BTreeSet<PathBuf>,
 }
 
 /// Where the files of a bundle come from.
@@ -52,6 +54,19 @@ impl Bundle {
         }
         hex(&hasher.finalize())
     }
+
+    /// Whether the disk holds something else by now.
+    pub fn is_stale(&self) -> bool {
+        let changed = |(path, bytes): (&PathBuf, &Bytes)| {
+            DiskFiles.read(path).map_or(true, |now| now != *bytes)
+        };
+        let new = |folder: &PathBuf| {
+            lua_files_below(folder).iter().any(|path| !self.files.contains_key(path))
+        };
+        self.files.iter().any(changed)
+            || self.folders.iter().any(new)
+            || self.missing.iter().any(|path| DiskFiles.read(path).is_ok())
+    }
 }
 
 /// Lower-case hex.
@@ -78,13 +93,14 @@ impl<'a> Recorder<'a> {
         if let Some(bytes) = self.bundle.borrow().files.get(path) {
             return Ok(bytes.clone());
         }
-        let bytes = match self.origin {
-            Origin::Disk => Bytes::from(std::fs::read(path)?),
-            Origin::Kept(bundle) => {
-                bundle.files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?
+        let mut bundle = self.bundle.borrow_mut();
+        let bytes = match self.origin.read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                bundle.missing.insert(path.to_owned());
+                return Err(error);
             }
         };
-        let mut bundle = self.bundle.borrow_mut();
         let used: usize = bundle.files.values().map(Bytes::len).sum();
         if used + bytes.len() > BUNDLE_BYTES {
             return Err(io::Error::other(format!(
@@ -99,16 +115,24 @@ impl<'a> Recorder<'a> {
     /// Every `.lua` file below a folder, sorted.
     pub(super) fn lua_files(&self, folder: &Path) -> Vec<PathBuf> {
         self.bundle.borrow_mut().folders.insert(folder.to_owned());
-        let mut found = Vec::new();
         match self.origin {
             Origin::Kept(bundle) => {
-                found.extend(bundle.files.keys().filter(|path| path.starts_with(folder)).cloned());
+                let below = bundle.files.keys().filter(|path| path.starts_with(folder));
+                below.filter(|path| is_lua(path)).cloned().collect()
             }
-            Origin::Disk => walk(folder, &mut found),
+            Origin::Disk => lua_files_below(folder),
         }
-        found.retain(|path| path.extension().is_some_and(|extension| extension == "lua"));
-        found.sort();
-        found
+    }
+}
+
+impl Origin<'_> {
+    fn read(&self, path: &Path) -> io::Result<Bytes> {
+        match self {
+            Origin::Disk => DiskFiles.read(path).map(Bytes::from),
+            Origin::Kept(bundle) => {
+                bundle.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
+        }
     }
 }
 
@@ -116,6 +140,25 @@ impl Files for Recorder<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.bytes(path).map(|bytes| bytes.to_vec())
     }
+
+    fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
+        match self.origin {
+            Origin::Disk => DiskFiles.modules(folders),
+            Origin::Kept(_) => Vec::new(),
+        }
+    }
+}
+
+fn lua_files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    walk(folder, &mut found);
+    found.retain(|path| is_lua(path));
+    found.sort();
+    found
+}
+
+fn is_lua(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "lua")
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,6 +1,8 @@
 //! The last good bundle on disk, so that a restart with a broken file still protects.
 
-use std::io;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -27,6 +29,7 @@ impl LastGood {
     }
 
     /// Writes the bundle beside the old one and renames it: a crash leaves the old or the new one.
+    /// Settings hold secrets: only this process's user can read it.
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -37,10 +40,14 @@ impl LastGood {
             folders: bundle.folders.iter().cloned().collect(),
         };
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         let beside = self.path.with_extension("new");
-        std::fs::write(&beside, serde_json::to_vec(&kept)?)?;
+        // What a crash left there, or a link that somebody else put there, is not written through.
+        let _ = std::fs::remove_file(&beside);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        file.write_all(&serde_json::to_vec(&kept)?)?;
+        file.sync_all()?;
         std::fs::rename(&beside, &self.path)
     }
 

@@ -82,9 +82,18 @@ impl Live {
     pub fn retire_for(&self, next: &Self) {
         for state in &self.states {
             if !next.states.iter().any(|kept| Rc::ptr_eq(kept, state)) {
+                if next.states.iter().any(|other| other.spec().name == state.spec().name) {
+                    state.replaced();
+                }
                 state.retire();
             }
         }
+        next.enlist();
+    }
+
+    /// This copy serves.
+    pub fn enlist(&self) {
+        self.states.iter().for_each(|state| state.enlist());
     }
 
     fn state_like(&self, spec: &DomainSpec) -> Option<Rc<State>> {

@@ -18,8 +18,6 @@ pub(super) struct Modules<'a, 'disk> {
     recorder: &'a Recorder<'disk>,
     root: &'a Path,
     known: HashMap<(String, Arc<str>), Option<Arc<ModuleInfo>>>,
-    /// Files that settings name, by the path as written.
-    pub(super) files: BTreeMap<String, Bytes>,
     /// Every fault found.
     pub(super) faults: Vec<Diagnostic>,
 }
@@ -30,11 +28,13 @@ pub(super) struct Attached {
     pub(super) info: Arc<ModuleInfo>,
     /// The attachment, its settings filled in.
     pub(super) attachment: Attachment,
+    /// Files that its settings name, by the path as written.
+    pub(super) files: BTreeMap<String, Bytes>,
 }
 
 impl<'a, 'disk> Modules<'a, 'disk> {
     pub(super) fn new(recorder: &'a Recorder<'disk>, root: &'a Path) -> Self {
-        Self { recorder, root, known: HashMap::new(), files: BTreeMap::new(), faults: Vec::new() }
+        Self { recorder, root, known: HashMap::new(), faults: Vec::new() }
     }
 
     /// Checks one attachment of a module; `phase` is the key under which it stands, none for
@@ -65,7 +65,7 @@ impl<'a, 'disk> Modules<'a, 'disk> {
             diagnostic.help = fault.help;
             self.faults.push(diagnostic);
         }
-        self.read_files(&info, settings, place);
+        let files = self.read_files(&info, settings, place);
         let settings = settled(&info, settings);
         let mut attachment = attachment.clone();
         attachment.source = HandlerSource::Module {
@@ -75,7 +75,7 @@ impl<'a, 'disk> Modules<'a, 'disk> {
             settings,
             place: place.clone(),
         };
-        (self.faults.len() == before).then_some(Attached { info, attachment })
+        (self.faults.len() == before).then_some(Attached { info, attachment, files })
     }
 
     fn describe(&mut self, name: &str, text: &Arc<str>, origin: &str) -> Option<Arc<ModuleInfo>> {
@@ -100,10 +100,11 @@ impl<'a, 'disk> Modules<'a, 'disk> {
         info: &ModuleInfo,
         settings: &serde_json::Value,
         place: &(Arc<Source>, Span),
-    ) {
+    ) -> BTreeMap<String, Bytes> {
+        let mut files = BTreeMap::new();
         for path in settings_files(info, settings) {
             match self.recorder.bytes(&self.root.join(&path)) {
-                Ok(bytes) => drop(self.files.insert(path, bytes)),
+                Ok(bytes) => drop(files.insert(path, bytes)),
                 Err(error) => {
                     let fault = Diagnostic::error(
                         "config::missing-file",
@@ -115,6 +116,7 @@ impl<'a, 'disk> Modules<'a, 'disk> {
                 }
             }
         }
+        files
     }
 }
 

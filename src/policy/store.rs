@@ -74,6 +74,11 @@ impl PolicyStore {
         self.lock().refused = Some(refusal);
     }
 
+    /// The files are those of the policy in force again: whether one was refused before.
+    pub fn forgive(&self) -> bool {
+        self.lock().refused.take().is_some()
+    }
+
     /// How the policy in force came to be.
     pub fn status(&self) -> Status {
         self.lock().clone()

@@ -35,14 +35,9 @@ pub struct ClientStream {
 }
 
 impl Cork {
-    /// From now on flushes wait.
-    pub(super) fn hold(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// From now on flushes send. What waits is sent with the next one.
-    pub(super) fn release(&self) {
-        self.0.store(false, Ordering::Relaxed);
+    /// Whether flushes wait from now on. What waits is sent with the next flush that does not.
+    pub(super) fn set(&self, holds: bool) {
+        self.0.store(holds, Ordering::Relaxed);
     }
 
     fn holds(&self) -> bool {
@@ -182,12 +177,12 @@ mod tests {
     #[tokio::test]
     async fn under_a_cork_nothing_leaves_before_its_release() {
         let (mut stream, cork, mut client) = pair().await;
-        cork.hold();
+        cork.set(true);
         stream.write_all(b"head ").await.unwrap();
         stream.flush().await.unwrap();
         stream.write_all(b"body").await.unwrap();
         assert!(client.try_read(&mut [0; 16]).is_err(), "something left");
-        cork.release();
+        cork.set(false);
         stream.flush().await.unwrap();
         let mut bytes = [0; 9];
         client.read_exact(&mut bytes).await.unwrap();
@@ -197,14 +192,14 @@ mod tests {
     #[tokio::test]
     async fn more_than_is_gathered_leaves_in_its_order() {
         let (mut stream, cork, mut client) = pair().await;
-        cork.hold();
+        cork.set(true);
         let long: Vec<u8> = (0..3 * GATHERED).map(|index| index as u8).collect();
         let sent = [&b"head"[..], &long, b"tail"].concat();
         let writing = async {
             for part in [&b"head"[..], &long, b"tail"] {
                 stream.write_all(part).await.unwrap();
             }
-            cork.release();
+            cork.set(false);
             stream.flush().await.unwrap();
         };
         let mut seen = vec![0; sent.len()];

@@ -12,6 +12,7 @@ mod forward;
 mod framing;
 pub mod head;
 mod hold;
+mod pieces;
 mod relay;
 mod respond;
 mod site;

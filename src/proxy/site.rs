@@ -34,6 +34,7 @@ struct Ids {
 impl Site {
     /// A worker's site, serving `live`.
     pub fn new(store: Arc<PolicyStore>, live: Rc<Live>) -> Self {
+        live.enlist();
         let prepared = HashMap::from([(live.policy.generation, live.clone())]);
         Self {
             store,

@@ -9,6 +9,7 @@ use pingora_http::ResponseHeader;
 
 use super::downstream::Downstream;
 use super::framing::{Length, framed, take_head, unseen};
+use super::pieces::{Piece, Pieces};
 use super::relay::Answered;
 use super::{Cork, Sent, Site, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
@@ -91,53 +92,28 @@ async fn copy(
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let _uncork = Uncork(&downstream.cork);
     let session = loan.session();
-    let mut next = peek(connection).await;
-    cork(downstream, next.as_ref());
+    let mut pieces = Pieces::begin(connection).await;
+    downstream.cork.set(pieces.is_there());
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
     loop {
-        let chunk = match next {
-            Some(chunk) => chunk,
-            None => connection.session.read_body_bytes().await,
-        };
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
+        let Piece { bytes, last } = match pieces.next(connection).await {
+            Ok(piece) => piece,
             Err(error) => return cut(exchange, connection, error),
         };
-        let last = chunk.is_none();
-        let Some(bytes) = pass(exchange, &mut filter, chunk) else { return Sent::Cut };
+        let Some(bytes) = pass(exchange, &mut filter, bytes, last) else { return Sent::Cut };
         // What a filter ended early ends for the client at once, however long the upstream goes on.
         let last = last || filter.as_ref().is_some_and(BodyFilter::has_ended);
-        next = if last { None } else { peek(connection).await };
-        cork(downstream, next.as_ref());
-        if send(session, bytes, last).await == Sent::Cut {
+        downstream.cork.set(last || pieces.is_there());
+        if send(session, bytes, false).await == Sent::Cut {
             return Sent::Cut;
         }
         if last {
-            return Sent::Whole;
+            downstream.cork.set(false);
+            return send(session, Bytes::new(), true).await;
         }
     }
-}
-
-/// The next chunk, if it is there already.
-async fn peek(connection: &mut Connection) -> Option<Chunked> {
-    let mut read = std::pin::pin!(connection.session.read_body_bytes());
-    std::future::poll_fn(|context| {
-        std::task::Poll::Ready(match read.as_mut().poll(context) {
-            std::task::Poll::Ready(chunk) => Some(chunk),
-            std::task::Poll::Pending => None,
-        })
-    })
-    .await
-}
-
-/// What reading a body gives: a chunk, its end, or that it broke.
-type Chunked = pingora_error::Result<Option<Bytes>>;
-
-/// Gathers writes if more is there to be written.
-fn cork(downstream: &Downstream, next: Option<&Chunked>) {
-    if next.is_some() { downstream.cork.hold() } else { downstream.cork.release() }
 }
 
 /// Whatever happens, the connection's next answer is not held.
@@ -145,7 +121,7 @@ struct Uncork<'a>(&'a Cork);
 
 impl Drop for Uncork<'_> {
     fn drop(&mut self) {
-        self.0.release();
+        self.0.set(false);
     }
 }
 
@@ -173,10 +149,9 @@ fn cut(exchange: &Exchange, connection: &Connection, error: Box<pingora_error::E
 fn pass(
     exchange: &Exchange,
     filter: &mut Option<BodyFilter>,
-    chunk: Option<Bytes>,
+    bytes: Bytes,
+    last: bool,
 ) -> Option<Bytes> {
-    let last = chunk.is_none();
-    let bytes = chunk.unwrap_or_default();
     match filter {
         None => Some(bytes),
         Some(filter) => filter.pass(exchange, Chunk { bytes, last }).ok(),
@@ -210,11 +185,11 @@ async fn send_whole(
     let Some(head) = framed(exchange, Length::Known(body.len())) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let _uncork = Uncork(&downstream.cork);
-    downstream.cork.hold();
+    downstream.cork.set(true);
     if loan.session().write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
-    downstream.cork.release();
+    downstream.cork.set(false);
     send(loan.session(), body, true).await
 }
 

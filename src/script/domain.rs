@@ -20,7 +20,7 @@ pub struct DomainSpec {
     pub memory: usize,
     /// What `require` finds.
     pub library: Arc<Library>,
-    /// Files that settings name (lists, key sets), by the path as written: path to bytes.
+    /// Files that settings of its modules name (lists, key sets), by the path as written.
     pub files: Arc<BTreeMap<String, Bytes>>,
     /// What `ngx.shared` holds.
     pub dictionaries: Arc<Dictionaries>,

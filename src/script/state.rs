@@ -31,6 +31,8 @@ pub struct State {
     vm: RefCell<Option<Rc<Incarnation>>>,
     vms_made: Cell<u64>,
     calls: Cell<u32>,
+    /// Whether its memory is told: a state that nobody serves from is none of the operator's concern.
+    is_told: Cell<bool>,
     pub(super) timers: Rc<Timers>,
     /// The `init` handlers that ran, to be run again in a new VM.
     beginnings: RefCell<Vec<Rc<Handler>>>,
@@ -59,6 +61,7 @@ impl State {
             vm: RefCell::new(None),
             vms_made: Cell::new(0),
             calls: Cell::new(0),
+            is_told: Cell::new(false),
             timers: Rc::default(),
             beginnings: RefCell::default(),
         });
@@ -222,10 +225,26 @@ impl State {
         }
         let calls = self.calls.get().wrapping_add(1);
         self.calls.set(calls);
-        if calls % CALLS_BETWEEN_REPORTS == 1 {
-            let (domain, worker) = (&*self.spec.name, self.worker);
-            events::LuaMemory { domain, worker, bytes: Some(vm.lua.used_memory()) }.emit();
+        if calls % CALLS_BETWEEN_REPORTS == 1 && self.is_told.get() {
+            self.tell_memory(Some(vm.lua.used_memory()));
         }
+    }
+
+    fn tell_memory(&self, bytes: Option<usize>) {
+        events::LuaMemory { domain: &self.spec.name, worker: self.worker, bytes }.emit();
+    }
+
+    /// From now on requests are served from this state: its memory is told now and again, until it
+    /// is gone.
+    pub fn enlist(&self) {
+        if !self.is_told.replace(true) {
+            self.tell_memory(Some(self.memory()));
+        }
+    }
+
+    /// Another state of its domain took its place: that one's memory is told.
+    pub fn replaced(&self) {
+        self.is_told.set(false);
     }
 
     fn give_up(&self, vm: &Rc<Incarnation>) {
@@ -238,8 +257,11 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        let (domain, worker) = (&*self.spec.name, self.worker);
-        events::LuaMemory { domain, worker, bytes: None }.emit();
+        // Their tasks end: there is nobody left to run them for.
+        self.timers.retire();
+        if self.is_told.get() {
+            self.tell_memory(None);
+        }
     }
 }
 

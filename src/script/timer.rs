@@ -37,6 +37,7 @@ struct Timer {
     /// Where its function lives; a state that got a new VM forgets the timers of the old one.
     vm: Weak<Incarnation>,
     delay: Duration,
+    at_once: bool,
     repeats: bool,
     function: Function,
     arguments: MultiValue,
@@ -67,7 +68,9 @@ impl State {
         budget: Budget,
     ) -> Result<(), &'static str> {
         let timers = self.timers();
-        if timers.retired.get() {
+        let at_once = delay.is_zero() && every.is_none();
+        // As lua-nginx-module when it exits: what an exchange wants done now, still is.
+        if timers.retired.get() && !at_once {
             return Err("process exiting");
         }
         if timers.pending.get() + timers.running.get() >= self.spec().max_timers {
@@ -78,6 +81,7 @@ impl State {
             state: Rc::downgrade(self),
             vm: Rc::downgrade(&vm),
             delay: every.map_or(delay, |every| every.max(SHORTEST)),
+            at_once,
             repeats: every.is_some(),
             function,
             arguments,
@@ -86,6 +90,9 @@ impl State {
         };
         timers.pending.set(timers.pending.get() + 1);
         tokio::task::spawn_local(timer.run(timers.clone()));
+        if timers.retired.get() {
+            self.outlive_timers();
+        }
         Ok(())
     }
 
@@ -95,15 +102,19 @@ impl State {
     }
 
     /// The policy that wanted this state is no longer in force: pending timers run once more, with
-    /// `premature` set, and no new ones are taken. The state lives until they are over.
+    /// `premature` set, and no new ones are taken but for at once. The state lives until they are
+    /// over.
     pub fn retire(&self) {
+        self.timers.retire();
+        self.outlive_timers();
+    }
+
+    fn outlive_timers(&self) {
         let timers = self.timers.clone();
-        timers.retired.set(true);
         let Some(state) = self.itself.upgrade() else { return };
         if timers.pending.get() + timers.running.get() == 0 {
             return;
         }
-        timers.changed.notify_waiters();
         tokio::task::spawn_local(async move {
             while timers.pending.get() + timers.running.get() > 0 {
                 timers.changed.notified().await;
@@ -117,7 +128,7 @@ impl Timer {
     async fn run(self, timers: Rc<Timers>) {
         let mut counted = Counted { timers: &timers, count: &timers.pending };
         loop {
-            let due = timers.due(self.delay).await;
+            let due = timers.due(self.delay, self.at_once).await;
             counted.become_one_of(&timers.running);
             let alive = self.fire(due).await;
             if !alive || !self.repeats || due == Due::Premature {
@@ -157,7 +168,22 @@ impl Timer {
 }
 
 impl Timers {
-    async fn due(&self, delay: Duration) -> Due {
+    /// Whether the policy that wanted them is no longer in force.
+    pub fn are_retired(&self) -> bool {
+        self.retired.get()
+    }
+
+    /// Takes no new ones, and wakes those that wait.
+    pub(super) fn retire(&self) {
+        self.retired.set(true);
+        self.changed.notify_waiters();
+    }
+
+    async fn due(&self, delay: Duration, at_once: bool) -> Due {
+        if at_once {
+            tokio::time::sleep(delay).await;
+            return Due::InTime;
+        }
         let mut retired = pin!(self.changed.notified());
         // From here on no word is missed, whether it is waited for or not.
         retired.as_mut().enable();

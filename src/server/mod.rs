@@ -46,7 +46,7 @@ pub struct Bound {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// What the operator wrote is at fault, and no last good policy was kept.
-    #[error("{} faults", .0.len())]
+    #[error("not started: {}", count(.0))]
     Faults(Vec<Diagnostic>),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}\n  = help: {}", listen::advice(source))]
@@ -59,4 +59,12 @@ pub enum StartError {
     /// The system refuses threads, timers or signals.
     #[error("the system refused a thread, a timer or a signal handler: {0}")]
     System(#[from] std::io::Error),
+}
+
+/// How many faults there are, in words.
+fn count(faults: &[Diagnostic]) -> String {
+    match faults.iter().filter(|fault| fault.is_error()).count() {
+        1 => "1 fault".to_owned(),
+        many => format!("{many} faults"),
+    }
 }

@@ -11,6 +11,7 @@ use crate::config::Overrides;
 use crate::diagnostic::{Diagnostic, render};
 use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal};
 use crate::telemetry::{self, events};
+use crate::upstream::{PeerStatus, Upstreams};
 
 /// Where policies come from and whom they reach.
 pub(super) struct Reloader {
@@ -44,13 +45,14 @@ impl Reloader {
     pub(super) async fn reload(&self) -> (Reloaded, Bundle) {
         let started = Instant::now();
         let current = self.store.current();
-        let (built, rehearsed) = self.build(current.clone()).await;
-        let Built { policy, bundle, mut diagnostics } = built;
-        diagnostics.extend(rehearsed);
+        let Built { policy, bundle, diagnostics } = self.build(current.clone()).await;
         let Some(policy) = policy.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)) else {
             return (self.refuse(&current, &diagnostics), bundle);
         };
-        if policy.digest == current.digest && !self.store.status().restored {
+        if self.is_in_force(&policy, &current) {
+            if self.store.forgive() {
+                events::PolicyRepaired { generation: current.generation }.emit();
+            }
             return (Reloaded::Unchanged, bundle);
         }
         let outcome = self.put_in_force(Arc::new(policy), &current, started).await;
@@ -60,27 +62,21 @@ impl Reloader {
         (outcome, bundle)
     }
 
+    fn is_in_force(&self, policy: &Policy, current: &Policy) -> bool {
+        policy.digest == current.digest && !self.store.status().restored
+    }
+
     /// Off this thread, so that signals and the admin address answer meanwhile.
-    async fn build(&self, current: Arc<Policy>) -> (Built, Vec<Diagnostic>) {
+    async fn build(&self, current: Arc<Policy>) -> Built {
         let (path, overrides) = (self.path.clone(), self.overrides.clone());
         let building = tokio::task::spawn_blocking(move || {
-            let mut built =
-                policy::build(path.as_deref(), &overrides, Origin::Disk, Some(&current));
-            let mut faults = Vec::new();
-            if let Some(policy) = built.policy.take() {
-                let policy = Arc::new(policy);
-                faults = Live::rehearse(&policy).err().unwrap_or_default();
-                built.policy = Arc::into_inner(policy);
-            }
-            (built, faults)
+            let built = policy::build(path.as_deref(), &overrides, Origin::Disk, Some(&current));
+            rehearse(built, &current)
         });
         building.await.unwrap_or_else(|panic| {
             let fault = Diagnostic::error("policy::panic", format!("building it failed: {panic}"))
                 .help("this is a bug in Moongate: please report it with the files");
-            (
-                Built { policy: None, bundle: Bundle::default(), diagnostics: vec![fault] },
-                Vec::new(),
-            )
+            Built { policy: None, bundle: Bundle::default(), diagnostics: vec![fault] }
         })
     }
 
@@ -101,8 +97,10 @@ impl Reloader {
             return self.refuse(current, &faults);
         }
         let (generation, digest) = (policy.generation, policy.digest.clone());
+        let upstreams = policy.upstreams.clone();
         self.store.swap(policy, started.elapsed());
         self.settle().await;
+        forget_peers(&current.upstreams, &upstreams);
         let took = started.elapsed();
         events::PolicySwapped { generation, digest: &digest, took }.emit();
         Reloaded::Swapped { generation }
@@ -145,6 +143,28 @@ impl Reloader {
         self.store.refuse(Refusal { at: SystemTime::now(), faults, report: report.clone() });
         events::PolicyRefused { faults, generation, report: &report }.emit();
         Reloaded::Refused { report }
+    }
+}
+
+/// What is read of files that changed must also begin well.
+fn rehearse(mut built: Built, current: &Policy) -> Built {
+    let Some(policy) = built.policy.take() else { return built };
+    let policy = Arc::new(policy);
+    if policy.digest != current.digest {
+        built.diagnostics.extend(Live::rehearse(&policy).err().unwrap_or_default());
+    }
+    built.policy = Arc::into_inner(policy);
+    built
+}
+
+/// Peers that are no longer declared have no health to tell.
+fn forget_peers(before: &Upstreams, after: &Upstreams) {
+    let declared = after.status();
+    for gone in before.status() {
+        let stays = |peer: &PeerStatus| peer.upstream == gone.upstream && peer.peer == gone.peer;
+        if !declared.iter().any(stays) {
+            events::PeerForgotten { upstream: &gone.upstream, peer: &gone.peer }.emit();
+        }
     }
 }
 

@@ -16,8 +16,11 @@ use super::{Bound, Options, StartError, admin, control, listen};
 use crate::admin::Admin;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, render};
-use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Status};
-use crate::telemetry::{self, events};
+use crate::policy::{
+    self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
+};
+use crate::shared::Dictionary;
+use crate::telemetry::{self, DictionaryReading, events};
 
 /// Reload requests of the admin address that may wait.
 const RELOADS: usize = 16;
@@ -29,7 +32,10 @@ const RELOADS: usize = 16;
 /// listened on.
 pub fn run(options: Options) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(options))
+    let result = LocalSet::new().block_on(&runtime, serve(options));
+    // Past the grace nobody is waited for: not a worker that still serves, not a build that runs.
+    runtime.shutdown_background();
+    result
 }
 
 async fn serve(options: Options) -> Result<(), StartError> {
@@ -45,6 +51,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     bound.admin = admin_socket.local_addr()?;
     let token = config.admin.token.clone();
     let store = Arc::new(PolicyStore::new(first.policy.clone(), first.status(started, workers)));
+    tell_dictionaries(store.clone());
     let shared = Shared {
         store: store.clone(),
         admission: Arc::new(Admission::default()),
@@ -58,6 +65,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
     tokio::task::spawn_local(admin::serve(admin_socket, admin, reloads));
     let (generation, digest) = (first.policy.generation, first.policy.digest.as_str());
     events::PolicySwapped { generation, digest, took: started.elapsed() }.emit();
+    if let Some(Refusal { faults, report, .. }) = &first.refused {
+        events::PolicyRefused { faults: *faults, generation, report }.emit();
+    }
     let reloader = Reloader {
         path: options.config_path,
         overrides: options.overrides,
@@ -65,7 +75,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         workers,
         last_good: first.last_good,
     };
-    if let (Some(last_good), false) = (&reloader.last_good, first.restored) {
+    if let (Some(last_good), None) = (&reloader.last_good, &first.refused) {
         keep(last_good, &first.bundle);
     }
     if let Some(on_ready) = options.on_ready {
@@ -83,41 +93,41 @@ struct First {
     policy: Arc<Policy>,
     bundle: Bundle,
     last_good: Option<LastGood>,
-    restored: bool,
+    /// What is wrong with the files on disk: the policy is the last good one.
+    refused: Option<Refusal>,
 }
 
 impl First {
     /// What is on disk, or the last good bundle if that is at fault.
     fn find(path: Option<&Path>, overrides: &Overrides) -> Result<Self, StartError> {
-        let built = sound(policy::build(path, overrides, Origin::Disk, None));
-        match built {
-            Ok((policy, bundle)) => {
+        let Built { policy, bundle, diagnostics } =
+            policy::build(path, overrides, Origin::Disk, None);
+        match sound(policy, diagnostics) {
+            Ok(policy) => {
                 let last_good = path.map(|path| last_good(path, Some(&policy.config)));
-                Ok(Self { policy, bundle, last_good, restored: false })
+                Ok(Self { policy, bundle, last_good, refused: None })
             }
-            Err(faults) => Self::restore(path, overrides, faults),
+            Err(faults) => match path.and_then(|path| Self::restore(path, overrides, &faults)) {
+                // The files on disk are watched: they are to be mended.
+                Some(restored) => Ok(Self { bundle, ..restored }),
+                None => Err(StartError::Faults(faults)),
+            },
         }
     }
 
-    fn restore(
-        path: Option<&Path>,
-        overrides: &Overrides,
-        faults: Vec<Diagnostic>,
-    ) -> Result<Self, StartError> {
-        let Some(path) = path else { return Err(StartError::Faults(faults)) };
+    fn restore(path: &Path, overrides: &Overrides, faults: &[Diagnostic]) -> Option<Self> {
         let last_good = last_good(path, None);
-        let Ok(kept) = last_good.restore() else { return Err(StartError::Faults(faults)) };
-        let built = policy::build(Some(path), overrides, Origin::Kept(&kept), None);
-        let Ok((policy, bundle)) = sound(built) else { return Err(StartError::Faults(faults)) };
-        let count = faults.iter().filter(|fault| fault.is_error()).count();
+        let bundle = last_good.restore().ok()?;
+        let built = policy::build(Some(path), overrides, Origin::Kept(&bundle), None);
+        let policy = sound(built.policy, built.diagnostics).ok()?;
         let report = format!(
             "{}`{}` is at fault; the last good policy serves in its place\n",
-            render(&faults),
+            render(faults),
             path.display(),
         );
-        events::PolicyRefused { faults: count, generation: policy.generation, report: &report }
-            .emit();
-        Ok(Self { policy, bundle, last_good: Some(last_good), restored: true })
+        let faults = faults.iter().filter(|fault| fault.is_error()).count();
+        let refused = Some(Refusal { at: SystemTime::now(), faults, report });
+        Some(Self { policy, bundle, last_good: Some(last_good), refused })
     }
 
     fn status(&self, started: Instant, workers: usize) -> Status {
@@ -126,15 +136,17 @@ impl First {
             took: started.elapsed(),
             workers,
             swaps: 0,
-            restored: self.restored,
-            refused: None,
+            restored: self.refused.is_some(),
+            refused: self.refused.clone(),
         }
     }
 }
 
 /// A policy that builds and initialises; its warnings are said.
-fn sound(built: Built) -> Result<(Arc<Policy>, Bundle), Vec<Diagnostic>> {
-    let Built { policy, bundle, mut diagnostics } = built;
+fn sound(
+    policy: Option<Policy>,
+    mut diagnostics: Vec<Diagnostic>,
+) -> Result<Arc<Policy>, Vec<Diagnostic>> {
     let Some(policy) = policy.map(Arc::new) else { return Err(diagnostics) };
     if let Err(faults) = Live::rehearse(&policy) {
         diagnostics.extend(faults);
@@ -143,7 +155,7 @@ fn sound(built: Built) -> Result<(Arc<Policy>, Bundle), Vec<Diagnostic>> {
     if !diagnostics.is_empty() {
         events::Trouble { what: &render(&diagnostics), next: "these are warnings" }.emit();
     }
-    Ok((policy, bundle))
+    Ok(policy)
 }
 
 /// Where the last good bundle is kept: in `state_dir`, else beside the settings. Where the settings
@@ -162,6 +174,18 @@ fn named_state_dir(path: &Path) -> Option<PathBuf> {
     let line = text.lines().find_map(|line| line.strip_prefix("state_dir:"))?;
     let value = line.split('#').next()?.trim().trim_matches(['"', '\'']);
     (!value.is_empty()).then(|| value.into())
+}
+
+/// Metrics of dictionaries are those of the policy in force.
+fn tell_dictionaries(store: Arc<PolicyStore>) {
+    let reading = |(name, dictionary): (&str, &Arc<Dictionary>)| DictionaryReading {
+        name: name.to_owned(),
+        bytes: dictionary.bytes_used() as u64,
+        capacity: dictionary.capacity() as u64,
+        entries: dictionary.entries() as u64,
+        evictions: dictionary.evictions(),
+    };
+    telemetry::set_dictionaries(move || store.current().dictionaries.iter().map(reading).collect());
 }
 
 type Listening = Vec<(crate::config::Listener, std::net::TcpListener)>;

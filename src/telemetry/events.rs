@@ -252,6 +252,21 @@ impl PolicyRefused<'_> {
     }
 }
 
+/// After a refused bundle, the files are those of the policy in force again.
+pub struct PolicyRepaired {
+    /// The policy in force.
+    pub generation: u64,
+}
+
+impl PolicyRepaired {
+    /// Counts no faults any more, and says so.
+    pub fn emit(self) {
+        metrics().policy_faults.set(0);
+        let generation = self.generation;
+        log::info(format!("the files are those of policy {generation} again; it stays in force"));
+    }
+}
+
 /// A script wrote a line: `ngx.log`, `print`.
 pub struct ScriptSaid<'a> {
     /// nginx's: 0 stderr, 1 emerg, 2 alert, 3 crit, 4 err, 5 warn, 6 notice, 7 info, 8 debug.

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ pub struct Moongate {
     pub address: SocketAddr,
     /// Where operators connect.
     pub admin: SocketAddr,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     child: Child,
     stdout: Said,
     stderr: Said,
@@ -25,7 +26,7 @@ pub struct Moongate {
 
 /// What a Moongate is started with.
 pub struct Builder {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -64,7 +65,7 @@ impl Moongate {
 
     /// As [`Moongate::start`], with more to say before it starts.
     pub fn with(config: &str) -> Builder {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let builder = Builder { folder, arguments: Vec::new(), environment: Vec::new() };
         builder.file("moongate.yaml", config)
     }
@@ -72,6 +73,11 @@ impl Moongate {
     /// As [`Moongate::before`], with more to say before it starts.
     pub fn with_upstream(upstream: &Upstream, config: &str) -> Builder {
         Self::with(&format!("upstreams: {{ app: {{ peers: [{}] }} }}\n{config}", upstream.address))
+    }
+
+    /// Another one in the same folder, for after this one has ended.
+    pub fn again(&self) -> Builder {
+        Builder { folder: self.folder.clone(), arguments: Vec::new(), environment: Vec::new() }
     }
 
     /// A GET on a connection of its own.
@@ -253,6 +259,13 @@ impl Builder {
     #[must_use]
     pub fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
         put(self.folder.path(), name, text.as_ref());
+        self
+    }
+
+    /// A symbolic link in its folder.
+    #[must_use]
+    pub fn link(self, name: &str, target: &str) -> Self {
+        std::os::unix::fs::symlink(target, self.folder.path().join(name)).expect("a link");
         self
     }
 

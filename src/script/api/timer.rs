@@ -115,6 +115,9 @@ fn schedule(
     let mut budget = call.budget.get();
     if call.phase != Phase::Timer {
         budget.cpu *= PATIENCE;
+    } else if state.timers().are_retired() {
+        // Else timers that start timers would keep a retired state for ever.
+        return Err("process exiting");
     }
     state.spawn_timer(delay, every, function, args, call.module.clone(), budget)
 }

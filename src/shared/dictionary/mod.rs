@@ -275,6 +275,11 @@ impl Dictionary {
         self.lock().used()
     }
 
+    /// How many entries are held, those past their time included.
+    pub fn entries(&self) -> usize {
+        self.lock().entries()
+    }
+
     /// How many valid entries had to make room so far.
     pub fn evictions(&self) -> u64 {
         self.lock().evictions()

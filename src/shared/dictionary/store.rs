@@ -72,6 +72,10 @@ impl Store {
         self.used
     }
 
+    pub fn entries(&self) -> usize {
+        self.places.len()
+    }
+
     pub fn evictions(&self) -> u64 {
         self.evictions
     }

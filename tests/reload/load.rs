@@ -1,0 +1,1 @@
+//! A thousand swaps under load.
