@@ -245,3 +245,23 @@ fn an_upstream_that_tells_two_lengths_is_believed_in_one() {
         assert_eq!(moongate.get("/").text(), "hello");
     }
 }
+
+#[test]
+fn reading_a_body_costs_the_script_neither_time_nor_patience() {
+    let upstream = Upstream::start();
+    let config = "workers: 1\nlua: { budget: { wait: 200ms } }\nlimits: { body_time: 2s }\n\
+                  access_by_lua_block: ngx.req.read_body()\n";
+    let moongate = Moongate::before(&upstream, config);
+    let large = moongate.post("/echo", vec![b'x'; 40 << 20]);
+    assert_eq!((large.status, large.body.len()), (200, 40 << 20), "{}", moongate.log());
+    let mut slow = moongate.connect();
+    slow.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
+    for piece in ["ab", "cd", "ef"] {
+        pause(Duration::from_millis(200));
+        slow.send(piece);
+    }
+    assert_eq!(slow.read().text(), "abcdef", "a slow client is not the script's fault");
+    let mut silent = moongate.connect();
+    silent.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
+    assert_eq!(silent.read().status, 408, "and one that is too slow is told so");
+}
