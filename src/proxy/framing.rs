@@ -81,7 +81,8 @@ pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
     for field in &staged {
         let given = headers.iter().take(received).any(|known| same(known, field));
         let framing = is_one_of(&["content-length"], &field.name);
-        if !framing && !(given && is_one_of(&SINGLE, &field.name)) {
+        let doubled = given && is_one_of(&SINGLE, &field.name);
+        if !framing && !doubled {
             headers.append(field.name.clone(), field.value.clone());
         }
     }
