@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Exchange, Flow};
-use crate::config::OnError;
-use crate::policy::StepId;
+use crate::config::{HandlerSource, OnError};
+use crate::policy::{Step, StepId};
 use crate::script::{Call, Exit, ScriptError};
 use crate::telemetry::events;
 use crate::transaction::{Phase, Verdict};
@@ -94,14 +94,14 @@ pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
     let call = call(exchange, step.phase, &handler.module);
     let result = state.run(handler, &call).await;
-    end(exchange, &call, step.on_error, result)
+    end(exchange, &call, step, result)
 }
 
 /// Runs one handler in a phase that may not wait; the call comes back for what it holds
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
-    end(exchange, call, step.on_error, state.run_now(handler, call))
+    end(exchange, call, step, state.run_now(handler, call))
 }
 
 /// A call of a handler for this exchange.
@@ -112,14 +112,14 @@ pub(super) fn call(exchange: &Exchange, phase: Phase, module: &Rc<str>) -> Rc<Ca
 fn end(
     exchange: &Exchange,
     call: &Call,
-    on_error: OnError,
+    step: &Step,
     result: Result<Option<Bytes>, ScriptError>,
 ) -> End {
     let error = match (result, call.exit.get()) {
         (Ok(_), Some(Exit::Phase)) => return End::Returned(None),
         (Ok(_), Some(exit)) => {
             if matches!(exit, Exit::Close | Exit::Respond(400..)) {
-                remember(exchange, &call.module);
+                remember(exchange, step);
             }
             return End::Left(exit);
         }
@@ -135,16 +135,20 @@ fn end(
         request: Some(&exchange.subject.transaction.borrow().id),
     }
     .emit();
-    match on_error {
+    match step.on_error {
         OnError::Pass => End::Returned(None),
         OnError::Refuse => {
-            remember(exchange, &call.module);
+            remember(exchange, step);
             End::Refused
         }
     }
 }
 
-/// The module that refused is the reason in logs and events.
-fn remember(exchange: &Exchange, module: &str) {
-    exchange.subject.transaction.borrow_mut().outcome.reason = Some(module.to_owned());
+/// What refused is the reason in logs and events: the module, or where the chunk begins.
+fn remember(exchange: &Exchange, step: &Step) {
+    let reason = match &step.source {
+        HandlerSource::Chunk { name, line_offset, .. } => format!("{name}:{}", line_offset + 1),
+        HandlerSource::Module { name, .. } => name.clone(),
+    };
+    exchange.subject.transaction.borrow_mut().outcome.reason = Some(reason);
 }

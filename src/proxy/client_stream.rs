@@ -1,8 +1,9 @@
 //! A client's socket that gathers what is written and sends it at once.
 //!
 //! Pingora writes head, chunk sizes, chunks and the end apart, and flushes after each chunk; on a
-//! socket that is a system call each, a third of what a small request costs. Under a [`Cork`] a
-//! flush waits, so that a whole small answer leaves in one call.
+//! socket that is a system call each, a third of what a small request costs. Under a [`Cork`]
+//! writes and flushes wait, so that a whole small answer leaves in one call; without one, nothing
+//! waits.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -19,7 +20,7 @@ use pingora_core::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Bytes that are gathered at the most; what is larger is sent with what waits before it.
+/// Bytes that are gathered at the most; more than that is sent, with what waits before it.
 const GATHERED: usize = 32 << 10;
 
 /// Whether flushes of one client's socket wait for more.
@@ -52,6 +53,29 @@ impl ClientStream {
         (Self { socket, waiting: BytesMut::new(), cork: cork.clone() }, cork)
     }
 
+    /// Sends what waits and then as much of `slices` as the socket takes, in one call if it can be.
+    fn poll_send_with(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        while !self.waiting.is_empty() {
+            let mut all = Vec::with_capacity(slices.len() + 1);
+            all.push(IoSlice::new(&self.waiting));
+            all.extend_from_slice(slices);
+            let sent = ready!(Pin::new(&mut self.socket).poll_write_vectored(context, &all))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let waited = sent.min(self.waiting.len());
+            self.waiting.advance(waited);
+            if sent > waited {
+                return Poll::Ready(Ok(sent - waited));
+            }
+        }
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+    }
+
     /// Sends what waits.
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.waiting.is_empty() {
@@ -80,17 +104,14 @@ impl AsyncWrite for ClientStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length = slices.iter().map(|slice| slice.len()).sum();
-        if self.waiting.len() + length > GATHERED {
-            ready!(self.poll_send(context))?;
-            if length > GATHERED {
-                return Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        if self.cork.holds() && self.waiting.len() + length <= GATHERED {
+            self.waiting.reserve(length);
+            for slice in slices {
+                self.waiting.extend_from_slice(slice);
             }
+            return Poll::Ready(Ok(length));
         }
-        self.waiting.reserve(length);
-        for slice in slices {
-            self.waiting.extend_from_slice(slice);
-        }
-        Poll::Ready(Ok(length))
+        self.poll_send_with(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -184,6 +205,18 @@ mod tests {
         assert!(client.try_read(&mut [0; 16]).is_err(), "something left");
         cork.set(false);
         stream.flush().await.unwrap();
+        let mut bytes = [0; 9];
+        client.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(&bytes, b"head body");
+    }
+
+    #[tokio::test]
+    async fn without_a_cork_nothing_waits_for_a_flush() {
+        let (mut stream, cork, mut client) = pair().await;
+        cork.set(true);
+        stream.write_all(b"head ").await.unwrap();
+        cork.set(false);
+        stream.write_all(b"body").await.unwrap();
         let mut bytes = [0; 9];
         client.read_exact(&mut bytes).await.unwrap();
         assert_eq!(&bytes, b"head body");

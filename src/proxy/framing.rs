@@ -80,8 +80,9 @@ pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
     let received = headers.len();
     for field in &staged {
         let given = headers.iter().take(received).any(|known| same(known, field));
-        let gives_way = given && is_one_of(&SINGLE, &field.name);
-        if !gives_way && !is_one_of(&["content-length"], &field.name) {
+        let framing = is_one_of(&["content-length"], &field.name);
+        let doubled = given && is_one_of(&SINGLE, &field.name);
+        if !framing && !doubled {
             headers.append(field.name.clone(), field.value.clone());
         }
     }

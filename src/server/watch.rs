@@ -63,8 +63,8 @@ impl Watch {
             if self.watched.get(&(path.clone(), *tree)) == Some(inode) {
                 continue;
             }
-            let mode = if *tree { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-            match watcher.watch(path, mode) {
+            let depth = if *tree { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+            match watcher.watch(path, depth) {
                 Ok(()) => more = true,
                 Err(error) => trouble(&error),
             }
@@ -178,7 +178,7 @@ mod tests {
     fn of_a_file_that_is_not_there_the_nearest_folder_is_watched() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        assert_eq!(places(&root.join("a/b/c.lua")), [root.clone()]);
+        assert_eq!(places(&root.join("a/b/c.lua")), std::slice::from_ref(&root));
         std::fs::create_dir_all(root.join("a/b")).unwrap();
         assert_eq!(places(&root.join("a/b/c.lua")), [root.join("a/b")]);
     }

@@ -103,8 +103,9 @@ fn set_computes_a_variable_that_decides_a_branch() {
         );
         let moongate = Moongate::with(&config).file("set.lua", shipped("examples/set.lua")).start();
         let before = (stable.requests(), beta.requests());
-        let tenth = (1..250).find(|last| crc32(&format!("192.0.2.{last}")).is_multiple_of(10));
-        let tenth = tenth.expect("one in ten is in it");
+        // Of these addresses the second is in the tenth.
+        let tenth =
+            (1..250).find(|last| crc32(&format!("192.0.2.{last}")).is_multiple_of(10)).unwrap();
         let other = if tenth == 1 { 2 } else { 1 };
         let (tenth, other) = (format!("192.0.2.{tenth}"), format!("192.0.2.{other}"));
         moongate.request("GET", "/", &[("X-Forwarded-For", &other)], "");

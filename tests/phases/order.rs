@@ -63,6 +63,10 @@ header_filter_by_lua_block: |
         let answer = moongate.get(&format!("/?at={at}"));
         assert_eq!((answer.status, answer.header("x-trail")), (status, Some(trail)));
     }
+    for phase in ["set", "rewrite", "access", "content", "header_filter"] {
+        let ran = format!("moongate_phase_duration_seconds_count{{phase=\"{phase}\"}}");
+        assert!(moongate.metric(&ran) >= 1.0, "{phase}: {}", moongate.metrics());
+    }
     assert_eq!(moongate.get("/?at=module").text(), "stopped\n");
     assert_eq!(upstream.bytes(), 0);
 }
