@@ -188,17 +188,38 @@ fn a_script_that_waits_past_its_budget_is_ended() {
 }
 
 #[test]
-fn a_hostile_init_keeps_its_policy_out_and_the_last_one_serves() {
+fn a_hostile_beginning_keeps_its_policy_out_and_the_last_one_serves() {
     let upstream = Upstream::start();
     let moongate = Moongate::before(&upstream, "workers: 1\n");
     let good = moongate.read("moongate.yaml");
-    for script in
-        ["while true do end", "local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end"]
-    {
-        moongate.edit("moongate.yaml", format!("{good}init_by_lua_block: {script:?}\n"));
-        assert_ne!(moongate.reload().status, 200, "{script}");
-        assert_eq!((moongate.get("/").status, moongate.generation()), (200, 1), "{script}");
+    let hoard = "local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end";
+    moongate.edit("lua/endless.lua", "while true do end");
+    for beginning in [
+        "init_by_lua_block: while true do end".to_owned(),
+        format!("init_by_lua_block: {hoard:?}"),
+        "init_worker_by_lua_block: while true do end".to_owned(),
+        format!("init_worker_by_lua_block: {hoard:?}"),
+        "modules: [{ module: lua/endless.lua }]".to_owned(),
+    ] {
+        moongate.edit("moongate.yaml", format!("{good}{beginning}\n"));
+        assert_ne!(moongate.reload().status, 200, "{beginning}");
+        assert_eq!((moongate.get("/").status, moongate.generation()), (200, 1), "{beginning}");
     }
+}
+
+#[test]
+fn a_hostile_library_costs_the_one_who_requires_it() {
+    let upstream = Upstream::start();
+    let config = "workers: 1\nlua: { path: ['lib/?.lua'] }\nroutes:\n  - match: { path: /hostile }\n    \
+                  access_by_lua_block: |\n      pcall(require, 'endless')\n      pcall(require, 'endless')\n";
+    let moongate = Moongate::with_upstream(&upstream, config)
+        .file("lib/endless.lua", "while true do end")
+        .start();
+    for _ in 0..3 {
+        assert_eq!(moongate.get("/hostile").status, 503);
+        assert_eq!(moongate.get("/").status, 200);
+    }
+    assert_eq!(sum(&moongate, "moongate_lua_kills_total{", "reason=\"cpu\""), 3.0);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 /// One handler at work. It is made for each run of a handler, and is the [`current`] one whenever
 /// its script is executing.
 pub struct Call {
+    /// Which call of this thread, from 1.
+    pub serial: u64,
     /// Where the script runs.
     pub phase: Phase,
     /// The module's name, or the chunk's: the label in metrics.
@@ -80,6 +82,7 @@ pub struct Chunk {
 }
 
 thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
     static CURRENT: RefCell<Option<Rc<Call>>> = const { RefCell::new(None) };
 }
 
@@ -115,7 +118,10 @@ impl Subject {
 impl Call {
     /// A call for an exchange.
     pub fn new(phase: Phase, module: Rc<str>, subject: Option<Rc<Subject>>) -> Rc<Self> {
+        let serial = CALLS.get() + 1;
+        CALLS.set(serial);
         Rc::new(Self {
+            serial,
             phase,
             module,
             subject,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, Table, Value};
 
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, error};
+use super::{DomainSpec, current, error};
 
 /// Libraries that scripts may know as built in.
 const LIBRARIES: [&str; 8] =
@@ -36,7 +36,8 @@ pub(super) fn install(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> m
     }
     let search = search(lua, spec, sandbox)?;
     let raw_pcall: Function = globals.raw_get("pcall")?;
-    let arguments = (&loaded, &preload, search, raw_pcall);
+    let call = lua.create_function(|_, ()| Ok(current().map_or(0.0, |call| call.serial as f64)))?;
+    let arguments = (&loaded, &preload, search, raw_pcall, call);
     let require: Function =
         sandbox::run(lua, include_str!("luau/require.luau"), "require", arguments)?;
     let package = lua.create_table()?;
