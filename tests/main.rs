@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod admin;
 mod api;
 mod architecture;
 mod benches;
@@ -22,6 +23,7 @@ mod modules;
 mod prometheus;
 mod reload;
 mod script;
+mod start;
 mod support;
 mod telemetry;
 mod upstream;

@@ -58,20 +58,15 @@ impl Watch {
                 drop(watcher.unwatch(&place.0));
             }
         }
-        let mut more = false;
-        for ((path, tree), inode) in &wanted {
-            if self.watched.get(&(path.clone(), *tree)) == Some(inode) {
-                continue;
-            }
+        let known = std::mem::replace(&mut self.watched, wanted);
+        let new = self.watched.iter().filter(|(place, inode)| known.get(place) != Some(*inode));
+        let mut is_more_watched = false;
+        for ((path, tree), _) in new {
             let mode = if *tree { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-            match watcher.watch(path, mode) {
-                Ok(()) => more = true,
-                Err(error) => trouble(&error),
-            }
+            is_more_watched |= watcher.watch(path, mode).map_err(|error| trouble(&error)).is_ok();
         }
-        self.watched = wanted;
         // What changed after it was read and before it was watched, nobody else tells.
-        if more && bundle.is_stale() {
+        if is_more_watched && bundle.is_stale() {
             let _ = self.tell.try_send(());
         }
     }
@@ -178,7 +173,7 @@ mod tests {
     fn of_a_file_that_is_not_there_the_nearest_folder_is_watched() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
-        assert_eq!(places(&root.join("a/b/c.lua")), [root.clone()]);
+        assert_eq!(places(&root.join("a/b/c.lua")), std::slice::from_ref(&root));
         std::fs::create_dir_all(root.join("a/b")).unwrap();
         assert_eq!(places(&root.join("a/b/c.lua")), [root.join("a/b")]);
     }
