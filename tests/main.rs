@@ -9,6 +9,7 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod admin;
 mod api;
 mod architecture;
 mod benches;
@@ -24,6 +25,7 @@ mod phases;
 mod prometheus;
 mod reload;
 mod script;
+mod start;
 mod support;
 mod telemetry;
 mod upstream;

@@ -5,13 +5,13 @@ use pingora_http::RequestHeader;
 
 use super::{Failure, wire};
 use crate::config;
-use crate::transaction::{Body, Header, Transaction};
+use crate::transaction::{Body, Transaction};
 
 const UNWRITABLE: Failure = Failure::ours(500, "proxy::request_not_writable");
 
 /// Fields that belong to one connection, not to the request (RFC 9110, 7.6.1), and those that we
 /// write ourselves.
-const DROPPED: [&str; 11] = [
+const DROPPED: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
@@ -22,27 +22,30 @@ const DROPPED: [&str; 11] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-forwarded-for",
     "x-forwarded-proto",
 ];
 
-/// The head for the upstream.
+/// The head for the upstream. Where no script changed a field, it begins as Pingora's own reading of
+/// the same bytes (the guard lets no head pass that could be read otherwise), which saves building
+/// it anew.
 pub(super) fn head(
     transaction: &Transaction,
     upstream: &config::Upstream,
+    received: &RequestHeader,
 ) -> Result<Box<RequestHeader>, Failure> {
-    let request = &transaction.request;
-    let method = std::str::from_utf8(&request.method).map_err(|_| UNWRITABLE)?;
-    let size = Some(request.headers.len() + 4);
-    let target = request.target();
-    let built = RequestHeader::build(method, &target, size).map_err(|_| UNWRITABLE)?;
-    let mut head = Box::new(built);
+    let mut head = if transaction.request.headers.changed() {
+        rebuilt(transaction)?
+    } else {
+        Box::new(received.clone())
+    };
+    let method = http::Method::from_bytes(&transaction.request.method).map_err(|_| UNWRITABLE)?;
+    head.set_method(method);
+    head.set_raw_path(&transaction.request.target()).map_err(|_| UNWRITABLE)?;
     head.set_version(http::Version::HTTP_11);
-    let named = named_by_connection(transaction);
-    for field in &request.headers {
-        let keep = !is_dropped(&field.name) && !named.iter().any(|name| name == &*field.name);
-        if keep && !field.name.eq_ignore_ascii_case(b"x-forwarded-for") {
-            append(&mut head, field.name.clone(), host_or(field, upstream))?;
-        }
+    trim(&mut head, transaction);
+    if let Some(host) = &upstream.host {
+        head.insert_header("Host", host.as_str()).map_err(|_| UNWRITABLE)?;
     }
     append(&mut head, "X-Forwarded-For", forwarded_for(transaction))?;
     append(&mut head, "X-Forwarded-Proto", if transaction.client.tls { "https" } else { "http" })?;
@@ -50,31 +53,36 @@ pub(super) fn head(
     Ok(head)
 }
 
-fn is_dropped(name: &[u8]) -> bool {
-    DROPPED.iter().any(|dropped| name.eq_ignore_ascii_case(dropped.as_bytes()))
+fn rebuilt(transaction: &Transaction) -> Result<Box<RequestHeader>, Failure> {
+    let fields = &transaction.request.headers;
+    let built = RequestHeader::build("GET", b"/", Some(fields.len() + 4));
+    let mut head = Box::new(built.map_err(|_| UNWRITABLE)?);
+    for field in fields {
+        append(&mut head, field.name.clone(), field.value.clone())?;
+    }
+    Ok(head)
 }
 
-fn host_or(field: &Header, upstream: &config::Upstream) -> Bytes {
-    match &upstream.host {
-        Some(host) if field.name.eq_ignore_ascii_case(b"host") => host.clone().into(),
-        _ => field.value.clone(),
+/// Takes out what is not for the upstream.
+fn trim(head: &mut RequestHeader, transaction: &Transaction) {
+    for name in named_by_connection(transaction) {
+        head.remove_header(name.as_str());
+    }
+    for name in DROPPED {
+        if head.headers.contains_key(name) {
+            head.remove_header(name);
+        }
     }
 }
 
 /// What the client's `Connection` field names is for us alone.
-fn named_by_connection(transaction: &Transaction) -> Vec<Vec<u8>> {
+fn named_by_connection(transaction: &Transaction) -> Vec<String> {
     let values = transaction.request.headers.get_all("connection");
     let options = values.flat_map(|value| value.split(|byte| *byte == b','));
     let named = options.map(<[u8]>::trim_ascii).filter(|option| {
         !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive")
     });
-    named
-        .flat_map(|name| {
-            let fields = transaction.request.headers.iter();
-            fields.filter(move |field| field.name.eq_ignore_ascii_case(name))
-        })
-        .map(|field| field.name.to_vec())
-        .collect()
+    named.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect()
 }
 
 /// The chain so far, if the one who wrote it is trusted, and the other end of the socket.

@@ -92,8 +92,9 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
 pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
     let end = memchr::memmem::find(head, b"\r\n").ok_or(refusal::BAD_REQUEST_LINE)?;
     let line = line::parse(&head.slice(..end), limits)?;
-    let headers = fields::parse(&head.slice(end + 2..), limits)?;
+    let mut headers = fields::parse(&head.slice(end + 2..), limits)?;
     let target = fields::check(&line, &headers)?;
+    headers.received();
     let mut request = Request::new(line.method, target, line.version, headers);
     request.original_target = line.target;
     request.raw_head = head.clone();

@@ -56,7 +56,7 @@ async fn try_upstream(
     let mut fresh = false;
     loop {
         let lease = group.pick(key.as_deref(), &tried).ok_or(NO_PEER)?;
-        let head = forward::head(&exchange.subject.transaction.borrow(), group.config())?;
+        let head = head(exchange, downstream, &group)?;
         let first = note_try(exchange, &group);
         let (error, reused) = match attempt(site, exchange, &lease, head, fresh).await {
             Ok((connection, took_all)) => {
@@ -81,6 +81,16 @@ async fn try_upstream(
         }
         tried.push(lease.index());
     }
+}
+
+fn head(
+    exchange: &Exchange,
+    downstream: &Downstream,
+    group: &Group,
+) -> Result<Box<RequestHeader>, Failure> {
+    let mut loan = downstream.lend().ok_or(Failure::ours(500, "body::session_gone"))?;
+    let transaction = exchange.subject.transaction.borrow();
+    forward::head(&transaction, group.config(), loan.session().req_header())
 }
 
 const NO_PEER: Failure = Failure::ours(503, "upstream::no_peer");

@@ -16,7 +16,7 @@ use crate::admin::{self, Admin, Answer, Asked, Reload};
 
 /// Connections at once: Prometheus, an operator or two, and their scripts.
 const CONNECTIONS: usize = 64;
-/// How long a request on the admin address may take to arrive, and a connection to be idle.
+/// How long a request may take to arrive (idle time before it included), and an answer to be sent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves the admin address until it is dropped.
@@ -32,7 +32,7 @@ pub(super) async fn serve(
             Ok((stream, _)) => {
                 let (admin, reloads) = (admin.clone(), reloads.clone());
                 tokio::task::spawn_local(async move {
-                    drop(tokio::time::timeout(PATIENCE, converse(stream, &admin, &reloads)).await);
+                    converse(stream, &admin, &reloads).await;
                     drop(place);
                 });
             }
@@ -46,11 +46,13 @@ async fn converse(stream: TcpStream, admin: &Admin, reloads: &mpsc::Sender<Reloa
     loop {
         let mut session = ServerSession::new_http1(stream);
         session.set_read_timeout(Some(PATIENCE));
-        if !session.read_request().await.is_ok_and(|there| there) {
+        let read = tokio::time::timeout(PATIENCE, session.read_request()).await;
+        if !matches!(read, Ok(Ok(true))) {
             return;
         }
         let answer = answer(&session, admin, reloads).await;
-        let Some(next) = send(session, answer).await else { return };
+        let sent = tokio::time::timeout(PATIENCE, send(session, answer)).await;
+        let Ok(Some(next)) = sent else { return };
         stream = next;
     }
 }

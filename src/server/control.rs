@@ -59,8 +59,11 @@ fn check_health(reloader: &Reloader) -> AbortHandle {
     tokio::task::spawn_local(watch_health(upstreams)).abort_handle()
 }
 
-/// Asks every worker to stop and waits for them, up to `grace`.
-pub(super) async fn stop(reloader: Reloader, grace: Duration) {
+/// Asks every worker to stop and waits for them, up to `grace` or until a second signal says that
+/// this is too long.
+pub(super) async fn stop(reloader: Reloader, grace: Duration) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut threads = Vec::new();
     for worker in reloader.workers {
         drop(worker.commands.send(Command::Stop));
@@ -71,5 +74,10 @@ pub(super) async fn stop(reloader: Reloader, grace: Duration) {
             drop(thread.join());
         }
     });
-    drop(tokio::time::timeout(grace, joined).await);
+    tokio::select! {
+        _ = tokio::time::timeout(grace, joined) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }

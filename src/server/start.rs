@@ -57,7 +57,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         admission: Arc::new(Admission::default()),
         listeners: Arc::new(listeners),
     };
-    let workers = start_workers(workers, &shared).await?;
+    let workers = start_workers(workers, shared).await?;
     let ready = Arc::new(AtomicBool::new(true));
     let (reloads, requests) = mpsc::channel(RELOADS);
     let admin = Rc::new(Admin { store: store.clone(), token, ready: ready.clone() });
@@ -83,7 +83,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     }
     control::run(&reloader, first.bundle, requests).await?;
     ready.store(false, Ordering::Relaxed);
-    control::stop(reloader, grace).await;
+    control::stop(reloader, grace).await?;
     telemetry::logs::flush(grace);
     Ok(())
 }
@@ -201,7 +201,8 @@ fn open_listeners(config: &Config) -> Result<(Listening, Bound), StartError> {
     Ok((listeners, Bound { listeners: addresses, admin: config.admin.address }))
 }
 
-async fn start_workers(count: usize, shared: &Shared) -> Result<Vec<Worker>, StartError> {
+/// The listening sockets are then the workers' alone: they close when these stop accepting.
+async fn start_workers(count: usize, shared: Shared) -> Result<Vec<Worker>, StartError> {
     let mut workers = Vec::with_capacity(count);
     for index in 0..count {
         let (ready, started) = oneshot::channel();

@@ -58,20 +58,15 @@ impl Watch {
                 drop(watcher.unwatch(&place.0));
             }
         }
-        let mut more = false;
-        for ((path, tree), inode) in &wanted {
-            if self.watched.get(&(path.clone(), *tree)) == Some(inode) {
-                continue;
-            }
-            let depth = if *tree { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-            match watcher.watch(path, depth) {
-                Ok(()) => more = true,
-                Err(error) => trouble(&error),
-            }
+        let known = std::mem::replace(&mut self.watched, wanted);
+        let new = self.watched.iter().filter(|(place, inode)| known.get(place) != Some(*inode));
+        let mut is_more_watched = false;
+        for ((path, tree), _) in new {
+            let mode = if *tree { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+            is_more_watched |= watcher.watch(path, mode).map_err(|error| trouble(&error)).is_ok();
         }
-        self.watched = wanted;
         // What changed after it was read and before it was watched, nobody else tells.
-        if more && bundle.is_stale() {
+        if is_more_watched && bundle.is_stale() {
             let _ = self.tell.try_send(());
         }
     }

@@ -118,6 +118,7 @@ async fn run(
         };
         tokio::task::spawn_local(accept(local.clone(), listener.clone(), socket));
     }
+    drop(shared);
     tokio::task::spawn_local(sweep(local.clone()));
     if ready.send(Ok(())).is_ok() {
         obey(&local, inbox).await;

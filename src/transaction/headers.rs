@@ -13,33 +13,38 @@ pub struct Header {
 
 /// Header fields in the order and spelling in which they came. Look-ups are linear: a request has
 /// a dozen of them, and at most [`crate::config::Limits::headers`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<Header>);
+#[derive(Debug, Clone, Default)]
+pub struct Headers {
+    fields: Vec<Header>,
+    /// Whether they are not, or not any more, those that were received.
+    changed: bool,
+}
 
 impl Headers {
     /// None yet, with room for some.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self { fields: Vec::with_capacity(capacity), changed: false }
     }
 
     /// How many fields there are (a name that came twice counts twice).
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.fields.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
     /// Them, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Header> {
-        self.0.iter()
+        self.fields.iter()
     }
 
     /// The first value of that name.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        let found = self.0.iter().find(|header| header.name.eq_ignore_ascii_case(name.as_bytes()));
+        let found =
+            self.fields.iter().find(|header| header.name.eq_ignore_ascii_case(name.as_bytes()));
         found.map(|header| &header.value)
     }
 
@@ -50,7 +55,7 @@ impl Headers {
 
     /// All values of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Bytes> {
-        self.0
+        self.fields
             .iter()
             .filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()))
             .map(|header| &header.value)
@@ -63,36 +68,57 @@ impl Headers {
 
     /// One more field, after the others.
     pub fn append(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
-        self.0.push(Header { name: name.into(), value: value.into() });
+        self.changed = true;
+        self.fields.push(Header { name: name.into(), value: value.into() });
+    }
+
+    /// These are the fields as they were received: what changes from now on is a change.
+    pub fn received(&mut self) {
+        self.changed = false;
+    }
+
+    /// Whether they differ from those that were [`received`](Self::received).
+    pub fn changed(&self) -> bool {
+        self.changed
     }
 
     /// One field of that name in the place of all of them (where the first stood, else last).
     pub fn set(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.changed = true;
         let (name, value) = (name.into(), value.into());
         let same = |header: &Header| header.name.eq_ignore_ascii_case(&name);
-        let Some(first) = self.0.iter().position(same) else {
-            return self.0.push(Header { name, value });
+        let Some(first) = self.fields.iter().position(same) else {
+            return self.fields.push(Header { name, value });
         };
         let mut index = 0;
-        self.0.retain(|header| {
+        self.fields.retain(|header| {
             index += 1;
             index <= first + 1 || !header.name.eq_ignore_ascii_case(&name)
         });
-        if let Some(header) = self.0.get_mut(first) {
+        if let Some(header) = self.fields.get_mut(first) {
             *header = Header { name, value };
         }
     }
 
     /// Removes all fields of that name; how many there were.
     pub fn remove(&mut self, name: &str) -> usize {
-        let before = self.0.len();
-        self.0.retain(|header| !header.name.eq_ignore_ascii_case(name.as_bytes()));
-        before - self.0.len()
+        let before = self.fields.len();
+        self.fields.retain(|header| !header.name.eq_ignore_ascii_case(name.as_bytes()));
+        let removed = before - self.fields.len();
+        self.changed |= removed > 0;
+        removed
     }
 
     /// Keeps the fields for which `keep` says so.
     pub fn retain(&mut self, keep: impl FnMut(&Header) -> bool) {
-        self.0.retain(keep);
+        self.changed = true;
+        self.fields.retain(keep);
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.fields == other.fields
     }
 }
 
@@ -101,7 +127,7 @@ impl<'a> IntoIterator for &'a Headers {
     type IntoIter = std::slice::Iter<'a, Header>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.fields.iter()
     }
 }
 

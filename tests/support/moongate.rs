@@ -212,8 +212,18 @@ impl Moongate {
 
     /// Bytes of memory that it holds now.
     pub fn rss(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// Bytes of memory that it holds now, without what is mapped from files: its own program's pages
+    /// come and go.
+    pub fn heap(&self) -> usize {
+        self.status("RssAnon:")
+    }
+
+    fn status(&self, key: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is told");
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("it is told");
         let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kibibytes << 10
     }
@@ -314,8 +324,8 @@ impl Builder {
     }
 
     fn command(&self, name: &str) -> Command {
-        let config = fs::read_to_string(self.folder.path().join("moongate.yaml"));
-        let config = config.expect("it was written");
+        let config = fs::read(self.folder.path().join("moongate.yaml"));
+        let config = String::from_utf8_lossy(&config.expect("it was written")).into_owned();
         let mut command = program();
         command.current_dir(self.folder.path()).arg(name).args(&self.arguments);
         for (key, value) in DEFAULTS {

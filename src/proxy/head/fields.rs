@@ -45,6 +45,10 @@ fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
 }
 
 /// RFC 9110, 5.6.2.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "in a constant, an index out of bounds does not compile"
+)]
 const TOKEN: [bool; 256] = {
     let mut known = [false; 256];
     let mut byte = 0;
