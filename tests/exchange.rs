@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Moongate, Upstream, pause, request, wait_until};
+use crate::support::{Answer, Moongate, Step, Upstream, pause, request, wait_until};
 
 /// Long enough for a byte that was sent to arrive.
 const A_WHILE: Duration = Duration::from_millis(150);
@@ -230,6 +230,29 @@ fn events_stream_as_they_come() {
     let second = client.read_chunk();
     assert_eq!((&first[..], &second[..]), (&b"data: one\n\n"[..], &b"data: two\n\n"[..]));
     assert!(between.elapsed() > Duration::from_millis(500), "the first waited for the second");
+}
+
+#[test]
+fn a_slow_answer_of_known_length_is_not_held_up() {
+    let upstream = Upstream::start();
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n";
+    let steps = [
+        Step::Send(head.into()),
+        Step::Wait(Duration::from_secs(1)),
+        Step::Send(b"half".to_vec()),
+        Step::Wait(Duration::from_secs(1)),
+        Step::Send(b"half".to_vec()),
+    ];
+    upstream.answer("/slow", Answer(steps.into()));
+    let moongate = Moongate::before(&upstream, "");
+    let mut client = moongate.connect();
+    client.ask("/slow").read_head();
+    let after_head = Instant::now();
+    assert_eq!(client.read_exactly(4), b"half");
+    assert!(after_head.elapsed() > Duration::from_millis(500), "the head waited for the body");
+    let after_half = Instant::now();
+    assert_eq!(client.read_exactly(4), b"half");
+    assert!(after_half.elapsed() > Duration::from_millis(500), "one half waited for the other");
 }
 
 #[test]

@@ -122,7 +122,8 @@ fn emit_of_scripts() {
         events::LuaMemory { domain, worker: 0, bytes }.emit();
     }
     let (error, traceback) = ("access.lua:3: no", "access.lua:3\ninit.lua:1");
-    events::ScriptFailed { error, traceback, module, phase, request: Some("0123") }.emit();
+    let request = Some("0123");
+    events::ScriptFailed { error, kind: "runtime", traceback, module, phase, request }.emit();
     let (message, client) = ("seen\nforged", Some([192, 0, 2, 7].into()));
     events::ScriptSaid { level: 5, phase, module, message, client }.emit();
 }
@@ -605,14 +606,14 @@ fn configured_logs_get_what_is_emitted_and_a_faulty_configuration_changes_nothin
 const ALONE: &str = "MOONGATE_TEST_ALONE";
 
 #[test]
-fn the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on() {
+fn the_log_of_the_process_tells_what_happened_as_json_where_that_is_asked_for() {
     if std::env::var_os(ALONE).is_some() {
         telemetry::log::start();
         emit_one_of_each();
         return assert!(logs::flush(LONG));
     }
     let test =
-        "telemetry::the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on";
+        "telemetry::the_log_of_the_process_tells_what_happened_as_json_where_that_is_asked_for";
     let (_, errors) = run_alone(test);
     let lines: Vec<_> = errors.lines().filter(|line| line.starts_with('{')).collect();
     let said: Vec<_> = lines
@@ -631,7 +632,8 @@ fn the_log_of_the_process_tells_what_happened_as_json_where_nobody_looks_on() {
         ("WARN", "[lua] ip_admission: seen\\nforged (access, client: 192.0.2.7)"),
         (
             "ERROR",
-            "[lua] ip_admission failed in access, request 0123: access.lua:3: no\\naccess.lua:3\\ninit.lua:1",
+            "[lua] ip_admission in access, request 0123: lua entry thread aborted: runtime error: \
+             access.lua:3: no\\nstack traceback:\\naccess.lua:3\\ninit.lua:1",
         ),
     ] {
         assert!(said.contains(&[level.to_owned(), message.to_owned()]), "{message}: {errors}");
@@ -653,7 +655,8 @@ fn standard_output_is_a_target_too() {
 /// Runs one test in a process of its own; what it wrote to standard output and standard error.
 fn run_alone(test: &str) -> (String, String) {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture"]).env(ALONE, "1").env_remove("MOONGATE_LOG");
+    command.args(["--exact", test, "--nocapture"]).env(ALONE, "1");
+    command.env("MOONGATE_LOG_FORMAT", "json").env_remove("MOONGATE_LOG");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());

@@ -8,7 +8,7 @@ use super::Exchange;
 use super::step::{End, call, run_now};
 use crate::script::{Chunk, Exit};
 use crate::telemetry::events;
-use crate::transaction::Phase;
+use crate::transaction::{Phase, Verdict};
 
 /// The filter of one response. Each handler sees what the one before it left; a handler that set
 /// `ngx.arg[2]` has said its last chunk and sees no more.
@@ -38,6 +38,11 @@ impl BodyFilter {
         wanted.then_some(Self { ended: false, took: Duration::ZERO })
     }
 
+    /// Whether a handler has said its last chunk (or the upstream has).
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// What becomes of a chunk; empty if nothing of it is left.
     ///
     /// # Errors
@@ -57,7 +62,12 @@ impl BodyFilter {
                 End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
                     chunk = call.chunk.take();
                 }
-                End::Left(Exit::Close | Exit::Respond(_)) | End::Refused => return Err(Aborted),
+                End::Left(Exit::Close | Exit::Respond(_)) | End::Refused => {
+                    // `refused` would stage an answer: for one it is too late here.
+                    let mut transaction = exchange.subject.transaction.borrow_mut();
+                    transaction.outcome.verdict = Verdict::Failed;
+                    return Err(Aborted);
+                }
             }
         }
         self.ended = chunk.last;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::step::{self, End, decided, refused};
+use super::step::{self, End, closed, decided, refused};
 use super::{Exchange, Flow};
 use crate::script::Exit;
 use crate::telemetry::events;
@@ -20,7 +20,7 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     for id in steps {
         flow = match step::run(exchange, *id).await {
             End::Left(Exit::Declined) => Flow::Continue,
-            End::Left(Exit::Close) => Flow::Close,
+            End::Left(Exit::Close) => closed(exchange),
             End::Left(Exit::Respond(status)) => decided(exchange, status),
             End::Returned(_) | End::Left(Exit::Phase) => decided(exchange, staged_status(exchange)),
             End::Refused => refused(exchange),

@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Exchange, Flow};
-use crate::config::OnError;
-use crate::policy::StepId;
+use crate::config::{HandlerSource, OnError};
+use crate::policy::{Step, StepId};
 use crate::script::{Call, Exit, ScriptError};
 use crate::telemetry::events;
 use crate::transaction::{Phase, Verdict};
@@ -47,7 +47,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
         transaction.reply.said.then_some(transaction.reply.status)
     };
     match end {
-        End::Left(Exit::Close) => Flow::Close,
+        End::Left(Exit::Close) => closed(exchange),
         End::Left(Exit::Respond(status)) => decided(exchange, status),
         End::Refused => refused(exchange),
         End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
@@ -69,6 +69,17 @@ pub(super) fn decided(exchange: &Exchange, status: u16) -> Flow {
     Flow::Respond(status)
 }
 
+/// nginx's status for a connection that was closed without an answer.
+const CLOSED: u16 = 444;
+
+/// A script closes the connection without an answer: a refusal, which logs show as nginx does.
+pub(super) fn closed(exchange: &Exchange) -> Flow {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = Verdict::Refused;
+    transaction.reply.status = CLOSED;
+    Flow::Close
+}
+
 /// A handler failed where failing means to refuse: the client learns nothing of why.
 pub(super) fn refused(exchange: &Exchange) -> Flow {
     let status = exchange.live.policy.config.lua.error_status;
@@ -83,14 +94,14 @@ pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
     let call = call(exchange, step.phase, &handler.module);
     let result = state.run(handler, &call).await;
-    end(exchange, &call, step.on_error, result)
+    end(exchange, &call, step, result)
 }
 
 /// Runs one handler in a phase that may not wait; the call comes back for what it holds
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
-    end(exchange, call, step.on_error, state.run_now(handler, call))
+    end(exchange, call, step, state.run_now(handler, call))
 }
 
 /// A call of a handler for this exchange.
@@ -101,14 +112,14 @@ pub(super) fn call(exchange: &Exchange, phase: Phase, module: &Rc<str>) -> Rc<Ca
 fn end(
     exchange: &Exchange,
     call: &Call,
-    on_error: OnError,
+    step: &Step,
     result: Result<Option<Bytes>, ScriptError>,
 ) -> End {
     let error = match (result, call.exit.get()) {
         (Ok(_), Some(Exit::Phase)) => return End::Returned(None),
         (Ok(_), Some(exit)) => {
-            if matches!(exit, Exit::Respond(400..)) {
-                remember(exchange, &call.module);
+            if matches!(exit, Exit::Close | Exit::Respond(400..)) {
+                remember(exchange, step);
             }
             return End::Left(exit);
         }
@@ -118,21 +129,26 @@ fn end(
     events::ScriptFailed {
         module: &call.module,
         phase: call.phase,
+        kind: error.kind.as_str(),
         error: &error.message,
         traceback: &error.traceback,
         request: Some(&exchange.subject.transaction.borrow().id),
     }
     .emit();
-    match on_error {
+    match step.on_error {
         OnError::Pass => End::Returned(None),
         OnError::Refuse => {
-            remember(exchange, &call.module);
+            remember(exchange, step);
             End::Refused
         }
     }
 }
 
-/// The module that refused is the reason in logs and events.
-fn remember(exchange: &Exchange, module: &str) {
-    exchange.subject.transaction.borrow_mut().outcome.reason = Some(module.to_owned());
+/// What refused is the reason in logs and events: the module, or where the chunk begins.
+fn remember(exchange: &Exchange, step: &Step) {
+    let reason = match &step.source {
+        HandlerSource::Chunk { name, line_offset, .. } => format!("{name}:{}", line_offset + 1),
+        HandlerSource::Module { name, .. } => name.clone(),
+    };
+    exchange.subject.transaction.borrow_mut().outcome.reason = Some(reason);
 }

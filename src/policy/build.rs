@@ -67,6 +67,7 @@ pub fn check(path: Option<&Path>, overrides: &Overrides) -> Vec<Diagnostic> {
 
 /// A policy before its shared parts are opened.
 struct Draft {
+    source: Arc<Source>,
     config: Config,
     plans: Vec<RoutePlan>,
     steps: Vec<Step>,
@@ -104,7 +105,7 @@ fn draft(
     let plans = flattener.plans(&config);
     let Flattener { modules, steps, domains, .. } = flattener;
     diagnostics.extend(modules.faults);
-    Some(Draft { config, plans, steps, domains, library })
+    Some(Draft { source, config, plans, steps, domains, library })
 }
 
 fn settings_source(
@@ -341,7 +342,7 @@ fn step_digest(phase: Phase, attachment: &Attachment) -> String {
 
 impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
-        let Self { config, plans, steps, domains, library } = self;
+        let Self { source, config, plans, steps, domains, library } = self;
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));
@@ -369,6 +370,7 @@ impl Draft {
             generation: previous.map_or(1, |policy| policy.generation + 1),
             digest,
             built_at: SystemTime::now(),
+            source,
             router: Router::new(&config.routes),
             plans,
             steps,
@@ -404,7 +406,7 @@ fn domain_digest(draft: &DomainDraft, common: &[u8]) -> String {
 
 /// The texts that script errors may name, for showing the line at fault.
 pub(super) fn sources(policy: &Policy) -> Vec<Arc<Source>> {
-    let mut sources: Vec<Arc<Source>> = Vec::new();
+    let mut sources = vec![policy.source.clone()];
     for step in &policy.steps {
         let (name, text) = match &step.source {
             HandlerSource::Chunk { name, text, line_offset, .. } => {

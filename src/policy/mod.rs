@@ -26,6 +26,7 @@ pub use steps::{RoutePlan, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};
 
 use crate::config::Config;
+use crate::diagnostic::Source;
 use crate::script::DomainSpec;
 use crate::shared::Dictionaries;
 use crate::upstream::Upstreams;
@@ -39,6 +40,8 @@ pub struct Policy {
     pub digest: String,
     /// When it was built.
     pub built_at: SystemTime,
+    /// The settings' text, for showing the line at fault of a script inside it.
+    pub source: Arc<Source>,
     /// The settings.
     pub config: Config,
     /// Which route serves a request.

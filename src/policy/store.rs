@@ -20,7 +20,7 @@ pub struct Status {
     pub since: SystemTime,
     /// From the first byte read to the last worker's word.
     pub took: Duration,
-    /// How many workers serve it.
+    /// How many workers said that they serve it.
     pub workers: usize,
     /// How many policies came in force after the first.
     pub swaps: u64,
@@ -67,6 +67,11 @@ impl PolicyStore {
         status.swaps += 1;
         status.restored = false;
         status.refused = None;
+    }
+
+    /// Remembers how many workers said that they serve the policy in force.
+    pub fn acknowledged(&self, workers: usize) {
+        self.lock().workers = workers;
     }
 
     /// Remembers why a bundle was refused; the policy in force stays.

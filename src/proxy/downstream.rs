@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use pingora_core::protocols::http::ServerSession;
 
-use super::Failure;
 use super::hold::{Held, Terms, hold};
+use super::{Cork, Failure};
 use crate::config::{BodyLimits, Config};
 use crate::script::{Host, Waiting};
 use crate::transaction::{Body, Request};
@@ -19,6 +19,8 @@ const DRAINED: u64 = 64 << 10;
 /// The client's side of one exchange.
 pub(super) struct Downstream {
     session: RefCell<Option<Box<ServerSession>>>,
+    /// Gathers writes that follow each other at once.
+    pub(super) cork: Cork,
     terms: OnceCell<Terms>,
     /// What holding the body came to, once it was tried.
     held: RefCell<Option<Result<Body, Failure>>>,
@@ -46,10 +48,11 @@ impl Host for Shared {
 }
 
 impl Downstream {
-    pub(super) fn new(session: ServerSession, request: &Request) -> Self {
+    pub(super) fn new(session: Box<ServerSession>, cork: Cork, request: &Request) -> Self {
         let expects = request.headers.get_str("expect");
         Self {
-            session: RefCell::new(Some(Box::new(session))),
+            session: RefCell::new(Some(session)),
+            cork,
             terms: OnceCell::new(),
             held: RefCell::default(),
             file: RefCell::default(),

@@ -6,10 +6,13 @@
 
 mod address;
 mod choose;
+mod client_stream;
 mod downstream;
 mod forward;
+mod framing;
 pub mod head;
 mod hold;
+mod pieces;
 mod relay;
 mod respond;
 mod site;
@@ -25,6 +28,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 
 pub use address::is_trusted;
+pub use client_stream::{ClientStream, Cork};
 pub use site::Site;
 
 use crate::phases::{self, Exchange, Flow};
@@ -38,7 +42,7 @@ pub type NextRequest = Option<(Stream, BytesMut)>;
 /// One request's whole way, from its parsed head to its log line.
 pub async fn serve(
     site: &Site,
-    session: ServerSession,
+    (session, cork): (Box<ServerSession>, Cork),
     mut client: Client,
     request: Request,
     started: Instant,
@@ -47,7 +51,7 @@ pub async fn serve(
     let received = request.raw_head.len() as u64;
     let trusted = &live.policy.config.trusted_proxies;
     address::believe_proxies(&mut client, &request.headers, trusted);
-    let downstream = Rc::new(Downstream::new(session, &request));
+    let downstream = Rc::new(Downstream::new(session, cork, &request));
     let mut transaction = Transaction::new(site.next_id(), started, client, request);
     transaction.outcome.bytes_received = received;
     let host = Box::new(Shared(downstream.clone()));

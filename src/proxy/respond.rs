@@ -79,11 +79,15 @@ async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes) -> Sent
     let Some(head) = head else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let session = loan.session();
+    downstream.cork.set(true);
     let sent = async {
         session.write_response_header(head).await?;
+        downstream.cork.set(false);
         session.write_response_body(body, true).await
     };
-    if sent.await.is_ok() { Sent::Whole } else { Sent::Cut }
+    let sent = sent.await;
+    downstream.cork.set(false);
+    if sent.is_ok() { Sent::Whole } else { Sent::Cut }
 }
 
 /// A head as Pingora writes it; none if a header cannot be written.

@@ -5,26 +5,18 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::http::ServerSession;
+use pingora_http::ResponseHeader;
 
 use super::downstream::Downstream;
+use super::framing::{Length, framed, take_head, unseen};
+use super::pieces::{Piece, Pieces};
 use super::relay::Answered;
-use super::{Sent, Site, respond};
+use super::{Cork, Sent, Site, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
-use crate::transaction::{Headers, Response, Verdict, Version};
+use crate::transaction::Verdict;
 use crate::upstream::Connection;
-
-/// Fields that belong to one connection (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [&str; 7] = [
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Sends the answer of an upstream whose head was read.
 pub(super) async fn stream(
@@ -35,6 +27,11 @@ pub(super) async fn stream(
 ) -> Sent {
     let Answered { mut connection, lease, took_all } = answered;
     let since = Instant::now();
+    if let Some(head) = unseen(exchange, &connection) {
+        let sent = copy(exchange, downstream, &mut connection, head, None).await;
+        note_time(exchange, since);
+        return end(site, connection, sent, took_all).await;
+    }
     take_head(exchange, &connection);
     match phases::response_head(exchange) {
         Flow::Continue => {}
@@ -52,33 +49,15 @@ pub(super) async fn stream(
     };
     note_time(exchange, since);
     drop(lease);
+    end(site, connection, sent, took_all).await
+}
+
+/// Gives the connection back, if it can serve another request.
+async fn end(site: &Site, connection: Connection, sent: Sent, took_all: bool) -> Sent {
     if sent == Sent::Whole && took_all {
         site.pool.release(connection).await;
     }
     sent
-}
-
-/// The upstream's head, with what scripts staged before, becomes the response.
-fn take_head(exchange: &Exchange, connection: &Connection) {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let Some(head) = connection.session.resp_header() else { return };
-    let staged = std::mem::take(&mut transaction.reply.headers);
-    let mut headers = Headers::with_capacity(head.headers.len() + staged.len() + 2);
-    for (name, value) in head.case_header_iter() {
-        let name = Bytes::copy_from_slice(name.as_slice());
-        let dropped = HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop.as_bytes()));
-        if !dropped {
-            headers.append(name, Bytes::copy_from_slice(value.as_bytes()));
-        }
-    }
-    for field in &staged {
-        headers.append(field.name.clone(), field.value.clone());
-    }
-    let status = match transaction.reply.status {
-        0 => head.status.as_u16(),
-        staged => staged,
-    };
-    transaction.response = Some(Response { status, headers });
 }
 
 fn note_time(exchange: &Exchange, since: Instant) {
@@ -87,33 +66,62 @@ fn note_time(exchange: &Exchange, since: Instant) {
     transaction.upstream.response_time = Some(head + since.elapsed());
 }
 
-/// Chunk by chunk, with constant memory.
+/// Chunk by chunk, with constant memory. What follows at once is sent with what is before it; what
+/// has to be waited for does not hold up what is there.
 async fn send_chunks(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
+    filter: Option<BodyFilter>,
+) -> Sent {
+    let length = if filter.is_some() { Length::Unknown } else { Length::of(connection) };
+    match framed(exchange, length) {
+        Some(head) => copy(exchange, downstream, connection, head, filter).await,
+        None => Sent::Cut,
+    }
+}
+
+/// The head, and then the body chunk by chunk.
+async fn copy(
+    exchange: &Exchange,
+    downstream: &Downstream,
+    connection: &mut Connection,
+    head: Box<ResponseHeader>,
     mut filter: Option<BodyFilter>,
 ) -> Sent {
-    let length = if filter.is_some() { Length::Unknown } else { Length::AsReceived };
-    let Some(head) = framed(exchange, length) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let _uncork = Uncork(&downstream.cork);
     let session = loan.session();
+    let mut pieces = Pieces::begin(connection).await;
+    downstream.cork.set(pieces.is_there());
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
     loop {
-        let chunk = match connection.session.read_body_bytes().await {
-            Ok(chunk) => chunk,
+        let Piece { bytes, last } = match pieces.next(connection).await {
+            Ok(piece) => piece,
             Err(error) => return cut(exchange, connection, error),
         };
-        let last = chunk.is_none();
-        let Some(bytes) = pass(exchange, &mut filter, chunk) else { return Sent::Cut };
-        if send(session, bytes, last).await == Sent::Cut {
+        let Some(bytes) = pass(exchange, &mut filter, bytes, last) else { return Sent::Cut };
+        // What a filter ended early ends for the client at once, however long the upstream goes on.
+        let last = last || filter.as_ref().is_some_and(BodyFilter::has_ended);
+        downstream.cork.set(last || pieces.is_there());
+        if send(session, bytes, false).await == Sent::Cut {
             return Sent::Cut;
         }
         if last {
-            return Sent::Whole;
+            downstream.cork.set(false);
+            return send(session, Bytes::new(), true).await;
         }
+    }
+}
+
+/// Whatever happens, the connection's next answer is not held.
+struct Uncork<'a>(&'a Cork);
+
+impl Drop for Uncork<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 
@@ -141,10 +149,9 @@ fn cut(exchange: &Exchange, connection: &Connection, error: Box<pingora_error::E
 fn pass(
     exchange: &Exchange,
     filter: &mut Option<BodyFilter>,
-    chunk: Option<Bytes>,
+    bytes: Bytes,
+    last: bool,
 ) -> Option<Bytes> {
-    let last = chunk.is_none();
-    let bytes = chunk.unwrap_or_default();
     match filter {
         None => Some(bytes),
         Some(filter) => filter.pass(exchange, Chunk { bytes, last }).ok(),
@@ -177,9 +184,12 @@ async fn send_whole(
     };
     let Some(head) = framed(exchange, Length::Known(body.len())) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let _uncork = Uncork(&downstream.cork);
+    downstream.cork.set(true);
     if loan.session().write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
+    downstream.cork.set(false);
     send(loan.session(), body, true).await
 }
 
@@ -202,7 +212,7 @@ async fn send_too_long(
         super::Failure::ours(502, "body::response_too_long").note(exchange);
         return respond::plain(exchange, downstream, 502).await;
     }
-    let Some(head) = framed(exchange, Length::Unknown) else { return Sent::Cut };
+    let Some(head) = framed(exchange, Length::of(connection)) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let session = loan.session();
     if session.write_response_header(head).await.is_err() {
@@ -219,35 +229,4 @@ async fn send_too_long(
         };
     }
     send(session, Bytes::new(), true).await
-}
-
-/// How long a response's body will be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Length {
-    /// As its upstream says, or does not say.
-    AsReceived,
-    /// This many bytes.
-    Known(usize),
-    /// Not known before its end.
-    Unknown,
-}
-
-/// The head for the client, with the body's framing.
-fn framed(exchange: &Exchange, length: Length) -> Option<Box<pingora_http::ResponseHeader>> {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let can_chunk = transaction.request.version >= Version::Http11;
-    let bodiless = &transaction.request.method[..] == b"HEAD";
-    let response = transaction.response.as_mut()?;
-    let bodiless = bodiless || matches!(response.status, 204 | 304);
-    if !bodiless {
-        match length {
-            Length::AsReceived => {}
-            Length::Known(bytes) => response.headers.set("Content-Length", bytes.to_string()),
-            Length::Unknown => drop(response.headers.remove("content-length")),
-        }
-        if can_chunk && !response.headers.contains("content-length") {
-            response.headers.append("Transfer-Encoding", "chunked");
-        }
-    }
-    respond::head(response.status, &response.headers)
 }

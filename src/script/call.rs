@@ -4,8 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Context;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::{api, watchdog};
 use crate::config::Budget;
@@ -33,6 +35,7 @@ pub struct Call {
     pub connections: Cell<u32>,
     /// What the call may cost: that of its handler, once it runs.
     pub budget: Cell<Budget>,
+    errands: RefCell<Vec<Waiting<'static, ()>>>,
 }
 
 /// What scripts see of one exchange, shared by all its phases.
@@ -121,7 +124,25 @@ impl Call {
             contexts: RefCell::default(),
             connections: Cell::new(0),
             budget: Cell::default(),
+            errands: RefCell::default(),
         })
+    }
+
+    /// Has something done for the script that is not its own work, such as reading a body as slowly
+    /// as its client sends it: it costs the call neither CPU time nor patience. `None` if the call
+    /// ended before.
+    pub async fn errand<T: 'static>(&self, work: impl Future<Output = T> + 'static) -> Option<T> {
+        let (done, result) = oneshot::channel();
+        let errand = async move { drop(done.send(work.await)) };
+        self.errands.borrow_mut().push(Box::pin(errand));
+        result.await.ok()
+    }
+
+    /// Goes on with the errands; whether none is left.
+    pub(super) fn errands_are_done(&self, context: &mut Context<'_>) -> bool {
+        let mut errands = self.errands.borrow_mut();
+        errands.retain_mut(|errand| errand.as_mut().poll(context).is_pending());
+        errands.is_empty()
     }
 
     /// Leaves the script that is executing: what an API function returns as its error. The script

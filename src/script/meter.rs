@@ -56,9 +56,16 @@ impl Meter {
     ) -> mlua::Result<T> {
         let mut limit: Option<Pin<Box<Sleep>>> = None;
         poll_fn(|context| {
+            if !call.errands_are_done(context) {
+                return Poll::Pending;
+            }
             let polled = self.once(vm, call, || future.as_mut().poll(context));
             if polled.is_ready() {
                 return polled;
+            }
+            if !call.errands_are_done(context) {
+                limit = None;
+                return Poll::Pending;
             }
             self.waiting(call, &mut limit, context)
         })

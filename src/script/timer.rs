@@ -12,7 +12,7 @@ use super::incarnation::Incarnation;
 use super::meter::Meter;
 use super::{Call, State};
 use crate::config::Budget;
-use crate::telemetry::log;
+use crate::telemetry::events;
 use crate::transaction::Phase;
 
 /// The shortest time between two runs.
@@ -153,7 +153,15 @@ impl Timer {
             meter.drive(&vm, &call, future).await
         };
         if let Err(error) = state.finish(&vm, &call, &meter, result) {
-            log::error(format!("lua timer of {} failed: {error}", self.module));
+            events::ScriptFailed {
+                module: &self.module,
+                phase: Phase::Timer,
+                kind: error.kind.as_str(),
+                error: &error.message,
+                traceback: &error.traceback,
+                request: None,
+            }
+            .emit();
         }
         true
     }

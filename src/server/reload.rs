@@ -99,7 +99,7 @@ impl Reloader {
         let (generation, digest) = (policy.generation, policy.digest.clone());
         let upstreams = policy.upstreams.clone();
         self.store.swap(policy, started.elapsed());
-        self.settle().await;
+        self.store.acknowledged(self.settle().await);
         forget_peers(&current.upstreams, &upstreams);
         let took = started.elapsed();
         events::PolicySwapped { generation, digest: &digest, took }.emit();
@@ -123,13 +123,15 @@ impl Reloader {
         result
     }
 
-    async fn settle(&self) {
+    /// Has every worker forget what is not in force; how many said that they did.
+    async fn settle(&self) -> usize {
+        let mut settled = 0;
         for worker in &self.workers {
-            let (answer, settled) = oneshot::channel();
-            if worker.commands.send(Command::Settle(answer)).is_ok() {
-                drop(settled.await);
-            }
+            let (answer, said) = oneshot::channel();
+            let asked = worker.commands.send(Command::Settle(answer)).is_ok();
+            settled += usize::from(asked && said.await.is_ok());
         }
+        settled
     }
 
     fn refuse(&self, current: &Policy, diagnostics: &[Diagnostic]) -> Reloaded {

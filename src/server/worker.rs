@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::l4::stream::Stream as L4Stream;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
@@ -22,7 +21,7 @@ use crate::config::Listener;
 use crate::diagnostic::Diagnostic;
 use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
-use crate::proxy::{self, Site, is_trusted};
+use crate::proxy::{self, ClientStream, Site, is_trusted};
 use crate::telemetry::events;
 use crate::transaction::Client;
 
@@ -182,7 +181,7 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
         if let Ok(said) = proxy_protocol::read(&mut stream, limits.head_time).await {
             source = said.unwrap_or(socket);
         } else {
-            let mut stream: Stream = Box::new(L4Stream::from(stream));
+            let mut stream: Stream = Box::new(ClientStream::new(stream).0);
             return guard::refuse(&mut stream, b"", socket, refusal::NO_PROXY_HEADER).await;
         }
     }
@@ -211,7 +210,8 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
 
 /// Request after request, until the client or a limit ends it.
 async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
-    let mut stream: Stream = Box::new(L4Stream::from(stream));
+    let (stream, cork) = ClientStream::new(stream);
+    let mut stream: Stream = Box::new(stream);
     let mut overread = BytesMut::new();
     loop {
         let live = local.site.current();
@@ -225,7 +225,7 @@ async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
         client.connection_requests += 1;
         let last = local.stopping.get()
             || client.connection_requests >= u64::from(limits.requests_per_connection);
-        let mut session = ServerSession::new_http1(stream);
+        let mut session = Box::new(ServerSession::new_http1(stream));
         session.set_pipelining_enabled(true);
         session.set_pipelined_prefix(passed.bytes);
         session.set_write_timeout(Some(limits.write_time));
@@ -239,8 +239,13 @@ async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
             session.set_keepalive(None);
         }
         drop(live);
-        let next =
-            proxy::serve(&local.site, session, client.clone(), passed.request, passed.started);
+        let next = proxy::serve(
+            &local.site,
+            (session, cork.clone()),
+            client.clone(),
+            passed.request,
+            passed.started,
+        );
         match next.await {
             Some((next, bytes)) => (stream, overread) = (next, bytes),
             None => return,
@@ -256,7 +261,7 @@ async fn stopped(local: &Local) {
 }
 
 /// Pingora's parser refuses what the guard let pass: that is the guard's gap, and is counted so.
-async fn refuse_parsed(mut session: ServerSession, client: &Client, head: &[u8]) {
+async fn refuse_parsed(mut session: Box<ServerSession>, client: &Client, head: &[u8]) {
     let refused = refusal::NOT_PARSED;
     let (status, reason) = (refused.status, refused.reason);
     events::HeadRefused { client: client.socket, status, reason, head }.emit();

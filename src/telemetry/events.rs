@@ -296,6 +296,8 @@ impl ScriptSaid<'_> {
 pub struct ScriptFailed<'a> {
     /// `file:line: message`.
     pub error: &'a str,
+    /// `cpu`, `memory`, `runtime`, `syntax` or `wait`.
+    pub kind: &'static str,
     /// The stack at that moment, one function a line; empty if there was none.
     pub traceback: &'a str,
     /// The module's name, or the chunk's.
@@ -307,14 +309,23 @@ pub struct ScriptFailed<'a> {
 }
 
 impl ScriptFailed<'_> {
-    /// Writes it to the process's own log, unless scripts said too much in this second.
+    /// Writes it to the process's own log, in lua-nginx-module's words, unless scripts said too much
+    /// in this second.
     pub fn emit(self) {
-        let Self { error, traceback, module, phase, request } = self;
+        let Self { error, kind, traceback, module, phase, request } = self;
         log::script(4, || {
-            let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
-            let stack = if traceback.is_empty() { "" } else { "\n" };
             let place = phase.as_str();
-            format!("[lua] {module} failed in {place}{request}: {error}{stack}{traceback}")
+            let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
+            let words = match kind {
+                _ if !phase.may_wait() => format!("failed to run {place}_by_lua*"),
+                "memory" => "lua entry thread aborted: memory allocation error".to_owned(),
+                _ => "lua entry thread aborted: runtime error".to_owned(),
+            };
+            let stack = match traceback {
+                "" => String::new(),
+                _ => format!("\nstack traceback:\n{traceback}"),
+            };
+            format!("[lua] {module} in {place}{request}: {words}: {error}{stack}")
         });
     }
 }

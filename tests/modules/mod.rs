@@ -5,5 +5,6 @@ mod bench;
 mod body;
 mod documentation;
 mod examples;
+mod gates;
 mod jwt;
 mod wire;

@@ -16,8 +16,9 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.req.read_body",
         phases: PhaseSet::of("rac"),
         syntax: "ngx.req.read_body()",
-        doc: "Reads the request's body, whole; waits. A body that is too large, malformed or too \
-              slow ends the script and is answered with its status (413, 400, 408).",
+        doc: "Reads the request's body, whole; waits, at no cost to the budget. A body that is too \
+              large, malformed or too slow ends the script and is answered with its status (413, \
+              400, 408).",
         native: Native::Waits(read_body),
     },
     Function {
@@ -84,10 +85,15 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
+/// The status for a body whose reading did not come to an end.
+const CUT_SHORT: u16 = 408;
+
 fn read_body(_: Lua, call: Rc<Call>, _: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
     Box::pin(async move {
         let exchange = subject(&call)?.clone();
-        match exchange.host.read_body().await {
+        let reader = exchange.clone();
+        let read = call.errand(async move { reader.host.read_body().await }).await;
+        match read.unwrap_or(Err(CUT_SHORT)) {
             Ok(body) => {
                 let mut transaction = exchange.transaction.borrow_mut();
                 if matches!(transaction.body, Body::Unread) {

@@ -151,6 +151,9 @@ fn change(lua: &Lua, call: &Rc<Call>, name: &Value, value: &Value) -> mlua::Resu
         return Err(fault("bad 'name' argument: string expected, got nil"));
     }
     let name = safe_name(&loose_text(lua, name)?.as_bytes());
+    if name.is_empty() {
+        return Err(fault("bad 'name' argument: empty header name"));
+    }
     let values = values_of(lua, value)?;
     replace(&mut subject(call)?.transaction.borrow_mut().request.headers, &name, values);
     Ok(())

@@ -61,7 +61,8 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
     let mut transaction = subject(call)?.transaction.borrow_mut();
     match name.as_str() {
         "args" | "query_string" => {
-            transaction.request.query = value.map(|query| query::safe_query(&query).into());
+            let query = value.filter(|query| !query.is_empty());
+            transaction.request.query = query.map(|query| query::safe_query(&query).into());
         }
         "upstream" => {
             let wanted = value.map(|value| String::from_utf8_lossy(&value).into_owned());
