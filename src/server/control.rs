@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -17,16 +17,33 @@ use crate::upstream::{Upstreams, watch_health};
 /// Someone on the admin address wants a reload, and waits to hear what it came to.
 pub(super) type ReloadRequest = oneshot::Sender<Reloaded>;
 
+/// The signals that are obeyed, from the moment this is made.
+pub(super) struct Signals {
+    hang_up: Signal,
+    reopen: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
 /// Runs until a signal says to stop.
 pub(super) async fn run(
     reloader: &Reloader,
     bundle: Bundle,
     mut requests: mpsc::Receiver<ReloadRequest>,
-) -> std::io::Result<()> {
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let mut reopen = signal(SignalKind::user_defined1())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    signals: &mut Signals,
+) {
+    let Signals { hang_up, reopen, terminate, interrupt } = signals;
     let mut watch = Watch::new(reloader.store.current().config.watch);
     watch.follow(&bundle);
     let mut health = check_health(reloader);
@@ -39,8 +56,8 @@ pub(super) async fn run(
                 telemetry::logs::reopen();
                 continue;
             }
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
         };
         let (outcome, bundle) = reloader.reload().await;
         watch.follow(&bundle);
@@ -61,9 +78,7 @@ fn check_health(reloader: &Reloader) -> AbortHandle {
 
 /// Asks every worker to stop and waits for them, up to `grace` or until a second signal says that
 /// this is too long.
-pub(super) async fn stop(reloader: Reloader, grace: Duration) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+pub(super) async fn stop(reloader: Reloader, grace: Duration, signals: &mut Signals) {
     let mut threads = Vec::new();
     for worker in reloader.workers {
         drop(worker.commands.send(Command::Stop));
@@ -76,8 +91,7 @@ pub(super) async fn stop(reloader: Reloader, grace: Duration) -> std::io::Result
     });
     tokio::select! {
         _ = tokio::time::timeout(grace, joined) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = signals.terminate.recv() => {}
+        _ = signals.interrupt.recv() => {}
     }
-    Ok(())
 }

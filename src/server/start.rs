@@ -78,12 +78,14 @@ async fn serve(options: Options) -> Result<(), StartError> {
     if let (Some(last_good), None) = (&reloader.last_good, &first.refused) {
         keep(last_good, &first.bundle);
     }
+    // Before anybody is told that it is ready: a signal would else end it.
+    let mut signals = control::Signals::listen()?;
     if let Some(on_ready) = options.on_ready {
         on_ready(&bound);
     }
-    control::run(&reloader, first.bundle, requests).await?;
+    control::run(&reloader, first.bundle, requests, &mut signals).await;
     ready.store(false, Ordering::Relaxed);
-    control::stop(reloader, grace).await?;
+    control::stop(reloader, grace, &mut signals).await;
     telemetry::logs::flush(grace);
     Ok(())
 }
