@@ -78,10 +78,12 @@ impl Handler {
         if compiled.settings.is_some() {
             return Ok((compiled.function.clone(), compiled.settings.clone()));
         }
-        let function = compiled.function.deep_clone()?;
         let persistent = matches!(self.phase, Phase::Init | Phase::InitWorker);
-        function.set_environment(vm.environment(persistent)?)?;
-        Ok((function, None))
+        vm.with_room(|| {
+            let function = compiled.function.deep_clone()?;
+            function.set_environment(vm.environment(persistent)?)?;
+            Ok((function, None))
+        })
     }
 
     /// Whether it makes globals that later handlers see.

@@ -16,6 +16,22 @@ use super::{DomainSpec, State, WorkerIndex};
 /// Coroutines kept for calls to come.
 const THREADS_KEPT: usize = 64;
 
+/// Bytes that must be free for the host's own work to be done without the limit.
+const ROOM: usize = 64 << 10;
+
+/// Puts the limit back, also when the work panics.
+struct Limited<'a> {
+    lua: &'a Lua,
+    limit: usize,
+}
+
+impl Drop for Limited<'_> {
+    fn drop(&mut self) {
+        // It was set once, so it can be set again: only states of other hosts refuse.
+        let _ = self.lua.set_memory_limit(self.limit);
+    }
+}
+
 /// One Luau VM of a state.
 pub(super) struct Incarnation {
     /// Which of the state's, from 1.
@@ -27,6 +43,8 @@ pub(super) struct Incarnation {
     pub(super) shadowed: Cell<bool>,
     /// Modules loaded so far, by name, with the text that they are from.
     modules: RefCell<HashMap<String, (Arc<str>, Table)>>,
+    /// Bytes that it may allocate.
+    limit: usize,
     /// Bytes that the last whole collection left.
     pub(super) floor: Cell<usize>,
 }
@@ -59,6 +77,7 @@ impl Incarnation {
             interrupt,
             shadowed: Cell::new(false),
             modules: RefCell::default(),
+            limit: spec.memory,
             floor,
         })
     }
@@ -92,6 +111,17 @@ impl Incarnation {
             environment.set_safeenv(true);
         }
         Ok(environment)
+    }
+
+    /// Does a piece of the host's own work that allocates a few kilobytes and runs no script. Under a
+    /// memory limit mlua protects each allocation, which costs more than the allocation; where there
+    /// is room to spare, the limit is set aside for the moment.
+    pub(super) fn with_room<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.lua.used_memory() + ROOM > self.limit || self.lua.set_memory_limit(0).is_err() {
+            return work();
+        }
+        let _again = Limited { lua: &self.lua, limit: self.limit };
+        work()
     }
 
     /// The table that a module returns; it is loaded once.
