@@ -286,6 +286,16 @@ fn a_websocket_passes_both_ways() {
 }
 
 #[test]
+fn an_upgrade_that_nobody_asked_for_is_no_answer() {
+    let upstream = Upstream::start();
+    let raw =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    upstream.answer("/", Answer::raw(raw));
+    let moongate = Moongate::before(&upstream, "");
+    assert_eq!(moongate.get("/").status, 502);
+}
+
+#[test]
 fn an_upgrade_with_a_body_is_inspected_like_any_other() {
     let upstream = Upstream::start();
     let moongate = Moongate::before(&upstream, "");

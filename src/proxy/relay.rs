@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use pingora_error::{Error, ErrorType};
 use pingora_http::RequestHeader;
 use tokio::io::AsyncReadExt as _;
 
@@ -195,13 +196,7 @@ async fn send(
         Body::Unread | Body::Empty => return Ok(()),
         Body::Memory(bytes) => drop(session.write_body(bytes).await?),
         Body::Spooled { path, .. } => {
-            let lost = |error| {
-                pingora_error::Error::because(
-                    pingora_error::ErrorType::FileReadError,
-                    "the spooled body",
-                    error,
-                )
-            };
+            let lost = |error| Error::because(ErrorType::FileReadError, "the spooled body", error);
             let mut file = tokio::fs::File::open(path).await.map_err(lost)?;
             let mut piece = vec![0; PIECE];
             loop {
@@ -222,8 +217,12 @@ async fn hear(connection: &mut Connection) -> pingora_error::Result<()> {
     loop {
         session.read_response().await?;
         let status = session.get_status().map_or(0, |status| status.as_u16());
-        if status == 101 || !(100..200).contains(&status) {
-            return Ok(());
+        match status {
+            101 if session.was_upgraded() => return Ok(()),
+            // Nobody asked for it: what follows would pass as a tunnel that no rule looks into.
+            101 => return Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade unasked")),
+            100..200 => {}
+            _ => return Ok(()),
         }
     }
 }

@@ -19,30 +19,21 @@ pub(super) struct Admission {
 #[derive(Debug)]
 pub(super) struct Admitted {
     admission: Arc<Admission>,
+    /// Whose it is, once that is known.
     client: Option<IpAddr>,
+    /// Whether it was told as opened.
+    told: bool,
 }
 
 impl Admission {
-    /// Admits a connection, or says no (and counts that). `client` is none for a trusted proxy:
-    /// behind it are many.
-    pub(super) fn admit(
-        self: &Arc<Self>,
-        address: IpAddr,
-        client: Option<IpAddr>,
-        limits: &Limits,
-    ) -> Option<Admitted> {
+    /// Admits a connection, or says no (and counts that).
+    pub(super) fn admit(self: &Arc<Self>, socket: IpAddr, limits: &Limits) -> Option<Admitted> {
         if self.total.fetch_add(1, Ordering::Relaxed) >= limits.connections {
             self.total.fetch_sub(1, Ordering::Relaxed);
-            events::ConnectionRefused { client: address, limit: "total" }.emit();
+            events::ConnectionRefused { client: socket, limit: "total" }.emit();
             return None;
         }
-        if !client.is_none_or(|client| self.admit_client(client, limits)) {
-            self.total.fetch_sub(1, Ordering::Relaxed);
-            events::ConnectionRefused { client: address, limit: "per_client" }.emit();
-            return None;
-        }
-        events::ConnectionOpened.emit();
-        Some(Admitted { admission: self.clone(), client })
+        Some(Admitted { admission: self.clone(), client: None, told: false })
     }
 
     fn admit_client(&self, client: IpAddr, limits: &Limits) -> bool {
@@ -66,10 +57,28 @@ impl Admission {
     }
 }
 
+impl Admitted {
+    /// Counts the connection as one of this client's, or says no (and counts that). A trusted proxy
+    /// is none: behind it are many.
+    pub(super) fn of_client(mut self, client: Option<IpAddr>, limits: &Limits) -> Option<Self> {
+        if let Some(address) = client.filter(|client| !self.admission.admit_client(*client, limits))
+        {
+            events::ConnectionRefused { client: address, limit: "per_client" }.emit();
+            return None;
+        }
+        self.client = client;
+        self.told = true;
+        events::ConnectionOpened.emit();
+        Some(self)
+    }
+}
+
 impl Drop for Admitted {
     fn drop(&mut self) {
         self.admission.leave(self.client);
-        events::ConnectionClosed.emit();
+        if self.told {
+            events::ConnectionClosed.emit();
+        }
     }
 }
 
@@ -83,7 +92,7 @@ mod tests {
         let limits = Limits { connections: 3, connections_per_client: 2, ..Limits::default() };
         let admit = |text: &str| {
             let address: IpAddr = text.parse().unwrap();
-            admission.admit(address, Some(address), &limits)
+            admission.admit(address, &limits)?.of_client(Some(address), &limits)
         };
         let first = admit("192.0.2.1");
         let second = admit("192.0.2.1");

@@ -175,6 +175,7 @@ async fn accept(local: Rc<Local>, listener: Listener, socket: tokio::net::TcpLis
 async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, socket: SocketAddr) {
     let policy = local.site.current().policy.clone();
     let limits = &policy.config.limits;
+    let Some(admitted) = local.admission.admit(socket.ip().to_canonical(), limits) else { return };
     let _ = stream.set_nodelay(true);
     let mut source = socket;
     if listener.proxy_protocol {
@@ -187,7 +188,7 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
     }
     let address = source.ip().to_canonical();
     let client = (!is_trusted(&policy.config.trusted_proxies, address)).then_some(address);
-    let Some(_admitted) = local.admission.admit(address, client, limits) else { return };
+    let Some(_admitted) = admitted.of_client(client, limits) else { return };
     let Ok(server) = stream.local_addr() else { return };
     drop(policy);
     local.connections.set(local.connections.get() + 1);
@@ -200,11 +201,26 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
         connection_requests: 0,
         tls: false,
     };
-    local.open.set(local.open.get() + 1);
+    let _open = Open::count(&local);
     serve(&local, stream, client).await;
-    local.open.set(local.open.get() - 1);
-    if local.stopping.get() {
-        local.stop.notify_waiters();
+}
+
+/// A connection that the worker waits for when it stops; also one whose exchange panicked.
+struct Open<'a>(&'a Local);
+
+impl<'a> Open<'a> {
+    fn count(local: &'a Local) -> Self {
+        local.open.set(local.open.get() + 1);
+        Self(local)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        if self.0.stopping.get() {
+            self.0.stop.notify_waiters();
+        }
     }
 }
 
@@ -214,11 +230,11 @@ async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
     let mut stream: Stream = Box::new(stream);
     let mut overread = BytesMut::new();
     loop {
-        let live = local.site.current();
-        let limits = &live.policy.config.limits;
+        // Copied, for a connection that waits must not keep a policy from being forgotten.
+        let limits = local.site.current().policy.config.limits.clone();
         let head = tokio::select! {
             biased;
-            head = guard::next(&mut stream, overread, client.socket, limits) => head,
+            head = guard::next(&mut stream, overread, client.socket, &limits) => head,
             () = stopped(local) => return,
         };
         let Head::Passed(passed) = head else { return };
@@ -238,7 +254,6 @@ async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
         if last {
             session.set_keepalive(None);
         }
-        drop(live);
         let next = proxy::serve(
             &local.site,
             (session, cork.clone()),

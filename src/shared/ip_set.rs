@@ -46,7 +46,8 @@ impl IpSet {
         Self { v4: Ranges::merge(v4), v6: Ranges::merge(v6), v6_long: Ranges::merge(v6_long) }
     }
 
-    /// Whether the address is in it. It takes some 50 to 100 ns in a set of a million networks.
+    /// Whether the address is in it: one step for each factor of 16 in size. In a set of a million
+    /// networks, asked for addresses at random, most of the time is that of two misses of the cache.
     pub fn contains(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(address) => self.v4.contains(address.to_bits()),
