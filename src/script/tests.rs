@@ -115,13 +115,14 @@ fn native_functions_may_wait_in_coroutines_of_scripts() {
 fn waiting_costs_no_cpu_but_has_its_own_bound() {
     on_a_worker(async {
         let state = equipped();
-        let budget = Budget { wait: Duration::from_millis(60), ..Budget::default() };
-        let ran = run_with(&state, "for i = 1, 5 do sleep(10) end return 'done'", budget).await;
+        let text = "for i = 1, 5 do sleep(10) end return 'done'";
+        let ran = run_with(&state, text, Budget::default()).await;
         assert_eq!(ran.result.unwrap().as_deref(), Some("done"));
-        for text in ["while true do pcall(sleep, 1000) end", "coroutine.wrap(sleep)(1000)"] {
+        let budget = Budget { wait: Duration::from_millis(60), ..Budget::default() };
+        for text in ["while true do pcall(sleep, 20000) end", "coroutine.wrap(sleep)(20000)"] {
             let ran = run_with(&state, text, budget).await;
             assert_eq!(ran.result, Err(ScriptErrorKind::Wait), "{text}");
-            assert!(ran.took < Duration::from_millis(900), "{text}: {:?}", ran.took);
+            assert!(ran.took < Duration::from_secs(10), "{text}: {:?}", ran.took);
         }
     });
 }
