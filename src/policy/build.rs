@@ -1,33 +1,21 @@
 //! From the settings file to a policy, or to every fault.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::bundle::{Recorder, hex, text};
-use super::diagnose::script_fault;
+use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
-use super::modules::{Attached, Modules};
-use super::{Bundle, Origin, Policy, RoutePlan, Router, Step, StepId};
-use crate::config::{
-    self, Attachment, Budget, Config, Files, HandlerSource, Handlers, OnError, Overrides,
-    UpstreamChoice,
-};
+use super::modules::Modules;
+use super::{Bundle, Origin, Policy, RoutePlan, Router, Step};
+use crate::config::{self, Config, Files, Overrides};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
 use crate::shared::Dictionaries;
-use crate::transaction::Phase;
 use crate::upstream::Upstreams;
-
-/// The domain of all `*_by_lua_*` chunks: the operator's own.
-const MAIN: &str = "main";
-
-/// How many times a call's CPU time `init` may take.
-const INIT: u32 = 200;
 
 /// What came of building.
 pub struct Built {
@@ -73,14 +61,6 @@ struct Draft {
     steps: Vec<Step>,
     domains: Vec<DomainDraft>,
     library: Arc<Library>,
-}
-
-struct DomainDraft {
-    name: String,
-    memory: usize,
-    digest: Sha256,
-    files: BTreeMap<String, Bytes>,
-    trusted: bool,
 }
 
 fn draft(
@@ -147,199 +127,6 @@ fn library(config: &Config, recorder: &Recorder<'_>) -> Library {
     library
 }
 
-/// Requests that no route matches go to the first upstream.
-fn default_upstream(config: &Config) -> UpstreamChoice {
-    let upstream = (!config.upstreams.is_empty()).then_some(0);
-    UpstreamChoice { upstream, by_name: true, computed: Vec::new() }
-}
-
-/// Turns attachments into steps, each distinct one once.
-struct Flattener<'a, 'disk> {
-    modules: Modules<'a, 'disk>,
-    steps: Vec<Step>,
-    domains: Vec<DomainDraft>,
-    seen: HashMap<String, StepId>,
-}
-
-impl<'a, 'disk> Flattener<'a, 'disk> {
-    fn new(modules: Modules<'a, 'disk>) -> Self {
-        Self { modules, steps: Vec::new(), domains: Vec::new(), seen: HashMap::new() }
-    }
-
-    /// The plans of all routes, and that of requests that no route matches.
-    fn plans(&mut self, config: &Config) -> Vec<RoutePlan> {
-        let global = self.phases(&config.handlers);
-        let mut plans = Vec::with_capacity(config.routes.len() + 1);
-        for route in &config.routes {
-            let mut phases = global.clone();
-            for (all, own) in phases.iter_mut().zip(self.phases(&route.handlers)) {
-                all.extend(own);
-            }
-            plans.push(RoutePlan {
-                name: route.name.as_str().into(),
-                upstream: route.upstream.clone(),
-                body: route.body,
-                body_filter_types: route.body_filter_types.clone(),
-                whole_body: self.wants_whole_body(&phases, None),
-                refuses_long_responses: self.wants_whole_body(&phases, Some(OnError::Refuse)),
-                phases,
-            });
-        }
-        plans.push(RoutePlan {
-            name: "default".into(),
-            upstream: default_upstream(config),
-            body: config.limits.body,
-            body_filter_types: Vec::new(),
-            whole_body: self.wants_whole_body(&global, None),
-            refuses_long_responses: self.wants_whole_body(&global, Some(OnError::Refuse)),
-            phases: global,
-        });
-        plans
-    }
-
-    /// Whether a `body_filter` step (with that `on_error`, if one is named) wants the whole body.
-    fn wants_whole_body(&self, phases: &[Vec<StepId>; 9], on_error: Option<OnError>) -> bool {
-        phases
-            .get(Phase::BodyFilter.index())
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.steps.get(*id))
-            .any(|step| step.whole_body && on_error.is_none_or(|wanted| step.on_error == wanted))
-    }
-
-    fn phases(&mut self, handlers: &Handlers) -> [Vec<StepId>; 9] {
-        let mut phases: [Vec<StepId>; 9] = Default::default();
-        for attachment in &handlers.whole {
-            let Some(attached) = self.modules.attach(attachment, None) else { continue };
-            self.hold(&attached);
-            for phase in attached.info.phases.clone() {
-                let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
-                push(&mut phases, phase, id);
-            }
-        }
-        for phase in Phase::NINE {
-            for attachment in handlers.of(phase) {
-                self.attached(phase, attachment, &mut phases);
-            }
-        }
-        phases
-    }
-
-    fn attached(&mut self, phase: Phase, attachment: &Attachment, phases: &mut [Vec<StepId>; 9]) {
-        if matches!(attachment.source, HandlerSource::Chunk { .. }) {
-            let id = self.step(phase, attachment, false);
-            return push(phases, phase, id);
-        }
-        let Some(attached) = self.modules.attach(attachment, Some(phase)) else { return };
-        self.hold(&attached);
-        let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
-        push(phases, phase, id);
-        // What a module prepares in `init` it needs wherever it is attached.
-        for early in [Phase::Init, Phase::InitWorker] {
-            if early != phase && attached.info.phases.contains(&early) {
-                let id = self.step(early, &attached.attachment, false);
-                push(phases, early, id);
-            }
-        }
-    }
-
-    fn step(&mut self, phase: Phase, attachment: &Attachment, whole_body: bool) -> StepId {
-        let digest = step_digest(phase, attachment);
-        if let Some(id) = self.seen.get(&digest) {
-            return *id;
-        }
-        let domain = self.domain(attachment);
-        if let Some(draft) = self.domains.get_mut(domain) {
-            if matches!(phase, Phase::Init | Phase::InitWorker) {
-                draft.digest.update(&digest);
-            }
-            draft.digest.update(source_text(&attachment.source).as_bytes());
-        }
-        let id = self.steps.len();
-        self.steps.push(Step {
-            phase,
-            domain,
-            source: attachment.source.clone(),
-            on_error: attachment.on_error,
-            budget: budget(phase, attachment),
-            digest: digest.clone(),
-            whole_body,
-        });
-        self.seen.insert(digest, id);
-        id
-    }
-
-    /// A domain holds the files that its own settings name: a list that is edited makes no other
-    /// module begin anew.
-    fn hold(&mut self, attached: &Attached) {
-        let domain = self.domain(&attached.attachment);
-        if let Some(draft) = self.domains.get_mut(domain) {
-            draft.files.extend(attached.files.clone());
-        }
-    }
-
-    fn domain(&mut self, attachment: &Attachment) -> usize {
-        let (name, trusted) = match (&attachment.domain, &attachment.source) {
-            (Some(name), source) => (name.clone(), matches!(source, HandlerSource::Chunk { .. })),
-            (None, HandlerSource::Chunk { .. }) => (MAIN.to_owned(), true),
-            (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
-        };
-        let memory = attachment.budget.memory;
-        if let Some(index) = self.domains.iter().position(|domain| domain.name == name) {
-            if let Some(domain) = self.domains.get_mut(index) {
-                domain.memory = domain.memory.max(memory);
-                domain.trusted &= trusted;
-            }
-            return index;
-        }
-        let (digest, files) = (Sha256::new(), BTreeMap::new());
-        self.domains.push(DomainDraft { name, memory, digest, files, trusted });
-        self.domains.len() - 1
-    }
-}
-
-fn push(phases: &mut [Vec<StepId>; 9], phase: Phase, id: StepId) {
-    if let Some(steps) = phases.get_mut(phase.index()) {
-        let again = matches!(phase, Phase::Init | Phase::InitWorker) && steps.contains(&id);
-        if !again {
-            steps.push(id);
-        }
-    }
-}
-
-fn source_text(source: &HandlerSource) -> &Arc<str> {
-    match source {
-        HandlerSource::Chunk { text, .. } | HandlerSource::Module { text, .. } => text,
-    }
-}
-
-/// What a call may cost. Before a policy is in force nobody waits for it: `init` may read lists of
-/// a million lines.
-fn budget(phase: Phase, attachment: &Attachment) -> Budget {
-    let cpu = match phase {
-        Phase::Init => attachment.budget.cpu * INIT,
-        _ => attachment.budget.cpu,
-    };
-    Budget { cpu, ..attachment.budget }
-}
-
-fn step_digest(phase: Phase, attachment: &Attachment) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(format!("{:?}{:?}{:?}", phase, attachment.on_error, attachment.budget));
-    hasher.update(format!("{:?}", attachment.domain));
-    match &attachment.source {
-        HandlerSource::Chunk { name, text, line_offset, variable } => {
-            hasher.update(format!("chunk {name} {line_offset} {variable:?}\0"));
-            hasher.update(text.as_bytes());
-        }
-        HandlerSource::Module { name, text, settings, .. } => {
-            hasher.update(format!("module {name} {settings}\0"));
-            hasher.update(text.as_bytes());
-        }
-    }
-    hex(&hasher.finalize())
-}
-
 impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
         let Self { source, config, plans, steps, domains, library } = self;
@@ -402,33 +189,4 @@ fn domain_digest(draft: &DomainDraft, common: &[u8]) -> String {
     }
     hasher.update(format!("{}{}{}", draft.name, draft.memory, draft.trusted));
     hex(&hasher.finalize())
-}
-
-/// The texts that script errors may name, for showing the line at fault.
-pub(super) fn sources(policy: &Policy) -> Vec<Arc<Source>> {
-    let mut sources = vec![policy.source.clone()];
-    for step in &policy.steps {
-        let (name, text) = match &step.source {
-            HandlerSource::Chunk { name, text, line_offset, .. } => {
-                (name, "\n".repeat(*line_offset) + text)
-            }
-            HandlerSource::Module { origin, text, .. } => (origin, text.to_string()),
-        };
-        sources.push(Source::new(name, text));
-    }
-    for (path, text) in policy.domains.iter().flat_map(|domain| &domain.library.files) {
-        if !sources.iter().any(|source| source.name == *path) {
-            sources.push(Source::new(path, &**text));
-        }
-    }
-    sources
-}
-
-/// A script's fault, shown at its line in the policy's texts.
-pub(super) fn placed(
-    policy: &Policy,
-    code: &'static str,
-    error: &script::ScriptError,
-) -> Diagnostic {
-    script_fault(code, error, &sources(policy))
 }

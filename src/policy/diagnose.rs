@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Policy;
+use crate::config::HandlerSource;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::script::ScriptError;
 
@@ -27,6 +29,31 @@ pub fn script_fault(
                 .help(NEXT_STEP)
         }
     }
+}
+
+/// The texts that script errors may name, for showing the line at fault.
+pub(super) fn sources(policy: &Policy) -> Vec<Arc<Source>> {
+    let mut sources = vec![policy.source.clone()];
+    for step in &policy.steps {
+        let (name, text) = match &step.source {
+            HandlerSource::Chunk { name, text, line_offset, .. } => {
+                (name, "\n".repeat(*line_offset) + text)
+            }
+            HandlerSource::Module { origin, text, .. } => (origin, text.to_string()),
+        };
+        sources.push(Source::new(name, text));
+    }
+    for (path, text) in policy.domains.iter().flat_map(|domain| &domain.library.files) {
+        if !sources.iter().any(|source| source.name == *path) {
+            sources.push(Source::new(path, &**text));
+        }
+    }
+    sources
+}
+
+/// A script's fault, shown at its line in the policy's texts.
+pub(super) fn placed(policy: &Policy, code: &'static str, error: &ScriptError) -> Diagnostic {
+    script_fault(code, error, &sources(policy))
 }
 
 const NEXT_STEP: &str = "mend the script; `moongate check` tries it without putting it in force";

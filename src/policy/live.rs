@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::build::placed;
+use super::diagnose::placed;
 use super::{Policy, Step, StepId};
 use crate::diagnostic::Diagnostic;
 use crate::script::{Call, DomainSpec, Handler, ScriptError, State};

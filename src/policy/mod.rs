@@ -6,6 +6,7 @@
 mod build;
 mod bundle;
 mod diagnose;
+mod flatten;
 mod keep;
 mod live;
 mod modules;

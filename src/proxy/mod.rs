@@ -34,6 +34,7 @@ pub use site::Site;
 use crate::phases::{self, Exchange, Flow};
 use crate::telemetry::events;
 use crate::transaction::{Client, Request, Transaction, Verdict};
+use crate::upstream::{Connection, Lease};
 use downstream::{Downstream, Shared};
 
 /// A connection that can take the next request, and bytes of it that were already read.
@@ -103,6 +104,15 @@ struct Failure {
     reason: &'static str,
     /// What it means.
     verdict: Verdict,
+}
+
+/// An upstream that answered: its response head was read.
+struct Answered {
+    connection: Connection,
+    /// Counts the peer as busy.
+    lease: Lease,
+    /// Whether it took the whole request; if not, the connection can serve no other.
+    took_all: bool,
 }
 
 impl Failure {

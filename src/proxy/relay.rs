@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::choose::choose;
 use super::downstream::Downstream;
-use super::{Failure, Sent, Site, forward, respond, stream, tunnel};
+use super::{Answered, Failure, Sent, Site, forward, respond, stream, tunnel};
 use crate::phases::Exchange;
 use crate::script::variable;
 use crate::telemetry::events;
@@ -34,15 +34,6 @@ pub(super) async fn relay(site: &Site, exchange: &Exchange, downstream: &Downstr
             respond::respond(exchange, downstream, failure.status).await
         }
     }
-}
-
-/// An upstream that answered: its response head was read.
-pub(super) struct Answered {
-    pub(super) connection: Connection,
-    /// Counts the peer as busy.
-    pub(super) lease: Lease,
-    /// Whether it took the whole request; if not, the connection can serve no other.
-    pub(super) took_all: bool,
 }
 
 async fn try_upstream(

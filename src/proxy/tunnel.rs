@@ -4,8 +4,7 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_core::protocols::http::v1::client::HttpSession;
 
 use super::downstream::Downstream;
-use super::relay::Answered;
-use super::{Sent, respond};
+use super::{Answered, Sent, respond};
 use crate::phases::{self, Exchange, Flow};
 use crate::transaction::{Headers, Response};
 
