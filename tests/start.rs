@@ -226,3 +226,13 @@ fn an_idle_appliance_stops_at_once() {
     assert_eq!(moongate.stop().code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
+
+#[test]
+fn open_files_are_allowed_as_far_as_the_system_lets() {
+    let upstream = Upstream::start();
+    let moongate = Moongate::before(&upstream, "");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", moongate.pid())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "soft and hard: {files}");
+}

@@ -3,6 +3,7 @@
 mod admin;
 mod admission;
 mod control;
+mod descriptors;
 mod guard;
 mod listen;
 mod proxy_protocol;

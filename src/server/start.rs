@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use super::admission::Admission;
 use super::reload::{Reloader, keep};
 use super::worker::{self, Shared, Worker};
-use super::{Bound, Options, StartError, admin, control, listen};
+use super::{Bound, Options, StartError, admin, control, descriptors, listen};
 use crate::admin::Admin;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, render};
@@ -44,6 +44,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let first = First::find(options.config_path.as_deref(), &options.overrides)?;
     let config = &first.policy.config;
     let (grace, workers) = (config.grace, config.workers);
+    descriptors::raise(&config.limits);
     telemetry::logs::configure(&config.access_log, config.events.as_deref())
         .map_err(StartError::Faults)?;
     let (listeners, mut bound) = open_listeners(config)?;
