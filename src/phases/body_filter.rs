@@ -59,6 +59,8 @@ impl BodyFilter {
             let call = call(exchange, Phase::BodyFilter, &handler.module);
             call.chunk.replace(chunk.clone());
             match run_now(exchange, *id, &call) {
+                // What it left half edited is not sent: the chunk goes on as it came.
+                End::Passed => {}
                 End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
                     chunk = call.chunk.take();
                 }

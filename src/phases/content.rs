@@ -22,7 +22,9 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
             End::Left(Exit::Declined) => Flow::Continue,
             End::Left(Exit::Close) => closed(exchange),
             End::Left(Exit::Respond(status)) => decided(exchange, status),
-            End::Returned(_) | End::Left(Exit::Phase) => decided(exchange, staged_status(exchange)),
+            End::Passed | End::Returned(_) | End::Left(Exit::Phase) => {
+                decided(exchange, staged_status(exchange))
+            }
             End::Refused => refused(exchange),
         };
         if flow != Flow::Continue {

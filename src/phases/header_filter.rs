@@ -20,7 +20,9 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
         let Some((_, _, handler)) = exchange.live.step(*id) else { continue };
         let call = call(exchange, Phase::HeaderFilter, &handler.module);
         flow = match run_now(exchange, *id, &call) {
-            End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => Flow::Continue,
+            End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
+                Flow::Continue
+            }
             end => after(exchange, end),
         };
         if flow != Flow::Continue {

@@ -27,7 +27,7 @@ fn compute(exchange: &Exchange, steps: &[StepId]) -> Flow {
         let call = call(exchange, Phase::Set, &handler.module);
         let value = match run_now(exchange, *id, &call) {
             End::Returned(value) => value,
-            End::Left(_) => None,
+            End::Left(_) | End::Passed => None,
             End::Refused => return refused(exchange),
         };
         if let HandlerSource::Chunk { variable: Some(name), .. } = &step.source {

@@ -18,6 +18,8 @@ pub(super) enum End {
     Returned(Option<Bytes>),
     /// It left for another way: an answer, the upstream, the end of the connection.
     Left(Exit),
+    /// It failed, and its `on_error` says to go on as if it were not there.
+    Passed,
     /// It failed, and its `on_error` says to refuse.
     Refused,
 }
@@ -50,7 +52,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
         End::Left(Exit::Close) => closed(exchange),
         End::Left(Exit::Respond(status)) => decided(exchange, status),
         End::Refused => refused(exchange),
-        End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
+        End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
             None => Flow::Continue,
             Some(0) => decided(exchange, 200),
             Some(status) => decided(exchange, status),
@@ -136,7 +138,7 @@ fn end(
     }
     .emit();
     match step.on_error {
-        OnError::Pass => End::Returned(None),
+        OnError::Pass => End::Passed,
         OnError::Refuse => {
             remember(exchange, step);
             End::Refused

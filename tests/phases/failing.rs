@@ -1,6 +1,6 @@
 //! Handlers that fail: what the client is told, what the operator is told, what goes on.
 
-use crate::support::{Moongate, Upstream};
+use crate::support::{Answer, Moongate, Upstream};
 
 #[test]
 fn an_error_in_access_refuses_and_only_the_log_tells_why() {
@@ -206,4 +206,13 @@ fn a_script_that_does_not_compile_keeps_the_policy_out() {
     let output = Moongate::with_upstream(&Upstream::start(), script).refused();
     assert_eq!(output.code, 1);
     assert!(output.stderr.contains("moongate.yaml:"), "{}", output.stderr);
+}
+
+#[test]
+fn a_chunk_that_a_filter_left_half_edited_goes_on_as_it_came() {
+    let upstream = Upstream::start();
+    upstream.answer("/", Answer::text("whole"));
+    let config = "body_filter_by_lua_block: |\n  ngx.arg[1] = 'half'\n  error('then this')\n";
+    let moongate = Moongate::before(&upstream, config);
+    assert_eq!(moongate.get("/").text(), "whole");
 }
