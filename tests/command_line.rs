@@ -88,3 +88,19 @@ fn a_port_in_use_is_told_with_its_address() {
     assert_eq!(output.code, 1, "{output:?}");
     assert!(output.stderr.contains(&address), "{output:?}");
 }
+
+#[test]
+fn faults_of_settings_and_of_scripts_are_told_together() {
+    let config = "\
+upstrems: 1
+routes:
+  - match: { path: /a }
+    access_by_lua_block: if x then
+    log_by_lua_block: local = 1
+";
+    let said = Moongate::with(config).check();
+    assert_eq!(said.code, 1);
+    for fault in ["unknown key `upstrems`", "moongate.yaml:4:", "moongate.yaml:5:"] {
+        assert!(said.stdout.contains(fault), "{fault}: {}", said.stdout);
+    }
+}

@@ -77,6 +77,19 @@ pub fn read(
     overrides: &Overrides,
     files: &dyn Files,
 ) -> (Option<Config>, Vec<Diagnostic>) {
+    let (config, found) = read_with_faults(source, root, overrides, files);
+    let sound = !found.iter().any(Diagnostic::is_error);
+    (config.filter(|_| sound), found)
+}
+
+/// As [`read`], but gives the settings also where they are at fault, as far as they could be read:
+/// to find the faults of the scripts that they name as well. Such settings must never serve.
+pub fn read_with_faults(
+    source: &Arc<Source>,
+    root: &Path,
+    overrides: &Overrides,
+    files: &dyn Files,
+) -> (Option<Config>, Vec<Diagnostic>) {
     let check = check::Check::new(source, root, overrides, files);
     match raw::parse(source) {
         Ok(tree) => {

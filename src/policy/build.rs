@@ -40,8 +40,15 @@ pub fn build(
     let draft = draft(path, overrides, &recorder, &mut diagnostics);
     let bundle = recorder.into_bundle();
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
-    let policy = draft.filter(|_| sound).map(|draft| draft.finish(bundle.digest(), previous));
-    Built { policy, bundle, diagnostics }
+    if sound {
+        let policy = draft.map(|draft| draft.finish(bundle.digest(), previous));
+        return Built { policy, bundle, diagnostics };
+    }
+    // Whoever mends the settings wants to hear of the scripts too, and not one fault at a time.
+    if let Some(draft) = draft {
+        diagnostics.extend(Live::compile(&Arc::new(draft.finish(bundle.digest(), None))));
+    }
+    Built { policy: None, bundle, diagnostics }
 }
 
 /// Everything that `run` would find at fault: the settings, the scripts, and what `init` says.
@@ -76,7 +83,7 @@ fn draft(
         builtin_names: script::builtin::NAMES,
         ..overrides.clone()
     };
-    let (config, found) = config::read(&source, &root, &overrides, recorder);
+    let (config, found) = config::read_with_faults(&source, &root, &overrides, recorder);
     diagnostics.extend(found);
     let config = config?;
     let library = Arc::new(library(&config, recorder));

@@ -54,17 +54,17 @@ impl Live {
     /// # Errors
     /// As [`Live::prepare`].
     pub fn rehearse(policy: &Arc<Policy>) -> Result<(), Vec<Diagnostic>> {
-        let dictionaries = Arc::new(Dictionaries::open(&policy.config.lua.shared_dict, None));
-        let mut states = Vec::with_capacity(policy.domains.len());
-        for spec in &policy.domains {
-            let scratch = DomainSpec { dictionaries: dictionaries.clone(), ..(**spec).clone() };
-            let state = State::new(Arc::new(scratch), 0)
-                .map_err(|error| vec![placed(policy, "script::state", &error)])?;
-            states.push(state);
-        }
+        let states = scratch(policy)?;
         let handlers = load(policy, &states, None)?;
         let live = Self { policy: policy.clone(), states, handlers };
         live.run_early(Phase::Init, &vec![true; policy.domains.len()])
+    }
+
+    /// Every script that does not compile, of a policy that will not serve: its settings are at
+    /// fault, so nothing of it is initialised.
+    pub fn compile(policy: &Arc<Policy>) -> Vec<Diagnostic> {
+        let loaded = scratch(policy).and_then(|states| load(policy, &states, None));
+        loaded.err().unwrap_or_default()
     }
 
     /// What a step needs to run here.
@@ -118,6 +118,18 @@ impl Live {
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
+}
+
+/// States that nobody will use, with dictionaries of their own.
+fn scratch(policy: &Arc<Policy>) -> Result<Vec<Rc<State>>, Vec<Diagnostic>> {
+    let dictionaries = Arc::new(Dictionaries::open(&policy.config.lua.shared_dict, None));
+    let mut states = Vec::with_capacity(policy.domains.len());
+    for spec in &policy.domains {
+        let scratch = DomainSpec { dictionaries: dictionaries.clone(), ..(**spec).clone() };
+        let state = State::new(Arc::new(scratch), 0);
+        states.push(state.map_err(|error| vec![placed(policy, "script::state", &error)])?);
+    }
+    Ok(states)
 }
 
 fn load(

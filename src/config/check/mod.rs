@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::{Diagnostic, Severity, Source, Span};
+use crate::diagnostic::{Diagnostic, Source, Span};
 
 use super::raw::{Node, Value};
 use super::section::{Found, Section};
@@ -82,10 +82,6 @@ impl<'a> Check<'a> {
         found
     }
 
-    fn has_errors(&self) -> bool {
-        self.found.borrow().iter().any(|fault| fault.severity == Severity::Error)
-    }
-
     /// The folders in which modules are looked for.
     pub fn module_folders(&self) -> Vec<PathBuf> {
         self.module_folders.borrow().clone()
@@ -126,7 +122,7 @@ impl<'a> Check<'a> {
             grace: file.time("grace"),
         };
         clashes::check(&file, &config);
-        (!self.has_errors()).then_some(config)
+        Some(config)
     }
 
     /// Whether there are settings at all; reports a file that is one text or list.
