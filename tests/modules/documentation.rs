@@ -1,6 +1,6 @@
 //! `docs/modules.md` is what the modules say of themselves.
 //!
-//! After a change to a module: `MOONGATE_BLESS=1 cargo test modules::documentation`.
+//! After a change to a module: `UPDATE_DOCS=1 cargo test modules::documentation`.
 
 use std::fmt::Write;
 
@@ -23,11 +23,11 @@ fn the_page_is_what_the_modules_say() {
         let info = describe(name, builtin::builtin(name).unwrap()).unwrap();
         section(&mut page, name, &info);
     }
-    if std::env::var_os("MOONGATE_BLESS").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(PATH, &page).unwrap();
     }
     let written = std::fs::read_to_string(PATH).unwrap_or_default();
-    assert!(written == page, "docs/modules.md is out of step; run with MOONGATE_BLESS=1");
+    assert!(written == page, "docs/modules.md is out of step; run with UPDATE_DOCS=1");
 }
 
 #[test]
