@@ -3,28 +3,16 @@
 use bytes::Bytes;
 use pingora_http::RequestHeader;
 
+use super::framing::HOP_BY_HOP;
 use super::{Failure, wire};
 use crate::config;
 use crate::transaction::{Body, Transaction};
 
 const UNWRITABLE: Failure = Failure::ours(500, "proxy::request_not_writable");
 
-/// Fields that belong to one connection, not to the request (RFC 9110, 7.6.1), and those that we
-/// write ourselves.
-const DROPPED: [&str; 12] = [
-    "connection",
-    "content-length",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-];
+/// Fields that end here or that we write ourselves, besides those of one connection.
+const OURS: [&str; 5] =
+    ["content-length", "expect", "http2-settings", "x-forwarded-for", "x-forwarded-proto"];
 
 /// The head for the upstream. Where no script changed a field, it begins as Pingora's own reading of
 /// the same bytes (the guard lets no head pass that could be read otherwise), which saves building
@@ -68,7 +56,7 @@ fn trim(head: &mut RequestHeader, transaction: &Transaction) {
     for name in named_by_connection(transaction) {
         head.remove_header(name.as_str());
     }
-    for name in DROPPED {
+    for name in HOP_BY_HOP.into_iter().chain(OURS) {
         if head.headers.contains_key(name) {
             head.remove_header(name);
         }

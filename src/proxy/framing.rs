@@ -11,7 +11,7 @@ use crate::transaction::{Header, Headers, Response, Version};
 use crate::upstream::Connection;
 
 /// Fields that belong to one connection (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [&str; 7] = [
+pub(super) const HOP_BY_HOP: [&str; 7] = [
     "connection",
     "keep-alive",
     "proxy-connection",
