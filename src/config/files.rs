@@ -12,6 +12,13 @@ pub trait Files {
     /// The bytes of a file.
     fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
 
+    /// The files that match a pattern with `*`, `?` and `[…]`, sorted; for a folder, every `.conf`
+    /// file in it.
+    fn matching(&self, pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
+        let _ = pattern;
+        Ok(Vec::new())
+    }
+
     /// The names of the modules in these folders, to propose one where a name is unknown.
     fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
         let _ = folders;

@@ -1,9 +1,11 @@
 //! Memory that outlives a request: dictionaries bounded in bytes, sets of addresses.
 
+mod collections;
 mod dictionary;
 pub mod ip_set;
 mod local_time;
 
+pub use collections::Collections;
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;

@@ -1,6 +1,8 @@
 //! One exchange as rules and scripts see it: plain values, no I/O.
 
+pub mod args;
 mod body;
+mod findings;
 mod headers;
 mod phase;
 mod request;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use body::Body;
+pub use findings::{Findings, Match, RulePhase, Scores, Severity};
 pub use headers::{Header, Headers};
 pub use phase::{Phase, PhaseSet};
 pub use request::{Request, Version};
@@ -45,6 +48,8 @@ pub struct Transaction {
     pub route: Option<Arc<str>>,
     /// Where it is to go and what came of it.
     pub upstream: Upstream,
+    /// What the rule engine found.
+    pub findings: Findings,
     /// How it ended, for telemetry.
     pub outcome: Outcome,
 }
@@ -154,6 +159,7 @@ impl Transaction {
             variables: Variables::default(),
             route: None,
             upstream: Upstream::default(),
+            findings: Findings::default(),
             outcome: Outcome::default(),
         }
     }

@@ -1,0 +1,133 @@
+//! Variables: what rules can look at. One list; each family is read from the transaction in a file
+//! of its own.
+
+/// A variable by its name in the manual. What it is and where it comes from says [`VARIABLES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the list below says what each is")]
+pub enum Variable {
+    Args,
+    ArgsCombinedSize,
+    ArgsGet,
+    ArgsGetNames,
+    ArgsNames,
+    ArgsPost,
+    ArgsPostNames,
+    AuthType,
+    Duration,
+    Env,
+    Files,
+    FilesCombinedSize,
+    FilesNames,
+    FilesSizes,
+    FilesTmpContent,
+    FilesTmpNames,
+    FullRequest,
+    FullRequestLength,
+    Geo,
+    Global,
+    HighestSeverity,
+    InboundDataError,
+    Ip,
+    MatchedVar,
+    MatchedVarName,
+    MatchedVars,
+    MatchedVarsNames,
+    ModsecBuild,
+    MscPcreError,
+    MscPcreLimitsExceeded,
+    MultipartBoundaryQuoted,
+    MultipartBoundaryWhitespace,
+    MultipartCrlfLfLines,
+    MultipartDataAfter,
+    MultipartDataBefore,
+    MultipartFileLimitExceeded,
+    MultipartFilename,
+    MultipartHeaderFolding,
+    MultipartInvalidHeaderFolding,
+    MultipartInvalidPart,
+    MultipartInvalidQuoting,
+    MultipartLfLine,
+    MultipartMissingSemicolon,
+    MultipartName,
+    MultipartPartHeaders,
+    MultipartStrictError,
+    MultipartUnmatchedBoundary,
+    OutboundDataError,
+    PathInfo,
+    QueryString,
+    RemoteAddr,
+    RemoteHost,
+    RemotePort,
+    RemoteUser,
+    ReqbodyError,
+    ReqbodyErrorMsg,
+    ReqbodyProcessor,
+    ReqbodyProcessorError,
+    ReqbodyProcessorErrorMsg,
+    RequestBasename,
+    RequestBody,
+    RequestBodyLength,
+    RequestCookies,
+    RequestCookiesNames,
+    RequestFilename,
+    RequestHeaders,
+    RequestHeadersNames,
+    RequestLine,
+    RequestMethod,
+    RequestProtocol,
+    RequestUri,
+    RequestUriRaw,
+    Resource,
+    ResponseBody,
+    ResponseContentLength,
+    ResponseContentType,
+    ResponseHeaders,
+    ResponseHeadersNames,
+    ResponseProtocol,
+    ResponseStatus,
+    Rule,
+    ServerAddr,
+    ServerName,
+    ServerPort,
+    Session,
+    SessionId,
+    StatusLine,
+    Time,
+    TimeDay,
+    TimeEpoch,
+    TimeHour,
+    TimeMin,
+    TimeMon,
+    TimeSec,
+    TimeWday,
+    TimeYear,
+    Tx,
+    UniqueId,
+    UrlencodedError,
+    User,
+    UserId,
+    WebAppId,
+    Xml,
+}
+
+/// What a variable is.
+pub struct VariableSpec {
+    /// As rules write it, in capitals.
+    pub name: &'static str,
+    /// It.
+    pub variable: Variable,
+    /// Whether it has members that a selector can choose (`ARGS:id`).
+    pub collection: bool,
+    /// The first rule phase in which it is known, 1 to 5.
+    pub phase: u8,
+    /// One sentence for the generated page.
+    pub doc: &'static str,
+}
+
+/// All of them, by name.
+pub const VARIABLES: &[VariableSpec] = &[];
+
+/// The one of this name, in any case.
+pub fn find(name: &str) -> Option<&'static VariableSpec> {
+    VARIABLES.iter().find(|known| known.name.eq_ignore_ascii_case(name))
+}

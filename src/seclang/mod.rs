@@ -1,0 +1,13 @@
+//! The rule language, SecLang: from text to a tree. It knows nothing of HTTP.
+//!
+//! [`load`] reads rule files and all that they include; what comes back is always a tree, and
+//! always every fault. Names (of variables, operators, transformations, actions) are still words
+//! here: [`crate::detection::compile`] gives them their meaning.
+
+mod template;
+mod tree;
+
+pub use template::{Part, Template};
+pub use tree::{
+    Action, Directive, DirectiveKind, Operator, Rule, RuleSelector, Selector, Sign, Target, Word,
+};

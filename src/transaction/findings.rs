@@ -1,0 +1,95 @@
+//! What the rule engine found in an exchange: facts for scripts, logs and metrics.
+
+/// When a rule runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RulePhase {
+    /// 1
+    RequestHeaders,
+    /// 2
+    RequestBody,
+    /// 3
+    ResponseHeaders,
+    /// 4
+    ResponseBody,
+    /// 5
+    Logging,
+}
+
+/// ModSecurity's severities; the lower the graver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "syslog's words")]
+pub enum Severity {
+    Emergency,
+    Alert,
+    Critical,
+    Error,
+    Warning,
+    Notice,
+    Info,
+    Debug,
+}
+
+/// A rule that matched, all macros expanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// Its id.
+    pub id: u64,
+    /// In which phase.
+    pub phase: RulePhase,
+    /// `msg`
+    pub message: Vec<u8>,
+    /// `logdata`
+    pub data: Vec<u8>,
+    /// The file and line of the rule; empty for a match that a script added.
+    pub place: String,
+    /// `tag`, in order.
+    pub tags: Vec<String>,
+    /// `severity`
+    pub severity: Option<Severity>,
+    /// The name of the variable that matched, such as `ARGS:q`.
+    pub variable: Vec<u8>,
+    /// What of it, at most 200 bytes.
+    pub value: Vec<u8>,
+    /// Whether the event log tells of it (`log`, not `nolog`).
+    pub logged: bool,
+    /// Whether the audit log does.
+    pub audited: bool,
+    /// Whether it ended the exchange (or would have, in `detect`).
+    pub disruptive: bool,
+}
+
+/// What the rule engine found in an exchange.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// The rules that matched, in order.
+    pub matches: Vec<Match>,
+    /// The anomaly scores at the end.
+    pub scores: Scores,
+    /// In `detect`: the rule that would have ended the exchange.
+    pub would_have: Option<u64>,
+}
+
+/// The anomaly scores that the rule set keeps in `TX`, as they are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scores {
+    /// Of the request.
+    pub inbound: i64,
+    /// Of the response.
+    pub outbound: i64,
+}
+
+impl RulePhase {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [
+        Self::RequestHeaders,
+        Self::RequestBody,
+        Self::ResponseHeaders,
+        Self::ResponseBody,
+        Self::Logging,
+    ];
+
+    /// Its number, 1 to 5.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+}
