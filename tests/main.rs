@@ -25,6 +25,7 @@ mod modules;
 mod phases;
 mod prometheus;
 mod reload;
+mod rules_install;
 mod script;
 mod start;
 mod support;
