@@ -137,10 +137,10 @@ fn unclosed(start: usize) -> Fault {
 /// The name in `:name:]…`, if that is what stands there.
 fn posix_name(rest: &[u8], kind: u8) -> Option<&[u8]> {
     let inside = rest.get(1..)?;
-    let length =
-        inside.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'^').count();
-    let (name, behind) = inside.split_at_checked(length)?;
-    behind.starts_with(&[kind, b']']).then_some(name)
+    let length = inside.windows(2).position(|pair| pair == [kind, b']'])?;
+    let name = inside.get(..length)?;
+    let nested = name.windows(2).any(|pair| pair == [b'[', kind]);
+    (!nested && !name.contains(&b']')).then_some(name)
 }
 
 fn posix_set(name: &[u8], fold: bool) -> Option<ByteSet> {

@@ -120,3 +120,6 @@ impl Captures {
         self.texts.clear();
     }
 }
+
+#[cfg(test)]
+mod tests;
