@@ -95,8 +95,12 @@ pub(super) fn remove(value: &[u8], output: &mut Vec<u8>, class: impl Fn(u8) -> b
     output.len() != value.len()
 }
 
+/// The hexadecimal digit, in lower case, of a value below 16.
+pub(super) fn hex_letter(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
 /// Appends a byte as two hexadecimal digits in lower case.
 pub(super) fn push_hex(byte: u8, output: &mut Vec<u8>) {
-    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
-    output.extend([digit(byte >> 4), digit(byte & 0xf)]);
+    output.extend([hex_letter(byte >> 4), hex_letter(byte & 0xf)]);
 }

@@ -1,6 +1,6 @@
 //! `t:utf8toUnicode`: a character of several bytes to `%uHHHH`.
 
-use super::bytes::{push_hex, rewrite};
+use super::bytes::{hex_letter, push_hex, rewrite};
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -51,7 +51,7 @@ fn push_wide(number: u32, output: &mut Vec<u8>) {
     if plane >= 0x10 {
         push_hex(plane, output);
     } else if plane > 0 {
-        output.push(b'0' + plane);
+        output.push(hex_letter(plane));
     }
     push_hex(high, output);
     push_hex(low, output);
