@@ -11,7 +11,7 @@ mod settings;
 pub mod transformations;
 pub mod variables;
 
-pub use compile::{Compiled, WELL_KNOWN_TX, compile};
+pub use compile::{ACTIONS, ActionSpec, Compiled, WELL_KNOWN_TX, compile};
 pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Outcome, World};
 pub use plan::{
     About, AllowScope, ChainId, ChainNode, Chains, Change, Collection, Control, Deed, Disruption,
