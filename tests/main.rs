@@ -15,6 +15,7 @@ mod architecture;
 mod benches;
 mod command_line;
 mod config;
+mod crs;
 mod demo;
 mod exchange;
 mod harness;

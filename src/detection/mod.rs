@@ -2,6 +2,7 @@
 //! knows no Lua: facts come in with the transaction and go out as an [`Outcome`].
 
 mod compile;
+pub mod injection;
 mod inspection;
 pub mod operators;
 pub mod pattern;
