@@ -7,6 +7,7 @@ pub mod operators;
 pub mod pattern;
 mod plan;
 mod profile;
+mod selection;
 mod settings;
 pub mod transformations;
 pub mod variables;
@@ -19,4 +20,5 @@ pub use plan::{
     TargetSetId, Test, Text, TextPart, TxSlot,
 };
 pub use profile::Profile;
+pub use selection::RuleChoice;
 pub use settings::{AuditEngine, Overflow, Settings};
