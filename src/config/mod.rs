@@ -27,7 +27,7 @@ pub use checked::{
 };
 pub use files::{DiskFiles, Files};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
-pub use rules::{Engine, Exclusion, Named, RuleSource, RuleSourceKind, Rules, Thresholds};
+pub use rules::{Engine, ExcludedRules, Exclusion, Named, RuleSource, RuleSourceKind, Rules, Thresholds};
 pub use settings::settings_page;
 
 /// What the command line says instead of the file. Paths are relative to the working folder.

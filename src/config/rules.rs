@@ -52,22 +52,28 @@ pub struct Thresholds {
     pub outbound: Option<u32>,
 }
 
-/// Rules that do not run, or do not look at something. Of `ids`, `tag` and `message` at least one
-/// is there; the rules meant are those for which all hold that are.
+/// Rules that do not run, or do not look at something.
 #[derive(Debug, Clone)]
 pub struct Exclusion {
-    /// Ids and ranges of ids, both ends included; empty: any.
-    pub ids: Vec<(u64, u64)>,
-    /// A regular expression on each of a rule's tags.
-    pub tag: Option<String>,
-    /// A regular expression on a rule's message.
-    pub message: Option<String>,
+    /// Which rules.
+    pub which: ExcludedRules,
     /// What they do not look at (`ARGS:password`); empty: they do not run at all.
     pub targets: Vec<String>,
     /// Only for requests whose path, as routes match it, begins so.
     pub path: Option<String>,
     /// Where it stands.
     pub named: Named,
+}
+
+/// Which rules an [`Exclusion`] is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExcludedRules {
+    /// Those of these ids and ranges of ids, both ends included.
+    Ids(Vec<(u64, u64)>),
+    /// Those whose message a regular expression matches.
+    Message(String),
+    /// Those of whose tags a regular expression matches one.
+    Tag(String),
 }
 
 /// What the rule engine does with what it finds.

@@ -7,18 +7,16 @@ pub mod operators;
 pub mod pattern;
 mod plan;
 mod profile;
-mod selection;
 mod settings;
 pub mod transformations;
 pub mod variables;
 
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, WELL_KNOWN_TX, compile};
 pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Outcome, World};
 pub use plan::{
     About, AllowScope, ChainId, ChainNode, Chains, Change, Collection, Control, Deed, Disruption,
     Link, Members, Name, Plan, Rule, RuleFact, RuleIndex, Selecting, Skip, Target, TargetSet,
     TargetSetId, Test, Text, TextPart, TxSlot,
 };
-pub use profile::Profile;
-pub use selection::RuleChoice;
+pub use profile::{Complaint, Exclusion, Profile, Which};
 pub use settings::{AuditEngine, Overflow, Settings};

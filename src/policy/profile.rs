@@ -1,12 +1,12 @@
 //! A plan as one route uses it: what the settings say above the rules.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::rules::placed;
-use crate::config::{Engine, Exclusion, Rules};
-use crate::detection::pattern::{Case, Pattern};
-use crate::detection::{Plan, Profile, RuleChoice, RuleIndex, Target, TxSlot};
-use crate::diagnostic::Diagnostic;
+use crate::config::{Engine, ExcludedRules, Exclusion, Named, Rules};
+use crate::detection::{self, Complaint, Plan, Profile, Which};
+use crate::diagnostic::{Diagnostic, Span};
 
 /// Members of `TX` by which the Core Rule Set (3 and 4) knows paranoia levels.
 const PARANOIA: [&str; 4] = [
@@ -15,8 +15,6 @@ const PARANOIA: [&str; 4] = [
     "executing_paranoia_level",
     "paranoia_level",
 ];
-const INBOUND: &str = "inbound_anomaly_score_threshold";
-const OUTBOUND: &str = "outbound_anomaly_score_threshold";
 
 /// What a route runs.
 #[derive(Debug, Clone)]
@@ -50,114 +48,76 @@ pub(super) fn route(
     if engine == Engine::Off {
         return None;
     }
-    let pinned = pinned(rules, plan, found);
-    let resolved: Vec<Resolved<'_>> = rules
-        .exclusions
-        .iter()
-        .filter_map(|exclusion| resolve(exclusion, plan, found))
-        .collect();
-    let profile = |path: Option<&str>| {
-        let holds = |resolved: &&Resolved<'_>| match (resolved.path, path) {
-            (None, _) => true,
-            (Some(prefix), path) => path.is_some_and(|path| path.starts_with(prefix)),
-        };
-        Arc::new(excluding(plan, engine, &pinned, resolved.iter().filter(holds)))
+    let presets = presets(rules);
+    let mut profile = |path: Option<&str>| {
+        let wanted = rules.exclusions.iter().filter(|exclusion| holds(exclusion, path));
+        let single: Vec<_> = wanted.flat_map(single).collect();
+        let exclusions: Vec<_> = single.iter().map(|(exclusion, _)| exclusion.clone()).collect();
+        let (profile, complaints) =
+            Profile::new(plan.clone(), engine, &presets, &exclusions);
+        found.extend(complaints.into_iter().map(|complaint| {
+            let at = complaint.exclusion.and_then(|index| single.get(index));
+            told(complaint, at.map(|(_, named)| *named))
+        }));
+        Arc::new(profile)
     };
     // Of the prefixes that a path begins with, the longest begins with all others: one profile for
     // each prefix is enough.
-    let mut prefixes: Vec<&str> = resolved.iter().filter_map(|resolved| resolved.path).collect();
-    prefixes.sort_unstable_by_key(|prefix| std::cmp::Reverse((prefix.len(), *prefix)));
+    let mut prefixes: Vec<&str> =
+        rules.exclusions.iter().filter_map(|exclusion| exclusion.path.as_deref()).collect();
+    prefixes.sort_unstable_by_key(|prefix| Reverse((prefix.len(), *prefix)));
     prefixes.dedup();
     let below = prefixes.into_iter().map(|prefix| (prefix.into(), profile(Some(prefix))));
     Some(RouteRules { below: below.collect(), every: profile(None) })
 }
 
-/// An exclusion whose rules and targets are known.
-struct Resolved<'a> {
-    rules: Vec<RuleIndex>,
-    targets: Vec<Target>,
-    path: Option<&'a str>,
-}
-
-fn excluding<'a>(
-    plan: &Arc<Plan>,
-    engine: Engine,
-    pinned: &[(TxSlot, Vec<u8>)],
-    exclusions: impl Iterator<Item = &'a Resolved<'a>>,
-) -> Profile {
-    let (mut removed, mut removed_targets) = (Vec::new(), Vec::new());
-    for exclusion in exclusions {
-        if exclusion.targets.is_empty() {
-            removed.extend(&exclusion.rules);
-        }
-        for rule in &exclusion.rules {
-            removed_targets.extend(exclusion.targets.iter().map(|target| (*rule, target.clone())));
-        }
+/// Whether an exclusion is for requests whose path begins so; none: for those of every path.
+fn holds(exclusion: &Exclusion, path: Option<&str>) -> bool {
+    match (&exclusion.path, path) {
+        (None, _) => true,
+        (Some(prefix), path) => path.is_some_and(|path| path.starts_with(prefix)),
     }
-    removed.sort_unstable();
-    removed.dedup();
-    removed_targets.sort_by_key(|(rule, _)| *rule);
-    Profile { plan: plan.clone(), engine, pinned: pinned.to_vec(), removed, removed_targets }
 }
 
-fn resolve<'a>(
-    exclusion: &'a Exclusion,
-    plan: &Plan,
-    found: &mut Vec<Diagnostic>,
-) -> Option<Resolved<'a>> {
-    let mut unfit = |label: String| {
-        let fault = Diagnostic::error("rules::exclusion", "this exclusion cannot be used");
-        let (source, span) = &exclusion.named;
-        let help = "write rules and targets as rule files do: `tag: attack-sqli`, `target: ARGS:comment`";
-        found.push(fault.at(source, first_line(&source.text, *span), label).help(help));
+/// One for each of its targets, and where it stands.
+fn single(exclusion: &Exclusion) -> Vec<(detection::Exclusion, &Named)> {
+    let which = match &exclusion.which {
+        ExcludedRules::Ids(ids) => Which::Ids(ids.clone()),
+        ExcludedRules::Message(pattern) => Which::Message(pattern.clone()),
+        ExcludedRules::Tag(pattern) => Which::Tag(pattern.clone()),
     };
-    let mut pattern = |text: &Option<String>| -> Result<Option<Pattern>, ()> {
-        let Some(text) = text else { return Ok(None) };
-        let pattern = Pattern::new(text.as_bytes(), Case::Differs);
-        pattern.map(Some).map_err(|fault| unfit(fault.message))
-    };
-    let (tag, message) = (pattern(&exclusion.tag).ok()?, pattern(&exclusion.message).ok()?);
-    let rules = RuleChoice { ids: exclusion.ids.clone(), tag, message }.of(plan);
-    let targets = exclusion.targets.iter().map(|text| Target::named(text, plan));
-    let targets = targets.collect::<Result<_, _>>().map_err(unfit).ok()?;
-    if rules.is_empty() {
-        let warning = Diagnostic::warning("rules::exclusion-unused", "this exclusion means no rule");
-        let (source, span) = &exclusion.named;
-        let help = "correct its `rule`, `tag` or `message`, or take it out";
-        let span = first_line(&source.text, *span);
-        found.push(warning.at(source, span, "no rule of this route is like that").help(help));
+    let one = |target| (detection::Exclusion { which: which.clone(), target }, &exclusion.named);
+    if exclusion.targets.is_empty() {
+        return vec![one(None)];
     }
-    Some(Resolved { rules, targets, path: exclusion.path.as_deref() })
+    exclusion.targets.iter().cloned().map(Some).map(one).collect()
 }
 
-/// What the settings say of `TX`, where the rules know it.
-fn pinned(rules: &Rules, plan: &Plan, found: &mut Vec<Diagnostic>) -> Vec<(TxSlot, Vec<u8>)> {
-    let paranoia = rules.paranoia.map(u32::from);
-    let mut pinned = Vec::new();
-    for (setting, value, names) in [
-        ("paranoia", paranoia, &PARANOIA[..]),
-        ("thresholds.inbound", rules.thresholds.inbound, &[INBOUND]),
-        ("thresholds.outbound", rules.thresholds.outbound, &[OUTBOUND]),
-    ] {
-        let Some(value) = value else { continue };
-        let slots = names.iter().filter_map(|name| plan.slot(name.as_bytes()));
-        let before = pinned.len();
-        pinned.extend(slots.map(|slot| (slot, value.to_string().into_bytes())));
-        if pinned.len() == before {
-            let message = format!("`rules.{setting}` has no effect: no rule asks for it");
-            let help = "it is for the Core Rule Set: name its folder with `crs`, or take the setting out";
-            found.push(placed(
-                Diagnostic::warning("rules::setting-unused", message).help(help),
-                rules.sources.first().and_then(|source| source.named.as_ref()),
-            ));
-        }
-    }
-    pinned
+fn told(complaint: Complaint, named: Option<&Named>) -> Diagnostic {
+    let Complaint { fault, message, help, .. } = complaint;
+    let diagnostic = match fault {
+        true => Diagnostic::error("rules::exclusion", message),
+        false => Diagnostic::warning("rules::exclusion", message),
+    };
+    let help = help.unwrap_or_else(|| "correct it, or take it out".to_owned());
+    let named = named.map(|(source, span)| (source.clone(), first_line(&source.text, *span)));
+    placed(diagnostic.help(help), named.as_ref())
+}
+
+/// What the settings say of `TX`.
+fn presets(rules: &Rules) -> Vec<(String, String)> {
+    let paranoia = PARANOIA.map(|name| (name, rules.paranoia.map(u32::from)));
+    let thresholds = [
+        ("inbound_anomaly_score_threshold", rules.thresholds.inbound),
+        ("outbound_anomaly_score_threshold", rules.thresholds.outbound),
+    ];
+    let all = paranoia.into_iter().chain(thresholds);
+    all.filter_map(|(name, value)| Some((name.to_owned(), value?.to_string()))).collect()
 }
 
 /// Of several lines only the first is shown.
-fn first_line(text: &str, span: crate::diagnostic::Span) -> crate::diagnostic::Span {
+fn first_line(text: &str, span: Span) -> Span {
     let line = text.get(span.start..span.end).unwrap_or_default();
     let line = line.lines().next().unwrap_or_default().trim_end();
-    crate::diagnostic::Span { start: span.start, end: span.start + line.len() }
+    Span { start: span.start, end: span.start + line.len() }
 }

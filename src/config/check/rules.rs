@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::raw::Value;
 use crate::config::section::{Found, Section};
 use crate::config::settings::{EXCLUSION, RULES, THRESHOLDS};
-use crate::config::{Engine, Exclusion, RuleSource, RuleSourceKind, Rules, Thresholds};
+use crate::config::{Engine, ExcludedRules, Exclusion, RuleSource, RuleSourceKind, Rules, Thresholds};
 use crate::diagnostic::Diagnostic;
 
 use super::absolute;
@@ -100,21 +100,32 @@ fn exclusion(item: &Found<'_>) -> Option<Exclusion> {
     let section = Section::open(item, &EXCLUSION);
     // Why it is there is for people; it is read so that it is checked.
     section.text("reason");
-    let exclusion = Exclusion {
-        ids: ids(&section),
-        tag: section.text("tag").map(|(tag, _)| tag),
-        message: section.text("message").map(|(message, _)| message),
-        targets: section.texts("target").into_iter().map(|(target, _)| target).collect(),
-        path: path(&section),
+    let (path, targets) = (path(&section), section.texts("target"));
+    Some(Exclusion {
+        which: which(&section, item)?,
+        targets: targets.into_iter().map(|(target, _)| target).collect(),
+        path,
         named: (item.check.source.clone(), item.node.span),
-    };
-    let says_which = ["rule", "tag", "message"].into_iter().any(|key| section.get(key).is_some());
-    if !says_which && matches!(item.node.value, Value::Map(_)) {
-        let fault = Diagnostic::error("config::missing", "this exclusion does not say which rules");
-        let help = "name them: `rule: 942100`, `rule: 942100-942199`, `tag: attack-sqli` or `message: …`";
-        item.report(fault.help(help), "no `rule`, `tag` or `message`");
+    })
+}
+
+/// Which rules it is about: said in one way.
+fn which(section: &Section<'_>, item: &Found<'_>) -> Option<ExcludedRules> {
+    let keys = ["rule", "tag", "message"];
+    let written = keys.into_iter().filter(|key| section.get(key).is_some()).count();
+    if written != 1 && matches!(item.node.value, Value::Map(_)) {
+        let message = "an exclusion says in one way which rules it is about";
+        let help = "write one of `rule: 942100`, `rule: 942100-942199`, `tag: attack-sqli` and `message: …`";
+        let label = if written == 0 { "no `rule`, `tag` or `message`" } else { "this says it twice" };
+        item.report(Diagnostic::error("config::bad-value", message).help(help), label);
     }
-    says_which.then_some(exclusion)
+    let text = |key| section.text(key).map(|(text, _)| text);
+    let ids = ids(section);
+    if !ids.is_empty() {
+        return Some(ExcludedRules::Ids(ids));
+    }
+    let tag = text("tag").map(ExcludedRules::Tag);
+    tag.or_else(|| text("message").map(ExcludedRules::Message))
 }
 
 fn ids(section: &Section<'_>) -> Vec<(u64, u64)> {

@@ -5,6 +5,22 @@ use crate::config::Files;
 use crate::diagnostic::Diagnostic;
 use crate::seclang::Directive;
 
+/// Members of `TX` that have a slot even if no rule names them: a YAML file sets them, or scores
+/// are read from them.
+pub const WELL_KNOWN_TX: &[&str] = &[
+    "anomaly_score",
+    "blocking_inbound_anomaly_score",
+    "blocking_outbound_anomaly_score",
+    "blocking_paranoia_level",
+    "detection_paranoia_level",
+    "executing_paranoia_level",
+    "inbound_anomaly_score",
+    "inbound_anomaly_score_threshold",
+    "outbound_anomaly_score",
+    "outbound_anomaly_score_threshold",
+    "paranoia_level",
+];
+
 /// What came of compiling.
 pub struct Compiled {
     /// The plan; none if there is a fault.

@@ -69,7 +69,7 @@ pub static THRESHOLDS: Table = Table {
 /// What the rules do not do.
 pub static EXCLUSION: Table = Table {
     place: "rules.exclusions[]",
-    doc: "One exclusion. It needs `rule`, `tag` or `message`; where several are written, it means the rules for which all of them hold. One that means no rule is a warning.",
+    doc: "One exclusion. It says by one of `rule`, `tag` and `message` which rules it is about; one that is about none is a warning.",
     shared: None,
     rows: &[
         row(
