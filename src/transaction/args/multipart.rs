@@ -41,3 +41,19 @@ pub struct MultipartFlags {
     /// `MULTIPART_UNMATCHED_BOUNDARY`: 0, 1, or 2 (a line that begins with a boundary's beginning).
     pub unmatched_boundary: u8,
 }
+
+/// Stub.
+#[derive(Debug)]
+pub struct Multipart {}
+impl Multipart {
+    pub fn new(content_type: &[u8], reading: &mut super::reading::Reading) -> Self {
+        let _ = (content_type, reading);
+        Self {}
+    }
+    pub fn feed(&mut self, piece: &[u8], reading: &mut super::reading::Reading) {
+        let _ = (piece, reading);
+    }
+    pub fn finish(self, reading: &mut super::reading::Reading) {
+        let _ = reading;
+    }
+}

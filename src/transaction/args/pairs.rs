@@ -20,6 +20,11 @@ impl Pairs {
         self.ends.is_empty()
     }
 
+    /// Bytes of all names and values.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// One more.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         self.push_with(
