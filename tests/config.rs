@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moongate::config::{self, Config, Files, HandlerSource, OnError, Overrides};
+use moongate::config::{
+    self, Config, Engine, Files, HandlerSource, OnError, Overrides, RuleSourceKind,
+};
 use moongate::diagnostic::{Diagnostic, Source, render};
 use moongate::transaction::Phase;
 
@@ -160,7 +162,8 @@ fn flags_take_the_place_of_the_file() {
     assert_eq!(config.upstreams[0].peers[0].address.to_string(), "127.0.0.1:2");
     assert_eq!(config.admin.address.port(), 3);
     assert_eq!(config.lua.modules, [PathBuf::from("/opt/lua/modules")]);
-    assert_eq!(config.rules.paths, [PathBuf::from("/opt/rules")]);
+    let source = config.rules.sources.first().expect("--rules");
+    assert_eq!((source.kind, source.path.as_path()), (RuleSourceKind::Files, Path::new("/opt/rules")));
     assert_eq!(config.events, Some("/opt/events".into()));
     assert_eq!(config.workers, 5);
 }
@@ -506,4 +509,26 @@ fn a_token_is_not_shown_by_debug() {
     let config = accepted(&text_of("accepted_everything.yaml"));
     assert!(config.admin.token.is_some());
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn a_route_inherits_rules_and_says_otherwise_key_by_key() {
+    let config = accepted(&text_of("accepted_rules.yaml"));
+    let names = |rules: &config::Rules| -> Vec<(RuleSourceKind, String)> {
+        let name = |path: &Path| path.strip_prefix(ROOT).unwrap().display().to_string();
+        rules.sources.iter().map(|source| (source.kind, name(&source.path))).collect()
+    };
+    let (files, crs) = (RuleSourceKind::Files, RuleSourceKind::Crs);
+    let all = [(files, "before"), (crs, "crs"), (files, "after/*.conf")];
+    let all = all.map(|(kind, name)| (kind, name.to_owned()));
+    assert_eq!(names(&config.rules), all, "the word `crs` marks the place");
+    let [a, b, c] = &config.routes[..] else { panic!("three routes") };
+    assert_eq!(names(&a.rules), all);
+    assert_eq!(names(&b.rules), [(files, "own.conf".to_owned())]);
+    let engines = [&a.rules, &b.rules, &c.rules].map(|rules| rules.engine);
+    assert_eq!(engines, [Some(Engine::On), Some(Engine::Detect), Some(Engine::Off)]);
+    let excluded = [&a.rules, &b.rules, &c.rules].map(|rules| rules.exclusions.len());
+    assert_eq!(excluded, [5, 4, 4]);
+    assert!(config.routes.iter().all(|route| route.rules.paranoia == Some(2)));
+    assert!(config.routes.iter().all(|route| route.rules.thresholds.inbound == Some(10)));
 }
