@@ -163,7 +163,10 @@ fn flags_take_the_place_of_the_file() {
     assert_eq!(config.admin.address.port(), 3);
     assert_eq!(config.lua.modules, [PathBuf::from("/opt/lua/modules")]);
     let source = config.rules.sources.first().expect("--rules");
-    assert_eq!((source.kind, source.path.as_path()), (RuleSourceKind::Files, Path::new("/opt/rules")));
+    assert_eq!(
+        (source.kind, source.path.as_path()),
+        (RuleSourceKind::Files, Path::new("/opt/rules"))
+    );
     assert_eq!(config.events, Some("/opt/events".into()));
     assert_eq!(config.workers, 5);
 }

@@ -12,6 +12,7 @@
 mod admin;
 mod api;
 mod architecture;
+mod base_rules;
 mod benches;
 mod command_line;
 mod config;

@@ -7,8 +7,12 @@ use crate::telemetry::events;
 use crate::transaction::{RulePhase, Verdict};
 
 /// Media types of answers that have no end, or none soon: they are never held back.
-const STREAMS: [&str; 4] =
-    ["application/grpc", "application/grpc+proto", "multipart/x-mixed-replace", "text/event-stream"];
+const STREAMS: [&str; 4] = [
+    "application/grpc",
+    "application/grpc+proto",
+    "multipart/x-mixed-replace",
+    "text/event-stream",
+];
 
 /// What is held of a response's body, as the upstream sent it.
 #[derive(Debug)]
@@ -66,8 +70,7 @@ fn is_stream(exchange: &Exchange) -> bool {
 fn take(exchange: &Exchange, held: &HeldBody<'_>) -> Option<Flow> {
     let mut inspection = exchange.subject.inspection.borrow_mut();
     let inspection = inspection.as_mut()?;
-    let (limit, overflow) =
-        inspection.response_plan(&exchange.subject.transaction.borrow())?;
+    let (limit, overflow) = inspection.response_plan(&exchange.subject.transaction.borrow())?;
     let (bytes, cut) = plain(held, usize::try_from(limit).unwrap_or(usize::MAX));
     if cut && overflow == Overflow::Reject && exchange.rules.engine() == Engine::On {
         return Some(too_long(exchange));

@@ -70,8 +70,7 @@ pub fn matched<'a>(variable: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
 /// in the text the value stands, nobody knows.
 pub fn told<'a>(variable: &[u8], text: &'a [u8]) -> Cow<'a, [u8]> {
     let names = |word: &[u8]| is_secret_variable(word.strip_suffix(b":").unwrap_or(word));
-    let secret = is_secret_variable(variable)
-        || text.split(u8::is_ascii_whitespace).any(names);
+    let secret = is_secret_variable(variable) || text.split(u8::is_ascii_whitespace).any(names);
     if secret { Cow::Borrowed(REDACTED) } else { target(text) }
 }
 
@@ -167,6 +166,9 @@ mod tests {
         assert_eq!(&*matched(b"ARGS:q", b"1' or 1"), b"1' or 1");
         assert_eq!(&*matched(b"REQUEST_COOKIES_NAMES:sid", b"sid"), b"sid");
         assert_eq!(&*matched(b"QUERY_STRING", b"a=1&token=x"), b"a=1&token=[redacted]");
-        assert_eq!(&*told(b"ARGS:q", b"found within ARGS:q: <script>"), b"found within ARGS:q: <script>");
+        assert_eq!(
+            &*told(b"ARGS:q", b"found within ARGS:q: <script>"),
+            b"found within ARGS:q: <script>"
+        );
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn count(findings: &Findings, verdict: Verdict) {
     if findings.mode.is_none() {
         return;
     }
-    let refused = verdict == Verdict::Refused && findings.matches.iter().any(|rule| rule.disruptive);
+    let refused =
+        verdict == Verdict::Refused && findings.matches.iter().any(|rule| rule.disruptive);
     rules_of_exchange(findings, refused);
 }

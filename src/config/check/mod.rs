@@ -20,10 +20,10 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Diagnostic, Source, Span};
 
 use super::raw::{Node, Value};
-use routes::Around;
 use super::section::{Found, Section};
 use super::settings::{LIMITS, ROOT};
 use super::{BodyLimits, Config, Files, Limits, Overrides};
+use routes::Around;
 
 /// What is being checked, and what was found.
 pub struct Check<'a> {
@@ -102,7 +102,8 @@ impl<'a> Check<'a> {
         let limits = limits(&file.section("limits", &LIMITS));
         let handlers = handlers::global(&file, &scripts);
         let rules = rules::global(&file);
-        let around = Around { scripts: &scripts, upstreams: &upstreams, body: limits.body, rules: &rules };
+        let around =
+            Around { scripts: &scripts, upstreams: &upstreams, body: limits.body, rules: &rules };
         let routes = routes::read(&file, around, &handlers);
         if !file.path_is_broken("upstreams") {
             unused::warn(&file, &upstreams, &routes, &handlers);

@@ -8,20 +8,17 @@ use crate::config::raw::{Node, Value};
 use crate::config::section::{Found, Section};
 use crate::config::settings::{MATCH, ROUTE};
 use crate::config::{
-    BodyLimits, Handlers, Match, MethodSet, PathMatch, Route, Rules, Upstream, UpstreamChoice, values,
+    BodyLimits, Handlers, Match, MethodSet, PathMatch, Route, Rules, Upstream, UpstreamChoice,
+    values,
 };
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::transaction::Phase;
 
-use super::{handlers, rules};
 use super::lua::{Scripts, check_destination};
+use super::{handlers, rules};
 
 /// The routes in the order written.
-pub fn read(
-    file: &Section<'_>,
-    around: Around<'_>,
-    global: &Handlers,
-) -> Vec<Route> {
+pub fn read(file: &Section<'_>, around: Around<'_>, global: &Handlers) -> Vec<Route> {
     let items = file.get("routes").map(|found| list(&found)).unwrap_or_default();
     let routes: Vec<(Route, Found<'_>)> =
         items.into_iter().map(|item| (around.route(&item), item)).collect();

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use crate::config::raw::Value;
 use crate::config::section::{Found, Section};
 use crate::config::settings::{EXCLUSION, RULES, THRESHOLDS};
-use crate::config::{Engine, ExcludedRules, Exclusion, RuleSource, RuleSourceKind, Rules, Thresholds};
+use crate::config::{
+    Engine, ExcludedRules, Exclusion, RuleSource, RuleSourceKind, Rules, Thresholds,
+};
 use crate::diagnostic::Diagnostic;
 
 use super::absolute;
@@ -47,10 +49,7 @@ fn read(section: &Section<'_>) -> Rules {
         sources: sources(section),
         engine: engine(section),
         paranoia: section.count_given("paranoia").map(|level| level as u8),
-        thresholds: Thresholds {
-            inbound: threshold("inbound"),
-            outbound: threshold("outbound"),
-        },
+        thresholds: Thresholds { inbound: threshold("inbound"), outbound: threshold("outbound") },
         exclusions: exclusions(section),
     }
 }
@@ -66,7 +65,8 @@ fn engine(section: &Section<'_>) -> Option<Engine> {
 
 /// In the order in which they are loaded.
 fn sources(section: &Section<'_>) -> Vec<RuleSource> {
-    let mut crs = section.text("crs").map(|(path, found)| source(RuleSourceKind::Crs, &path, &found));
+    let mut crs =
+        section.text("crs").map(|(path, found)| source(RuleSourceKind::Crs, &path, &found));
     let mut sources = Vec::new();
     for (path, found) in section.texts("files") {
         if path != CRS {
@@ -116,7 +116,8 @@ fn which(section: &Section<'_>, item: &Found<'_>) -> Option<ExcludedRules> {
     if written != 1 && matches!(item.node.value, Value::Map(_)) {
         let message = "an exclusion says in one way which rules it is about";
         let help = "write one of `rule: 942100`, `rule: 942100-942199`, `tag: attack-sqli` and `message: …`";
-        let label = if written == 0 { "no `rule`, `tag` or `message`" } else { "this says it twice" };
+        let label =
+            if written == 0 { "no `rule`, `tag` or `message`" } else { "this says it twice" };
         item.report(Diagnostic::error("config::bad-value", message).help(help), label);
     }
     let text = |key| section.text(key).map(|(text, _)| text);

@@ -102,8 +102,9 @@ impl<'a> Record<'a> {
 
     /// Whether it belongs in the event log.
     pub(super) fn is_event(&self) -> bool {
-        let logged =
-            |findings: &Findings| findings.matches.iter().any(|rule| rule.logged || rule.disruptive);
+        let logged = |findings: &Findings| {
+            findings.matches.iter().any(|rule| rule.logged || rule.disruptive)
+        };
         matches!(self.verdict, Verdict::Failed | Verdict::Refused)
             || self.findings.is_some_and(logged)
     }

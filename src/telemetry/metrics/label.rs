@@ -83,17 +83,8 @@ pub(super) const RULE_OUTCOMES: [&str; 4] = ["clean", "matched", "refused", "wou
 /// The rule phases in order.
 pub(super) const RULE_PHASES: [&str; 5] = ["1", "2", "3", "4", "5"];
 /// The severities by [`crate::transaction::Severity`], and a match without one.
-pub(super) const SEVERITIES: [&str; 9] = [
-    "emergency",
-    "alert",
-    "critical",
-    "error",
-    "warning",
-    "notice",
-    "info",
-    "debug",
-    NONE,
-];
+pub(super) const SEVERITIES: [&str; 9] =
+    ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug", NONE];
 
 const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
     Label { name, values: Values::Closed(values) }

@@ -17,15 +17,16 @@ use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
 pub use family::{Family, Kind};
 pub(super) use handles::{domain, module, phase, route, upstream};
 pub(super) use label::NONE;
-pub(super) use rules::{rule_phase, rules_of_exchange};
 pub use label::{Label, Values};
 pub use page::metrics_page;
+pub(super) use rules::{rule_phase, rules_of_exchange};
 pub use scrape::{DictionaryReading, metrics_text, set_dictionaries};
 
 use family::Registered;
 use label::{
-    CLASS, CONNECTION, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE, MODULE,
-    OUTCOME, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    CLASS, CONNECTION, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE,
+    MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET,
+    UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.

@@ -19,9 +19,8 @@ struct Handles {
 
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     phases: RULE_PHASES.map(|phase| metrics().rule_phase_seconds.with(&[phase])),
-    matches: RULE_PHASES.map(|phase| {
-        SEVERITIES.map(|severity| metrics().rule_matches.with(&[phase, severity]))
-    }),
+    matches: RULE_PHASES
+        .map(|phase| SEVERITIES.map(|severity| metrics().rule_matches.with(&[phase, severity]))),
     outcomes: RULE_OUTCOMES.map(|outcome| metrics().rule_exchanges.with(&[outcome])),
     inbound: metrics().anomaly_score.with(&["request"]),
     outbound: metrics().anomaly_score.with(&["response"]),

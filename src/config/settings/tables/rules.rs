@@ -79,8 +79,20 @@ pub static EXCLUSION: Table = Table {
             "942100-942199",
             "Which rules, by their ids; both ends of a range belong to it.",
         ),
-        row("tag", Text, "", "attack-sqli", "Which rules: a regular expression that one of their tags matches."),
-        row("message", Text, "", "SQL Injection", "Which rules: a regular expression that their message matches."),
+        row(
+            "tag",
+            Text,
+            "",
+            "attack-sqli",
+            "Which rules: a regular expression that one of their tags matches.",
+        ),
+        row(
+            "message",
+            Text,
+            "",
+            "SQL Injection",
+            "Which rules: a regular expression that their message matches.",
+        ),
         row(
             "target",
             Texts,
