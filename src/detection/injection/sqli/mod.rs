@@ -30,7 +30,9 @@ pub fn is_sqli(value: &[u8]) -> Option<Fingerprint> {
     }
     in_context(value, None)
         .or_else(|| memchr(b'\'', value).and_then(|_| in_context(value, Some(b'\''))))
-        .or_else(|| memchr(b'"', value).and_then(|_| in_dialect(value, Some(b'"'), Dialect::MySql).ok()))
+        .or_else(|| {
+            memchr(b'"', value).and_then(|_| in_dialect(value, Some(b'"'), Dialect::MySql).ok())
+        })
 }
 
 /// Whether a byte alone, and any number of its like, make no injection.
@@ -42,9 +44,7 @@ fn is_plain(byte: u8) -> bool {
 fn in_context(value: &[u8], quote: Option<u8>) -> Option<Fingerprint> {
     match in_dialect(value, quote, Dialect::Ansi) {
         Ok(fingerprint) => Some(fingerprint),
-        Err(Harmless { differs_in_mysql: true }) => {
-            in_dialect(value, quote, Dialect::MySql).ok()
-        }
+        Err(Harmless { differs_in_mysql: true }) => in_dialect(value, quote, Dialect::MySql).ok(),
         Err(_) => None,
     }
 }

@@ -174,11 +174,7 @@ pub fn three<'a>(tokens: &mut Tokens<'a>, left: usize) -> Three {
         (Bareword | Number, Operator, Bareword | Number)
         | (Variable, Operator, Variable | Number | Bareword)
         | (Logic, _, Logic)
-        | (
-            Bareword | Number | Text | Variable,
-            Comma,
-            Bareword | Number | Text | Variable,
-        )
+        | (Bareword | Number | Text | Variable, Comma, Bareword | Number | Text | Variable)
         | (Bareword, Dot, Bareword) => Three::Fold(2),
         (Operator, middle, Operator) if middle != LeftParen => Three::Fold(2),
         (Bareword | Number | Text | Variable, Operator, Type) if second.text == b"::" => {
