@@ -1,7 +1,6 @@
 //! What the compiling of one rule set has at hand.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::catalog::Catalog;
@@ -9,7 +8,7 @@ use super::faults::{Faults, Site};
 use super::pools::Pools;
 use super::target::{self, Chosen, Lookup, TargetFault};
 use crate::config::Files;
-use crate::detection::operators::Fault;
+use crate::detection::operators::{Fault, GeoDatabase};
 use crate::detection::pattern::Pattern;
 use crate::detection::variables;
 use crate::detection::{RuleFact, Target, Text, TextPart, TxSlot};
@@ -23,10 +22,8 @@ pub(super) struct Context<'a> {
     pub(super) pools: Pools,
     /// Which rules there are.
     pub(super) catalog: Catalog,
-    /// `SecDataset`, by name.
-    pub(super) datasets: HashMap<Vec<u8>, Vec<u8>>,
-    /// `SecGeoLookupDb`: the file's path.
-    pub(super) geo_database: Option<PathBuf>,
+    /// The database that `SecGeoLookupDb` names.
+    pub(super) geo: Option<Arc<GeoDatabase>>,
 }
 
 impl<'a> Context<'a> {
@@ -36,8 +33,7 @@ impl<'a> Context<'a> {
             faults: Faults::default(),
             pools: Pools::new(),
             catalog: Catalog::default(),
-            datasets: HashMap::new(),
-            geo_database: None,
+            geo: None,
         }
     }
 

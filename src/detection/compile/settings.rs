@@ -3,6 +3,7 @@
 use super::context::{Context, folder};
 use super::faults::Site;
 use crate::config::Engine;
+use crate::detection::operators::{Fault, GeoDatabase};
 use crate::detection::pattern::{Case, Pattern};
 use crate::detection::{AuditEngine, Overflow, Settings};
 use crate::seclang::{Directive, DirectiveKind, Word};
@@ -28,8 +29,6 @@ const DIRECTIVES: &[(&str, Read)] = &[
     ("SecAuditLogRelevantStatus", audit_status),
     ("SecCollectionTimeout", |scene| scene.set_number(|settings| &mut settings.collection_timeout)),
     ("SecComponentSignature", signature),
-    ("SecDataset", dataset),
-    ("SecGeoLookupDB", geo_database),
     ("SecGeoLookupDb", geo_database),
     ("SecRequestBodyAccess", |scene| scene.set_flag(|settings| &mut settings.request_body_access)),
     ("SecRequestBodyJsonDepthLimit", |scene| scene.set_count(|settings| &mut settings.json_depth)),
@@ -159,22 +158,23 @@ fn audit_status(scene: &mut Scene<'_, '_, '_>) {
 /// Only the map of code page 20127 is built in: another would decode `%u` differently than rules
 /// expect.
 fn code_page(scene: &mut Scene<'_, '_, '_>, at: usize) {
-    if scene.argument(at) != "20127" {
+    if !matches!(scene.argument(at).as_str(), "" | "20127") {
         scene.refuse(at, "expected `20127`, the only map that is built in");
     }
 }
 
-/// A list of words under a name, for operators that end in `FromDataset`.
-fn dataset(scene: &mut Scene<'_, '_, '_>) {
-    let [name, words] = scene.arguments else {
-        return scene.refuse(0, "expected a name and a list");
-    };
-    scene.context.datasets.insert(name.text.clone(), words.text.clone());
-}
-
 fn geo_database(scene: &mut Scene<'_, '_, '_>) {
     let path = folder(scene.directive).join(scene.first());
-    scene.context.geo_database = Some(path);
+    let bytes = scene.context.files.read(&path).map_err(|error| Fault::new(error.to_string()));
+    match bytes.and_then(GeoDatabase::new) {
+        Ok(database) => scene.context.geo = Some(database.into()),
+        Err(fault) => {
+            let span = scene.arguments.first().map_or(scene.directive.span, |word| word.span);
+            let message = format!("`{}`: {}", path.display(), fault.message);
+            let site = Site::new(scene.directive, span);
+            scene.context.push(site.fault("seclang::file", message, "named here"));
+        }
+    }
 }
 
 /// The first directive takes the place of the defaults, the next ones add to it.

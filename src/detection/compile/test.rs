@@ -43,10 +43,7 @@ fn compile(
             Ok(Test::Compares { matches: *matches, argument })
         }
         Kind::Compiled(compile) => match argument.as_fixed() {
-            Some(text) => {
-                let text = implied(context, operator).unwrap_or_else(|| text.to_vec());
-                compile_now(context, directive, operator, *compile, text)
-            }
+            Some(text) => compile_now(context, directive, operator, *compile, text.to_vec()),
             None => Ok(Test::Later { operator, argument, folder: folder(directive).into() }),
         },
     }
@@ -62,20 +59,19 @@ fn compile_now(
     text: Vec<u8>,
 ) -> Result<Test, Fault> {
     let folder = folder(directive);
-    let (files, datasets) = (context.files, &context.datasets);
-    let read = |name: &str| match datasets.get(name.as_bytes()) {
-        Some(dataset) if operator.name.ends_with("FromDataset") => Ok(dataset.clone()),
-        _ => files.read(&folder.join(name)),
-    };
+    let files = context.files;
+    let geo = context.geo.clone();
     let key = (operator.name, text.clone(), folder.to_path_buf());
-    let compile = || compile(&Argument { text: &text, read: &read });
+    let compile = || {
+        compile(&Argument {
+            text: &text,
+            read: &|name| files.read(&folder.join(name)),
+            path: &|name| folder.join(name).to_string_lossy().into_owned(),
+            dataset: &|_| None,
+            geo: geo.as_ref(),
+        })
+    };
     context.pools.matcher(key, compile).map(Test::Compiled)
-}
-
-/// What an operator without an argument takes from a directive: its database.
-fn implied(context: &Context<'_>, operator: &Operator) -> Option<Vec<u8>> {
-    let database = context.geo_database.as_ref().filter(|_| operator.name == "geoLookup")?;
-    Some(database.to_string_lossy().into_owned().into_bytes())
 }
 
 /// The argument with its macros. In an expression, `%{2}` is a percent sign twice: what names no
