@@ -7,6 +7,7 @@ mod checked;
 mod defaults;
 mod depth;
 mod files;
+mod glob;
 mod marks;
 mod place;
 mod raw;
@@ -26,6 +27,7 @@ pub use checked::{
     Upstream, UpstreamChoice,
 };
 pub use files::{DiskFiles, Files};
+pub use glob::{has_wildcard, matches};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use rules::{Engine, ExcludedRules, Exclusion, Named, RuleSource, RuleSourceKind, Rules, Thresholds};
 pub use settings::settings_page;
