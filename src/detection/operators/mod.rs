@@ -1,5 +1,14 @@
 //! Operators: how a rule looks at a value. One file each, one list.
 
+mod phrases;
+mod pm;
+mod pm_from_dataset;
+mod pm_from_file;
+mod rx;
+mod rx_global;
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -40,6 +49,8 @@ pub struct Argument<'a> {
     pub text: &'a [u8],
     /// Reads a file named in the argument: relative names are taken from the rule file's folder.
     pub read: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+    /// The text of a `SecDataset` of that name: one phrase a line.
+    pub dataset: &'a dyn Fn(&[u8]) -> Option<Vec<u8>>,
 }
 
 /// What is wrong with an operator's argument.
@@ -61,6 +72,7 @@ pub trait Matcher: Send + Sync + fmt::Debug {
 }
 
 /// What an operator may know besides the value, and where it leaves what it finds.
+#[derive(Default)]
 pub struct Scope<'a> {
     /// Where captures go; none: the rule does not ask for them.
     pub captures: Option<&'a mut Captures>,
@@ -95,7 +107,13 @@ pub fn address(value: &[u8]) -> Option<IpAddr> {
 }
 
 /// All of them, by name.
-pub const OPERATORS: &[Operator] = &[];
+pub const OPERATORS: &[Operator] = &[
+    pm::OPERATOR,
+    pm_from_dataset::OPERATOR,
+    pm_from_file::OPERATOR,
+    rx::OPERATOR,
+    rx_global::OPERATOR,
+];
 
 /// The one of this name, in any case.
 pub fn find(name: &str) -> Option<&'static Operator> {
