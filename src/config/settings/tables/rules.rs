@@ -28,8 +28,8 @@ pub static RULES: Table = Table {
             "files",
             Texts,
             "",
-            "[before/*.conf, crs, after.conf]",
-            "Rule files in the order in which they are loaded: files, folders (their `.conf` files) and patterns. The word `crs` stands for the Core Rule Set where that is not to come last.",
+            "[before/*.conf, after.conf]",
+            "Rule files in the order in which they are loaded: files, folders (their `.conf` files) and patterns. The word `crs` stands for the Core Rule Set where that is not to come last: `[before.conf, crs, after.conf]`.",
         ),
         row(
             "paranoia",
