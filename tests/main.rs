@@ -16,6 +16,7 @@ mod benches;
 mod command_line;
 mod config;
 mod demo;
+mod detection;
 mod exchange;
 mod harness;
 mod hostile;
