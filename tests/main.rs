@@ -18,6 +18,7 @@ mod command_line;
 mod config;
 mod crs;
 mod demo;
+mod detection;
 mod exchange;
 mod harness;
 mod hostile;
