@@ -24,6 +24,7 @@ mod harness;
 mod hostile;
 mod hostile_wire;
 mod modules;
+mod patterns;
 mod phases;
 mod prometheus;
 mod reload;
