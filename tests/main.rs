@@ -14,6 +14,7 @@ mod api;
 mod architecture;
 mod benches;
 mod command_line;
+mod compile;
 mod config;
 mod crs;
 mod demo;
