@@ -16,12 +16,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::support::{self, Client, Moongate, wait_until};
+use super::support::{self, Client, Moongate, resting_events};
 use case::{Case, Expected, Stage};
 
 const MARKER: &str = "X-CRS-Test";
@@ -200,16 +199,9 @@ fn exchange(address: SocketAddr, stage: &Stage, old: bool, token: &str) -> Optio
     client.try_read(request.starts_with(b"HEAD ")).ok().map(|response| response.status)
 }
 
-/// The log is written behind the requests' backs: it is whole when it rests.
 fn read_events(moongate: &Moongate, results: &mut HashMap<String, Result>) {
-    let length = || moongate.read("events.jsonl").len();
-    let mut before = usize::MAX;
-    wait_until(Duration::from_secs(30), || {
-        support::pause(Duration::from_millis(300));
-        std::mem::replace(&mut before, length()) == before
-    });
     let pattern = regex::Regex::new(r"crs-\d+-\d+-\d+-").expect("a pattern");
-    for line in moongate.read("events.jsonl").lines() {
+    for line in resting_events(moongate).lines() {
         let Some(token) = pattern.find(line) else { continue };
         let Some(result) = results.get_mut(token.as_str()) else { continue };
         let event: Value = serde_json::from_str(line).expect("a line of JSON");

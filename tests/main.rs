@@ -12,6 +12,7 @@
 mod admin;
 mod api;
 mod architecture;
+mod base_rules;
 mod benches;
 mod command_line;
 mod compile;
@@ -26,6 +27,7 @@ mod modules;
 mod phases;
 mod prometheus;
 mod reload;
+mod rules_install;
 mod script;
 mod start;
 mod support;
