@@ -15,7 +15,8 @@ use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
 use moongate::telemetry::{self, DictionaryReading};
 use moongate::transaction::{
-    Client, Headers, Phase, Request, Response, Transaction, Verdict, Version,
+    Client, Findings, Headers, Match, Phase, Request, Response, RulePhase, Scores, Severity,
+    Transaction, Verdict, Version,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -727,7 +728,7 @@ fn the_event_log_tells_what_rules_found() {
     let logs = opened(&[], Some(&path), None);
     logs.write(&Record::of_exchange(&ended, Duration::ZERO));
     assert!(logs.flush(LONG));
-    let line: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!((&line["engine"], &line["would_have"]), (&"detect".into(), &949_110.into()));
     assert_eq!(line["score"], serde_json::json!({ "inbound": 10, "outbound": 0 }));
     let rules = line["rules"].as_array().unwrap();

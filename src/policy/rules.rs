@@ -13,7 +13,7 @@ use super::{RouteRules, crs, profile};
 use crate::config::{self, Engine, Files, Named, RuleSource, RuleSourceKind};
 use crate::detection::{self, Plan};
 use crate::diagnostic::Diagnostic;
-use crate::seclang::Directive;
+use crate::seclang;
 
 /// A list of rule files, compiled, and what it was made of.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl<'a, 'disk> Rulesets<'a, 'disk> {
 
     fn compile(&mut self, files: Vec<PathBuf>) -> Option<Arc<Ruleset>> {
         let reader = Reader { recorder: self.recorder, inputs: RefCell::default() };
-        let (directives, faults) = load(&files, &reader);
+        let (directives, faults) = seclang::load(&files, &reader);
         let compiled = detection::compile(&directives, &reader);
         self.found.extend(faults);
         self.found.extend(compiled.diagnostics);
@@ -106,7 +106,8 @@ impl<'a, 'disk> Rulesets<'a, 'disk> {
 
     fn files_of(&mut self, source: &RuleSource) -> Vec<PathBuf> {
         let path = &source.path;
-        let may_be_crs = source.kind == RuleSourceKind::Crs || is_plain(path);
+        let may_be_crs =
+            source.kind == RuleSourceKind::Crs || (!is_pattern(path) && !is_rule_file(path));
         if let Some(files) = may_be_crs.then(|| crs::files_in(path, self.recorder)).flatten() {
             return files;
         }
@@ -117,16 +118,17 @@ impl<'a, 'disk> Rulesets<'a, 'disk> {
             return Vec::new();
         }
         match self.recorder.matching(path) {
-            Ok(files) if files.is_empty() => {
+            Ok(files) if files.is_empty() && !self.recorder.is_missing(path) => {
                 let message = format!("`{}` matches no file", path.display());
                 let help = "rules that are put there later are loaded then";
                 let warning = Diagnostic::warning("rules::no-file", message).help(help);
                 self.found.push(placed(warning, source.named.as_ref()));
                 files
             }
-            Ok(files) => files,
-            Err(error) => {
-                let message = format!("rules cannot be read from `{}`: {error}", path.display());
+            Ok(files) if !files.is_empty() => files,
+            other => {
+                let why = other.err().map_or("there is no such file".to_owned(), |e| e.to_string());
+                let message = format!("rules cannot be read from `{}`: {why}", path.display());
                 let help = "write the file, or correct the path";
                 let fault = Diagnostic::error("rules::not-found", message).help(help);
                 self.found.push(placed(fault, source.named.as_ref()));
@@ -144,11 +146,13 @@ pub(super) fn placed(fault: Diagnostic, named: Option<&Named>) -> Diagnostic {
     }
 }
 
-/// Whether it may be a folder: neither a pattern nor a rule file.
-fn is_plain(path: &Path) -> bool {
-    let text = path.as_os_str().as_encoded_bytes();
-    !text.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
-        && path.extension().is_none_or(|extension| extension != "conf")
+/// Whether it stands for the files whose names it matches.
+pub(super) fn is_pattern(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
+fn is_rule_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "conf")
 }
 
 /// The recorder, with a note of all that was asked of it.
@@ -187,11 +191,4 @@ impl Inputs {
         }
         same
     }
-}
-
-fn load(files: &[PathBuf], reader: &dyn Files) -> (Vec<Directive>, Vec<Diagnostic>) {
-    for file in files {
-        drop(reader.read(file));
-    }
-    (Vec::new(), Vec::new())
 }

@@ -4,6 +4,9 @@ use super::draft::Draft;
 use crate::detection::RuleIndex;
 use crate::detection::pattern::{Case, Found, Pattern};
 
+/// The ids of `modsecurity.conf-recommended`.
+const RECOMMENDED: std::ops::RangeInclusive<u64> = 200_000..=200_099;
+
 /// A choice among rules.
 pub(in crate::detection) enum Choice {
     /// Ids and ranges of ids, both ends included.
@@ -73,6 +76,14 @@ impl Choice {
         }
     }
 
+    /// Whether it means a rule of `modsecurity.conf-recommended`, which rule sets exclude whether it
+    /// is there or not.
+    fn is_recommended(&self) -> bool {
+        matches!(self, Self::Ids(ranges) if ranges.iter().all(|(first, last)| {
+            RECOMMENDED.contains(first) && RECOMMENDED.contains(last)
+        }))
+    }
+
     /// What it asks for, as part of a sentence: `the id 5`.
     pub(in crate::detection) fn words(&self) -> String {
         match self {
@@ -100,7 +111,7 @@ impl Catalog {
         if draft.removed { self.removed.push(entry) } else { self.entries.push(entry) }
     }
 
-    /// The rules that are meant; none if there never was one.
+    /// The rules that are meant; none if there never was one that could be.
     pub(super) fn rules(&self, choice: &Choice) -> Option<Vec<RuleIndex>> {
         let is_meant = |entry: &Entry| {
             choice.has(entry.id, entry.tags.iter().map(Vec::as_slice), &entry.message)
@@ -108,7 +119,9 @@ impl Catalog {
         let numbered = (0..).map(RuleIndex).zip(&self.entries);
         let found: Vec<_> =
             numbered.filter(|(_, entry)| is_meant(entry)).map(|(index, _)| index).collect();
-        (!found.is_empty() || self.removed.iter().any(is_meant)).then_some(found)
+        let is_expected =
+            !found.is_empty() || choice.is_recommended() || self.removed.iter().any(is_meant);
+        is_expected.then_some(found)
     }
 }
 
