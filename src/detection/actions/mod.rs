@@ -1,0 +1,24 @@
+//! What a match does besides: one file for each family of actions.
+
+mod control;
+mod environment;
+mod set;
+
+use super::evaluate::Run;
+use super::plan::{Deed, Rule};
+
+/// Does one thing for one matching value. `again`: another value of the same link matched before.
+pub fn perform(run: &mut Run<'_>, rule: &Rule, deed: &Deed, again: bool) {
+    match deed {
+        Deed::Control(control) if !again => control::apply(run.state, control),
+        // It was run before the match counted; what it says does not matter.
+        Deed::Control(_) | Deed::Run(_) => {}
+        Deed::Deprecate { .. }
+        | Deed::Expire { .. }
+        | Deed::Identify { .. }
+        | Deed::Open { .. } => {}
+        Deed::Sanitise(target) => environment::hide(run.state, target),
+        Deed::Set { collection, name, change } => set::set(run, rule, *collection, name, change),
+        Deed::SetEnv { name, value } => environment::set(run, rule, name, value.as_ref()),
+    }
+}
