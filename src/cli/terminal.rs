@@ -42,3 +42,9 @@ pub(super) fn fail(error: &dyn Error) -> ExitCode {
     }
     ExitCode::from(FAULTS)
 }
+
+/// Tells what is wrong with what the operator asked for.
+pub(super) fn refuse(fault: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "moongate: {fault}");
+    ExitCode::from(FAULTS)
+}

@@ -4,6 +4,7 @@
 mod actions;
 mod compile;
 mod evaluate;
+pub mod injection;
 mod inspection;
 pub mod operators;
 pub mod pattern;
@@ -13,7 +14,7 @@ mod settings;
 pub mod transformations;
 pub mod variables;
 
-pub use compile::{Compiled, WELL_KNOWN_TX, compile};
+pub use compile::{ACTIONS, ActionSpec, Compiled, WELL_KNOWN_TX, compile};
 pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Outcome, World};
 pub use plan::{
     About, AllowScope, ChainId, ChainNode, Chains, Change, Collection, Control, Deed, Disruption,

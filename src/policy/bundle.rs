@@ -25,6 +25,8 @@ pub struct Bundle {
     pub folders: BTreeSet<PathBuf>,
     /// Files that were looked for and could not be read; one that comes makes a new bundle.
     pub missing: BTreeSet<PathBuf>,
+    /// Patterns of file names and what they matched; a new match makes a new bundle.
+    pub patterns: BTreeMap<PathBuf, Vec<PathBuf>>,
 }
 
 /// Where the files of a bundle come from.
@@ -63,8 +65,12 @@ impl Bundle {
         let new = |folder: &PathBuf| {
             lua_files_below(folder).iter().any(|path| !self.files.contains_key(path))
         };
+        let other = |(pattern, found): (&PathBuf, &Vec<PathBuf>)| {
+            DiskFiles.matching(pattern).unwrap_or_default() != *found
+        };
         self.files.iter().any(changed)
             || self.folders.iter().any(new)
+            || self.patterns.iter().any(other)
             || self.missing.iter().any(|path| DiskFiles.read(path).is_ok())
     }
 }
@@ -139,6 +145,18 @@ impl Origin<'_> {
 impl Files for Recorder<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.bytes(path).map(|bytes| bytes.to_vec())
+    }
+
+    fn matching(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
+        let found = match self.origin {
+            Origin::Disk => DiskFiles.matching(pattern)?,
+            Origin::Kept(bundle) => {
+                let known = bundle.patterns.get(pattern);
+                known.cloned().ok_or(io::ErrorKind::NotFound)?
+            }
+        };
+        self.bundle.borrow_mut().patterns.insert(pattern.to_owned(), found.clone());
+        Ok(found)
     }
 
     fn modules(&self, folders: &[PathBuf]) -> Vec<String> {

@@ -93,7 +93,8 @@ impl Parser {
         }
         if fits.len() < piece.len() {
             let bound = self.reading.limits.without_files;
-            self.reading.complain(|| format!("a body without files of more than {bound} bytes"));
+            self.reading
+                .complain(|| format!("a body of more than {bound} bytes without its files"));
         }
     }
 }

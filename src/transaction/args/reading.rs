@@ -16,6 +16,10 @@ pub struct Reading {
     pub parsed: Parsed,
     /// Whether the rest is not worth reading: a limit is reached, or it makes no sense any more.
     pub stopped: bool,
+    /// Bytes of a multipart body that are no file's.
+    spent: usize,
+    /// Bytes of files' content that are kept.
+    kept: usize,
 }
 
 impl Reading {
@@ -26,14 +30,33 @@ impl Reading {
 
     /// Whether one more argument fits; if not, reading stops.
     pub fn has_room(&mut self) -> bool {
-        let most = self.limits.arguments;
-        if self.parsed.args.len() + self.parsed.files.len() >= most {
+        let (most, bytes) = (self.limits.arguments, self.bytes());
+        let too_many = self.parsed.args.len() + self.parsed.files.len() >= most;
+        let too_long = self.parsed.args.size() > bytes;
+        if too_many {
             self.stop(|| format!("more than {most} arguments"));
-        } else if self.parsed.args.size() > self.bytes() {
-            let bytes = self.bytes();
+        } else if too_long {
             self.stop(|| format!("arguments of more than {bytes} bytes"));
         }
-        !self.stopped
+        !too_many && !too_long
+    }
+
+    /// Bytes of a multipart body that are no file's were read; they are bounded.
+    pub fn spend(&mut self, count: usize) {
+        self.spent += count;
+        let bound = self.limits.without_files;
+        if self.spent > bound {
+            self.stop(|| format!("a body of more than {bound} bytes without its files"));
+        }
+    }
+
+    /// How many more bytes of a file's content may be kept, of which `kept` bytes are; the next
+    /// `count` bytes are there to be kept.
+    pub fn keep(&mut self, kept: usize, count: usize) -> usize {
+        let room = self.limits.file_content.saturating_sub(kept);
+        let more = count.min(room).min(self.limits.without_files.saturating_sub(self.kept));
+        self.kept += more;
+        more
     }
 
     /// Bytes that all names and values together may take.
