@@ -15,6 +15,7 @@ mod architecture;
 mod base_rules;
 mod benches;
 mod command_line;
+mod compile;
 mod config;
 mod crs;
 mod demo;
