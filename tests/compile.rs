@@ -31,7 +31,13 @@ fn debians_rule_set_compiles() {
     let compiled = compiled(&[DEBIAN.into()]);
     println!("{}", render(&compiled.diagnostics));
     let plan = plan(compiled);
-    println!("{} rules, {} sets, {} chains, {} tx", plan.rules.len(), plan.target_sets.len(), plan.chains.nodes.len(), plan.tx_names.len());
+    println!(
+        "{} rules, {} sets, {} chains, {} tx",
+        plan.rules.len(),
+        plan.target_sets.len(),
+        plan.chains.nodes.len(),
+        plan.tx_names.len()
+    );
 }
 
 #[test]
@@ -40,5 +46,11 @@ fn a_tree_of_crs_4_compiles() {
     let compiled = compiled(&[tree.join("crs-setup.conf.example"), tree.join("rules/*.conf")]);
     println!("{}", render(&compiled.diagnostics));
     let plan = plan(compiled);
-    println!("{} rules, {} sets, {} chains, {} tx", plan.rules.len(), plan.target_sets.len(), plan.chains.nodes.len(), plan.tx_names.len());
+    println!(
+        "{} rules, {} sets, {} chains, {} tx",
+        plan.rules.len(),
+        plan.target_sets.len(),
+        plan.chains.nodes.len(),
+        plan.tx_names.len()
+    );
 }

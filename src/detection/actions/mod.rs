@@ -2,6 +2,7 @@
 
 mod control;
 mod environment;
+mod persistent;
 mod set;
 
 use super::evaluate::Run;
@@ -13,10 +14,14 @@ pub fn perform(run: &mut Run<'_>, rule: &Rule, deed: &Deed, again: bool) {
         Deed::Control(control) if !again => control::apply(run.state, control),
         // It was run before the match counted; what it says does not matter.
         Deed::Control(_) | Deed::Run(_) => {}
-        Deed::Deprecate { .. }
-        | Deed::Expire { .. }
-        | Deed::Identify { .. }
-        | Deed::Open { .. } => {}
+        Deed::Deprecate { collection, name, amount, period } => {
+            persistent::deprecate(run, rule, *collection, name, (*amount, *period));
+        }
+        Deed::Expire { collection, name, after } => {
+            persistent::expire(run, rule, *collection, name, after);
+        }
+        Deed::Identify { collection, key } => persistent::identify(run, rule, *collection, key),
+        Deed::Open { collection, key } => persistent::open(run, rule, *collection, key),
         Deed::Sanitise(target) => environment::hide(run.state, target),
         Deed::Set { collection, name, change } => set::set(run, rule, *collection, name, change),
         Deed::SetEnv { name, value } => environment::set(run, rule, name, value.as_ref()),

@@ -1,5 +1,6 @@
 //! `setvar`: members of `TX` and of persistent collections.
 
+use super::persistent;
 use crate::detection::evaluate::{Key, Run, expand, number_of};
 use crate::detection::plan::{Change, Collection, Name, Rule};
 
@@ -11,7 +12,12 @@ pub fn set(run: &mut Run<'_>, rule: &Rule, collection: Collection, name: &Name, 
             let name = expand(run, rule, name).to_ascii_lowercase();
             set_tx(run, rule, Key::Name(&name), change);
         }
-        _ => {}
+        (other, Name::Text(name)) => {
+            let name = expand(run, rule, name);
+            persistent::set(run, rule, other, &name, change);
+        }
+        // Slots are of `TX` only.
+        (_, Name::Slot(_)) => {}
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::super::operators::{Argument, Kind, Matcher, Operator};
@@ -23,12 +22,7 @@ thread_local! {
 }
 
 /// The operator with this argument; none if it is not one. Files are not read at run time.
-pub fn matcher(
-    operator: &'static Operator,
-    argument: &[u8],
-    folder: &Path,
-) -> Option<Arc<dyn Matcher>> {
-    let _ = folder;
+pub fn matcher(operator: &'static Operator, argument: &[u8]) -> Option<Arc<dyn Matcher>> {
     KNOWN.with_borrow_mut(|known| {
         let same = |one: &Known| one.operator == operator.name && *one.argument == *argument;
         let found = known.iter().position(same).map(|place| known.remove(place));
@@ -43,11 +37,15 @@ pub fn matcher(
 }
 
 fn compiled(operator: &'static Operator, argument: &[u8]) -> Known {
-    let read = |_: &str| Err(io::Error::from(io::ErrorKind::Unsupported));
+    let world = Argument {
+        text: argument,
+        read: &|_| Err(io::ErrorKind::Unsupported.into()),
+        path: &str::to_owned,
+        dataset: &|_| None,
+        geo: None,
+    };
     let matcher = match operator.kind {
-        Kind::Compiled(compile) => {
-            compile(&Argument { text: argument, read: &read }).ok().map(Arc::from)
-        }
+        Kind::Compiled(compile) => compile(&world).ok().map(Arc::from),
         Kind::Compares { .. } | Kind::Refused(_) => None,
     };
     Known { operator: operator.name, argument: argument.into(), matcher }

@@ -20,11 +20,11 @@ use crate::config::Engine;
 use crate::transaction::RulePhase;
 pub use expand::{expand, expand_text, number_of};
 pub use finish::record;
-pub use select::names;
-pub use sight::{Member, Sight};
-pub use state::{Cursor, State, Switches};
-pub use texts::{Keep, TextId, Texts};
-pub use tx::{Key, Tx, number};
+pub use sight::Member;
+use state::Cursor;
+pub use state::State;
+pub use texts::{Keep, Texts};
+pub use tx::{Key, number};
 
 /// One phase over one exchange.
 pub struct Run<'a> {

@@ -9,6 +9,7 @@ use super::super::plan::{AllowScope, Plan, RuleIndex, Target};
 use super::sight::{Member, Sight};
 use super::tx::Tx;
 use crate::config::Engine;
+use crate::shared::CollectionId;
 use crate::transaction::args::Format;
 use crate::transaction::{Match, RulePhase, Severity};
 
@@ -27,6 +28,12 @@ pub struct State {
     pub cursor: Option<Cursor>,
     /// Answers from outside.
     pub answers: Vec<(Question, bool)>,
+    /// Persistent collections that are open, one of a kind.
+    pub opened: Vec<CollectionId>,
+    /// `SESSIONID`
+    pub session_id: Option<Vec<u8>>,
+    /// `USERID`
+    pub user_id: Option<Vec<u8>>,
     /// `GEO`
     pub geo: Vec<(&'static str, Vec<u8>)>,
     /// `ENV`
@@ -158,6 +165,9 @@ impl State {
             switches,
             cursor: None,
             answers: Vec::new(),
+            opened: Vec::new(),
+            session_id: None,
+            user_id: None,
             geo: Vec::new(),
             environment: Vec::new(),
             hidden: Vec::new(),

@@ -31,10 +31,10 @@ impl Run<'_> {
                 }
             },
             Test::Compiled(matcher) => return self.state.run(&**matcher, link, text),
-            Test::Later { operator, argument, folder } => {
+            Test::Later { operator, argument, .. } => {
                 let argument = expand(self, rule, argument);
                 // An argument that cannot be compiled neither matches nor fails to match.
-                return match later::matcher(operator, &argument, folder) {
+                return match later::matcher(operator, &argument) {
                     Some(matcher) => self.state.run(&*matcher, link, text),
                     None => Tested::No,
                 };

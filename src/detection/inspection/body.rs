@@ -4,10 +4,13 @@ use bytes::Bytes;
 
 use super::{BodyPlan, Inspection, World};
 use crate::detection::Overflow;
-use crate::detection::plan::Plan;
-use crate::detection::variables::{Bodies, View, format_by_type, limits, media_type};
+use crate::detection::plan::{Plan, Target};
+use crate::detection::variables::{Bodies, Variable, View, format_by_type, limits, media_type};
 use crate::transaction::Transaction;
-use crate::transaction::args::{Format, Parsed};
+use crate::transaction::args::{Format, Limits, Parsed};
+
+/// Bytes of each uploaded file that `FILES_TMP_CONTENT` has.
+const FILE_CONTENT: usize = 1 << 20;
 
 impl Inspection {
     /// How the request body is to be read; none: not at all (`SecRequestBodyAccess Off`). To be
@@ -26,7 +29,7 @@ impl Inspection {
         let format = switches.processor.or_else(|| format_by_type(transaction));
         Some(BodyPlan {
             format,
-            limits: limits(settings),
+            limits: Limits { file_content: self.file_content(format), ..limits(settings) },
             limit: switches.request_limit.unwrap_or(settings.request_body_limit),
             overflow: settings.request_body_overflow,
             keep: match format {
@@ -35,6 +38,15 @@ impl Inspection {
                 Some(Format::Json | Format::Multipart | Format::Xml) => false,
             },
         })
+    }
+
+    /// Bytes of each uploaded file that rules look into.
+    fn file_content(&self, format: Option<Format>) -> usize {
+        let looks = |target: &Target| target.variable == Variable::FilesTmpContent;
+        let sets = &self.profile.plan.target_sets;
+        let wanted = format == Some(Format::Multipart)
+            && sets.iter().any(|set| set.included.iter().any(looks));
+        if wanted { FILE_CONTENT } else { 0 }
     }
 
     /// The request body, as far as it was looked at: its bytes if they were to be kept, what it
@@ -74,5 +86,6 @@ pub(super) fn view<'a>(
     world: &'a World,
     transaction: &'a Transaction,
 ) -> View<'a> {
-    View { transaction, bodies, settings: &plan.settings, now: world.now }
+    let World { now, collections } = world;
+    View { transaction, bodies, settings: &plan.settings, collections, now: *now }
 }

@@ -4,6 +4,7 @@ use super::{Out, Variable, View, format_by_type};
 use crate::detection::evaluate::{Keep, Member, State};
 use crate::detection::pattern::Found;
 use crate::detection::plan::{Members, Plan, Target};
+use crate::shared::CollectionKind;
 use crate::transaction::args::Format;
 
 /// Whether a variable may change while the rules of a phase run.
@@ -40,6 +41,11 @@ pub fn read_changing(state: &mut State, view: &View<'_>, plan: &Plan, target: &T
         Variable::MatchedVarName => matched_names(state, true, target),
         Variable::MatchedVarsNames => matched_names(state, false, target),
         Variable::Tx => tx(state, plan, target),
+        Variable::Global
+        | Variable::Ip
+        | Variable::Resource
+        | Variable::Session
+        | Variable::User => persistent(state, view, target),
         _ => others(state, view, target),
     }
 }
@@ -96,8 +102,32 @@ fn full_name(state: &State, member: &Member) -> Vec<u8> {
     name
 }
 
+/// Members of the persistent collection of this kind that is open.
+fn persistent(state: &mut State, view: &View<'_>, target: &Target) {
+    let State { sight, opened, .. } = state;
+    let Some(id) = opened.iter().find(|id| variable(id.kind) == target.variable) else { return };
+    let mut values = std::mem::take(&mut sight.values);
+    let mut out = Out::new(target.variable, Keep::Link, sight.texts(Keep::Link), &mut values);
+    for member in view.collections.open(id, view.now) {
+        if wants(&target.members, &member.name) {
+            out.member(&member.name, &member.value);
+        }
+    }
+    sight.values = values;
+}
+
+fn variable(kind: CollectionKind) -> Variable {
+    match kind {
+        CollectionKind::Global => Variable::Global,
+        CollectionKind::Ip => Variable::Ip,
+        CollectionKind::Resource => Variable::Resource,
+        CollectionKind::Session => Variable::Session,
+        CollectionKind::User => Variable::User,
+    }
+}
+
 fn others(state: &mut State, view: &View<'_>, target: &Target) {
-    let State { sight, geo, environment, highest, cuts, switches, .. } = state;
+    let State { sight, geo, environment, highest, cuts, switches, session_id, user_id, .. } = state;
     let mut values = std::mem::take(&mut sight.values);
     let texts = sight.texts(Keep::Link);
     let mut out = Out::new(target.variable, Keep::Link, texts, &mut values);
@@ -120,6 +150,8 @@ fn others(state: &mut State, view: &View<'_>, target: &Target) {
             let format = switches.processor.or_else(|| format_by_type(view.transaction));
             out.value(format_name(format));
         }
+        Variable::SessionId => session_id.iter().for_each(|id| out.value(id)),
+        Variable::UserId => user_id.iter().for_each(|id| out.value(id)),
         _ => {}
     }
     sight.values = values;

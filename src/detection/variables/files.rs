@@ -28,8 +28,11 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
         Variable::FilesCombinedSize => {
             out.length(parsed.files.iter().fold(0, |sum, file| sum.saturating_add(file.size)));
         }
+        Variable::FilesTmpContent => {
+            each(|file, out| out.member(&file.name, &file.content));
+        }
         // Uploads are looked at as they come: there are no temporary files.
-        Variable::FilesTmpNames | Variable::FilesTmpContent => {}
+        Variable::FilesTmpNames => {}
         Variable::MultipartPartHeaders => {
             for (name, line) in parsed.part_headers.iter() {
                 out.member(name, line);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Variable;
 use crate::detection::Settings;
 use crate::detection::evaluate::{Keep, Member, Texts};
+use crate::shared::Collections;
 use crate::transaction::Transaction;
 use crate::transaction::args::{Parsed, XPath};
 
@@ -19,6 +20,8 @@ pub struct View<'a> {
     pub bodies: &'a Bodies,
     /// What the rule set is set to.
     pub settings: &'a Settings,
+    /// The persistent collections.
+    pub collections: &'a Collections,
     /// Now.
     pub now: SystemTime,
 }
