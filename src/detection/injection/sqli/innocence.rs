@@ -51,12 +51,7 @@ fn is_cut_off(number: &Token<'_>, value: &[u8]) -> bool {
     }
 }
 
-fn is_innocent_triple(
-    first: &Token<'_>,
-    second: &Token<'_>,
-    third: &Token<'_>,
-    seen: u32,
-) -> bool {
+fn is_innocent_triple(first: &Token<'_>, second: &Token<'_>, third: &Token<'_>, seen: u32) -> bool {
     match (first.kind, second.kind, third.kind) {
         // `foo" + "bar` stood between quotes; anything else is text.
         (Kind::Text, Kind::Operator | Kind::Logic, Kind::Text) => {

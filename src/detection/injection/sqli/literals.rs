@@ -66,8 +66,7 @@ impl<'a> Tokenizer<'a> {
             return self.word();
         };
         let end = memmem::find(inside, &[partner(*bracket), b'\'']);
-        let token =
-            self.take_inner(Kind::Text, before + 3, end.unwrap_or(inside.len()), 2);
+        let token = self.take_inner(Kind::Text, before + 3, end.unwrap_or(inside.len()), 2);
         Token { open: Some(b'q'), close: end.map(|_| b'q'), ..token }
     }
 

@@ -133,8 +133,7 @@ impl<'a> Tokenizer<'a> {
         let [_, b'*', inside @ ..] = self.rest else { return self.take(Kind::Operator, 1) };
         let end = memmem::find(inside, b"*/");
         let nested = end.and_then(|end| inside.get(..=end)).is_some_and(opens_comment);
-        let kind =
-            if nested || inside.starts_with(b"!") { Kind::Evil } else { Kind::Comment };
+        let kind = if nested || inside.starts_with(b"!") { Kind::Evil } else { Kind::Comment };
         self.take(kind, end.map_or(self.rest.len(), |end| end + 4))
     }
 
@@ -152,9 +151,7 @@ impl<'a> Tokenizer<'a> {
         }
         match self.rest.get(..2).and_then(words::find) {
             Some(pair) => self.take(pair.kind, 2),
-            None if self.rest.starts_with(b":") && self.rest.len() > 1 => {
-                self.take(Kind::Colon, 1)
-            }
+            None if self.rest.starts_with(b":") && self.rest.len() > 1 => self.take(Kind::Colon, 1),
             None => self.take(Kind::Operator, 1),
         }
     }
@@ -193,8 +190,9 @@ fn is_skipped(byte: u8) -> bool {
 }
 
 fn ends_word(byte: u8) -> bool {
-    is_blank(byte) || matches!(byte, b'!'..=b',' | b'-' | b'/' | b':'..=b'@' | b'['..=b'^' | b'{'..=b'~')
-        && byte != b'$'
+    is_blank(byte)
+        || matches!(byte, b'!'..=b',' | b'-' | b'/' | b':'..=b'@' | b'['..=b'^' | b'{'..=b'~')
+            && byte != b'$'
 }
 
 fn opens_comment(bytes: &[u8]) -> bool {
