@@ -4,6 +4,8 @@ mod begins_with;
 mod contains;
 mod contains_word;
 mod country;
+mod detect_sqli;
+mod detect_xss;
 mod ends_with;
 mod eq;
 mod ge;
@@ -17,8 +19,14 @@ mod le;
 mod lt;
 mod no_match;
 mod number;
+mod phrases;
+mod pm;
+mod pm_from_dataset;
+mod pm_from_file;
 mod rbl;
 mod refused;
+mod rx;
+mod rx_global;
 mod streq;
 mod strmatch;
 mod unconditional_match;
@@ -32,6 +40,8 @@ mod verify_cpf;
 mod verify_ssn;
 mod verify_svnr;
 mod within;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::fmt;
 use std::io::{Error, ErrorKind};
@@ -104,6 +114,7 @@ pub trait Matcher: Send + Sync + fmt::Debug {
 }
 
 /// What an operator may know besides the value, and where it leaves what it finds.
+#[derive(Default)]
 pub struct Scope<'a> {
     /// Where captures go; none: the rule does not ask for them.
     pub captures: Option<&'a mut Captures>,
@@ -148,6 +159,8 @@ pub const OPERATORS: &[Operator] = &[
     begins_with::OPERATOR,
     contains::OPERATOR,
     contains_word::OPERATOR,
+    detect_sqli::OPERATOR,
+    detect_xss::OPERATOR,
     ends_with::OPERATOR,
     eq::OPERATOR,
     refused::FUZZY_HASH,
@@ -162,9 +175,14 @@ pub const OPERATORS: &[Operator] = &[
     le::OPERATOR,
     lt::OPERATOR,
     no_match::OPERATOR,
+    pm::OPERATOR,
+    pm_from_dataset::OPERATOR,
+    pm_from_file::OPERATOR,
     rbl::OPERATOR,
     refused::RESTPATH,
     refused::RSUB,
+    rx::OPERATOR,
+    rx_global::OPERATOR,
     streq::OPERATOR,
     strmatch::OPERATOR,
     unconditional_match::OPERATOR,
