@@ -211,7 +211,7 @@ fn judge(operator: &Operator, case: &Judged) {
     let resolves = case.resolves.iter().cloned();
     let answers: Vec<_> = resolves.map(|name| (Question::Resolves(name), true)).collect();
     let mut captures = Captures::default();
-    let mut scope = Scope { captures: Some(&mut captures), answers: &answers, ..Scope::empty() };
+    let mut scope = Scope { captures: Some(&mut captures), answers: &answers, ..Scope::default() };
     let value = bytes(&case.value);
     assert_eq!(Some(ready.matches(&value, &mut scope)), case.matches, "{told}");
     assert_eq!(scope.question.take().map(asked), case.asks, "{told}");
@@ -270,7 +270,7 @@ fn an_address_is_found_in_a_database_of_places() {
     let operator = operators::find("geoLookup").unwrap();
     let argument = Argument { geo: Some(&database), ..Argument::alone(b"") };
     let ready = Ready::new(operator, &argument).unwrap();
-    let mut scope = Scope::empty();
+    let mut scope = Scope::default();
     assert!(ready.matches(b" 192.0.2.77 ", &mut scope));
     let text = |(name, value): (&'static str, Vec<u8>)| format!("{name}={}", shown(&value));
     let place: Vec<String> = scope.geo.take().unwrap().into_iter().map(text).collect();
@@ -296,13 +296,13 @@ fn an_address_is_found_in_a_database_of_places() {
 fn without_a_database_no_address_is_found_and_what_is_none_is_refused() {
     let operator = operators::find("geoLookup").unwrap();
     let ready = Ready::new(operator, &Argument::alone(b"")).unwrap();
-    assert!(!ready.matches(b"192.0.2.77", &mut Scope::empty()));
+    assert!(!ready.matches(b"192.0.2.77", &mut Scope::default()));
     assert!(GeoDatabase::new(b"no database".to_vec()).is_err());
     for length in 0..database().len() {
         let Ok(cut) = GeoDatabase::new(database()[..length].to_vec()) else { continue };
         let argument = std::sync::Arc::new(cut);
         let argument = Argument { geo: Some(&argument), ..Argument::alone(b"") };
         let ready = Ready::new(operator, &argument).unwrap();
-        let _ = ready.matches(b"192.0.2.77", &mut Scope::empty());
+        let _ = ready.matches(b"192.0.2.77", &mut Scope::default());
     }
 }

@@ -182,8 +182,8 @@ fn operators_take_any_bytes() {
         let length = random.below(9);
         let (any, pieces) = (random.bytes(length), random.pieces(length));
         for (_, ready) in &all {
-            ready.matches(&any, &mut Scope::empty());
-            ready.matches(&pieces, &mut Scope::empty());
+            ready.matches(&any, &mut Scope::default());
+            ready.matches(&pieces, &mut Scope::default());
         }
     }
 }
@@ -192,7 +192,7 @@ fn operators_take_any_bytes() {
 fn operators_take_linear_time() {
     for (name, ready) in all_ready(1) {
         holds_linear(name, |value| {
-            ready.matches(value, &mut Scope::empty());
+            ready.matches(value, &mut Scope::default());
         });
     }
 }
@@ -214,6 +214,6 @@ fn operators_take_linear_time_of_long_arguments() {
 fn operators_take_a_mebibyte() {
     let value = Random(1).pieces(400 << 10);
     for (_, ready) in all_ready(1) {
-        ready.matches(&value, &mut Scope::empty());
+        ready.matches(&value, &mut Scope::default());
     }
 }
