@@ -2,7 +2,7 @@
 
 use super::{Compared, Numbers, Pair, none_differs, pcre};
 
-const EXPRESSIONS: usize = 20_000;
+const EXPRESSIONS: usize = 6000;
 const VALUES: usize = 60;
 /// What values are made of.
 const BYTES: &[u8] = b"aabbcAB-\n_ \x80";
