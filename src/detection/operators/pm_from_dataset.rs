@@ -32,7 +32,12 @@ mod tests {
         let dataset = |name: &[u8]| (name == b"bots").then(|| b"crawl\n# x\n spider \n".to_vec());
         let ask = |name: &str, value: &[u8]| {
             let read = |_: &str| -> std::io::Result<Vec<u8>> { unreachable!("no file is named") };
-            let argument = Argument { text: name.as_bytes(), read: &read, dataset: &dataset };
+            let argument = Argument {
+                text: name.as_bytes(),
+                read: &read,
+                dataset: &dataset,
+                ..Argument::alone(b"")
+            };
             matches_with("pmFromDataset", &argument, value)
         };
         assert_eq!(ask("bots", b"a Spider!"), Ok(true));

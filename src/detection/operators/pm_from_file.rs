@@ -55,7 +55,12 @@ mod tests {
     }
 
     fn matches(names: &str, value: &[u8]) -> Result<bool, Fault> {
-        let argument = Argument { text: names.as_bytes(), read: &files, dataset: &|_| None };
+        let argument = Argument {
+            text: names.as_bytes(),
+            read: &files,
+            dataset: &|_| None,
+            ..Argument::alone(b"")
+        };
         matches_with("pmf", &argument, value)
     }
 

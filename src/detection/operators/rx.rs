@@ -57,6 +57,7 @@ mod tests {
             text: br"(?:a|b|ab)*+(?=c)(x)\1",
             read: &|_| unreachable!("no file is named"),
             dataset: &|_| None,
+            ..Argument::alone(b"")
         });
         let rx = rx.expect("an expression");
         let mut captures = Captures::default();

@@ -5,7 +5,7 @@ use crate::detection::pattern::Captures;
 
 fn argument(text: &str) -> Argument<'_> {
     let read = &|_: &str| -> std::io::Result<Vec<u8>> { Err(std::io::ErrorKind::NotFound.into()) };
-    Argument { text: text.as_bytes(), read, dataset: &|_| None }
+    Argument { text: text.as_bytes(), read, dataset: &|_| None, ..Argument::alone(b"") }
 }
 
 fn compile(name: &str, argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {

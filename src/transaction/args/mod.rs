@@ -1,16 +1,23 @@
 //! What a body says, in the formats that rules look into.
 //!
 //! Each format is read by a machine that takes the body piece by piece ([`Parser::feed`]), so that
-//! a spooled body never needs to be in memory whole, and that holds to [`Limits`].
+//! a spooled body never needs to be in memory whole, and that holds to [`Limits`]. However a body
+//! is cut into pieces, what is read is the same.
 
+mod cookies;
+mod json;
 mod multipart;
 mod pairs;
 mod parser;
+mod reading;
+mod urlencoded;
 mod xml;
 
+pub use cookies::cookies;
 pub use multipart::{FilePart, MultipartFlags};
 pub use pairs::Pairs;
 pub use parser::{Format, Parser};
+pub use urlencoded::query;
 pub use xml::{XPath, XmlDocument};
 
 /// What reading a body may cost. What exceeds a limit is an error of the body, never silence.
@@ -24,6 +31,25 @@ pub struct Limits {
     pub without_files: usize,
     /// What separates the pairs of a form; mostly `&`.
     pub separator: u8,
+    /// Files of a multipart body (`SecUploadFileLimit`). More are a flag, not an error: they are
+    /// told like the others.
+    pub files: usize,
+    /// Bytes that are kept of each file's content (`FILES_TMP_CONTENT`); 0: none is kept. All
+    /// files together keep at most `without_files`.
+    pub file_content: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            arguments: 1000,
+            depth: 512,
+            without_files: 1 << 20,
+            separator: b'&',
+            files: 100,
+            file_content: 0,
+        }
+    }
 }
 
 /// What a body said.
@@ -41,6 +67,7 @@ pub struct Parsed {
     pub xml: Option<XmlDocument>,
     /// Whether a form had an invalid percent escape (`URLENCODED_ERROR`).
     pub invalid_escape: bool,
-    /// Why it could not be read to its end (`REQBODY_ERROR_MSG`); what was read before stands.
+    /// What is wrong with it (`REQBODY_ERROR_MSG`), the first fault only. Whatever could be read
+    /// in spite of it is told.
     pub error: Option<String>,
 }

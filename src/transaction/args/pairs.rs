@@ -20,6 +20,17 @@ impl Pairs {
         self.ends.is_empty()
     }
 
+    /// Forgets them; the memory stays.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Bytes of all names and values.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// One more.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         self.push_with(

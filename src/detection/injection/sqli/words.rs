@@ -1,0 +1,109 @@
+//! The words of SQL, and what they are: about a thousand, found by one look into a table.
+//!
+//! The list is libinjection's: see `words.txt`.
+
+use std::sync::LazyLock;
+
+use super::token::Kind;
+
+/// A word that is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// What it is.
+    pub kind: Kind,
+    /// Its text, upper case.
+    pub text: &'static [u8],
+}
+
+/// What a word is; letters fold. A phrase has one blank between its words.
+pub fn find(word: &[u8]) -> Option<Word> {
+    TABLE.find(word)
+}
+
+const LISTED: &str = include_str!("words.txt");
+
+/// Four times the words there are, so that most absent words meet an empty slot at once.
+const SLOTS: usize = 4096;
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(listed()));
+
+/// The words, each in the slot of its hash or in one soon after it.
+struct Table {
+    slots: Vec<Option<Word>>,
+}
+
+impl Table {
+    fn new(words: impl Iterator<Item = Word>) -> Self {
+        let mut table = Self { slots: vec![None; SLOTS] };
+        for word in words {
+            let mut at = hash(word.text);
+            while table.slots.get(at).is_some_and(Option::is_some) {
+                at = (at + 1) % SLOTS;
+            }
+            if let Some(slot) = table.slots.get_mut(at) {
+                *slot = Some(word);
+            }
+        }
+        table
+    }
+
+    fn find(&self, word: &[u8]) -> Option<Word> {
+        let mut at = hash(word);
+        while let Some(known) = self.slots.get(at).copied().flatten() {
+            if known.text.eq_ignore_ascii_case(word) {
+                return Some(known);
+            }
+            at = (at + 1) % SLOTS;
+        }
+        None
+    }
+}
+
+/// The same for words that differ in the case of letters only.
+fn hash(word: &[u8]) -> usize {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let ends = edge(word.first_chunk(), word).rotate_left(5) ^ edge(word.last_chunk(), &[]);
+    ((ends ^ word.len() as u64).wrapping_mul(ODD) >> 52) as usize % SLOTS
+}
+
+/// Eight bytes as a number, or fewer if there are no more, without the bit that is the case.
+fn edge(eight: Option<&[u8; 8]>, fewer: &[u8]) -> u64 {
+    let number = eight.map_or_else(
+        || fewer.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
+        |eight| u64::from_be_bytes(*eight),
+    );
+    number & 0xDFDF_DFDF_DFDF_DFDF
+}
+
+fn listed() -> impl Iterator<Item = Word> {
+    let lines = LISTED.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(": ")).flat_map(|(letter, words)| {
+        let kind = letter.bytes().next().and_then(Kind::of_letter);
+        let words = words.split(", ").map(str::as_bytes);
+        kind.into_iter().flat_map(move |kind| words.clone().map(move |text| Word { kind, text }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_word_is_found_in_any_case() {
+        let mut count = 0;
+        for word in listed() {
+            let found = find(&word.text.to_ascii_lowercase()).expect("it is listed");
+            assert_eq!((found.kind, found.text), (word.kind, word.text));
+            count += 1;
+        }
+        assert_eq!(count, 985);
+    }
+
+    #[test]
+    fn what_is_not_listed_is_not_found() {
+        let absent: [&[u8]; 6] = [b"", b"SELEC", b"SELECTS", b"UNION  ALL", b"S\xC5LECT", b"N: AT"];
+        for word in absent {
+            assert!(find(word).is_none(), "{word:?}");
+        }
+    }
+}

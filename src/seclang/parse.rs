@@ -1,0 +1,252 @@
+//! From words to the tree, one directive at a time.
+
+use std::sync::Arc;
+
+use super::actions::actions;
+use super::directives::{DIRECTIVES, DirectiveWord, Meaning, directive};
+use super::faults::{Faults, shown};
+use super::lexer::{Excerpt, Lexeme, Lines, words};
+use super::operator::operator;
+use super::rule_ids::{is_link_id, rule_ids};
+use super::targets::{no_target, targets};
+use super::tree::{Action, Directive, DirectiveKind, Rule, RuleSelector, Target, Word};
+use crate::diagnostic::{Diagnostic, Source, Span, nearest};
+
+/// What a file says, `Include` too.
+pub(super) enum Item {
+    Directive(Directive),
+    Include(Include),
+}
+
+/// `Include` or `IncludeOptional`.
+pub(super) struct Include {
+    pub(super) path: Word,
+    /// Whether there may be no such file.
+    pub(super) optional: bool,
+}
+
+/// A source of these bytes. Its text is as long as they are, so that places fit both: a byte that
+/// is not UTF-8 is a `?` in it.
+pub fn source(name: impl Into<String>, bytes: &[u8]) -> Arc<Source> {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    Source::new(name, text)
+}
+
+/// Reads rules that stand alone, such as those of a test; `source` is [`source`] of the same bytes.
+/// Always a tree, and every fault, up to 1,000. To include files is a fault: see [`super::load`].
+pub fn parse(source: &Arc<Source>, bytes: &[u8]) -> (Vec<Directive>, Vec<Diagnostic>) {
+    let mut faults = Faults::new(source);
+    let mut directives = Vec::new();
+    for item in items(bytes, &mut faults) {
+        match item {
+            Item::Directive(directive) => directives.push(directive),
+            Item::Include(include) => {
+                let (message, span) = ("files cannot be included here", include.path.span);
+                let fault = faults.error("seclang::include-outside-file", message, span, "here");
+                faults.push(fault.help("name the file in the settings, under `rules`"));
+            }
+        }
+    }
+    (directives, faults.into_list())
+}
+
+/// All that a file says.
+pub(super) fn items(bytes: &[u8], faults: &mut Faults) -> Vec<Item> {
+    let mut lines = Lines::new(bytes);
+    let mut items = Vec::new();
+    while let Some(line) = lines.next(faults) {
+        if opens_block(&line) {
+            lines.skip_block();
+        }
+        let Some(words) = words(&line, faults) else { continue };
+        items.extend(item(&words, faults));
+    }
+    items
+}
+
+/// Coraza's `SecDataset` goes on over a block in backticks.
+fn opens_block(line: &Excerpt) -> bool {
+    let dataset =
+        line.text().get(..10).is_some_and(|name| name.eq_ignore_ascii_case(b"SecDataset"));
+    dataset && line.text().ends_with(b"`")
+}
+
+fn item(words: &[Lexeme], faults: &mut Faults) -> Option<Item> {
+    let (name, arguments) = words.split_first()?;
+    let Some(known) = directive(name.content.text()) else {
+        unknown(name, faults);
+        return None;
+    };
+    if !count_fits(known, name, arguments, faults) || !is_used(known, name, arguments, faults) {
+        return None;
+    }
+    let span = arguments.last().map_or(name.span, |last| join(name.span, last.span));
+    if let ("Include" | "IncludeOptional", Some(path)) = (known.name, arguments.first()) {
+        let optional = known.name == "IncludeOptional";
+        return Some(Item::Include(Include { path: path.word(), optional }));
+    }
+    let kind = kind(known, arguments, faults)?;
+    Some(Item::Directive(Directive { source: faults.source().clone(), span, kind }))
+}
+
+fn unknown(name: &Lexeme, faults: &mut Faults) {
+    let text = name.content.text();
+    let message = format!("unknown directive `{}`", shown(text));
+    let fault = faults.error("seclang::unknown-directive", message, name.span, "not a directive");
+    faults.push(fault.help(instead_of(name, text)));
+}
+
+/// The next step for whoever wrote a word that is no directive.
+fn instead_of(name: &Lexeme, text: &[u8]) -> String {
+    if text.starts_with(b"<") {
+        return "Apache's containers are not read: keep only what stands inside them".to_owned();
+    }
+    if name.is_quoted() {
+        return "if it belongs to the line above, end that line with `\\`".to_owned();
+    }
+    match nearest(&shown(text), DIRECTIVES.iter().map(|entry| entry.name)) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => "a line begins with a directive, such as `SecRule`".to_owned(),
+    }
+}
+
+fn count_fits(
+    known: &DirectiveWord,
+    name: &Lexeme,
+    arguments: &[Lexeme],
+    faults: &mut Faults,
+) -> bool {
+    let (least, most) = known.arguments;
+    if let Some(extra) = arguments.get(most) {
+        let message = format!("`{}` takes {}", known.name, counted(known.arguments));
+        let fault = faults.error("seclang::extra-argument", message, extra.span, "one too many");
+        faults.push(fault.help("an argument that holds blanks stands in double quotes"));
+        return false;
+    }
+    if arguments.len() < least {
+        let message = format!("`{}` takes {}", known.name, counted(known.arguments));
+        let label = format!("has {}", arguments.len());
+        let fault = faults.error("seclang::missing-argument", message, name.span, label);
+        faults.push(fault.help("a rule may go on over several lines, each ended by `\\`"));
+        return false;
+    }
+    true
+}
+
+fn counted((least, most): (usize, usize)) -> String {
+    let noun = if most == 1 { "argument" } else { "arguments" };
+    match most {
+        usize::MAX => format!("at least {least} {noun}"),
+        _ if least == most => format!("{most} {noun}"),
+        _ => format!("{least} to {most} {noun}"),
+    }
+}
+
+fn is_used(
+    known: &DirectiveWord,
+    name: &Lexeme,
+    arguments: &[Lexeme],
+    faults: &mut Faults,
+) -> bool {
+    let off =
+        arguments.first().is_some_and(|word| word.content.text().eq_ignore_ascii_case(b"off"));
+    match known.meaning {
+        Meaning::Used => return true,
+        Meaning::RefusedUnlessOff(_) if off => {}
+        Meaning::Ignored(reason) => {
+            let message = format!("`{}` has no effect: {reason}", known.name);
+            let fault = faults.warning("seclang::ignored-directive", message, name.span, "ignored");
+            faults.push(fault);
+        }
+        Meaning::Refused(reason) | Meaning::RefusedUnlessOff(reason) => {
+            let message = format!("`{}` is not supported", known.name);
+            let fault = faults.error("seclang::refused-directive", message, name.span, "refused");
+            faults.push(fault.help(reason));
+        }
+    }
+    false
+}
+
+fn kind(known: &DirectiveWord, arguments: &[Lexeme], faults: &mut Faults) -> Option<DirectiveKind> {
+    Some(match (known.name, arguments) {
+        ("SecAction", [list]) => DirectiveKind::Action(some_actions(list, faults)?),
+        ("SecDefaultAction", [list]) => DirectiveKind::DefaultAction(some_actions(list, faults)?),
+        ("SecMarker", [marker]) => DirectiveKind::Marker(marker.word()),
+        ("SecRule", [list, test, rest @ ..]) => {
+            let targets = some_targets(list, faults);
+            let operator = operator(test);
+            let actions = rest.first().map_or_else(Vec::new, |rest| actions(&rest.content, faults));
+            DirectiveKind::Rule(Box::new(Rule { targets, operator, actions }))
+        }
+        ("SecRuleRemoveById", ids) => DirectiveKind::Remove(by_ids(ids, faults)?),
+        ("SecRuleRemoveByMsg", [pattern]) => {
+            DirectiveKind::Remove(RuleSelector::Message(pattern.word()))
+        }
+        ("SecRuleRemoveByTag", [pattern]) => {
+            DirectiveKind::Remove(RuleSelector::Tag(pattern.word()))
+        }
+        ("SecRuleUpdateActionById", [id, list]) => update_actions(id, list, faults)?,
+        ("SecRuleUpdateTargetById", [ids, rest @ ..]) => {
+            let ids = by_ids(std::slice::from_ref(ids), faults);
+            update_targets(ids?, rest, faults)
+        }
+        ("SecRuleUpdateTargetByMsg", [pattern, rest @ ..]) => {
+            update_targets(RuleSelector::Message(pattern.word()), rest, faults)
+        }
+        ("SecRuleUpdateTargetByTag", [pattern, rest @ ..]) => {
+            update_targets(RuleSelector::Tag(pattern.word()), rest, faults)
+        }
+        _ => DirectiveKind::Setting {
+            name: known.name,
+            arguments: arguments.iter().map(Lexeme::word).collect(),
+        },
+    })
+}
+
+fn some_targets(list: &Lexeme, faults: &mut Faults) -> Vec<Target> {
+    let found = targets(&list.content, faults);
+    if found.is_empty() && list.content.skip_blanks(0) == list.content.text().len() {
+        faults.push(no_target(faults, list.span));
+    }
+    found
+}
+
+fn some_actions(list: &Lexeme, faults: &mut Faults) -> Option<Vec<Action>> {
+    let found = actions(&list.content, faults);
+    if found.is_empty() && list.content.skip_blanks(0) == list.content.text().len() {
+        let fault = faults.error("seclang::no-action", "no action", list.span, "says nothing");
+        faults.push(fault.help("name at least one action, such as `id:1`"));
+    }
+    Some(found)
+}
+
+fn by_ids(lists: &[Lexeme], faults: &mut Faults) -> Option<RuleSelector> {
+    let span = join(lists.first()?.span, lists.last()?.span);
+    let ids = lists.iter().flat_map(|list| rule_ids(&list.content, faults)).collect();
+    Some(RuleSelector::Id(ids, span))
+}
+
+fn update_actions(id: &Lexeme, list: &Lexeme, faults: &mut Faults) -> Option<DirectiveKind> {
+    let id = id.word();
+    if !is_link_id(&id.text) {
+        let message = format!("`{}` is not a rule id", shown(&id.text));
+        let fault = faults.error("seclang::not-a-rule-id", message, id.span, "here");
+        faults.push(fault.help("write an id; for a link of its chain `id:1`, `id:2` and so on"));
+    }
+    Some(DirectiveKind::UpdateActions { id, actions: some_actions(list, faults)? })
+}
+
+fn update_targets(rules: RuleSelector, lists: &[Lexeme], faults: &mut Faults) -> DirectiveKind {
+    let mut lists = lists.iter().map(|list| some_targets(list, faults));
+    let targets = lists.next().unwrap_or_default();
+    let replaced = lists.next().unwrap_or_default();
+    DirectiveKind::UpdateTargets { rules, targets, replaced }
+}
+
+fn join(first: Span, last: Span) -> Span {
+    Span { start: first.start, end: last.end }
+}

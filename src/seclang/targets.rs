@@ -1,0 +1,225 @@
+//! Lists of targets: `ARGS|!ARGS:password|&REQUEST_HEADERS:/^x-/`.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::faults::{Faults, shown};
+use super::lexer::{Excerpt, is_blank, quoted};
+use super::tree::{Selector, Sign, Target, Word};
+use crate::diagnostic::{Diagnostic, Source, Span};
+
+/// Reads a list of targets that stands alone, such as an exclusion in the settings: always what
+/// could be read, and every fault. Places are in `source`, whose text begins with that of the list.
+pub fn parse_targets(source: &Arc<Source>, list: &[u8]) -> (Vec<Target>, Vec<Diagnostic>) {
+    let mut faults = Faults::new(source);
+    let list = Excerpt::whole(list, 0);
+    let targets = targets(&list, &mut faults);
+    if targets.is_empty() {
+        faults.push(no_target(&faults, list.span(0..list.text().len())));
+    }
+    (targets, faults.into_list())
+}
+
+/// Reads a list; an empty one is no fault.
+pub(super) fn targets(list: &Excerpt, faults: &mut Faults) -> Vec<Target> {
+    let mut targets = Vec::new();
+    let mut reader = Reader { list, at: list.skip_blanks(0), faults };
+    while reader.peek().is_some() {
+        targets.extend(reader.target());
+        reader.separator();
+    }
+    targets
+}
+
+/// A list that names nothing.
+pub(super) fn no_target(faults: &Faults, span: Span) -> Diagnostic {
+    faults
+        .error("seclang::no-target", "no target", span, "names nothing to look at")
+        .help("name at least one variable, such as `ARGS`")
+}
+
+struct Reader<'a> {
+    list: &'a Excerpt,
+    at: usize,
+    faults: &'a mut Faults,
+}
+
+impl Reader<'_> {
+    fn target(&mut self) -> Option<Target> {
+        let start = self.at;
+        let sign = self.sign();
+        let name = self.name();
+        if name.is_empty() {
+            self.fault("seclang::empty-target", "a target without a name", start..self.at + 1);
+            self.at = self.list_end();
+            return None;
+        }
+        let mut end = name.end;
+        let name = self.list.word(name);
+        let selector = if self.peek() == Some(b':') { self.selector(&name)? } else { None };
+        if selector.is_some() {
+            end = self.list.trim(start..self.at).end;
+        }
+        Some(Target { sign, name, selector, span: self.list.span(start..end) })
+    }
+
+    fn sign(&mut self) -> Sign {
+        let mut sign = Sign::Include;
+        while let Some(found) = self.peek().and_then(sign_of) {
+            if sign != Sign::Include {
+                let both = "`!` and `&` do not go together";
+                self.fault("seclang::two-signs", both, self.at..self.at + 1);
+            }
+            sign = found;
+            self.at = self.list.skip_blanks(self.at + 1);
+        }
+        sign
+    }
+
+    fn name(&mut self) -> Range<usize> {
+        let ends = |byte: u8| is_separator(byte) || is_blank(byte) || byte == b':';
+        let start = self.at;
+        self.at = self.find(ends);
+        let name = start..self.at;
+        self.at = self.list.skip_blanks(self.at);
+        name
+    }
+
+    /// What follows the colon. The outer `None`: there was a fault, and the target is no more.
+    #[allow(clippy::option_option, reason = "a target without selector is not one with a fault")]
+    fn selector(&mut self, name: &Word) -> Option<Option<Selector>> {
+        self.at += 1;
+        let selector = match self.peek() {
+            Some(b'\'') => self.quoted()?,
+            Some(b'/') if !name.is("XML") => Selector::Pattern(self.pattern()?),
+            _ if name.is("XML") => Selector::Name(self.path()),
+            _ => Selector::Name(self.plain()),
+        };
+        let Selector::Name(word) = &selector else { return Some(Some(selector)) };
+        if word.text.is_empty() {
+            let empty = "nothing follows the `:`";
+            self.fault("seclang::empty-selector", empty, self.at - 1..self.at);
+            return None;
+        }
+        Some(Some(selector))
+    }
+
+    /// `'name'` or `'/pattern/'`.
+    fn quoted(&mut self) -> Option<Selector> {
+        let start = self.at;
+        let Some(inside) = quoted(self.list, start) else {
+            self.fault("seclang::unclosed-quote", "unclosed quote", start..start + 1);
+            self.at = self.list_end();
+            return None;
+        };
+        self.at = inside.end;
+        let text = inside.content.text();
+        let is_pattern = text.len() > 1 && text.starts_with(b"/") && text.ends_with(b"/");
+        let range = if is_pattern { 1..text.len() - 1 } else { 0..text.len() };
+        let word = inside.content.word(range);
+        Some(if is_pattern { Selector::Pattern(word) } else { Selector::Name(word) })
+    }
+
+    /// `/pattern/`, up to the first `/` after which the target may end.
+    fn pattern(&mut self) -> Option<Word> {
+        let start = self.at + 1;
+        let mut at = start;
+        while let Some(found) = memchr::memchr2(b'/', b'\\', self.list.from(at)) {
+            at += found;
+            if self.list.byte(at) == Some(b'\\') {
+                at += 2;
+                continue;
+            }
+            let after = self.list.byte(at + 1);
+            if after.is_none_or(|byte| is_separator(byte) || is_blank(byte)) {
+                self.at = at + 1;
+                return Some(self.list.word(start..at));
+            }
+            at += 1;
+        }
+        self.unclosed_pattern(start - 1);
+        None
+    }
+
+    fn unclosed_pattern(&mut self, slash: usize) {
+        let span = self.list.span(slash..slash + 1);
+        let fault = self
+            .faults
+            .error("seclang::unclosed-pattern", "unclosed pattern", span, "opened here, never closed")
+            .help("end the pattern with `/`; a name that begins with a slash is written `/^\\/name$/`");
+        self.faults.push(fault);
+        self.at = self.list_end();
+    }
+
+    /// An XPath, up to a separator that is in no bracket.
+    fn path(&mut self) -> Word {
+        let mut depth = 0_usize;
+        let ends = |byte: u8| {
+            match byte {
+                b'(' | b'[' => depth += 1,
+                b')' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0 && is_separator(byte)
+        };
+        let rest = self.list.from(self.at);
+        let end = self.at + rest.iter().copied().position(ends).unwrap_or(rest.len());
+        self.up_to(end)
+    }
+
+    fn plain(&mut self) -> Word {
+        self.up_to(self.find(is_separator))
+    }
+
+    fn up_to(&mut self, end: usize) -> Word {
+        let range = self.list.trim(self.at..end);
+        self.at = end;
+        self.list.word(range)
+    }
+
+    /// Passes over the separator to the next target.
+    fn separator(&mut self) {
+        self.at = self.list.skip_blanks(self.at);
+        let Some(next) = self.peek() else { return };
+        if !is_separator(next) {
+            let message = format!("`{}` does not belong to a target", shown(&[next]));
+            self.fault("seclang::target-separator", message, self.at..self.at + 1);
+            self.at = self.find(is_separator);
+        }
+        self.at = self.list.skip_blanks(self.at + 1);
+    }
+
+    fn fault(&mut self, code: &'static str, message: impl Into<String>, range: Range<usize>) {
+        let span = self.list.span(range.start..range.end.min(self.list.text().len()));
+        let fault = self
+            .faults
+            .error(code, message, span, "here")
+            .help("targets are separated by `|`, such as `ARGS|!ARGS:password`");
+        self.faults.push(fault);
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.list.byte(self.at)
+    }
+
+    fn find(&self, ends: impl Fn(u8) -> bool) -> usize {
+        let rest = self.list.from(self.at);
+        self.at + rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len())
+    }
+
+    fn list_end(&self) -> usize {
+        self.list.text().len()
+    }
+}
+
+fn sign_of(byte: u8) -> Option<Sign> {
+    match byte {
+        b'!' => Some(Sign::Exclude),
+        b'&' => Some(Sign::Count),
+        _ => None,
+    }
+}
+
+fn is_separator(byte: u8) -> bool {
+    byte == b'|' || byte == b','
+}
