@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use moongate::config::DiskFiles;
+use moongate::seclang::{self, DirectiveKind};
+
 use super::{Compared, Numbers, Pair, none_differs};
 use crate::support::shared;
 
-const DEBIAN: [&str; 2] = ["/usr/share/modsecurity-crs", "/etc/modsecurity/crs"];
+const DEBIAN: [&str; 2] = ["/usr/share/modsecurity-crs/rules", "/etc/modsecurity/crs"];
 /// Comparisons in a run: texts are left out evenly beyond that. `PATTERNS_ALL` compares them all.
 const COMPARISONS: usize = 400_000;
 
@@ -53,50 +56,17 @@ fn expressions_of_rules_find_what_pcre_finds() {
 
 /// All different expressions, those with macros left out.
 fn expressions() -> BTreeSet<Vec<u8>> {
-    let given = std::env::var_os("CRS_DIR").map(PathBuf::from);
-    let mut files = Vec::new();
-    DEBIAN
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(given)
-        .for_each(|root| files_in(&root, "conf", &mut files));
-    let files = files.iter().map(|path| fs::read(path).unwrap());
-    files.flat_map(|text| expressions_of(&text)).filter(|written| !has_macro(written)).collect()
-}
-
-fn has_macro(written: &[u8]) -> bool {
-    written.windows(2).any(|pair| pair == b"%{")
-}
-
-/// The arguments of `@rx` in a rule file.
-fn expressions_of(text: &[u8]) -> Vec<Vec<u8>> {
-    let mut expressions = Vec::new();
-    for line in text.split(|byte| *byte == b'\n') {
-        if line.trim_ascii_start().starts_with(b"#") {
-            continue;
+    let given = std::env::var_os("CRS_DIR").map(|root| PathBuf::from(root).join("rules"));
+    let folders: Vec<PathBuf> = DEBIAN.map(PathBuf::from).into_iter().chain(given).collect();
+    let folders: Vec<PathBuf> = folders.into_iter().filter(|folder| folder.is_dir()).collect();
+    let (directives, _) = seclang::load(&folders, &DiskFiles);
+    let written = directives.iter().filter_map(|directive| match &directive.kind {
+        DirectiveKind::Rule(rule) if rule.operator.name.is("rx") => {
+            Some(rule.operator.argument.text.clone())
         }
-        let starts = [&b"\"@rx "[..], b"\"!@rx "]
-            .map(|start| memchr::memmem::find(line, start).map(|at| at + start.len()));
-        if let Some(start) = starts.into_iter().flatten().next() {
-            expressions.push(unquoted(&line[start..]));
-        }
-    }
-    expressions
-}
-
-/// Up to the closing quote; `\"` is a quote.
-fn unquoted(text: &[u8]) -> Vec<u8> {
-    let mut argument = Vec::new();
-    let mut bytes = text.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => break,
-            b'\\' if bytes.peek() == Some(&b'"') => argument.extend(bytes.next()),
-            b'\\' => argument.extend([byte].into_iter().chain(bytes.next())),
-            _ => argument.push(byte),
-        }
-    }
-    argument
+        _ => None,
+    });
+    written.filter(|written| !written.windows(2).any(|pair| pair == b"%{")).collect()
 }
 
 /// All different texts of the tests: as they stand, decoded, in lower case, and changed a little.
