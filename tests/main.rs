@@ -13,6 +13,7 @@ mod admin;
 mod api;
 mod architecture;
 mod benches;
+mod bodies;
 mod command_line;
 mod config;
 mod demo;
