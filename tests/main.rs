@@ -14,6 +14,7 @@ mod api;
 mod architecture;
 mod base_rules;
 mod benches;
+mod bodies;
 mod command_line;
 mod compile;
 mod config;
