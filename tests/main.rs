@@ -21,6 +21,7 @@ mod exchange;
 mod harness;
 mod hostile;
 mod hostile_wire;
+mod injection;
 mod modules;
 mod phases;
 mod prometheus;
