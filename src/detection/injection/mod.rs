@@ -7,7 +7,7 @@
 //! holds them to. Three things differ:
 //!
 //! - An end tag with a blank, as `</a >`, makes 3.9.2 take the next tag for an end tag as well, so
-//!   that `</a ><script>` is none. Here each tag is read for itself.
+//!   that `<b></b ><script>` is none. Here each tag is read for itself.
 //! - Where a byte 0xFF begins an attribute's name or value, 3.9.2 takes it for the end of the page (a
 //!   signed character is -1), and what follows is not seen. Here it is a byte like others.
 //! - In versions after 3.9.2 an attribute handles an event only if its name is one of a list. Here, as

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_end_tag_with_a_blank_does_not_hide_the_next_tag() {
-        check(true, &[b"/</a ><script>"]);
+        check(true, &[b"<b>bold</b ><script>"]);
     }
 
     #[test]
