@@ -25,6 +25,7 @@ mod exchange;
 mod harness;
 mod hostile;
 mod hostile_wire;
+mod injection;
 mod modules;
 mod patterns;
 mod phases;
