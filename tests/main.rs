@@ -25,6 +25,7 @@ mod phases;
 mod prometheus;
 mod reload;
 mod script;
+mod seclang;
 mod start;
 mod support;
 mod telemetry;
