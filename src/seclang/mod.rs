@@ -7,6 +7,7 @@
 mod actions;
 mod directives;
 mod faults;
+mod kinds;
 mod lexer;
 mod load;
 mod operator;

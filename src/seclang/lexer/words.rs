@@ -19,6 +19,11 @@ impl Lexeme {
         Word { text: self.content.text().to_vec(), span: self.span }
     }
 
+    /// Whether nothing but blanks stands in it.
+    pub(in crate::seclang) fn is_blank(&self) -> bool {
+        self.content.skip_blanks(0) == self.content.text().len()
+    }
+
     pub(in crate::seclang) fn is_quoted(&self) -> bool {
         self.content.span(0..self.content.text().len()) != self.span
     }
