@@ -292,6 +292,30 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_that_other_engines_recommend_are_no_error() {
+        let text = "\
+SecRuleEngine DetectionOnly\nSecRxPreFilter Off\nSecRequestBodyAccess On
+SecRule REQUEST_HEADERS:Content-Type \"^application/json\" \\\n     \"id:'1',phase:1,t:none,pass\"
+SecRequestBodyLimit 13107200\nSecRequestBodyNoFilesLimit 131072
+SecRequestBodyInMemoryLimit 131072\nSecRequestBodyLimitAction Reject
+SecRequestBodyJsonDepthLimit 512\nSecArgumentsLimit 1000
+SecRule &ARGS \"@ge 1000\" \\\n\"id:'2', phase:2,t:none,log,deny,status:400,severity:2\"
+SecPcreMatchLimit 1000\nSecPcreMatchLimitRecursion 1000
+SecRule TX:/^MSC_/ \"!@streq 0\" \\\n  \"id:'3',phase:2,deny,msg:'error: %{MATCHED_VAR_NAME}'\"
+SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml
+SecResponseBodyLimit 524288\nSecResponseBodyLimitAction ProcessPartial
+SecTmpDir /tmp/\nSecDataDir /tmp/\nSecUploadKeepFiles RelevantOnly\nSecDebugLogLevel 3
+SecAuditEngine RelevantOnly\nSecAuditLogRelevantStatus \"^(?:5|4(?!04))\"
+SecAuditLogParts ABIJDEFHZ\nSecAuditLogType Serial\nSecAuditLog /var/log/audit.log
+SecAuditLogFormat Native\nSecArgumentSeparator &\nSecCookieFormat 0
+SecUnicodeMapFile unicode.mapping 20127\nSecStatusEngine Off\n";
+        let (directives, faults) = read(text);
+        assert_eq!(directives.len(), 18);
+        assert!(faults.iter().all(|fault| fault.code == "seclang::ignored-directive"));
+        assert_eq!(faults.len(), 12, "{}", render(&faults));
+    }
+
+    #[test]
     fn a_caret_stands_under_the_fault_in_its_own_line() {
         let text = "SecRule ARGS \"@contains é\" \\\n  \"id:1,\\\n   msg:'a\"\nSecRul x\n";
         let expected = "\
