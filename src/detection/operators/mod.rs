@@ -4,6 +4,8 @@ mod begins_with;
 mod contains;
 mod contains_word;
 mod country;
+mod detect_sqli;
+mod detect_xss;
 mod ends_with;
 mod eq;
 mod ge;
@@ -157,6 +159,8 @@ pub const OPERATORS: &[Operator] = &[
     begins_with::OPERATOR,
     contains::OPERATOR,
     contains_word::OPERATOR,
+    detect_sqli::OPERATOR,
+    detect_xss::OPERATOR,
     ends_with::OPERATOR,
     eq::OPERATOR,
     refused::FUZZY_HASH,

@@ -55,9 +55,10 @@ impl<'a> Tokenizer<'a> {
     /// Oracle's suffix of a float or double; of `1fUNION` too, but not of `1FROM`.
     fn suffix(&self, from: usize) -> usize {
         match self.after(from) {
-            [b'd' | b'D' | b'f' | b'F'] => 1,
-            [b'd' | b'D' | b'f' | b'F', b';' | b'u' | b'U', ..] => 1,
-            [b'd' | b'D' | b'f' | b'F', next, ..] if is_blank(*next) => 1,
+            [b'd' | b'D' | b'f' | b'F', after @ ..] => match after.first() {
+                None | Some(b';' | b'u' | b'U') => 1,
+                Some(&next) => usize::from(is_blank(next)),
+            },
             _ => 0,
         }
     }

@@ -64,7 +64,7 @@ pub fn is_repetitive(tokens: &Tokens<'_>) -> bool {
 }
 
 /// Looks at the two tokens from `left` on.
-pub fn two<'a>(tokens: &mut Tokens<'a>, left: usize) -> Two {
+pub fn two(tokens: &mut Tokens<'_>, left: usize) -> Two {
     let Some([first, second, ..]) = tokens.get_mut(left..) else { return Two::Keep };
     match (first.kind, second.kind) {
         (Text, Text) | (Semicolon, Semicolon) => Two::Fold { tokens: 1, then: Then::Stay },
@@ -143,31 +143,27 @@ fn two_words<'a>(first: &mut Token<'a>, second: &mut Token<'a>) -> Two {
 /// What is left out beside this token.
 fn two_signs<'a>(first: &mut Token<'a>, second: &Token<'a>) -> Two {
     match (first.kind, second.kind) {
-        (Type, Bareword | Number | Type | LeftParen | Function | Variable | Text) => {
-            *first = *second;
-            RESTART
-        }
         // T-SQL reads `\%1` as `0 % 1`.
         (Backslash, _) if second.is_arithmetic() => {
             first.kind = Number;
             Two::Fold { tokens: 0, then: Then::Restart }
         }
-        (Backslash, _) => {
+        (Type, Bareword | Number | Type | LeftParen | Function | Variable | Text)
+        | (Backslash, _) => {
             *first = *second;
             RESTART
         }
-        (LeftParen, LeftParen) | (RightParen, RightParen) => RESTART,
+        (LeftParen, LeftParen) | (RightParen, RightParen) | (_, RightBrace) => RESTART,
         // MySQL takes ``{``.``.id}``, but not without the braces.
         (LeftBrace, Bareword) if second.text.is_empty() => Two::Unreadable,
         // ODBC's `{name expression}` is the expression.
         (LeftBrace, Bareword) => Two::Fold { tokens: 2, then: Then::Restart },
-        (_, RightBrace) => RESTART,
         _ => Two::Keep,
     }
 }
 
 /// Looks at the three tokens from `left` on.
-pub fn three<'a>(tokens: &mut Tokens<'a>, left: usize) -> Three {
+pub fn three(tokens: &mut Tokens<'_>, left: usize) -> Three {
     let Some([first, second, third, ..]) = tokens.get_mut(left..) else { return Three::Keep };
     let unary = second.is_unary();
     match (first.kind, second.kind, third.kind) {
