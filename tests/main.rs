@@ -31,6 +31,7 @@ mod prometheus;
 mod reload;
 mod rules_install;
 mod script;
+mod seclang;
 mod start;
 mod support;
 mod telemetry;
