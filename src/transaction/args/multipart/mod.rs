@@ -135,7 +135,8 @@ impl Multipart {
 
     /// A whole line with its end, or the next 4096 bytes of a longer one.
     fn chunk(&mut self, chunk: &[u8], reading: &mut Reading) {
-        if !(self.at_line && self.is_boundary(chunk, reading)) && !reading.stopped {
+        let is_boundary = self.at_line && self.is_boundary(chunk, reading);
+        if !is_boundary && !reading.stopped {
             self.content(chunk, reading);
         }
         self.line_before = LineEnd::split(chunk).1;
