@@ -1,7 +1,9 @@
 //! The rule engine: compile ▸ plan ▸ evaluate. It does no I/O, reads no clock, emits no metric and
 //! knows no Lua: facts come in with the transaction and go out as an [`Outcome`].
 
+mod actions;
 mod compile;
+mod evaluate;
 pub mod injection;
 mod inspection;
 pub mod operators;

@@ -5,7 +5,7 @@ use super::{Argument, Fault, Kind, Matcher, Operator, Question, Scope, name};
 pub(super) const OPERATOR: Operator = Operator {
     name: "inspectFile",
     aliases: &[],
-    doc: "The Lua script of the argument says so of the value. Other programs are not run.",
+    doc: "The Lua script of the argument says so of the value; other programs are not run.",
     kind: Kind::Compiled(compile),
 };
 

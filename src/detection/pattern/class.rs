@@ -21,6 +21,10 @@ impl Parser<'_> {
         if self.take(b"[:>:]]") {
             return Ok(Node::Look(Look::WordEnd));
         }
+        if self.peek().is_some_and(|kind| posix_name(self.rest(), kind).is_some()) {
+            let help = "write it within brackets: `[[:alpha:]]`";
+            return Err(advised("a class of POSIX outside a class", start..self.at + 1, help));
+        }
         let negated = self.take(b"^");
         let mut set = ByteSet::EMPTY;
         let mut quoted = false;
@@ -117,7 +121,7 @@ impl Parser<'_> {
 
     /// `[:alpha:]`; any other `[` in a class is itself.
     fn posix(&mut self, at: usize) -> Result<Item, Fault> {
-        let Some(kind @ (b':' | b'.' | b'=')) = self.peek() else { return Ok(Item::Byte(b'[')) };
+        let kind = self.peek().unwrap_or_default();
         let Some(name) = posix_name(self.rest(), kind) else { return Ok(Item::Byte(b'[')) };
         self.at += name.len() + 3;
         let (name, negated) = match name.strip_prefix(b"^") {
@@ -136,6 +140,9 @@ fn unclosed(start: usize) -> Fault {
 
 /// The name in `:name:]…`, if that is what stands there.
 fn posix_name(rest: &[u8], kind: u8) -> Option<&[u8]> {
+    if !matches!(kind, b':' | b'.' | b'=') {
+        return None;
+    }
     let inside = rest.get(1..)?;
     let length = inside.windows(2).position(|pair| pair == [kind, b']'])?;
     let name = inside.get(..length)?;

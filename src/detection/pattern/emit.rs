@@ -1,40 +1,21 @@
-//! A tree, written for the engines: the automaton (crate `regex`), and the one that backtracks
-//! (crate `fancy-regex`). Both know the few forms that are used here in the same meaning; no flag
-//! is on, no byte but letters, digits and `_` stands for itself.
+//! A tree, written for the automaton (crate `regex`): no flag is on, no byte but letters, digits
+//! and `_` stands for itself, and nothing is left to a meaning that the crate does not share.
 
 use std::fmt::Write as _;
 
 use super::byte_set::ByteSet;
 use super::tree::{Look, Node};
 
-/// For whom it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Engine {
-    /// Where it cannot say a thing, it says one that matches more.
-    Automaton,
-    Backtracking,
-}
-
 /// For the automaton. Where the tree needs backtracking, this matches more: wherever the tree
 /// matches, this matches from the same place.
 pub fn for_automaton(node: &Node) -> String {
-    emit(node, Engine::Automaton)
-}
-
-/// For the engine that backtracks.
-pub fn for_backtracking(node: &Node) -> String {
-    emit(node, Engine::Backtracking)
-}
-
-fn emit(node: &Node, engine: Engine) -> String {
-    let mut writer = Writer { text: String::new(), engine };
+    let mut writer = Writer { text: String::new() };
     writer.node(node);
     writer.text
 }
 
 struct Writer {
     text: String,
-    engine: Engine,
 }
 
 impl Writer {
@@ -47,39 +28,10 @@ impl Writer {
             Node::Empty => {}
             Node::Look(look) => self.look(*look),
             Node::Repeat { node, min, max, greedy } => self.repeat(node, *min, *max, *greedy),
-            Node::Around { .. } | Node::Atomic(_) | Node::KeepOut | Node::Reference { .. } => {
-                match self.engine {
-                    Engine::Automaton => self.more_than(node),
-                    Engine::Backtracking => self.itself(node),
-                }
-            }
-        }
-    }
-
-    /// What an automaton cannot say, as something that matches at least as much.
-    fn more_than(&mut self, node: &Node) {
-        match node {
+            // These match more than they should.
+            Node::Around { .. } | Node::KeepOut => {}
             Node::Atomic(node) => self.node(node),
-            // What a group matched may be anything.
             Node::Reference { .. } => self.text.push_str("(?s:.)*"),
-            _ => {}
-        }
-    }
-
-    fn itself(&mut self, node: &Node) {
-        match node {
-            Node::Around { behind, negated, node } => {
-                let behind = if *behind { "<" } else { "" };
-                let sign = if *negated { '!' } else { '=' };
-                self.grouped(&format!("(?{behind}{sign}"), |writer| writer.inside(node));
-            }
-            Node::Atomic(node) => self.grouped("(?>", |writer| writer.inside(node)),
-            Node::KeepOut => self.text.push_str("\\K"),
-            Node::Reference { group, fold } => {
-                let flag = if *fold { "i" } else { "" };
-                let _ = write!(self.text, "(?{flag}:\\{group})");
-            }
-            _ => {}
         }
     }
 
@@ -124,14 +76,12 @@ impl Writer {
     }
 
     fn look(&mut self, look: Look) {
-        let automaton = self.engine == Engine::Automaton;
         self.text.push_str(match look {
             Look::End => "\\z",
-            Look::EndOrNewline if automaton => "(?m:$)",
-            Look::EndOrNewline => "(?=\\n?\\z)",
-            Look::LineEnd => "(?m:$)",
-            Look::LineStart if automaton => "(?m:^)",
-            Look::LineStart => "(?:\\A|(?<=\\n)(?!\\z))",
+            // Also before another newline than the last.
+            Look::EndOrNewline | Look::LineEnd => "(?m:$)",
+            // Also behind a last newline.
+            Look::LineStart => "(?m:^)",
             Look::NotWordBoundary => "\\B",
             Look::Start => "\\A",
             Look::WordBoundary => "\\b",

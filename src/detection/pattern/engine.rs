@@ -2,18 +2,20 @@
 
 use std::ops::Range;
 
-use fancy_regex::{BytesMode, RegexBuilder as FancyBuilder};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::backtrack::Search;
+use super::byte_set::ByteSet;
+use super::exact::first_bytes;
+use super::program::{self, Program};
+use super::tree::Node;
 use super::{Captures, Found};
 use crate::detection::operators::Fault;
 
 /// Memory that an automaton may take when compiled, in bytes: CRS's largest takes a twentieth.
 const COMPILED_BYTES: usize = 10 << 20;
-/// Steps back that a search may take. About ten milliseconds.
-const STEPS: usize = 200_000;
-/// Instructions of an expression that backtracks.
-const INSTRUCTIONS: usize = 100_000;
+/// Groups within groups, as the automaton's language counts them: a repeated group is two.
+const DEEPEST: u32 = 600;
 
 #[derive(Debug)]
 pub enum Engine {
@@ -21,7 +23,9 @@ pub enum Engine {
     /// `outline` matches wherever `exact` does, and more.
     Backtracking {
         outline: Regex,
-        exact: fancy_regex::Regex,
+        exact: Program,
+        /// What a match begins with.
+        first: Option<ByteSet>,
     },
 }
 
@@ -30,27 +34,18 @@ impl Engine {
         compile(expression).map(Self::Automaton)
     }
 
-    pub fn backtracking(outline: &str, exact: &str) -> Result<Self, Fault> {
-        let outline = compile(outline)?;
-        let exact = FancyBuilder::new(exact)
-            .bytes_mode(BytesMode::Ascii)
-            .backtrack_limit(STEPS)
-            .delegate_size_limit(COMPILED_BYTES)
-            .max_prog_size(INSTRUCTIONS)
-            .build()
-            .map_err(|error| Fault::new(format!("the expression cannot be run: {error}")))?;
-        Ok(Self::Backtracking { outline, exact })
+    pub fn backtracking(outline: &str, tree: &Node) -> Result<Self, Fault> {
+        let (outline, exact) = (compile(outline)?, program::compile(tree)?);
+        Ok(Self::Backtracking { outline, exact, first: first_bytes(tree) })
     }
 
     pub fn find(&self, value: &[u8]) -> Found {
         match self {
             Self::Automaton(regex) => found(regex.is_match(value)),
-            Self::Backtracking { outline, exact } => {
-                let Some(first) = outline.find(value) else { return Found::No };
-                match exact.find_from_pos(value, first.start()) {
-                    Ok(there) => found(there.is_some()),
-                    Err(_) => Found::Cut,
-                }
+            Self::Backtracking { outline, exact, first } => {
+                let Some(place) = outline.find(value) else { return Found::No };
+                let mut search = Search::new(exact, value);
+                search.find(place.start(), *first).map_or(Found::Cut, found)
             }
         }
     }
@@ -66,16 +61,14 @@ impl Engine {
                 captures.fill(|group| places.get(group).map(|(start, end)| start..end));
                 Found::Yes
             }
-            Self::Backtracking { outline, exact } => {
-                let Some(first) = outline.find_at(value, start) else { return Found::No };
-                match exact.captures_from_pos(value, first.start()) {
-                    Ok(None) => Found::No,
-                    Ok(Some(there)) => {
-                        captures.fill(|group| there.get(group).map(|part| part.range()));
-                        Found::Yes
-                    }
-                    Err(_) => Found::Cut,
+            Self::Backtracking { outline, exact, first } => {
+                let Some(place) = outline.find_at(value, start) else { return Found::No };
+                let mut search = Search::new(exact, value);
+                let found = search.find(place.start(), *first).map_or(Found::Cut, found);
+                if found == Found::Yes {
+                    captures.fill(|group| search.group(group));
                 }
+                found
             }
         }
     }
@@ -85,6 +78,7 @@ fn compile(expression: &str) -> Result<Regex, Fault> {
     RegexBuilder::new(expression)
         .unicode(false)
         .size_limit(COMPILED_BYTES)
+        .nest_limit(DEEPEST)
         .build()
         .map_err(|error| Fault::new(told(&error)))
 }

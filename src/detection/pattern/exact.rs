@@ -21,6 +21,17 @@ pub struct Next {
 /// Nothing: the expression ends here.
 const NOTHING: Next = Next { first: ByteSet::ALL, surely: true, at_end: true };
 
+/// The bytes that a match begins with; none if it may begin anywhere, even at the end.
+pub fn first_bytes(node: &Node) -> Option<ByteSet> {
+    let next = before(node, NOTHING);
+    (!next.at_end).then_some(next.first)
+}
+
+/// Whether it may match nothing.
+pub fn can_be_empty(node: &Node) -> bool {
+    before(node, NOTHING).at_end
+}
+
 /// Whether an automaton finds the same spans as PCRE.
 pub fn is_exact(node: &Node) -> bool {
     exact(node, NOTHING)
@@ -126,12 +137,9 @@ fn before(node: &Node, next: Next) -> Next {
         Node::Around { .. } | Node::Look(_) => unsure,
         Node::Reference { .. } => Next { first: ByteSet::ALL, surely: false, at_end: true },
         Node::Repeat { min: 0, node, .. } => {
-            either([before(node, NOTHING), next].into_iter()).surely_if(next.surely)
+            Next { surely: next.surely, ..either([before(node, NOTHING), next].into_iter()) }
         }
-        Node::Repeat { node, min, max, .. } => {
-            let inside = before(node, in_loop(node, *min, *max, next));
-            inside.surely_if(inside.surely && next.surely)
-        }
+        Node::Repeat { node, .. } => before(node, Next { surely: next.surely, ..NOTHING }),
     }
 }
 
@@ -142,10 +150,4 @@ fn either(ways: impl Iterator<Item = Next>) -> Next {
         surely: a.surely || b.surely,
         at_end: a.at_end || b.at_end,
     })
-}
-
-impl Next {
-    fn surely_if(self, surely: bool) -> Self {
-        Self { surely, ..self }
-    }
 }

@@ -67,7 +67,17 @@ impl<'a> Parser<'a> {
     }
 
     fn around(&mut self, start: usize, behind: bool, negated: bool) -> Result<Node, Fault> {
-        Ok(Node::Around { behind, negated, node: Box::new(self.inside(start)?) })
+        let node = self.inside(start)?;
+        let known = match &node {
+            Node::Alternation(nodes) => nodes.iter().all(|node| node.length().is_some()),
+            node => node.length().is_some(),
+        };
+        if behind && !known {
+            let message = "a look-behind that matches now more, now fewer bytes";
+            let help = "each of its alternatives has one length";
+            return Err(advised(message, start..self.at, help));
+        }
+        Ok(Node::Around { behind, negated, node: Box::new(node) })
     }
 
     fn named(&mut self, start: usize, end: u8) -> Result<Node, Fault> {

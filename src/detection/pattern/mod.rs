@@ -6,6 +6,7 @@
 //! atomic groups) is left to an engine that backtracks, with a limit; an automaton that matches
 //! more stands before it, so that few values reach it.
 
+mod backtrack;
 mod byte_set;
 mod class;
 mod emit;
@@ -14,6 +15,7 @@ mod escape;
 mod exact;
 mod group;
 mod parser;
+mod program;
 mod tree;
 
 use std::ops::Range;
@@ -74,7 +76,7 @@ impl Pattern {
         let engine = if exact::is_exact(&tree) {
             Engine::automaton(&translated)?
         } else {
-            Engine::backtracking(&translated, &emit::for_backtracking(&tree))?
+            Engine::backtracking(&translated, &tree)?
         };
         Ok(Self { written: expression.into(), translated: translated.into(), engine })
     }

@@ -93,4 +93,42 @@ impl Node {
     pub fn repeat(node: Self, min: u32, max: Option<u32>, greedy: bool) -> Self {
         Self::Repeat { node: Box::new(node), min, max, greedy }
     }
+
+    /// How many bytes it always matches; none if that differs.
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Self::Alternation(nodes) => {
+                let mut lengths = nodes.iter().map(Self::length);
+                let first = lengths.next()??;
+                lengths.all(|length| length == Some(first)).then_some(first)
+            }
+            Self::Around { .. } | Self::Empty | Self::KeepOut | Self::Look(_) => Some(0),
+            Self::Atomic(node) | Self::Capture(node) => node.length(),
+            Self::Bytes(_) => Some(1),
+            Self::Concat(nodes) => {
+                nodes.iter().try_fold(0_usize, |sum, node| sum.checked_add(node.length()?))
+            }
+            Self::Reference { .. } => None,
+            Self::Repeat { node, min, max, .. } => {
+                let times = max.filter(|max| max == min)?;
+                node.length()?.checked_mul(times as usize)
+            }
+        }
+    }
+
+    /// How many groups in it capture.
+    pub fn groups(&self) -> usize {
+        match self {
+            Self::Alternation(nodes) | Self::Concat(nodes) => nodes.iter().map(Self::groups).sum(),
+            Self::Around { node, .. } | Self::Atomic(node) | Self::Repeat { node, .. } => {
+                node.groups()
+            }
+            Self::Capture(node) => 1 + node.groups(),
+            Self::Bytes(_)
+            | Self::Empty
+            | Self::KeepOut
+            | Self::Look(_)
+            | Self::Reference { .. } => 0,
+        }
+    }
 }

@@ -1,6 +1,23 @@
 //! Variables: what rules can look at. One list; each family is read from the transaction in a file
 //! of its own.
 
+mod args;
+mod body;
+mod changing;
+mod connection;
+mod files;
+mod parts;
+mod request;
+mod response;
+mod time;
+mod view;
+
+pub(in crate::detection) use args::limits;
+pub(in crate::detection) use body::format_by_type;
+pub(in crate::detection) use changing::{changes_within_phase, read_changing};
+pub(in crate::detection) use response::media_type;
+pub(in crate::detection) use view::{Bodies, Out, View};
+
 /// A variable by its name in the manual. What it is and where it comes from says [`VARIABLES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the list below says what each is")]
