@@ -728,7 +728,8 @@ fn the_event_log_tells_what_rules_found() {
     let logs = opened(&[], Some(&path), None);
     logs.write(&Record::of_exchange(&ended, Duration::ZERO));
     assert!(logs.flush(LONG));
-    let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let line: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!((&line["engine"], &line["would_have"]), (&"detect".into(), &949_110.into()));
     assert_eq!(line["score"], serde_json::json!({ "inbound": 10, "outbound": 0 }));
     let rules = line["rules"].as_array().unwrap();
