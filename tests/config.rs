@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moongate::config::{self, Config, Files, HandlerSource, OnError, Overrides};
+use moongate::config::{
+    self, Config, Engine, Files, HandlerSource, OnError, Overrides, RuleSourceKind,
+};
 use moongate::diagnostic::{Diagnostic, Source, render};
 use moongate::transaction::Phase;
 
@@ -85,8 +87,8 @@ fn every_fault_is_told_as_written_beside_it() {
     assert_eq!((names.len(), faults), (CASES, FAULTS), "cases and the faults in them");
 }
 
-const CASES: usize = 80;
-const FAULTS: usize = 115;
+const CASES: usize = 82;
+const FAULTS: usize = 125;
 
 #[test]
 fn a_file_with_ten_faults_tells_all_ten_in_the_order_of_its_lines() {
@@ -160,7 +162,11 @@ fn flags_take_the_place_of_the_file() {
     assert_eq!(config.upstreams[0].peers[0].address.to_string(), "127.0.0.1:2");
     assert_eq!(config.admin.address.port(), 3);
     assert_eq!(config.lua.modules, [PathBuf::from("/opt/lua/modules")]);
-    assert_eq!(config.rules.paths, [PathBuf::from("/opt/rules")]);
+    let source = config.rules.sources.first().expect("--rules");
+    assert_eq!(
+        (source.kind, source.path.as_path()),
+        (RuleSourceKind::Files, Path::new("/opt/rules"))
+    );
     assert_eq!(config.events, Some("/opt/events".into()));
     assert_eq!(config.workers, 5);
 }
@@ -312,6 +318,11 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
         "routes[]" => ("/routes/0", vec![]),
         "routes[].match" => ("/routes/0/match", vec![]),
         "routes[].lua" => ("/routes/0/lua", vec![]),
+        "rules.thresholds" => ("/rules/thresholds", vec![]),
+        "rules.exclusions[]" if matches!(name, "rule" | "tag" | "message") => {
+            ("/rules/exclusions/0", vec![])
+        }
+        "rules.exclusions[]" => ("/rules/exclusions/0", vec![("rule", "1")]),
         "handler" => ("/access/0", vec![("module", "ip_admission")]),
         "admin" | "limits" | "lua" | "rules" => (&*format!("/{title}").leak(), vec![]),
         other => panic!("no place for the table {other}"),
@@ -397,7 +408,7 @@ fn every_setting_is_read_and_refuses_what_it_cannot_be() {
     assert_eq!(rows.len(), ROWS);
 }
 
-const ROWS: usize = 125;
+const ROWS: usize = 136;
 
 /// A small generator, so that a failure comes again.
 struct Chance(u64);
@@ -506,4 +517,26 @@ fn a_token_is_not_shown_by_debug() {
     let config = accepted(&text_of("accepted_everything.yaml"));
     assert!(config.admin.token.is_some());
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn a_route_inherits_rules_and_says_otherwise_key_by_key() {
+    let config = accepted(&text_of("accepted_rules.yaml"));
+    let names = |rules: &config::Rules| -> Vec<(RuleSourceKind, String)> {
+        let name = |path: &Path| path.strip_prefix(ROOT).unwrap().display().to_string();
+        rules.sources.iter().map(|source| (source.kind, name(&source.path))).collect()
+    };
+    let (files, crs) = (RuleSourceKind::Files, RuleSourceKind::Crs);
+    let all = [(files, "before"), (crs, "crs"), (files, "after/*.conf")];
+    let all = all.map(|(kind, name)| (kind, name.to_owned()));
+    assert_eq!(names(&config.rules), all, "the word `crs` marks the place");
+    let [a, b, c] = &config.routes[..] else { panic!("three routes") };
+    assert_eq!(names(&a.rules), all);
+    assert_eq!(names(&b.rules), [(files, "own.conf".to_owned())]);
+    let engines = [&a.rules, &b.rules, &c.rules].map(|rules| rules.engine);
+    assert_eq!(engines, [Some(Engine::On), Some(Engine::Detect), Some(Engine::Off)]);
+    let excluded = [&a.rules, &b.rules, &c.rules].map(|rules| rules.exclusions.len());
+    assert_eq!(excluded, [5, 4, 4]);
+    assert!(config.routes.iter().all(|route| route.rules.paranoia == Some(2)));
+    assert!(config.routes.iter().all(|route| route.rules.thresholds.inbound == Some(10)));
 }

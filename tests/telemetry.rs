@@ -15,7 +15,8 @@ use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
 use moongate::telemetry::{self, DictionaryReading};
 use moongate::transaction::{
-    Client, Headers, Phase, Request, Response, Transaction, Verdict, Version,
+    Client, Findings, Headers, Match, Phase, Request, Response, RulePhase, Scores, Severity,
+    Transaction, Verdict, Version,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -111,6 +112,41 @@ fn emit_of_exchanges() {
         events::PhaseRan { phase, took: Duration::from_micros(70) }.emit();
     }
     events::BodySpooled.emit();
+    emit_of_rules();
+}
+
+fn emit_of_rules() {
+    for (matches, would_have) in [(vec![], None), (vec![matched("ARGS:q")], Some(949_110))] {
+        let mut ended = exchange("0123456789abcdef0123456789abcdef", "shop.example/api/");
+        let scores = Scores { inbound: 5, outbound: 0 };
+        let mode = Some("detect");
+        ended.findings = Findings { matches, scores, would_have, mode, cuts: 1 };
+        events::ExchangeEnded { transaction: &ended }.emit();
+    }
+    for phase in RulePhase::ALL {
+        events::RulesRan { phase, took: Duration::from_micros(70) }.emit();
+    }
+    for of in ["request", "response"] {
+        events::BodyInspected { of, bytes: 1000, error: true }.emit();
+    }
+}
+
+/// A match of a rule on a variable.
+fn matched(variable: &str) -> Match {
+    Match {
+        id: 942_100,
+        phase: RulePhase::RequestBody,
+        message: b"SQL Injection".into(),
+        data: format!("Matched Data: s&1c found within {variable}: 1' or 1 -- \u{1b}").into(),
+        place: "rules/REQUEST-942.conf:55".to_owned(),
+        tags: vec!["attack-sqli".to_owned(), "paranoia-level/1".to_owned()],
+        severity: Some(Severity::Critical),
+        variable: variable.into(),
+        value: b"1' or 1 -- \x1b\xff".into(),
+        logged: true,
+        audited: true,
+        disruptive: false,
+    }
 }
 
 fn emit_of_scripts() {
@@ -680,4 +716,33 @@ fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
     let (_, errors) = run_alone("telemetry::scripts_that_say_too_much_are_cut_and_cost_no_time");
     let written = errors.lines().filter(|line| line.contains("[lua] chatty: again")).count();
     assert!((200..1000).contains(&written), "{written}");
+}
+
+#[test]
+fn the_event_log_tells_what_rules_found() {
+    let mut ended = exchange("0123456789abcdef0123456789abcdef", "judged");
+    let scores = Scores { inbound: 10, outbound: 0 };
+    let silent = Match { id: 901_001, logged: false, ..matched("REQUEST_URI") };
+    let matches = vec![silent, matched("ARGS:q"), matched("ARGS:password")];
+    let (would_have, mode) = (Some(949_110), Some("detect"));
+    ended.findings = Findings { matches, scores, would_have, mode, cuts: 0 };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let logs = opened(&[], Some(&path), None);
+    logs.write(&Record::of_exchange(&ended, Duration::ZERO));
+    assert!(logs.flush(LONG));
+    let line: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!((&line["engine"], &line["would_have"]), (&"detect".into(), &949_110.into()));
+    assert_eq!(line["score"], serde_json::json!({ "inbound": 10, "outbound": 0 }));
+    let rules = line["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 2, "what is not logged is not told: {line}");
+    let [shown, secret] = &rules[..] else { unreachable!() };
+    assert_eq!((&shown["id"], &shown["phase"]), (&942_100.into(), &2.into()));
+    assert_eq!(shown["msg"], "SQL Injection");
+    assert_eq!(shown["severity"], "critical");
+    assert_eq!(shown["tags"], serde_json::json!(["attack-sqli", "paranoia-level/1"]));
+    assert_eq!(shown["file"], "rules/REQUEST-942.conf:55");
+    assert_eq!(shown["value"], "1' or 1 -- \u{1b}\u{fffd}");
+    assert_eq!((&secret["value"], &secret["data"]), (&"[redacted]".into(), &"[redacted]".into()));
 }

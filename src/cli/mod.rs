@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod demo;
 pub mod docs;
+mod rules;
 mod run;
 mod settings;
 mod terminal;
@@ -36,6 +37,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
     Docs(docs::Arguments),
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
     let _ = crate::shared::local_offset();
     match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Docs(arguments) => docs::run(&arguments),

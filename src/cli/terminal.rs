@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::FAULTS;
-use crate::diagnostic::render;
+use crate::diagnostic::{Diagnostic, render};
 use crate::server::{Bound, StartError};
 
 /// Writes to standard output. Nobody may be reading (`moongate docs | head`): that is no fault.
@@ -40,5 +40,17 @@ pub(super) fn fail(error: &dyn Error) -> ExitCode {
         let _ = writeln!(output, "  because: {error}");
         cause = error.source();
     }
+    ExitCode::from(FAULTS)
+}
+
+/// Tells what is wrong with what the operator asked for.
+pub(super) fn refuse(fault: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "moongate: {fault}");
+    ExitCode::from(FAULTS)
+}
+
+/// Tells every fault in what the operator wrote.
+pub(super) fn faults(found: &[Diagnostic]) -> ExitCode {
+    let _ = write!(std::io::stderr().lock(), "{}", render(found));
     ExitCode::from(FAULTS)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Rules;
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -28,9 +29,9 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// What scripts find.
     pub lua: Lua,
-    /// The rule engine's settings: accepted now, used when the engine is there.
+    /// The rule engine's settings where a route does not say otherwise.
     pub rules: Rules,
-    /// One JSON line for each exchange that was refused or failed.
+    /// One JSON line for each exchange that was refused or failed, or matched a rule.
     pub events: Option<PathBuf>,
     /// Access logs; empty: none.
     pub access_log: Vec<AccessLog>,
@@ -266,29 +267,6 @@ pub enum OnError {
     Refuse,
 }
 
-/// The rule engine's settings.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// Files and folders named by `rules.files`, `rules.crs` or `--rules`.
-    pub paths: Vec<PathBuf>,
-    /// What it does with what it finds.
-    pub engine: Engine,
-    /// The Core Rule Set's paranoia level, 1 to 4.
-    pub paranoia: u8,
-}
-
-/// What the rule engine does with what it finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Engine {
-    /// It only tells.
-    Detect,
-    /// Nothing: it does not look.
-    Off,
-    /// It refuses.
-    #[default]
-    On,
-}
-
 /// The handlers of every phase, in the order in which they run.
 #[derive(Debug, Clone, Default)]
 pub struct Handlers {
@@ -356,6 +334,8 @@ pub struct Route {
     pub body: BodyLimits,
     /// Response MIME types whose bodies are shown to `body_filter` handlers; empty: all.
     pub body_filter_types: Vec<String>,
+    /// The rule engine's settings for it, those of all routes included.
+    pub rules: Rules,
 }
 
 /// Where a route's requests go.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Error, Read};
 use std::path::{Path, PathBuf};
 
+use super::glob;
+
 /// Bytes of a named file at the most; a device or a pipe could else be endless.
 const LARGEST_FILE: u64 = 64 << 20;
 
@@ -13,7 +15,7 @@ pub trait Files {
     fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
 
     /// The files that match a pattern with `*`, `?` and `[…]`, sorted; for a folder, every `.conf`
-    /// file in it.
+    /// file in it; for the path of a file, that file. None is no error; too many are one.
     fn matching(&self, pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
         let _ = pattern;
         Ok(Vec::new())
@@ -42,6 +44,10 @@ impl Files for DiskFiles {
             return Err(Error::other("it is larger than 64 MiB"));
         }
         Ok(bytes)
+    }
+
+    fn matching(&self, pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
+        if pattern.is_dir() { glob::files_in(pattern, "*.conf") } else { glob::files(pattern) }
     }
 
     fn modules(&self, folders: &[PathBuf]) -> Vec<String> {

@@ -7,9 +7,11 @@ mod checked;
 mod defaults;
 mod depth;
 mod files;
+mod glob;
 mod marks;
 mod place;
 mod raw;
+mod rules;
 mod section;
 mod settings;
 mod values;
@@ -20,13 +22,16 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Source};
 
 pub use checked::{
-    AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, Engine,
-    HandlerSource, Handlers, HealthCheck, Limits, Listener, LogFormat, LogTarget, Lua, Match,
-    MethodSet, Network, OnError, PathMatch, Peer, Retries, Route, Rules, Timeouts, TrustedProxies,
-    Upstream, UpstreamChoice,
+    AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
+    Handlers, HealthCheck, Limits, Listener, LogFormat, LogTarget, Lua, Match, MethodSet, Network,
+    OnError, PathMatch, Peer, Retries, Route, Timeouts, TrustedProxies, Upstream, UpstreamChoice,
 };
 pub use files::{DiskFiles, Files};
+pub use glob::{has_wildcard, matches};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
+pub use rules::{
+    Engine, ExcludedRules, Exclusion, Named, RuleSource, RuleSourceKind, Rules, Thresholds,
+};
 pub use settings::settings_page;
 
 /// What the command line says instead of the file. Paths are relative to the working folder.

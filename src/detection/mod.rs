@@ -1,7 +1,10 @@
 //! The rule engine: compile ▸ plan ▸ evaluate. It does no I/O, reads no clock, emits no metric and
 //! knows no Lua: facts come in with the transaction and go out as an [`Outcome`].
 
+mod actions;
 mod compile;
+mod evaluate;
+pub mod injection;
 mod inspection;
 pub mod operators;
 pub mod pattern;
@@ -11,12 +14,12 @@ mod settings;
 pub mod transformations;
 pub mod variables;
 
-pub use compile::{Compiled, compile};
-pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Outcome, World};
+pub use compile::{ACTIONS, ActionSpec, Compiled, WELL_KNOWN_TX, compile};
+pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, World};
 pub use plan::{
     About, AllowScope, ChainId, ChainNode, Chains, Change, Collection, Control, Deed, Disruption,
     Link, Members, Name, Plan, Rule, RuleFact, RuleIndex, Selecting, Skip, Target, TargetSet,
     TargetSetId, Test, Text, TextPart, TxSlot,
 };
-pub use profile::Profile;
+pub use profile::{Complaint, Exclusion, Profile, Which};
 pub use settings::{AuditEngine, Overflow, Settings};

@@ -25,8 +25,17 @@ pub struct Plan {
     /// Distinct chains of transformations, as a trie.
     pub chains: Chains,
     /// Every name of a `TX` member that occurs literally in a rule, lower case: its index is its
-    /// slot. Names that come up at run time get slots after these.
+    /// slot. The first ten are `0` to `9`, what captures go to; then come those of
+    /// [`super::WELL_KNOWN_TX`]. Names that come up at run time get slots after these.
     pub tx_names: Vec<Box<[u8]>>,
+}
+
+impl Plan {
+    /// The slot of a member of `TX` whose name (lower case) occurs in a rule or is well known.
+    pub fn tx_slot(&self, name: &[u8]) -> Option<TxSlot> {
+        let at = self.tx_names.iter().position(|known| **known == *name)?;
+        Some(TxSlot(at as u32))
+    }
 }
 
 /// A rule by its place in [`Plan::rules`].
@@ -48,7 +57,7 @@ pub struct TxSlot(pub u32);
 /// One rule: a head and the links of its chain.
 #[derive(Debug)]
 pub struct Rule {
-    /// Unique; 0 for a `SecAction` or old rule without one.
+    /// Unique.
     pub id: u64,
     /// When it runs.
     pub phase: RulePhase,
@@ -190,6 +199,26 @@ pub struct Text {
     pub parts: Vec<TextPart>,
 }
 
+impl Text {
+    /// The text, if there is no macro in it.
+    pub fn as_fixed(&self) -> Option<&[u8]> {
+        match self.parts.as_slice() {
+            [] => Some(b""),
+            [TextPart::Fixed(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What of it is there before anything happens: all but the macros.
+    pub fn fixed_parts(&self) -> Vec<u8> {
+        let fixed = self.parts.iter().filter_map(|part| match part {
+            TextPart::Fixed(text) => Some(&**text),
+            _ => None,
+        });
+        fixed.collect::<Vec<_>>().concat()
+    }
+}
+
 /// A part of a [`Text`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextPart {
@@ -276,14 +305,33 @@ pub enum Skip {
 pub enum Deed {
     /// `ctl`
     Control(Control),
+    /// `deprecatevar`: a member of a persistent collection shrinks with time, to 0 at the least.
+    Deprecate {
+        /// Which collection.
+        collection: Collection,
+        /// The member's name, with macros, lower case once they are expanded.
+        name: Text,
+        /// By how much in each period.
+        amount: u32,
+        /// The period, in seconds.
+        period: u32,
+    },
     /// `expirevar`: a member of a persistent collection goes after this many seconds.
     Expire {
         /// Which collection.
         collection: Collection,
-        /// The member's name, with macros.
+        /// The member's name, with macros, lower case once they are expanded.
         name: Text,
         /// Seconds, with macros.
         after: Text,
+    },
+    /// `setsid`, `setuid`, `setrsc`: opens `SESSION`, `USER` or `RESOURCE` with this key, and
+    /// `SESSIONID` or `USERID` says it from now on.
+    Identify {
+        /// Which collection.
+        collection: Collection,
+        /// With macros.
+        key: Text,
     },
     /// `initcol`: a persistent collection is the one of this key from now on.
     Open {
@@ -305,12 +353,12 @@ pub enum Deed {
     SetEnv {
         /// With macros.
         name: Text,
-        /// With macros.
-        value: Text,
+        /// With macros; none: it is no more.
+        value: Option<Text>,
     },
     /// `sanitiseArg` and its like: the event log hides these.
     Sanitise(Target),
-    /// `exec`: a Lua script is run; what it says does not matter.
+    /// `exec`: the Lua script at this path is run; what it says does not matter.
     Run(Box<str>),
 }
 
@@ -331,7 +379,7 @@ pub enum Collection {
 pub enum Name {
     /// Known when the rules are compiled.
     Slot(TxSlot),
-    /// With macros, or of a persistent collection.
+    /// With macros, or of a persistent collection; lower case once macros are expanded.
     Text(Text),
 }
 

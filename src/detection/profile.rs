@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Plan, RuleIndex, Target, TxSlot};
+use super::compile::{Choice, Expression, Lookup, resolve, split};
+use super::operators::Fault;
+use super::pattern::{Case, Pattern};
+use super::{Plan, Rule, RuleIndex, Target, Text, TxSlot};
 use crate::config::Engine;
 
 /// A plan as one route uses it.
@@ -19,4 +22,154 @@ pub struct Profile {
     pub removed: Vec<RuleIndex>,
     /// Rules that do not look at something, sorted by rule.
     pub removed_targets: Vec<(RuleIndex, Target)>,
+}
+
+/// What a route leaves out of its rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    /// Which rules.
+    pub which: Which,
+    /// What they do not look at, as a rule would write it (`ARGS:password`, `REQUEST_COOKIES:/^_ga/`);
+    /// none: they do not run.
+    pub target: Option<String>,
+}
+
+/// Which rules an [`Exclusion`] speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Ids and ranges of ids, both ends included.
+    Ids(Vec<(u64, u64)>),
+    /// A regular expression on the message.
+    Message(String),
+    /// A regular expression on each tag.
+    Tag(String),
+}
+
+/// What is wrong with a preset or an exclusion of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// Its place among the exclusions; none: it is a preset.
+    pub exclusion: Option<usize>,
+    /// Whether the profile cannot be used; else it is a warning.
+    pub fault: bool,
+    /// Lower case, the thing at fault in backticks.
+    pub message: String,
+    /// The next step.
+    pub help: Option<String>,
+}
+
+impl Profile {
+    /// A profile with nothing left out.
+    pub fn plain(plan: Arc<Plan>, engine: Engine) -> Self {
+        Self { plan, engine, pinned: vec![], removed: vec![], removed_targets: vec![] }
+    }
+
+    /// A profile with members of `TX` set (by name, in any case), and with exclusions. What is
+    /// wrong with these comes beside it; with a fault among the complaints, the profile is not to
+    /// be used.
+    pub fn new(
+        plan: Arc<Plan>,
+        engine: Engine,
+        presets: &[(String, String)],
+        exclusions: &[Exclusion],
+    ) -> (Self, Vec<Complaint>) {
+        let mut profile = Self::plain(plan, engine);
+        let mut complaints = Vec::new();
+        for (name, value) in presets {
+            complaints.extend(profile.pin(name, value));
+        }
+        for (at, exclusion) in exclusions.iter().enumerate() {
+            let told = profile.exclude(exclusion);
+            complaints.extend(told.map(|told| Complaint { exclusion: Some(at), ..told }));
+        }
+        profile.removed.sort_unstable();
+        profile.removed.dedup();
+        profile.removed_targets.sort_by_key(|(rule, _)| *rule);
+        (profile, complaints)
+    }
+
+    fn pin(&mut self, name: &str, value: &str) -> Option<Complaint> {
+        match self.plan.tx_slot(name.to_ascii_lowercase().as_bytes()) {
+            Some(slot) => {
+                self.pinned.push((slot, value.into()));
+                None
+            }
+            None => Some(Complaint::warning(format!("no rule knows `tx.{name}`"))),
+        }
+    }
+
+    /// Leaves out what an exclusion says, and says what of it means nothing.
+    fn exclude(&mut self, exclusion: &Exclusion) -> impl Iterator<Item = Complaint> + use<> {
+        let target = exclusion.target.as_deref().map(|text| target(&self.plan, text)).transpose();
+        let target = match target {
+            Ok(target) => target,
+            Err(complaint) => return vec![complaint].into_iter(),
+        };
+        let mut complaints = Vec::new();
+        for choice in exclusion.which.choice().parts() {
+            let rules = rules(&self.plan, &choice);
+            if rules.is_empty() {
+                complaints.push(Complaint::warning(format!("no rule has {}", choice.words())));
+            }
+            match &target {
+                None => self.removed.extend(rules),
+                Some(target) => {
+                    let pairs = rules.into_iter().map(|rule| (rule, target.clone()));
+                    self.removed_targets.extend(pairs);
+                }
+            }
+        }
+        complaints.into_iter()
+    }
+}
+
+impl Which {
+    fn choice(&self) -> Choice {
+        match self {
+            Self::Ids(ranges) => Choice::Ids(ranges.clone()),
+            Self::Message(written) => Choice::Message(Expression::new(written.as_bytes())),
+            Self::Tag(written) => Choice::Tag(Expression::new(written.as_bytes())),
+        }
+    }
+}
+
+impl Complaint {
+    fn warning(message: String) -> Self {
+        Self { exclusion: None, fault: false, message, help: None }
+    }
+}
+
+fn rules(plan: &Plan, choice: &Choice) -> Vec<RuleIndex> {
+    let numbered = (0..).map(RuleIndex).zip(&plan.rules);
+    numbered.filter(|(_, rule)| is_meant(choice, rule)).map(|(index, _)| index).collect()
+}
+
+/// Macros in tags and messages stand for nothing here.
+fn is_meant(choice: &Choice, rule: &Rule) -> bool {
+    let tags: Vec<Vec<u8>> = rule.about.tags.iter().map(Text::fixed_parts).collect();
+    let message = rule.about.message.as_ref().map(Text::fixed_parts).unwrap_or_default();
+    choice.has(rule.id, tags.iter().map(Vec::as_slice), &message)
+}
+
+/// A target as rules write it, such as `ARGS:password`.
+pub(super) fn target(plan: &Plan, text: &str) -> Result<Target, Complaint> {
+    let (name, chosen) = split(text.as_bytes());
+    resolve(name, chosen, false, &mut Names(plan)).map_err(|fault| Complaint {
+        fault: true,
+        help: fault.help,
+        ..Complaint::warning(fault.message)
+    })
+}
+
+/// The names that a plan has.
+struct Names<'a>(&'a Plan);
+
+impl Lookup for Names<'_> {
+    fn tx_slot(&mut self, name: Vec<u8>) -> Option<TxSlot> {
+        self.0.tx_slot(&name)
+    }
+
+    fn pattern(&mut self, written: &[u8]) -> Result<Arc<Pattern>, Fault> {
+        Pattern::new(written, Case::Folds).map(Arc::new)
+    }
 }

@@ -1,9 +1,21 @@
-//! `access`: handlers admit or refuse. The rule engine's phases 1 and 2 belong here, after them.
+//! `access`: handlers admit or refuse; after them the rules judge the request, head and body.
 
 use super::step::run_all;
-use super::{Exchange, Flow};
-use crate::transaction::Phase;
+use super::{Exchange, Flow, request_body, rules};
+use crate::transaction::{Phase, RulePhase};
 
 pub(super) async fn run(exchange: &Exchange) -> Flow {
-    run_all(exchange, Phase::Access).await
+    let flow = run_all(exchange, Phase::Access).await;
+    if flow != Flow::Continue || !exchange.rules.begin() {
+        return flow;
+    }
+    let flow = rules::run(exchange, RulePhase::RequestHeaders).await;
+    if flow != Flow::Continue {
+        return flow;
+    }
+    let flow = request_body::inspect(exchange).await;
+    if flow != Flow::Continue {
+        return flow;
+    }
+    rules::run(exchange, RulePhase::RequestBody).await
 }

@@ -1,8 +1,11 @@
 //! One request and its response, with all that is kept for it.
 
 use std::rc::Rc;
+use std::time::SystemTime;
 
-use crate::policy::{Live, RoutePlan};
+use super::judgement::Judgement;
+use crate::detection::{Inspection, World};
+use crate::policy::{Live, Policy, RoutePlan};
 use crate::script::{Host, Subject};
 use crate::transaction::{Phase, Transaction};
 
@@ -13,6 +16,8 @@ pub struct Exchange {
     pub subject: Rc<Subject>,
     /// The worker's copy of the policy.
     pub live: Rc<Live>,
+    /// How far the rules' judgement of it has come.
+    pub(super) rules: Judgement,
     /// The index of its route's plan.
     plan: usize,
 }
@@ -25,7 +30,8 @@ impl Exchange {
         let name = live.policy.plans.get(plan)?.name.clone();
         let subject = Rc::new(Subject::new(transaction, host));
         subject.transaction.borrow_mut().route = Some(name);
-        Some(Self { subject, live, plan })
+        let rules = judgement(&live.policy, plan, &subject);
+        Some(Self { subject, live, rules, plan })
     }
 
     /// What runs for it.
@@ -38,4 +44,22 @@ impl Exchange {
     pub fn has(&self, phase: Phase) -> bool {
         !self.plan().of(phase).is_empty()
     }
+}
+
+/// The rules of the route look at the exchange from its beginning: handlers may tell them things
+/// before they begin.
+fn judgement(policy: &Policy, plan: usize, subject: &Subject) -> Judgement {
+    let Some(rules) = policy.plans.get(plan).and_then(|plan| plan.rules.as_ref()) else {
+        return Judgement::never();
+    };
+    let profile = {
+        let transaction = subject.transaction.borrow();
+        match rules.knows_paths() {
+            true => rules.profile(&transaction.request.normalized_path()).clone(),
+            false => rules.profile(b"").clone(),
+        }
+    };
+    let world = World { now: SystemTime::now(), collections: policy.collections.clone() };
+    subject.inspection.replace(Some(Box::new(Inspection::new(profile, world))));
+    Judgement::awaited()
 }

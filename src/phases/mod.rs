@@ -1,20 +1,29 @@
 //! The nine phases, one file each, and what an [`Exchange`] carries through them.
 //!
 //! `init` and `init_worker` run when a policy's [`crate::policy::Live`] copies are prepared; the
-//! other seven run here. Nothing in this folder touches a socket.
+//! other seven run here, and between them the rule engine's five. Nothing in this folder touches a
+//! client's or an upstream's socket.
 
 mod access;
 mod body_filter;
 mod content;
 mod exchange;
 mod header_filter;
+mod hidden;
+mod judgement;
 mod log;
+mod request_body;
+mod response_body;
 mod rewrite;
+mod rules;
 mod set;
 mod step;
 
 pub use body_filter::{Aborted, BodyFilter};
 pub use exchange::Exchange;
+pub use response_body::{HeldBody, response_body, response_limit};
+
+use crate::transaction::RulePhase;
 
 /// What a phase leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +54,18 @@ pub async fn request(exchange: &Exchange) -> Flow {
     content::run(exchange).await
 }
 
-/// The response head, before a byte of it is sent.
-pub fn response_head(exchange: &Exchange) -> Flow {
-    header_filter::run(exchange)
+/// The response head, before a byte of it is sent: `header_filter`, then the rules.
+pub async fn response_head(exchange: &Exchange) -> Flow {
+    let flow = header_filter::run(exchange);
+    if flow != Flow::Continue || !response_body::judges(exchange) {
+        return flow;
+    }
+    rules::run(exchange, RulePhase::ResponseHeaders).await
 }
 
-/// After the last byte.
-pub fn end(exchange: &Exchange) {
+/// After the last byte: the rules' last phase, then `log`, so that handlers see all that was found.
+pub async fn end(exchange: &Exchange) {
+    rules::run(exchange, RulePhase::Logging).await;
     log::run(exchange);
+    rules::tell(exchange);
 }

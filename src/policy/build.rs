@@ -10,7 +10,8 @@ use super::bundle::{Recorder, hex, text};
 use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
 use super::modules::Modules;
-use super::{Bundle, Origin, Policy, RoutePlan, Router, Step};
+use super::rules::Rulesets;
+use super::{Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
 use crate::config::{self, Config, Files, Overrides};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
@@ -28,7 +29,7 @@ pub struct Built {
 }
 
 /// Builds the policy that a settings file describes. Dictionaries and upstreams that `previous`
-/// also has keep their content and health.
+/// also has keep their content and health; rule sets that did not change are those of `previous`.
 pub fn build(
     path: Option<&Path>,
     overrides: &Overrides,
@@ -37,7 +38,7 @@ pub fn build(
 ) -> Built {
     let recorder = Recorder::new(origin);
     let mut diagnostics = Vec::new();
-    let draft = draft(path, overrides, &recorder, &mut diagnostics);
+    let draft = draft(path, overrides, &recorder, previous, &mut diagnostics);
     let bundle = recorder.into_bundle();
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
     if sound {
@@ -68,12 +69,14 @@ struct Draft {
     steps: Vec<Step>,
     domains: Vec<DomainDraft>,
     library: Arc<Library>,
+    rulesets: Vec<Arc<Ruleset>>,
 }
 
 fn draft(
     path: Option<&Path>,
     overrides: &Overrides,
     recorder: &Recorder<'_>,
+    previous: Option<&Policy>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Draft> {
     let source = settings_source(path, recorder, diagnostics)?;
@@ -89,10 +92,18 @@ fn draft(
     let library = Arc::new(library(&config, recorder));
     let root = config.root.clone();
     let mut flattener = Flattener::new(Modules::new(recorder, &root));
-    let plans = flattener.plans(&config);
+    let mut plans = flattener.plans(&config);
     let Flattener { modules, steps, domains, .. } = flattener;
     diagnostics.extend(modules.faults);
-    Some(Draft { source, config, plans, steps, domains, library })
+    let mut rulesets = Rulesets::new(recorder, previous.map_or(&[], |policy| &policy.rulesets));
+    // The last plan is that of requests that no route matches.
+    let rules = config.routes.iter().map(|route| &route.rules).chain([&config.rules]);
+    for (plan, rules) in plans.iter_mut().zip(rules) {
+        plan.rules = rulesets.route(rules);
+    }
+    let (rulesets, found) = rulesets.finish();
+    diagnostics.extend(found);
+    Some(Draft { source, config, plans, steps, domains, library, rulesets })
 }
 
 fn settings_source(
@@ -136,7 +147,7 @@ fn library(config: &Config, recorder: &Recorder<'_>) -> Library {
 
 impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
-        let Self { source, config, plans, steps, domains, library } = self;
+        let Self { source, config, plans, steps, domains, library, rulesets } = self;
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));
@@ -171,6 +182,8 @@ impl Draft {
             domains,
             upstreams,
             dictionaries,
+            rulesets,
+            collections: previous.map(|policy| policy.collections.clone()).unwrap_or_default(),
             config,
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::rules::is_pattern;
 use crate::config::{DiskFiles, Files};
 
 /// Files in one folder below which Lua libraries are looked for, at the most.
@@ -25,6 +26,8 @@ pub struct Bundle {
     pub folders: BTreeSet<PathBuf>,
     /// Files that were looked for and could not be read; one that comes makes a new bundle.
     pub missing: BTreeSet<PathBuf>,
+    /// Patterns of file names and what they matched; a new match makes a new bundle.
+    pub patterns: BTreeMap<PathBuf, Vec<PathBuf>>,
 }
 
 /// Where the files of a bundle come from.
@@ -42,6 +45,11 @@ pub(super) struct Recorder<'a> {
 }
 
 impl Bundle {
+    /// The folders in which its patterns look for files, and whether also in those below them.
+    pub fn pattern_folders(&self) -> BTreeSet<(PathBuf, bool)> {
+        self.patterns.keys().map(|pattern| fixed_part(pattern)).collect()
+    }
+
     /// SHA-256 in hex over every path and every byte.
     pub fn digest(&self) -> String {
         let mut hasher = Sha256::new();
@@ -63,10 +71,24 @@ impl Bundle {
         let new = |folder: &PathBuf| {
             lua_files_below(folder).iter().any(|path| !self.files.contains_key(path))
         };
+        let other = |(pattern, found): (&PathBuf, &Vec<PathBuf>)| {
+            DiskFiles.matching(pattern).unwrap_or_default() != *found
+        };
         self.files.iter().any(changed)
             || self.folders.iter().any(new)
+            || self.patterns.iter().any(other)
             || self.missing.iter().any(|path| DiskFiles.read(path).is_ok())
     }
+}
+
+/// The folder before the first wildcard of a pattern, and whether another follows below it.
+fn fixed_part(pattern: &Path) -> (PathBuf, bool) {
+    let mut folder = pattern;
+    while is_pattern(folder) {
+        folder = folder.parent().unwrap_or(Path::new(""));
+    }
+    let below = pattern.strip_prefix(folder).unwrap_or(Path::new("")).components().count();
+    (folder.to_owned(), below > 1)
 }
 
 /// Lower-case hex.
@@ -112,6 +134,15 @@ impl<'a> Recorder<'a> {
         Ok(bytes)
     }
 
+    /// Whether there is nothing of that name, and it is no pattern.
+    pub(super) fn is_missing(&self, path: &Path) -> bool {
+        match self.origin {
+            Origin::Disk => !is_pattern(path) && !path.exists(),
+            // What was kept was sound.
+            Origin::Kept(bundle) => !bundle.patterns.contains_key(path),
+        }
+    }
+
     /// Every `.lua` file below a folder, sorted.
     pub(super) fn lua_files(&self, folder: &Path) -> Vec<PathBuf> {
         self.bundle.borrow_mut().folders.insert(folder.to_owned());
@@ -139,6 +170,18 @@ impl Origin<'_> {
 impl Files for Recorder<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.bytes(path).map(|bytes| bytes.to_vec())
+    }
+
+    fn matching(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
+        let found = match self.origin {
+            Origin::Disk => DiskFiles.matching(pattern)?,
+            Origin::Kept(bundle) => {
+                let known = bundle.patterns.get(pattern);
+                known.cloned().ok_or(io::ErrorKind::NotFound)?
+            }
+        };
+        self.bundle.borrow_mut().patterns.insert(pattern.to_owned(), found.clone());
+        Ok(found)
     }
 
     fn modules(&self, folders: &[PathBuf]) -> Vec<String> {
@@ -183,6 +226,17 @@ pub(super) fn text(bytes: &Bytes) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_is_watched_from_its_last_plain_folder() {
+        for (pattern, folder, below) in [
+            ("/etc/rules/*.conf", "/etc/rules", false),
+            ("/etc/rules", "/etc/rules", false),
+            ("/etc/*/a.conf", "/etc", true),
+        ] {
+            assert_eq!(fixed_part(Path::new(pattern)), (folder.into(), below), "{pattern}");
+        }
+    }
 
     #[test]
     fn a_byte_moved_between_files_changes_the_digest() {

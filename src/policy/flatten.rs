@@ -48,6 +48,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 whole_body: self.wants_whole_body(&phases, None),
                 refuses_long_responses: self.wants_whole_body(&phases, Some(OnError::Refuse)),
                 phases,
+                rules: None,
             });
         }
         plans.push(RoutePlan {
@@ -58,6 +59,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             whole_body: self.wants_whole_body(&global, None),
             refuses_long_responses: self.wants_whole_body(&global, Some(OnError::Refuse)),
             phases: global,
+            rules: None,
         });
         plans
     }

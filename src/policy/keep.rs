@@ -1,5 +1,6 @@
 //! The last good bundle on disk, so that a restart with a broken file still protects.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -20,6 +21,8 @@ struct Kept {
     digest: String,
     files: Vec<(PathBuf, String)>,
     folders: Vec<PathBuf>,
+    #[serde(default)]
+    patterns: BTreeMap<PathBuf, Vec<PathBuf>>,
 }
 
 impl LastGood {
@@ -38,6 +41,7 @@ impl LastGood {
             digest: bundle.digest(),
             files: bundle.files.iter().map(|(path, bytes)| (path.clone(), encode(bytes))).collect(),
             folders: bundle.folders.iter().cloned().collect(),
+            patterns: bundle.patterns.clone(),
         };
         if let Some(folder) = self.path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -57,8 +61,11 @@ impl LastGood {
     /// If there is none, or it is not what was written.
     pub fn restore(&self) -> io::Result<Bundle> {
         let kept: Kept = serde_json::from_slice(&std::fs::read(&self.path)?)?;
-        let mut bundle =
-            Bundle { folders: kept.folders.into_iter().collect(), ..Bundle::default() };
+        let mut bundle = Bundle {
+            folders: kept.folders.into_iter().collect(),
+            patterns: kept.patterns,
+            ..Bundle::default()
+        };
         for (path, text) in kept.files {
             bundle.files.insert(path, decode(&text)?);
         }

@@ -5,12 +5,15 @@
 
 mod build;
 mod bundle;
+mod crs;
 mod diagnose;
 mod flatten;
 mod keep;
 mod live;
 mod modules;
+mod profile;
 mod routes;
+mod rules;
 mod steps;
 mod store;
 
@@ -22,14 +25,16 @@ pub use bundle::{Bundle, Origin};
 pub use diagnose::script_fault;
 pub use keep::LastGood;
 pub use live::Live;
+pub use profile::RouteRules;
 pub use routes::Router;
+pub use rules::Ruleset;
 pub use steps::{RoutePlan, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};
 
 use crate::config::Config;
 use crate::diagnostic::Source;
 use crate::script::DomainSpec;
-use crate::shared::Dictionaries;
+use crate::shared::{Collections, Dictionaries};
 use crate::upstream::Upstreams;
 
 /// What judges and serves a request: settings, routes, handlers, upstreams. Never changed once it
@@ -57,4 +62,8 @@ pub struct Policy {
     pub upstreams: Arc<Upstreams>,
     /// What `ngx.shared` holds.
     pub dictionaries: Arc<Dictionaries>,
+    /// Each distinct list of rule files, compiled once.
+    pub rulesets: Vec<Arc<Ruleset>>,
+    /// What rules remember from one exchange to the next (`IP`, `SESSION`, …).
+    pub collections: Arc<Collections>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::RouteRules;
 use crate::config::{BodyLimits, Budget, HandlerSource, OnError, UpstreamChoice};
 use crate::transaction::Phase;
 
@@ -45,6 +46,8 @@ pub struct RoutePlan {
     pub whole_body: bool,
     /// Whether a response too long to be held for such a handler is refused (else it passes as it is).
     pub refuses_long_responses: bool,
+    /// The rules that judge its exchanges; none: there are none, or the engine is off.
+    pub rules: Option<RouteRules>,
 }
 
 impl RoutePlan {
@@ -53,10 +56,11 @@ impl RoutePlan {
         self.phases.get(phase.index()).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether any handler looks at responses.
+    /// Whether any handler or rule looks at responses.
     pub fn sees_responses(&self) -> bool {
-        [Phase::HeaderFilter, Phase::BodyFilter, Phase::Log]
-            .into_iter()
-            .any(|phase| !self.of(phase).is_empty())
+        self.rules.is_some()
+            || [Phase::HeaderFilter, Phase::BodyFilter, Phase::Log]
+                .into_iter()
+                .any(|phase| !self.of(phase).is_empty())
     }
 }

@@ -12,6 +12,7 @@ mod forward;
 mod framing;
 pub mod head;
 mod hold;
+mod judge;
 mod pieces;
 mod relay;
 mod respond;
@@ -59,7 +60,7 @@ pub async fn serve(
     let exchange = Exchange::begin(transaction, host, live)?;
     downstream.limit(exchange.plan().body, &exchange.live.policy.config);
     let next = answer(site, &exchange, &downstream).await;
-    phases::end(&exchange);
+    phases::end(&exchange).await;
     events::ExchangeEnded { transaction: &exchange.subject.transaction.borrow() }.emit();
     next
 }

@@ -26,6 +26,8 @@ pub(super) struct Piece {
 
 /// The pieces of one body.
 pub(super) struct Pieces {
+    /// A piece that was held back until now.
+    held: Option<Piece>,
     /// A chunk that was read already.
     ahead: Option<Chunk>,
 }
@@ -33,12 +35,17 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Looks whether something is there already.
     pub(super) async fn begin(connection: &mut Connection) -> Self {
-        Self { ahead: peek(connection).await }
+        Self { held: None, ahead: peek(connection).await }
+    }
+
+    /// The same, with a piece that comes before all others.
+    pub(super) fn after(self, held: Piece) -> Self {
+        Self { held: Some(held), ..self }
     }
 
     /// Whether the next piece is there already.
     pub(super) fn is_there(&self) -> bool {
-        self.ahead.is_some()
+        self.held.is_some() || self.ahead.is_some()
     }
 
     /// The next piece.
@@ -46,6 +53,9 @@ impl Pieces {
         &mut self,
         connection: &mut Connection,
     ) -> pingora_error::Result<Piece> {
+        if let Some(held) = self.held.take() {
+            return Ok(held);
+        }
         let chunk = match self.ahead.take() {
             Some(chunk) => chunk?,
             None => connection.session.read_body_bytes().await?,

@@ -5,18 +5,21 @@ use pingora_http::ResponseHeader;
 
 use super::downstream::Downstream;
 use super::{Sent, wire};
-use crate::phases::{self, BodyFilter, Exchange, Flow};
+use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
 use crate::transaction::{Headers, Response, reason};
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
 pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status: u16) -> Sent {
     let body = stage(exchange, status);
-    let flow = phases::response_head(exchange);
+    let flow = match phases::response_head(exchange).await {
+        Flow::Continue => judge(exchange, &body).await,
+        flow => flow,
+    };
     let body = match flow {
         Flow::Close => return Sent::Cut,
         Flow::Continue => body,
-        // A filter that refuses our own answer has it replaced once; it is not asked again.
+        // A filter or rule that refuses our own answer has it replaced once; none is asked again.
         Flow::Respond(other) => stage(exchange, other),
     };
     let Some(body) = filter(exchange, body) else { return Sent::Cut };
@@ -29,6 +32,18 @@ pub(super) async fn plain(exchange: &Exchange, downstream: &Downstream, status: 
     let body = stage(exchange, status);
     downstream.drain().await;
     send(exchange, downstream, body).await
+}
+
+/// What the rules say of an answer that a script made.
+async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
+    let encoding = {
+        let transaction = exchange.subject.transaction.borrow();
+        let response = transaction.response.as_ref();
+        response.and_then(|response| response.headers.get("content-encoding").cloned())
+    };
+    let held = HeldBody { bytes: body, ended: true, encoding: encoding.as_deref() };
+    let held = phases::response_limit(exchange).map(|_| held);
+    phases::response_body(exchange, held).await
 }
 
 /// Makes the response head from what is staged; the body beside it.

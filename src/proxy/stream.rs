@@ -10,7 +10,7 @@ use pingora_http::ResponseHeader;
 use super::downstream::Downstream;
 use super::framing::{Length, framed, take_head, unseen};
 use super::pieces::{Piece, Pieces};
-use super::{Answered, Cork, Sent, Site, respond};
+use super::{Answered, Cork, Sent, Site, judge, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
@@ -27,28 +27,44 @@ pub(super) async fn stream(
     let Answered { mut connection, lease, took_all } = answered;
     let since = Instant::now();
     if let Some(head) = unseen(exchange, &connection) {
-        let sent = copy(exchange, downstream, &mut connection, head, None).await;
+        let sent = copy(exchange, downstream, &mut connection, head, (None, None)).await;
         note_time(exchange, since);
         return end(site, connection, sent, took_all).await;
     }
     take_head(exchange, &connection);
-    match phases::response_head(exchange) {
-        Flow::Continue => {}
-        Flow::Close => return Sent::Cut,
-        Flow::Respond(status) => {
+    let held = match judge(exchange, &mut connection).await {
+        Ok((Flow::Continue, held)) => held,
+        Ok((Flow::Close, _)) => return Sent::Cut,
+        Ok((Flow::Respond(status), _)) => {
             exchange.subject.transaction.borrow_mut().response = None;
             return respond::respond(exchange, downstream, status).await;
         }
-    }
+        Err(error) => return cut(exchange, &connection, error),
+    };
     let filter = BodyFilter::of(exchange);
     let whole = filter.is_some() && exchange.plan().whole_body;
     let sent = match filter {
-        Some(filter) if whole => send_whole(exchange, downstream, &mut connection, filter).await,
-        filter => send_chunks(exchange, downstream, &mut connection, filter).await,
+        Some(filter) if whole => {
+            send_whole(exchange, downstream, &mut connection, (filter, held)).await
+        }
+        filter => send_chunks(exchange, downstream, &mut connection, (filter, held)).await,
     };
     note_time(exchange, since);
     drop(lease);
     end(site, connection, sent, took_all).await
+}
+
+/// What handlers and rules say of the answer, in this order, before a byte of it is sent; and
+/// the pieces of its body, if the rules had them begun. Handlers of `body_filter` come after the rules: these judge what
+/// the upstream sent, and see it before anything of it is changed.
+async fn judge(
+    exchange: &Exchange,
+    connection: &mut Connection,
+) -> pingora_error::Result<(Flow, Option<Pieces>)> {
+    match phases::response_head(exchange).await {
+        Flow::Continue => judge::judge(exchange, connection).await,
+        flow => Ok((flow, None)),
+    }
 }
 
 /// Gives the connection back, if it can serve another request.
@@ -71,11 +87,11 @@ async fn send_chunks(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    filter: Option<BodyFilter>,
+    (filter, held): (Option<BodyFilter>, Option<Pieces>),
 ) -> Sent {
     let length = if filter.is_some() { Length::Unknown } else { Length::of(connection) };
     match framed(exchange, length) {
-        Some(head) => copy(exchange, downstream, connection, head, filter).await,
+        Some(head) => copy(exchange, downstream, connection, head, (filter, held)).await,
         None => Sent::Cut,
     }
 }
@@ -86,12 +102,12 @@ async fn copy(
     downstream: &Downstream,
     connection: &mut Connection,
     head: Box<ResponseHeader>,
-    mut filter: Option<BodyFilter>,
+    (mut filter, held): (Option<BodyFilter>, Option<Pieces>),
 ) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let _uncork = Uncork(&downstream.cork);
     let session = loan.session();
-    let mut pieces = Pieces::begin(connection).await;
+    let mut pieces = begun(held, connection).await;
     downstream.cork.set(pieces.is_there());
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
@@ -112,6 +128,13 @@ async fn copy(
             downstream.cork.set(false);
             return send(session, Bytes::new(), true).await;
         }
+    }
+}
+
+async fn begun(held: Option<Pieces>, connection: &mut Connection) -> Pieces {
+    match held {
+        Some(pieces) => pieces,
+        None => Pieces::begin(connection).await,
     }
 }
 
@@ -163,18 +186,25 @@ async fn send_whole(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    mut filter: BodyFilter,
+    (mut filter, held): (BodyFilter, Option<Pieces>),
 ) -> Sent {
     let limit = exchange.plan().body.response;
+    let mut pieces = begun(held, connection).await;
     let mut body = BytesMut::new();
     loop {
-        match connection.session.read_body_bytes().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
+        let last = match pieces.next(connection).await {
+            Ok(piece) => {
+                body.extend_from_slice(&piece.bytes);
+                piece.last
+            }
             Err(error) => return cut(exchange, connection, error),
-        }
+        };
         if body.len() > limit {
-            return send_too_long(exchange, downstream, connection, body.freeze()).await;
+            let held = Piece { bytes: body.freeze(), last };
+            return send_too_long(exchange, downstream, connection, pieces.after(held)).await;
+        }
+        if last {
+            break;
         }
     }
     let chunk = Chunk { bytes: body.freeze(), last: true };
@@ -204,7 +234,7 @@ async fn send_too_long(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    first: Bytes,
+    mut pieces: Pieces,
 ) -> Sent {
     events::ResponseTooLong { route: &exchange.plan().name }.emit();
     if exchange.plan().refuses_long_responses {
@@ -217,15 +247,16 @@ async fn send_too_long(
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
     }
-    let mut next = Some(first);
-    while let Some(bytes) = next {
+    loop {
+        let Piece { bytes, last } = match pieces.next(connection).await {
+            Ok(piece) => piece,
+            Err(error) => return cut(exchange, connection, error),
+        };
         if send(session, bytes, false).await == Sent::Cut {
             return Sent::Cut;
         }
-        next = match connection.session.read_body_bytes().await {
-            Ok(chunk) => chunk,
-            Err(error) => return cut(exchange, connection, error),
-        };
+        if last {
+            return send(session, Bytes::new(), true).await;
+        }
     }
-    send(session, Bytes::new(), true).await
 }

@@ -23,7 +23,7 @@ pub(super) async fn tunnel(
     }
     let response = Response { status: 101, headers };
     exchange.subject.transaction.borrow_mut().response = Some(response);
-    match phases::response_head(exchange) {
+    match phases::response_head(exchange).await {
         Flow::Continue => {}
         Flow::Close => return Sent::Cut,
         Flow::Respond(status) => return respond::respond(exchange, downstream, status).await,

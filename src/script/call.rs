@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{api, watchdog};
 use crate::config::Budget;
+use crate::detection::Inspection;
 use crate::transaction::{Body, Phase, Transaction};
 
 /// A future that stays on its worker's thread.
@@ -48,6 +49,9 @@ pub struct Subject {
     pub host: Box<dyn Host>,
     /// `ngx.ctx`: the table of each state that asked for it, and who wrote last.
     pub contexts: RefCell<api::Contexts>,
+    /// The exchange under the eyes of the rules; none where it has no rules. Borrow it as briefly as
+    /// the values.
+    pub inspection: RefCell<Option<Box<Inspection>>>,
 }
 
 /// What scripts can have done that needs the client's socket.
@@ -111,7 +115,12 @@ impl Drop for Restore {
 impl Subject {
     /// An exchange's values and what needs its client's socket.
     pub fn new(transaction: Transaction, host: Box<dyn Host>) -> Self {
-        Self { transaction: RefCell::new(transaction), host, contexts: RefCell::default() }
+        Self {
+            transaction: RefCell::new(transaction),
+            host,
+            contexts: RefCell::default(),
+            inspection: RefCell::default(),
+        }
     }
 }
 

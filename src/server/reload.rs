@@ -55,6 +55,9 @@ impl Reloader {
             }
             return (Reloaded::Unchanged, bundle);
         }
+        if !diagnostics.is_empty() {
+            events::Trouble { what: &render(&diagnostics), next: "these are warnings" }.emit();
+        }
         let outcome = self.put_in_force(Arc::new(policy), &current, started).await;
         if let (Reloaded::Swapped { .. }, Some(last_good)) = (&outcome, &self.last_good) {
             keep(last_good, &bundle);

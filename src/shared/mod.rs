@@ -5,7 +5,9 @@ mod dictionary;
 pub mod ip_set;
 mod local_time;
 
-pub use collections::Collections;
+pub use collections::{
+    CollectionId, CollectionKind, CollectionStatistics, Collections, Member, Refused,
+};
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;

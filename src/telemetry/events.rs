@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime};
 use super::log;
 use super::logs::{self, Record};
 use super::metrics::{NONE, domain, metrics, module, phase, route, upstream};
+use super::rule_events;
 use crate::transaction::{self, Phase, Transaction, Verdict};
+
+pub use super::rule_events::{BodyInspected, RulesRan};
 
 /// A client connected.
 pub struct ConnectionOpened;
@@ -85,6 +88,7 @@ impl ExchangeEnded<'_> {
         route.received.inc_by(exchange.outcome.bytes_received);
         route.sent.inc_by(exchange.outcome.body_bytes_sent);
         upstream_answered(&exchange.upstream);
+        rule_events::count(&exchange.findings, exchange.outcome.verdict);
         logs::write(|| Record::of_exchange(exchange, took));
     }
 }

@@ -8,5 +8,6 @@ pub mod log;
 pub mod logs;
 pub mod metrics;
 mod redaction;
+mod rule_events;
 
 pub use metrics::{DictionaryReading, metrics_page, metrics_text, set_dictionaries};

@@ -55,20 +55,64 @@ pub fn target(target: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// The value of a rule's variable, such as `ARGS:password`, as it may be written down.
+pub fn matched<'a>(variable: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
+    if is_secret_variable(variable) {
+        return Cow::Borrowed(REDACTED);
+    }
+    match variable {
+        b"FULL_REQUEST" | b"QUERY_STRING" | b"REQUEST_BODY" => query(value),
+        _ => target(value),
+    }
+}
+
+/// What a rule says of its match. If a value in it may be a secret, nothing of it is shown: where
+/// in the text the value stands, nobody knows.
+pub fn told<'a>(variable: &[u8], text: &'a [u8]) -> Cow<'a, [u8]> {
+    let names = |word: &[u8]| is_secret_variable(word.strip_suffix(b":").unwrap_or(word));
+    let secret = is_secret_variable(variable) || text.split(u8::is_ascii_whitespace).any(names);
+    if secret { Cow::Borrowed(REDACTED) } else { target(text) }
+}
+
+/// Whether the variable's value is a secret; its name may begin with others (`MATCHED_VARS:ARGS:a`).
+fn is_secret_variable(variable: &[u8]) -> bool {
+    let mut rest = variable;
+    while let Some(colon) = memchr::memchr(b':', rest) {
+        let (collection, member) = rest.split_at(colon);
+        rest = member.get(1..).unwrap_or_default();
+        let secret = match collection {
+            b"ARGS" | b"ARGS_GET" | b"ARGS_POST" => is_secret_name(rest),
+            b"REQUEST_COOKIES" => true,
+            b"REQUEST_HEADERS" | b"RESPONSE_HEADERS" => is_secret_field(rest),
+            _ => false,
+        };
+        if secret {
+            return true;
+        }
+    }
+    false
+}
+
 /// Whether `name=value` has a name whose values are secrets, however it is encoded: `pass%77ord`,
 /// `user[password]`.
 fn has_secret(argument: &[u8]) -> bool {
     let Some(equals) = memchr::memchr(b'=', argument) else { return false };
     let name = argument.get(..equals).unwrap_or_default();
     let decoded: Cow<'_, [u8]> = percent_decode(name).into();
-    let last = decoded.rsplit(|byte| *byte == b'[').next().unwrap_or_default();
+    is_secret_name(&decoded)
+}
+
+/// Whether an argument of that name is a secret, wherever it stands in a structure:
+/// `user[password]`, `json.user.password`.
+fn is_secret_name(name: &[u8]) -> bool {
+    let last = name.rsplit(|byte| matches!(byte, b'.' | b'[')).next().unwrap_or_default();
     let bare = last.strip_suffix(b"]").unwrap_or(last);
     ARGUMENTS.iter().any(|secret| bare.eq_ignore_ascii_case(secret))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{field, query, target};
+    use super::{field, matched, query, target, told};
 
     #[test]
     fn secrets_in_queries_are_not_shown() {
@@ -103,5 +147,28 @@ mod tests {
         }
         assert_eq!(&*field(b"accept", b"*/*"), b"*/*");
         assert_eq!(&*field(b"x-url", b"/a?secret=b"), b"/a?secret=[redacted]");
+    }
+
+    #[test]
+    fn what_a_rule_matched_in_a_secret_is_not_shown() {
+        for variable in [
+            "ARGS:password",
+            "ARGS_POST:user[passwd]",
+            "ARGS:json.login.token",
+            "REQUEST_COOKIES:sid",
+            "REQUEST_HEADERS:Authorization",
+            "MATCHED_VARS:ARGS:secret",
+        ] {
+            assert_eq!(&*matched(variable.as_bytes(), b"s3cret"), b"[redacted]", "{variable}");
+            let data = format!("Matched Data: s3 found within {variable}: s3cret");
+            assert_eq!(&*told(b"TX:0", data.as_bytes()), b"[redacted]", "{variable}");
+        }
+        assert_eq!(&*matched(b"ARGS:q", b"1' or 1"), b"1' or 1");
+        assert_eq!(&*matched(b"REQUEST_COOKIES_NAMES:sid", b"sid"), b"sid");
+        assert_eq!(&*matched(b"QUERY_STRING", b"a=1&token=x"), b"a=1&token=[redacted]");
+        assert_eq!(
+            &*told(b"ARGS:q", b"found within ARGS:q: <script>"),
+            b"found within ARGS:q: <script>"
+        );
     }
 }

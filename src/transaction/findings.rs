@@ -67,6 +67,10 @@ pub struct Findings {
     pub scores: Scores,
     /// In `detect`: the rule that would have ended the exchange.
     pub would_have: Option<u64>,
+    /// What is done with what the rules find: `on` or `detect`; none: no rule looked.
+    pub mode: Option<&'static str>,
+    /// How often an expression was given up at its step limit.
+    pub cuts: u32,
 }
 
 /// The anomaly scores that the rule set keeps in `TX`, as they are now.
@@ -76,6 +80,22 @@ pub struct Scores {
     pub inbound: i64,
     /// Of the response.
     pub outbound: i64,
+}
+
+impl Severity {
+    /// The word in events and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Emergency => "emergency",
+            Self::Alert => "alert",
+            Self::Critical => "critical",
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
 }
 
 impl RulePhase {

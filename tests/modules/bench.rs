@@ -57,6 +57,7 @@ impl Bench {
             transaction: transaction().into(),
             host: Box::new(NoHost),
             contexts: Default::default(),
+            inspection: Default::default(),
         });
         let call = Call::new(Phase::Access, module.into(), Some(subject));
         install(&lua, &call).unwrap();

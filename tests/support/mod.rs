@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "not every test uses every helper")]
 
 mod answer;
+mod events;
 mod client;
 pub mod lua;
 mod moongate;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use answer::{Answer, Step};
 pub use client::{Client, Response, curl, get, post, request};
+pub use events::{logged_rules, resting_events};
 pub use moongate::{Builder, Moongate, Output, command};
 pub use seen::Seen;
 pub use upstream::Upstream;

@@ -6,6 +6,7 @@ mod handlers;
 mod logs;
 mod lua;
 mod routes;
+mod rules;
 mod unused;
 mod upstreams;
 
@@ -20,8 +21,9 @@ use crate::diagnostic::{Diagnostic, Source, Span};
 
 use super::raw::{Node, Value};
 use super::section::{Found, Section};
-use super::settings::{LIMITS, ROOT, RULES};
-use super::{BodyLimits, Config, Engine, Files, Limits, Overrides, Rules};
+use super::settings::{LIMITS, ROOT};
+use super::{BodyLimits, Config, Files, Limits, Overrides};
+use routes::Around;
 
 /// What is being checked, and what was found.
 pub struct Check<'a> {
@@ -99,7 +101,10 @@ impl<'a> Check<'a> {
         self.module_folders.borrow_mut().clone_from(&scripts.lua.modules);
         let limits = limits(&file.section("limits", &LIMITS));
         let handlers = handlers::global(&file, &scripts);
-        let routes = routes::read(&file, &scripts, &upstreams, limits.body, &handlers);
+        let rules = rules::global(&file);
+        let around =
+            Around { scripts: &scripts, upstreams: &upstreams, body: limits.body, rules: &rules };
+        let routes = routes::read(&file, around, &handlers);
         if !file.path_is_broken("upstreams") {
             unused::warn(&file, &upstreams, &routes, &handlers);
         }
@@ -111,7 +116,7 @@ impl<'a> Check<'a> {
             limits,
             upstreams,
             lua: scripts.lua,
-            rules: rules(&file),
+            rules,
             events: self.overrides.events.clone().map(absolute).or_else(|| path(&file, "events")),
             access_log: logs::read(&file),
             handlers,
@@ -229,17 +234,4 @@ fn limits(limits: &Section<'_>) -> Limits {
             response: limits.size("response_body") as usize,
         },
     }
-}
-
-fn rules(file: &Section<'_>) -> Rules {
-    let rules = file.section("rules", &RULES);
-    let written = rules.text("crs").into_iter().chain(rules.texts("files"));
-    let mut paths: Vec<PathBuf> = written.map(|(path, _)| file.check.root.join(path)).collect();
-    paths.extend(file.check.overrides.rules.iter().cloned().map(absolute));
-    let engine = match rules.choice("engine") {
-        "off" => Engine::Off,
-        "detect" => Engine::Detect,
-        _ => Engine::On,
-    };
-    Rules { paths, engine, paranoia: rules.count("paranoia") as u8 }
 }

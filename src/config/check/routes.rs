@@ -8,31 +8,25 @@ use crate::config::raw::{Node, Value};
 use crate::config::section::{Found, Section};
 use crate::config::settings::{MATCH, ROUTE};
 use crate::config::{
-    BodyLimits, Handlers, Match, MethodSet, PathMatch, Route, Upstream, UpstreamChoice, values,
+    BodyLimits, Handlers, Match, MethodSet, PathMatch, Route, Rules, Upstream, UpstreamChoice,
+    values,
 };
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::transaction::Phase;
 
-use super::handlers;
 use super::lua::{Scripts, check_destination};
+use super::{handlers, rules};
 
 /// The routes in the order written.
-pub fn read(
-    file: &Section<'_>,
-    scripts: &Scripts,
-    upstreams: &[Upstream],
-    body: BodyLimits,
-    global: &Handlers,
-) -> Vec<Route> {
+pub fn read(file: &Section<'_>, around: Around<'_>, global: &Handlers) -> Vec<Route> {
     let items = file.get("routes").map(|found| list(&found)).unwrap_or_default();
-    let checker = Routes { scripts, upstreams, body };
     let routes: Vec<(Route, Found<'_>)> =
-        items.into_iter().map(|item| (checker.route(&item), item)).collect();
+        items.into_iter().map(|item| (around.route(&item), item)).collect();
     let declared = |found: Found<'_>| {
         // What is not a mapping is told where it is read.
         !matches!(found.node.value, Value::Map(_)) || !found.node.entries().is_empty()
     };
-    if upstreams.is_empty() && !file.get("upstreams").is_some_and(declared) {
+    if around.upstreams.is_empty() && !file.get("upstreams").is_some_and(declared) {
         nowhere_to_go(file, &routes, global);
     }
     routes.into_iter().map(|(route, _)| route).collect()
@@ -70,13 +64,19 @@ fn nowhere_to_go(file: &Section<'_>, routes: &[(Route, Found<'_>)], global: &Han
     }
 }
 
-struct Routes<'r> {
-    scripts: &'r Scripts,
-    upstreams: &'r [Upstream],
-    body: BodyLimits,
+/// What the file says of every route.
+pub struct Around<'r> {
+    /// What handlers inherit.
+    pub scripts: &'r Scripts,
+    /// Where requests can go.
+    pub upstreams: &'r [Upstream],
+    /// How large bodies may be.
+    pub body: BodyLimits,
+    /// What the rule engine does.
+    pub rules: &'r Rules,
 }
 
-impl Routes<'_> {
+impl Around<'_> {
     fn route(&self, item: &Found<'_>) -> Route {
         let route = Section::open(item, &ROUTE);
         let matching = route.section("match", &MATCH);
@@ -95,6 +95,7 @@ impl Routes<'_> {
                     .map_or(self.body.response, |bytes| bytes as usize),
             },
             body_filter_types: types(&route),
+            rules: rules::of_route(&route, self.rules),
         }
     }
 

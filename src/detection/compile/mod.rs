@@ -1,9 +1,46 @@
 //! From the tree to the plan: every name gets its meaning, every tuning directive is applied.
 
+mod actions;
+mod catalog;
+mod context;
+mod draft;
+mod faults;
+mod layout;
+mod pools;
+mod read;
+mod rule;
+mod settings;
+mod target;
+mod test;
+mod tuning;
+
+pub use actions::{ACTIONS, ActionSpec};
+pub(super) use catalog::{Choice, Expression};
+pub(super) use target::{Lookup, resolve, split};
+
+use context::Context;
+use read::Reader;
+
 use super::Plan;
 use crate::config::Files;
 use crate::diagnostic::Diagnostic;
 use crate::seclang::Directive;
+
+/// Members of `TX` that have a slot even if no rule names them: a YAML file sets them, or scores
+/// are read from them.
+pub const WELL_KNOWN_TX: &[&str] = &[
+    "anomaly_score",
+    "blocking_inbound_anomaly_score",
+    "blocking_outbound_anomaly_score",
+    "blocking_paranoia_level",
+    "detection_paranoia_level",
+    "executing_paranoia_level",
+    "inbound_anomaly_score",
+    "inbound_anomaly_score_threshold",
+    "outbound_anomaly_score",
+    "outbound_anomaly_score_threshold",
+    "paranoia_level",
+];
 
 /// What came of compiling.
 pub struct Compiled {
@@ -15,6 +52,30 @@ pub struct Compiled {
 
 /// Compiles directives in their order. Data files that they name are read through `files`.
 pub fn compile(directives: &[Directive], files: &dyn Files) -> Compiled {
-    let _ = (directives, files);
-    Compiled { plan: Some(Plan::default()), diagnostics: Vec::new() }
+    let mut context = Context::new(files);
+    let mut reader = Reader::default();
+    for directive in directives {
+        reader.read(directive, &mut context.faults);
+    }
+    reader.finish(&mut context.faults);
+    let plan = plan(&mut context, &reader);
+    let diagnostics = context.faults.into_vec();
+    let is_faulty = diagnostics.iter().any(Diagnostic::is_error);
+    Compiled { plan: (!is_faulty).then_some(plan), diagnostics }
+}
+
+/// The second pass: drafts become rules. Settings come first, since operators read files that they
+/// name; the catalogue comes before the rules, since `ctl` speaks of rules that stand below it.
+fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
+    let settings = settings::read(context, &reader.settings);
+    for draft in reader.rules() {
+        context.catalog.push(draft);
+    }
+    let kept = reader.rules().filter(|draft| !draft.removed);
+    let (mut rules, skips): (Vec<_>, Vec<_>) = kept.map(|draft| rule::rule(context, draft)).unzip();
+    layout::set_skips(context, &reader.items, &mut rules, &skips);
+    let phases = layout::phases(&reader.items);
+    let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
+    let (tx_names, target_sets, chains) = pools.into_parts();
+    Plan { settings, rules, phases, target_sets, chains, tx_names }
 }

@@ -1,8 +1,55 @@
 //! Operators: how a rule looks at a value. One file each, one list.
 
-use std::fmt;
-use std::net::IpAddr;
+mod begins_with;
+mod contains;
+mod contains_word;
+mod country;
+mod detect_sqli;
+mod detect_xss;
+mod ends_with;
+mod eq;
+mod ge;
+mod geo_lookup;
+mod gt;
+mod inspect_file;
+mod ip_match;
+mod ip_match_from_dataset;
+mod ip_match_from_file;
+mod le;
+mod lt;
+mod no_match;
+mod number;
+mod phrases;
+mod pm;
+mod pm_from_dataset;
+mod pm_from_file;
+mod rbl;
+mod refused;
+mod rx;
+mod rx_global;
+mod streq;
+mod strmatch;
+mod unconditional_match;
+mod validate_byte_range;
+mod validate_nid;
+mod validate_url_encoding;
+mod validate_utf8_encoding;
+mod verify;
+mod verify_cc;
+mod verify_cpf;
+mod verify_ssn;
+mod verify_svnr;
+mod within;
+#[cfg(test)]
+pub(crate) mod tests;
 
+use std::fmt;
+use std::io::{Error, ErrorKind};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use self::geo_lookup::GeoDatabase;
 use super::pattern::Captures;
 
 /// An operator: its name, and how its argument becomes a test.
@@ -40,6 +87,12 @@ pub struct Argument<'a> {
     pub text: &'a [u8],
     /// Reads a file named in the argument: relative names are taken from the rule file's folder.
     pub read: &'a dyn Fn(&str) -> std::io::Result<Vec<u8>>,
+    /// The path of a file named in the argument, whatever the current folder is.
+    pub path: &'a dyn Fn(&str) -> String,
+    /// What a `SecDataset` of this name has, one entry a line.
+    pub dataset: &'a dyn Fn(&[u8]) -> Option<Vec<u8>>,
+    /// The database that `SecGeoLookupDb` names.
+    pub geo: Option<&'a Arc<GeoDatabase>>,
 }
 
 /// What is wrong with an operator's argument.
@@ -48,7 +101,7 @@ pub struct Fault {
     /// Lower case, the thing at fault in backticks.
     pub message: String,
     /// Where in the argument, in bytes; none: all of it.
-    pub at: Option<std::ops::Range<usize>>,
+    pub at: Option<Range<usize>>,
     /// The next step.
     pub help: Option<String>,
 }
@@ -60,7 +113,9 @@ pub trait Matcher: Send + Sync + fmt::Debug {
     fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool;
 }
 
-/// What an operator may know besides the value, and where it leaves what it finds.
+/// What an operator may know besides the value, and where it leaves what it finds. By default there
+/// are no captures, and nothing is answered.
+#[derive(Default)]
 pub struct Scope<'a> {
     /// Where captures go; none: the rule does not ask for them.
     pub captures: Option<&'a mut Captures>,
@@ -94,8 +149,57 @@ pub fn address(value: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
+/// An argument that is a name: UTF-8, without the blanks around it.
+pub fn name(text: &[u8]) -> Result<&str, Fault> {
+    let name = std::str::from_utf8(text).map_err(|_| Fault::new("the name is not UTF-8"))?.trim();
+    if name.is_empty() { Err(Fault::new("a name is missing")) } else { Ok(name) }
+}
+
 /// All of them, by name.
-pub const OPERATORS: &[Operator] = &[];
+pub const OPERATORS: &[Operator] = &[
+    begins_with::OPERATOR,
+    contains::OPERATOR,
+    contains_word::OPERATOR,
+    detect_sqli::OPERATOR,
+    detect_xss::OPERATOR,
+    ends_with::OPERATOR,
+    eq::OPERATOR,
+    refused::FUZZY_HASH,
+    ge::OPERATOR,
+    geo_lookup::OPERATOR,
+    refused::GSB_LOOKUP,
+    gt::OPERATOR,
+    inspect_file::OPERATOR,
+    ip_match::OPERATOR,
+    ip_match_from_dataset::OPERATOR,
+    ip_match_from_file::OPERATOR,
+    le::OPERATOR,
+    lt::OPERATOR,
+    no_match::OPERATOR,
+    pm::OPERATOR,
+    pm_from_dataset::OPERATOR,
+    pm_from_file::OPERATOR,
+    rbl::OPERATOR,
+    refused::RESTPATH,
+    refused::RSUB,
+    rx::OPERATOR,
+    rx_global::OPERATOR,
+    streq::OPERATOR,
+    strmatch::OPERATOR,
+    unconditional_match::OPERATOR,
+    validate_byte_range::OPERATOR,
+    refused::VALIDATE_DTD,
+    refused::VALIDATE_HASH,
+    validate_nid::OPERATOR,
+    refused::VALIDATE_SCHEMA,
+    validate_url_encoding::OPERATOR,
+    validate_utf8_encoding::OPERATOR,
+    verify_cc::OPERATOR,
+    verify_cpf::OPERATOR,
+    verify_ssn::OPERATOR,
+    verify_svnr::OPERATOR,
+    within::OPERATOR,
+];
 
 /// The one of this name, in any case.
 pub fn find(name: &str) -> Option<&'static Operator> {
@@ -103,6 +207,40 @@ pub fn find(name: &str) -> Option<&'static Operator> {
         known.name.eq_ignore_ascii_case(name)
             || known.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     })
+}
+
+impl<'a> Argument<'a> {
+    /// An argument that names nothing outside itself.
+    pub fn alone(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            read: &|_| Err(Error::from(ErrorKind::NotFound)),
+            path: &str::to_owned,
+            dataset: &|_| None,
+            geo: None,
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// The answer to a question; if there is none yet, it is asked, and until then the answer is no.
+    pub fn answer(&mut self, question: Question) -> bool {
+        let known = self.answers.iter().find(|(asked, _)| *asked == question);
+        if known.is_none() {
+            self.question = Some(question);
+        }
+        known.is_some_and(|(_, answer)| *answer)
+    }
+
+    /// Leaves a part of the value as the only thing captured, if captures are wanted.
+    pub fn capture(&mut self, part: Range<usize>) {
+        if let Some(captures) = self.captures.as_deref_mut() {
+            captures.clear();
+            if let Some(whole) = captures.groups.first_mut() {
+                *whole = Some(part);
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Operator {

@@ -1,15 +1,45 @@
 //! Regular expressions as rules write them (PCRE's language, over bytes), run in linear time.
+//!
+//! An expression is read into a tree ([`tree`]), and written anew for an automaton: the crate
+//! `regex` takes part of PCRE's language for something else (`x*+`, `\<`, `[a&&b]`), so that
+//! nothing reaches it as written. What an automaton cannot do (look-around, back references, some
+//! atomic groups) is left to an engine that backtracks, with a limit; an automaton that matches
+//! more stands before it, so that few values reach it.
 
-/// A compiled regular expression: `.` matches a newline, `$` only the very end (or before a last
-/// newline, as PCRE's does without `DOLLAR_ENDONLY`: see `docs/seclang.md`), `^` only the beginning.
+mod backtrack;
+mod byte_set;
+mod class;
+mod emit;
+mod engine;
+mod escape;
+mod exact;
+mod group;
+mod parser;
+mod program;
+mod tree;
+
+use std::ops::Range;
+
+use self::engine::Engine;
+use super::operators::Fault;
+
+/// A compiled regular expression.
+///
+/// As ModSecurity 2 has it (`DOTALL`, `DOLLAR_ENDONLY`): `.` matches a newline, `^` only the
+/// beginning and `$` only the very end of the value, not before a last newline, unless the
+/// expression says `(?m)`. Letters fold and words end as in ASCII; a byte is a character.
 #[derive(Debug)]
-pub struct Pattern {}
+pub struct Pattern {
+    written: Box<[u8]>,
+    translated: Box<str>,
+    engine: Engine,
+}
 
 /// What an expression captured: the whole match and up to nine groups, as ranges of the value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Captures {
     /// By number; `None` for a group that took no part.
-    pub groups: [Option<std::ops::Range<usize>>; 10],
+    pub groups: [Option<Range<usize>>; 10],
     /// Where what was captured is not part of the value (`@pm`'s phrase as listed is; `@rbl`'s
     /// answer is not): texts in the place of ranges.
     pub texts: Vec<Vec<u8>>,
@@ -40,20 +70,54 @@ impl Pattern {
     ///
     /// # Errors
     /// If it is not one; the text says what is wrong, and where if that is known.
-    pub fn new(expression: &[u8], case: Case) -> Result<Self, super::operators::Fault> {
-        let _ = (expression, case);
-        Ok(Self {})
+    pub fn new(expression: &[u8], case: Case) -> Result<Self, Fault> {
+        let tree = parser::parse(expression, case)?;
+        let translated = emit::for_automaton(&tree);
+        let engine = Engine::new(&tree, &translated)?;
+        Ok(Self { written: expression.into(), translated: translated.into(), engine })
+    }
+
+    /// As the rule has it.
+    pub fn written(&self) -> &[u8] {
+        &self.written
+    }
+
+    /// In the language of the crate `regex` (bytes, no Unicode). Of an expression that
+    /// [needs backtracking](Self::needs_backtracking), one that matches more: wherever this
+    /// pattern matches, that one matches from the same place.
+    pub fn translated(&self) -> &str {
+        &self.translated
+    }
+
+    /// Whether an automaton alone cannot run it.
+    pub fn needs_backtracking(&self) -> bool {
+        matches!(self.engine, Engine::Backtracking { .. })
     }
 
     /// Whether it is found in a value.
     pub fn find(&self, value: &[u8]) -> Found {
-        let _ = value;
-        Found::No
+        self.engine.find(value)
     }
 
-    /// The same, with its captures.
+    /// The same, with its captures; those of before are gone.
     pub fn captures(&self, value: &[u8], captures: &mut Captures) -> Found {
-        let _ = (value, captures);
-        Found::No
+        captures.clear();
+        self.captures_from(value, 0, captures)
+    }
+
+    /// The first match that begins at or after `start`; only what was found is written.
+    pub fn captures_from(&self, value: &[u8], start: usize, captures: &mut Captures) -> Found {
+        self.engine.captures(value, start, captures)
     }
 }
+
+impl Captures {
+    /// Nothing captured.
+    pub fn clear(&mut self) {
+        self.groups = Default::default();
+        self.texts.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::record::Record;
+use super::rules;
 use crate::telemetry::redaction;
 
 /// Bytes of a target that are shown; the rest is cut off and `…` stands for it.
 const TARGET_BYTES: usize = 8192;
 /// Bytes of any other text of a client that are shown.
-const TEXT_BYTES: usize = 1024;
+pub(super) const TEXT_BYTES: usize = 1024;
 /// Header fields of a request that the event log shows.
 const EVENT_FIELDS: usize = 64;
 
@@ -29,16 +30,14 @@ pub(super) fn access_line(record: &Record<'_>) -> Bytes {
 pub(super) fn event_line(record: &Record<'_>) -> Bytes {
     let mut object = Object::with_capacity(1536);
     add_exchange(&mut object, record);
-    object.key("headers");
-    object.bytes.push(b'[');
-    for (index, (name, value)) in record.fields.first(EVENT_FIELDS).into_iter().enumerate() {
-        object.bytes.extend_from_slice(if index == 0 { b"[" } else { b",[" });
-        escape(&mut object.bytes, name, TEXT_BYTES);
-        object.bytes.push(b',');
-        escape(&mut object.bytes, &redaction::field(name, value), TEXT_BYTES);
-        object.bytes.push(b']');
-    }
-    object.bytes.push(b']');
+    object.list("headers", record.fields.first(EVENT_FIELDS), |out, (name, value)| {
+        out.push(b'[');
+        escape(out, name, TEXT_BYTES);
+        out.push(b',');
+        escape(out, &redaction::field(name, value), TEXT_BYTES);
+        out.push(b']');
+    });
+    rules::add(&mut object, record.findings);
     object.end()
 }
 
@@ -72,12 +71,12 @@ fn add_exchange(object: &mut Object, record: &Record<'_>) {
 }
 
 /// A JSON object that is being written; keys are ours and need no escapes.
-struct Object {
+pub(super) struct Object {
     bytes: Vec<u8>,
 }
 
 impl Object {
-    fn with_capacity(capacity: usize) -> Self {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
         Self { bytes: Vec::with_capacity(capacity) }
     }
 
@@ -87,7 +86,7 @@ impl Object {
         self.bytes.extend_from_slice(b"\":");
     }
 
-    fn raw(&mut self, key: &'static str, value: Option<&[u8]>, limit: usize) {
+    pub(super) fn raw(&mut self, key: &'static str, value: Option<&[u8]>, limit: usize) {
         self.key(key);
         match value {
             Some(value) => escape(&mut self.bytes, value, limit),
@@ -95,7 +94,7 @@ impl Object {
         }
     }
 
-    fn text(&mut self, key: &'static str, value: Option<&str>) {
+    pub(super) fn text(&mut self, key: &'static str, value: Option<&str>) {
         self.raw(key, value.map(str::as_bytes), TEXT_BYTES);
     }
 
@@ -107,7 +106,7 @@ impl Object {
         };
     }
 
-    fn number(&mut self, key: &'static str, number: Option<impl Display>) {
+    pub(super) fn number(&mut self, key: &'static str, number: Option<impl Display>) {
         self.key(key);
         let _ = match number {
             Some(number) => write!(self.bytes, "{number}"),
@@ -123,8 +122,32 @@ impl Object {
         digits(&mut self.bytes, duration.subsec_micros(), 6);
     }
 
-    fn boolean(&mut self, key: &'static str, value: bool) {
+    pub(super) fn boolean(&mut self, key: &'static str, value: bool) {
         self.number(key, Some(value));
+    }
+
+    /// A list of what `write` makes of each item.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        items: impl IntoIterator<Item = T>,
+        write: impl Fn(&mut Vec<u8>, T),
+    ) {
+        self.key(key);
+        self.bytes.push(b'[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.bytes.push(b',');
+            }
+            write(&mut self.bytes, item);
+        }
+        self.bytes.push(b']');
+    }
+
+    /// An object, or null.
+    pub(super) fn object(&mut self, key: &'static str, inner: Option<Self>) {
+        self.key(key);
+        self.bytes.extend_from_slice(&inner.map_or(Bytes::from_static(b"null"), Self::end));
     }
 
     fn time(&mut self, key: &'static str, at: SystemTime) {
@@ -134,7 +157,7 @@ impl Object {
         self.bytes.push(b'"');
     }
 
-    fn end(mut self) -> Bytes {
+    pub(super) fn end(mut self) -> Bytes {
         self.bytes.extend_from_slice(b"}");
         self.bytes.into()
     }
@@ -168,7 +191,7 @@ fn digits(out: &mut Vec<u8>, number: u32, width: u32) {
 }
 
 /// A JSON string of at most so many bytes of `text`.
-fn escape(out: &mut Vec<u8>, text: &[u8], limit: usize) {
+pub(super) fn escape(out: &mut Vec<u8>, text: &[u8], limit: usize) {
     let shown = text.get(..limit).unwrap_or(text);
     out.push(b'"');
     if shown.len() == text.len() && shown.iter().copied().all(is_plain) {

@@ -1,5 +1,5 @@
 //! Access logs and the event log: one line for each exchange (the event log: for those that were
-//! refused or failed), written by a thread for each target behind a bounded queue.
+//! refused or failed, or matched a rule that is logged), written by a thread for each target behind a bounded queue.
 //!
 //! Nothing here makes a request wait: a line that finds its queue full is dropped and counted.
 
@@ -10,6 +10,7 @@ mod json;
 mod post;
 pub(super) mod queue;
 mod record;
+mod rules;
 mod syslog;
 mod writer;
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use crate::telemetry::events::HeadRefused;
-use crate::transaction::{Headers, Transaction, Verdict};
+use crate::transaction::{Findings, Headers, Transaction, Verdict};
 
 /// What a line says. Secrets are still in it: the formats leave them out.
 pub struct Record<'a> {
@@ -28,6 +28,7 @@ pub struct Record<'a> {
     pub(super) verdict: Verdict,
     pub(super) reason: Option<&'a str>,
     pub(super) completed: bool,
+    pub(super) findings: Option<&'a Findings>,
 }
 
 /// The header fields of a request.
@@ -64,6 +65,7 @@ impl<'a> Record<'a> {
             verdict: exchange.outcome.verdict,
             reason: exchange.outcome.reason.as_deref(),
             completed: exchange.outcome.completed,
+            findings: Some(&exchange.findings),
         }
     }
 
@@ -94,12 +96,17 @@ impl<'a> Record<'a> {
             verdict: Verdict::Refused,
             reason: Some(refused.reason),
             completed: true,
+            findings: None,
         }
     }
 
     /// Whether it belongs in the event log.
     pub(super) fn is_event(&self) -> bool {
+        let logged = |findings: &Findings| {
+            findings.matches.iter().any(|rule| rule.logged || rule.disruptive)
+        };
         matches!(self.verdict, Verdict::Failed | Verdict::Refused)
+            || self.findings.is_some_and(logged)
     }
 }
 

@@ -33,6 +33,7 @@ pub const NONE: &str = "none";
 pub(super) const CLASS: Label = closed("class", &CLASSES);
 pub(super) const CONNECTION: Label = closed("connection", &["new", "reused"]);
 pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by name");
+pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]);
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
 pub(super) const ERROR: Label = closed("kind", &["cpu", "memory", "runtime", "syntax", "wait"]);
 pub(super) const KILL: Label = closed("reason", &KILLS);
@@ -49,6 +50,9 @@ pub(super) const PEER: Label = open("peer", "peers as declared");
 pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
 pub(super) const REASON: Label = open("reason", "the guard's codes, such as `guard::two_lengths`");
 pub(super) const ROUTE: Label = open("route", "routes by name; `none`: it met no route");
+pub(super) const RULE_OUTCOME: Label = closed("outcome", &RULE_OUTCOMES);
+pub(super) const RULE_PHASE: Label = closed("rule_phase", &RULE_PHASES);
+pub(super) const SEVERITY: Label = closed("severity", &SEVERITIES);
 pub(super) const TARGET: Label = open("target", "log targets, such as `file:access.log`");
 pub(super) const UPSTREAM: Label =
     open("upstream", "upstreams by name; `computed`: a script gave its address");
@@ -73,6 +77,14 @@ pub(super) const LUA_PHASES: [&str; 10] = [
     "log",
     "timer",
 ];
+
+/// What can come of an exchange that rules judged.
+pub(super) const RULE_OUTCOMES: [&str; 4] = ["clean", "matched", "refused", "would_refuse"];
+/// The rule phases in order.
+pub(super) const RULE_PHASES: [&str; 5] = ["1", "2", "3", "4", "5"];
+/// The severities by [`crate::transaction::Severity`], and a match without one.
+pub(super) const SEVERITIES: [&str; 9] =
+    ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug", NONE];
 
 const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
     Label { name, values: Values::Closed(values) }

@@ -7,6 +7,7 @@ mod handles;
 mod label;
 mod page;
 mod process;
+mod rules;
 mod scrape;
 
 use std::sync::LazyLock;
@@ -18,12 +19,14 @@ pub(super) use handles::{domain, module, phase, route, upstream};
 pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
+pub(super) use rules::{rule_phase, rules_of_exchange};
 pub use scrape::{DictionaryReading, metrics_text, set_dictionaries};
 
 use family::Registered;
 use label::{
-    CLASS, CONNECTION, DICTIONARY, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE, MODULE,
-    OUTCOME, PEER, PHASE, REASON, ROUTE, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    CLASS, CONNECTION, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE,
+    MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET,
+    UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -49,6 +52,8 @@ const REQUEST_SECONDS: &[f64] = &[
 /// Buckets of phases, in seconds: most take microseconds.
 const PHASE_SECONDS: &[f64] =
     &[0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+/// Buckets of anomaly scores: the Core Rule Set's thresholds are 4 and 5, one critical match is 5.
+const SCORES: &[f64] = &[0.0, 2.0, 3.0, 4.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0];
 /// Buckets of policy swaps, in seconds.
 const SWAP_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -122,6 +127,21 @@ metrics! {
         "Handlers that were ended because their budget was spent, by the part of it.", [MODULE, KILL], &[];
     lua_memory_bytes: Family<IntGauge> = "moongate_lua_memory_bytes",
         "Memory that the state of a domain holds on a worker.", [DOMAIN, WORKER], &[];
+    rule_matches: Family<IntCounter> = "moongate_rule_matches_total",
+        "Rules that matched and are logged, by rule phase and severity.", [RULE_PHASE, SEVERITY], &[];
+    rule_exchanges: Family<IntCounter> = "moongate_rule_exchanges_total",
+        "Exchanges that rules judged, by what came of it.", [RULE_OUTCOME], &[];
+    rule_phase_seconds: Family<Histogram> = "moongate_rule_phase_duration_seconds",
+        "What the rules of a phase took for one exchange, waiting included.", [RULE_PHASE], PHASE_SECONDS;
+    anomaly_score: Family<Histogram> = "moongate_anomaly_score",
+        "Anomaly scores at the end of exchanges that rules judged.", [DIRECTION], SCORES;
+    inspected_bytes: Family<IntCounter> = "moongate_inspected_bytes_total",
+        "Bytes of bodies that rules looked into, those of responses decompressed.", [DIRECTION], &[];
+    body_errors: Family<IntCounter> = "moongate_body_errors_total",
+        "Bodies that rules could not read to their end in the format or coding that they claim.",
+        [DIRECTION], &[];
+    pattern_cuts: IntCounter = "moongate_pattern_cuts_total",
+        "Searches of rules that were given up at their step limit; each counts as a match.", [], &[];
     process_log_lines_lost: IntCounter = "moongate_process_log_lines_dropped_total",
         "Lines of the process's own log (of scripts, and about trouble) that were too many for a second and not written.",
         [], &[];

@@ -51,15 +51,15 @@ pub static ROOT: Table = Table {
             "rules",
             Other("a mapping"),
             "",
-            "{ engine: on }",
-            "The rule engine. Accepted and checked; used as soon as the engine is there.",
+            "{ crs: /usr/share/modsecurity-crs }",
+            "Rules that judge requests and responses, and what is done with what they find.",
         ),
         row(
             "events",
             Path,
             "",
             "events.jsonl",
-            "A file that gets one JSON line for each exchange that was refused or failed.",
+            "A file that gets one JSON line for each exchange that was refused, failed or matched a rule.",
         ),
         row(
             "access_log",

@@ -3,13 +3,15 @@
 mod behind;
 mod front;
 mod rest;
+mod rules;
 mod scripts;
 
 use super::{Setting, Shape, Table};
 
 pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
 pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
-pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE, RULES};
+pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
+pub use rules::{EXCLUSION, RULES, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
 
 const KIB: u64 = 1 << 10;
@@ -32,6 +34,8 @@ pub const TABLES: &[&Table] = &[
     &LUA,
     &BUDGET,
     &RULES,
+    &THRESHOLDS,
+    &EXCLUSION,
     &ACCESS_LOG,
     &LOG_TARGET,
     &ROUTE,

@@ -1,33 +1,8 @@
-//! Rows of `rules`, `access_log` and `routes`.
+//! Rows of `access_log` and `routes`.
 
 use super::{GIB, HANDLERS, HOUR, KIB, row};
 use crate::config::settings::Shape::{Choice, Count, Other, Path, Size, Text, Texts, Time};
 use crate::config::settings::Table;
-
-/// The rule engine.
-pub static RULES: Table = Table {
-    place: "rules",
-    doc: "The rule engine.",
-    shared: None,
-    rows: &[
-        row(
-            "engine",
-            Choice(&["on", "detect", "off"]),
-            "on",
-            "detect",
-            "`on` refuses, `detect` only tells, `off` does neither.",
-        ),
-        row(
-            "crs",
-            Path,
-            "",
-            "/usr/share/modsecurity-crs",
-            "The folder of the OWASP Core Rule Set.",
-        ),
-        row("files", Texts, "", "[rules/base/*.conf]", "Rule files."),
-        row("paranoia", Count(1, 4), "1", "1", "The Core Rule Set's paranoia level."),
-    ],
-};
 
 /// One access log.
 pub static ACCESS_LOG: Table = Table {
@@ -124,6 +99,13 @@ pub static ROUTE: Table = Table {
             "",
             "[{ module: request_id }]",
             "Modules that run in every phase for which they have a handler.",
+        ),
+        row(
+            "rules",
+            Other("a mapping"),
+            "",
+            "{ engine: detect }",
+            "As the file's `rules`, for this route. What it does not say is as there; `crs` or `files` take the place of both; exclusions are added.",
         ),
     ],
 };

@@ -1,0 +1,106 @@
+//! Rows of `rules`.
+
+use super::row;
+use crate::config::settings::Shape::{Choice, Count, Other, Path, Text, Texts};
+use crate::config::settings::Table;
+
+/// The rule engine.
+pub static RULES: Table = Table {
+    place: "rules",
+    doc: "The rule engine: which rules it runs, and what it does with what they find. What is written here wins over what the rules say of themselves.",
+    shared: None,
+    rows: &[
+        row(
+            "engine",
+            Choice(&["on", "detect", "off"]),
+            "",
+            "detect",
+            "`on` refuses, `detect` only tells, `off` does neither. Without it: what `SecRuleEngine` says, else `on`.",
+        ),
+        row(
+            "crs",
+            Path,
+            "",
+            "/usr/share/modsecurity-crs",
+            "The folder of the OWASP Core Rule Set: a release as unpacked (with its plugins), or Debian's package. It is loaded after `files`.",
+        ),
+        row(
+            "files",
+            Texts,
+            "",
+            "[before/*.conf, after.conf]",
+            "Rule files in the order in which they are loaded: files, folders (their `.conf` files) and patterns. The word `crs` stands for the Core Rule Set where that is not to come last: `[before.conf, crs, after.conf]`.",
+        ),
+        row(
+            "paranoia",
+            Count(1, 4),
+            "",
+            "2",
+            "The Core Rule Set's paranoia level, for blocking and detection. Without it what the rules say (1).",
+        ),
+        row(
+            "thresholds",
+            Other("a mapping"),
+            "",
+            "{ inbound: 10 }",
+            "From which anomaly score on the Core Rule Set refuses.",
+        ),
+        row(
+            "exclusions",
+            Other("a list of mappings"),
+            "",
+            "[{ rule: 942100, target: \"ARGS:comment\", reason: a wiki }]",
+            "Rules that do not run, or do not look at something.",
+        ),
+    ],
+};
+
+/// Anomaly thresholds.
+pub static THRESHOLDS: Table = Table {
+    place: "rules.thresholds",
+    doc: "From which anomaly score on the Core Rule Set refuses. Without them what the rules say (5 and 4).",
+    shared: None,
+    rows: &[
+        row("inbound", Count(1, 1_000_000), "", "10", "Of a request."),
+        row("outbound", Count(1, 1_000_000), "", "8", "Of a response."),
+    ],
+};
+
+/// What the rules do not do.
+pub static EXCLUSION: Table = Table {
+    place: "rules.exclusions[]",
+    doc: "One exclusion. It says by one of `rule`, `tag` and `message` which rules it is about; one that is about none is a warning.",
+    shared: None,
+    rows: &[
+        row(
+            "rule",
+            Other("an id, a range of ids, or a list of them"),
+            "",
+            "942100-942199",
+            "Which rules, by their ids; both ends of a range belong to it.",
+        ),
+        row(
+            "tag",
+            Text,
+            "",
+            "attack-sqli",
+            "Which rules: a regular expression that one of their tags matches.",
+        ),
+        row(
+            "message",
+            Text,
+            "",
+            "SQL Injection",
+            "Which rules: a regular expression that their message matches.",
+        ),
+        row(
+            "target",
+            Texts,
+            "",
+            "\"ARGS:comment\"",
+            "What they do not look at, as rules write it. Without it they do not run at all.",
+        ),
+        row("path", Text, "", "/wiki/", "Only for requests whose path begins so."),
+        row("reason", Text, "", "editors write SQL here", "Why: for whoever reads it next."),
+    ],
+};

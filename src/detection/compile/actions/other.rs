@@ -1,0 +1,102 @@
+//! What is told, where to go on, what is hidden, and what else rules do.
+
+use std::path::Path;
+
+use super::Scene;
+use crate::detection::Deed;
+use crate::detection::compile::context::folder;
+use crate::detection::compile::target::Chosen;
+
+pub(super) fn auditlog(scene: &mut Scene<'_, '_, '_>) {
+    scene.sheet.audit = true;
+}
+
+/// As in ModSecurity 2, each of `log` and `nolog` speaks of both logs, and the last word counts.
+pub(super) fn log(scene: &mut Scene<'_, '_, '_>) {
+    (scene.sheet.log, scene.sheet.audit) = (true, true);
+}
+
+pub(super) fn noauditlog(scene: &mut Scene<'_, '_, '_>) {
+    scene.sheet.audit = false;
+}
+
+pub(super) fn nolog(scene: &mut Scene<'_, '_, '_>) {
+    (scene.sheet.log, scene.sheet.audit) = (false, false);
+}
+
+pub(super) fn skip(scene: &mut Scene<'_, '_, '_>) {
+    if let Some(count) = scene.number("expected how many rules") {
+        scene.sheet.skip = count;
+    }
+}
+
+/// A script that cannot be read would silently never run.
+pub(super) fn exec(scene: &mut Scene<'_, '_, '_>) {
+    let name = scene.value_text();
+    if Path::new(&name).extension().is_none_or(|extension| extension != "lua") {
+        return scene.fault_with_help(
+            "seclang::refused-action",
+            "no program is started for a request",
+            "not a Lua script",
+            "write what it does as a Lua script, and name that: `exec:name.lua`",
+        );
+    }
+    let path = folder(scene.said.directive).join(&name);
+    match scene.context.files.read(&path) {
+        Ok(_) => scene.sheet.deeds.push(Deed::Run(path.to_string_lossy().into())),
+        Err(error) => {
+            let message = format!("`{}` cannot be read: {error}", path.display());
+            scene.fault("seclang::file", message, "named here");
+        }
+    }
+}
+
+pub(super) fn injection(scene: &mut Scene<'_, '_, '_>) {
+    scene.fault_with_help(
+        "seclang::refused-action",
+        "rules do not change responses",
+        "is refused",
+        "write a `body_filter_by_lua_block` in the route",
+    );
+}
+
+pub(super) fn pause(scene: &mut Scene<'_, '_, '_>) {
+    let message = "`pause` is ignored: a held connection costs the server more than the client";
+    scene.warning("seclang::ignored-action", message, "has no effect");
+}
+
+pub(super) fn xmlns(scene: &mut Scene<'_, '_, '_>) {
+    let message = "`xmlns` is ignored: names in an XPath stand for any name space";
+    scene.warning("seclang::ignored-action", message, "has no effect");
+}
+
+pub(super) fn setenv(scene: &mut Scene<'_, '_, '_>) {
+    let written = scene.said.value().trim_ascii();
+    let unset = written.strip_prefix(b"!");
+    let at = written.iter().position(|byte| *byte == b'=').unwrap_or(written.len());
+    let (name, value) = written.split_at(at);
+    let name = scene.text(unset.unwrap_or(name));
+    let value = unset.is_none().then(|| scene.text(value.get(1..).unwrap_or(b"1")));
+    scene.sheet.deeds.push(Deed::SetEnv { name, value });
+}
+
+pub(super) fn sanitise_arg(scene: &mut Scene<'_, '_, '_>) {
+    sanitise(scene, b"ARGS", Chosen::Named(scene.said.value().trim_ascii()));
+}
+
+pub(super) fn sanitise_matched(scene: &mut Scene<'_, '_, '_>) {
+    sanitise(scene, b"MATCHED_VARS", Chosen::All);
+}
+
+pub(super) fn sanitise_request_header(scene: &mut Scene<'_, '_, '_>) {
+    sanitise(scene, b"REQUEST_HEADERS", Chosen::Named(scene.said.value().trim_ascii()));
+}
+
+pub(super) fn sanitise_response_header(scene: &mut Scene<'_, '_, '_>) {
+    sanitise(scene, b"RESPONSE_HEADERS", Chosen::Named(scene.said.value().trim_ascii()));
+}
+
+fn sanitise(scene: &mut Scene<'_, '_, '_>, name: &[u8], chosen: Chosen<'_>) {
+    let target = scene.context.target(scene.said.site(), None, name, chosen, false);
+    scene.sheet.deeds.extend(target.map(Deed::Sanitise));
+}

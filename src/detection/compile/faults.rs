@@ -1,0 +1,76 @@
+//! What is wrong with rules, told once, where it stands.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Span};
+use crate::seclang::Directive;
+
+/// Every fault and warning, each once: what a `SecDefaultAction` says wrong is else told by every
+/// rule that inherits it.
+#[derive(Default)]
+pub(super) struct Faults {
+    found: Vec<Diagnostic>,
+    seen: HashSet<(usize, (usize, usize), &'static str, String)>,
+}
+
+impl Faults {
+    pub(super) fn push(&mut self, fault: Diagnostic) {
+        let place = fault.place.as_ref();
+        let source = place.map_or(0, |place| Arc::as_ptr(&place.source) as usize);
+        let span = place.map_or((0, 0), |place| (place.span.start, place.span.end));
+        if self.seen.insert((source, span, fault.code, fault.message.clone())) {
+            self.found.push(fault);
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
+        self.found
+    }
+}
+
+/// A part of a directive, of which something is to be said.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) directive: &'a Directive,
+    pub(super) span: Span,
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn new(directive: &'a Directive, span: Span) -> Self {
+        Self { directive, span }
+    }
+
+    /// All of a directive.
+    pub(super) fn whole(directive: &'a Directive) -> Self {
+        Self::new(directive, directive.span)
+    }
+
+    /// Another part of the same directive.
+    pub(super) fn at(self, span: Span) -> Self {
+        Self::new(self.directive, span)
+    }
+
+    pub(super) fn fault(
+        self,
+        code: &'static str,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        self.directive.fault(code, message, self.span, label)
+    }
+
+    pub(super) fn warning(
+        self,
+        code: &'static str,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::warning(code, message).at(&self.directive.source, self.span, label)
+    }
+
+    /// The line that it begins on, from 1.
+    pub(super) fn line(self) -> usize {
+        self.directive.source.line_column(self.span.start).0
+    }
+}

@@ -1,0 +1,140 @@
+//! An operator and its argument become a test.
+
+use super::context::{Context, folder, inside, written_macro};
+use super::faults::Site;
+use crate::detection::operators::{self, Argument, Fault, Kind, OPERATORS, Operator};
+use crate::detection::{Test, Text, TextPart};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::seclang::{self, Directive, Part, Template};
+
+/// The test that an operator is; a faulty one is told, and never matches.
+pub(super) fn test(
+    context: &mut Context<'_>,
+    directive: &Directive,
+    written: &seclang::Operator,
+) -> Test {
+    let name = written.name.as_str();
+    let Some(operator) = operators::find(&name) else {
+        context.push(unknown(Site::new(directive, written.name.span), &name));
+        return Test::Never;
+    };
+    let compiled = match operator.name {
+        "noMatch" => Ok(Test::Never),
+        "unconditionalMatch" => Ok(Test::Always),
+        _ => compile(context, directive, written, operator),
+    };
+    compiled.unwrap_or_else(|fault| {
+        context.push(told(directive, written, fault));
+        Test::Never
+    })
+}
+
+fn compile(
+    context: &mut Context<'_>,
+    directive: &Directive,
+    written: &seclang::Operator,
+    operator: &'static Operator,
+) -> Result<Test, Fault> {
+    let argument = argument(context, Site::new(directive, written.argument.span), written);
+    match &operator.kind {
+        Kind::Refused(why) => Err(Fault::new(*why)),
+        Kind::Compares { check, matches } => {
+            argument.as_fixed().map_or(Ok(()), check)?;
+            Ok(Test::Compares { matches: *matches, argument })
+        }
+        Kind::Compiled(compile) => match argument.as_fixed() {
+            Some(text) => compile_now(context, directive, operator, *compile, text.to_vec()),
+            None => Ok(Test::Later { operator, argument, folder: folder(directive).into() }),
+        },
+    }
+}
+
+type Compile = fn(&Argument<'_>) -> Result<Box<dyn operators::Matcher>, Fault>;
+
+fn compile_now(
+    context: &mut Context<'_>,
+    directive: &Directive,
+    operator: &'static Operator,
+    compile: Compile,
+    text: Vec<u8>,
+) -> Result<Test, Fault> {
+    let folder = folder(directive);
+    let files = context.files;
+    let geo = context.geo.clone();
+    let key = (operator.name, text.clone(), folder.to_path_buf());
+    let compile = || {
+        compile(&Argument {
+            text: &text,
+            read: &|name| files.read(&folder.join(name)),
+            path: &|name| folder.join(name).to_string_lossy().into_owned(),
+            dataset: &|_| None,
+            geo: geo.as_ref(),
+        })
+    };
+    context.pools.matcher(key, compile).map(Test::Compiled)
+}
+
+/// The argument with its macros. In an expression, `%{2}` is a percent sign twice: what names no
+/// variable is text.
+fn argument(context: &mut Context<'_>, site: Site<'_>, written: &seclang::Operator) -> Text {
+    let mut text = Vec::new();
+    let mut parts = Vec::new();
+    for part in Template::parse(&written.argument.text).parts {
+        let known = match &part {
+            Part::Macro { name, key } => context.macro_part(name, key.as_deref()),
+            Part::Text(_) => None,
+        };
+        match (part, known) {
+            (_, Some(known)) => {
+                flush(&mut text, &mut parts);
+                parts.push(known);
+            }
+            (Part::Macro { name, key }, None) => {
+                tell_if_name(context, site, &name, key.as_deref());
+                text.extend_from_slice(&written_macro(&name, key.as_deref()));
+            }
+            (Part::Text(fixed), None) => text.extend_from_slice(&fixed),
+        }
+    }
+    flush(&mut text, &mut parts);
+    Text { parts }
+}
+
+fn flush(text: &mut Vec<u8>, parts: &mut Vec<TextPart>) {
+    if !text.is_empty() {
+        parts.push(TextPart::Fixed(std::mem::take(text).into()));
+    }
+}
+
+fn tell_if_name(context: &mut Context<'_>, site: Site<'_>, name: &[u8], key: Option<&[u8]>) {
+    let is_name = name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    if is_name {
+        let written = written_macro(name, key);
+        let message = format!("`{}` names nothing: it is text", String::from_utf8_lossy(&written));
+        context.push(site.warning("seclang::unknown-macro", message, "in this argument"));
+    }
+}
+
+fn unknown(site: Site<'_>, name: &str) -> Diagnostic {
+    let message = format!("there is no operator `{name}`");
+    let told = site.fault("seclang::unknown-operator", message, "unknown");
+    match nearest(name, OPERATORS.iter().map(|known| known.name)) {
+        Some(near) => told.help(format!("the nearest is `@{near}`")),
+        None => told,
+    }
+}
+
+fn told(directive: &Directive, written: &seclang::Operator, fault: Fault) -> Diagnostic {
+    let span = if written.argument.text.is_empty() {
+        written.name.span
+    } else {
+        inside(&written.argument, fault.at.as_ref())
+    };
+    let label = format!("argument of `@{}`", written.name.as_str());
+    let told = Site::new(directive, span).fault("seclang::operator-argument", fault.message, label);
+    match fault.help {
+        Some(help) => told.help(help),
+        None => told,
+    }
+}

@@ -1,0 +1,181 @@
+//! One link of a rule: its values, each transformed and tested; what follows for each that matches.
+
+use super::super::operators::Question;
+use super::super::plan::{ChainId, Chains, Deed, Link, Rule, RuleIndex, Target, TxSlot};
+use super::Run;
+use super::select::select;
+use super::sight::Member;
+use super::state::{Cursor, State};
+use super::test::Tested;
+use super::texts::TextId;
+use super::tx::Key;
+
+/// Values of one rule that `MATCHED_VARS` can hold.
+const MOST_MATCHED: usize = 1000;
+/// Questions that are asked for one exchange; later ones count as answered with no.
+const MOST_QUESTIONS: usize = 32;
+
+/// What came of a link.
+pub enum Linked {
+    /// It cannot go on without an answer from outside.
+    Ask(Question),
+    /// No value matched.
+    No,
+    /// At least one value matched.
+    Yes,
+}
+
+impl Run<'_> {
+    /// Runs a link from where the cursor stands, and moves it.
+    pub(super) fn link(
+        &mut self,
+        rule: &Rule,
+        index: RuleIndex,
+        link: &Link,
+        cursor: &mut Cursor,
+    ) -> Linked {
+        if link.targets.is_none() {
+            return self.unconditional(rule, link);
+        }
+        if !cursor.chosen {
+            self.choose(index, link);
+            cursor.chosen = true;
+        }
+        let all_steps;
+        let steps = if link.multi_match {
+            all_steps = every_step(link.chain, &self.plan.chains);
+            all_steps.as_slice()
+        } else {
+            std::slice::from_ref(&link.chain)
+        };
+        while let Some(member) = self.state.sight.values.get(cursor.value).copied() {
+            if let Some(question) = self.value(rule, link, steps, member, cursor) {
+                return Linked::Ask(question);
+            }
+            *cursor = cursor.next_value();
+        }
+        if cursor.matched { Linked::Yes } else { Linked::No }
+    }
+
+    fn unconditional(&mut self, rule: &Rule, link: &Link) -> Linked {
+        self.state.sight.begin_link();
+        if let Some(question) = self.unanswered(&link.deeds, b"") {
+            return Linked::Ask(question);
+        }
+        self.perform(rule, &link.deeds, false);
+        Linked::Yes
+    }
+
+    fn choose(&mut self, index: RuleIndex, link: &Link) {
+        self.state.sight.begin_link();
+        let Some(set) = link.targets else { return };
+        if !self.state.switches.narrowed.has(index.0) {
+            return select(self.state, &self.view, self.plan, set, &[]);
+        }
+        let lists = std::mem::take(&mut self.state.switches.removed_targets);
+        let removed: Vec<&Target> = {
+            let own = lists.iter().filter(|(rules, _)| rules.contains(&index));
+            let of_route = &self.profile.removed_targets;
+            let route = of_route.iter().filter(|(rule, _)| *rule == index);
+            own.map(|(_, target)| target).chain(route.map(|(_, target)| target)).collect()
+        };
+        select(self.state, &self.view, self.plan, set, &removed);
+        self.state.switches.removed_targets = lists;
+    }
+
+    /// Looks at one value, as often as the rule wants; a question stops it.
+    fn value(
+        &mut self,
+        rule: &Rule,
+        link: &Link,
+        steps: &[ChainId],
+        member: Member,
+        cursor: &mut Cursor,
+    ) -> Option<Question> {
+        let mut before = None;
+        for (step, chain) in steps.iter().enumerate() {
+            let text = self.state.sight.transformed(member.value, *chain, &self.plan.chains);
+            let changed = before.replace(text) != Some(text);
+            if step < cursor.step || !changed {
+                continue;
+            }
+            cursor.step = step;
+            match self.test(rule, link, text) {
+                Tested::Ask(question) if self.may_ask() => return Some(question),
+                Tested::Ask(_) | Tested::No => {}
+                Tested::Yes => {
+                    let question = self.unanswered_for(link, text);
+                    if question.is_some() {
+                        return question;
+                    }
+                    self.matched(rule, link, member, text, cursor.matched);
+                    cursor.matched = true;
+                }
+            }
+        }
+        None
+    }
+
+    fn matched(&mut self, rule: &Rule, link: &Link, member: Member, text: TextId, again: bool) {
+        let State { sight, matched, .. } = self.state;
+        if matched.len() >= MOST_MATCHED {
+            matched.remove(0);
+        }
+        let name = member.name.map(|name| sight.outlast_link(name));
+        matched.push(Member { name, value: sight.outlast_link(text), ..member });
+        if link.capture && !link.negated {
+            self.state.take_captures(self.plan, text);
+        }
+        self.perform(rule, &link.deeds, again);
+    }
+
+    fn unanswered_for(&self, link: &Link, text: TextId) -> Option<Question> {
+        let runs = link.deeds.iter().any(|deed| matches!(deed, Deed::Run(_)));
+        if runs { self.unanswered(&link.deeds, self.state.sight.text(text)) } else { None }
+    }
+
+    /// The first script that a match starts and that did not run yet.
+    fn unanswered(&self, deeds: &[Deed], value: &[u8]) -> Option<Question> {
+        let questions = deeds.iter().filter_map(|deed| match deed {
+            Deed::Run(path) => {
+                Some(Question::Script { path: path.to_string(), value: value.to_vec() })
+            }
+            _ => None,
+        });
+        let answers = &self.state.answers;
+        let known = |question: &Question| answers.iter().any(|(known, _)| known == question);
+        questions.filter(|_| self.may_ask()).find(|question| !known(question))
+    }
+
+    fn may_ask(&self) -> bool {
+        self.state.answers.len() < MOST_QUESTIONS
+    }
+}
+
+impl State {
+    /// `TX:0` to `TX:9`: what the operator captured; those that it did not are unset.
+    fn take_captures(&mut self, plan: &super::Plan, text: TextId) {
+        let Self { sight, tx, captures, .. } = self;
+        let value = sight.text(text);
+        for (number, group) in captures.groups.iter().enumerate() {
+            let key = Key::Slot(TxSlot(number as u32));
+            let range = group.as_ref().and_then(|range| value.get(range.clone()));
+            match captures.texts.get(number).map(Vec::as_slice).or(range) {
+                Some(captured) => tx.set(plan, key, captured),
+                None => tx.unset(plan, key),
+            }
+        }
+    }
+}
+
+/// The empty chain, and what each further step of a chain makes it.
+fn every_step(chain: ChainId, chains: &Chains) -> Vec<ChainId> {
+    let mut steps = vec![chain];
+    let mut at = chain;
+    while let Some(node) = chains.nodes.get(at.0 as usize).filter(|node| node.step.is_some()) {
+        at = node.parent;
+        steps.push(at);
+    }
+    steps.reverse();
+    steps
+}

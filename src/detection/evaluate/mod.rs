@@ -1,0 +1,106 @@
+//! The rules of a phase over one exchange: rule by rule, link by link, value by value.
+
+mod expand;
+mod finish;
+mod later;
+mod link;
+mod select;
+mod sight;
+mod state;
+mod test;
+mod texts;
+mod transform;
+mod tx;
+
+use super::inspection::{Outcome, World};
+use super::plan::{Plan, Rule, RuleIndex};
+use super::variables::View;
+use super::{Profile, actions};
+use crate::config::Engine;
+use crate::transaction::RulePhase;
+pub use expand::{expand, expand_text, number_of};
+pub use finish::record;
+pub use sight::Member;
+use state::Cursor;
+pub use state::State;
+pub use texts::{Keep, Texts};
+pub use tx::{Key, number};
+
+/// One phase over one exchange.
+pub struct Run<'a> {
+    /// The rules as the route uses them.
+    pub profile: &'a Profile,
+    /// The rules.
+    pub plan: &'a Plan,
+    /// What is known from outside.
+    pub world: &'a World,
+    /// What variables are read from.
+    pub view: View<'a>,
+    /// What was found and set so far.
+    pub state: &'a mut State,
+}
+
+/// Where to go on.
+enum Step {
+    /// Outside: the phase stops here, for now or for good.
+    Out(Outcome),
+    /// At this place in the phase's list.
+    To(usize),
+}
+
+impl Run<'_> {
+    /// Runs the rules of a phase from its beginning, or from where they stopped to ask.
+    pub fn phase(&mut self, phase: RulePhase) -> Outcome {
+        let resumed = self.state.cursor.filter(|cursor| cursor.phase == phase);
+        if resumed.is_none() {
+            self.state.sight.begin_phase();
+            self.state.matched.clear();
+        }
+        let mut cursor = resumed.unwrap_or(Cursor::at(phase));
+        self.state.cursor = None;
+        let rules = self.plan.phases.get(phase as usize).map_or(&[] as &[_], Vec::as_slice);
+        while let Some(index) = rules.get(cursor.place) {
+            if self.state.engine(self.profile) == Engine::Off {
+                break;
+            }
+            match self.rule(*index, cursor) {
+                Step::Out(outcome) => return outcome,
+                Step::To(place) => cursor = cursor.rule(place),
+            }
+        }
+        Outcome::Pass
+    }
+
+    fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
+        let next = Step::To(cursor.place + 1);
+        let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
+        if self.state.switches.removed.has(index.0) {
+            return next;
+        }
+        if cursor == Cursor::at(cursor.phase).rule(cursor.place) {
+            self.state.matched.clear();
+            self.state.sight.begin_rule();
+        }
+        self.links(rule, index, cursor)
+    }
+
+    fn links(&mut self, rule: &Rule, index: RuleIndex, mut cursor: Cursor) -> Step {
+        while let Some(link) = rule.links.get(cursor.link) {
+            match self.link(rule, index, link, &mut cursor) {
+                link::Linked::Ask(question) => {
+                    self.state.cursor = Some(cursor);
+                    return Step::Out(Outcome::Ask(question));
+                }
+                link::Linked::No => return Step::To(cursor.place + 1),
+                link::Linked::Yes => cursor = cursor.next_link(),
+            }
+        }
+        self.finish(rule, cursor)
+    }
+
+    fn perform(&mut self, rule: &Rule, deeds: &[super::plan::Deed], again: bool) {
+        for deed in deeds {
+            actions::perform(self, rule, deed, again);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What rules of a phase see: members of variables, each read once, by lists of targets.
+
+use super::super::variables::Variable;
+use super::select::Chosen;
+use super::texts::{Keep, TextId, Texts};
+use super::transform::Made;
+
+/// One value that a rule can look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The variable it belongs to.
+    pub variable: Variable,
+    /// Whether the value is a count of members.
+    pub count: bool,
+    /// Its name in the collection; none: the variable has no members.
+    pub name: Option<TextId>,
+    /// Its value.
+    pub value: TextId,
+}
+
+/// What rules of a phase see.
+#[derive(Debug, Default)]
+pub struct Sight {
+    phase: Texts,
+    link: Texts,
+    rule: Texts,
+    /// Members that stay as they are for the phase, variable after variable.
+    pub members: Vec<Member>,
+    /// By variable: where its members are, once they were read.
+    pub read: Vec<Option<(u32, u32)>>,
+    /// By list of targets: what they choose.
+    pub chosen: Chosen,
+    /// What transformations made.
+    pub made: Made,
+    /// The values that the running link looks at.
+    pub values: Vec<Member>,
+}
+
+impl Sight {
+    /// Nothing seen yet: a phase begins.
+    pub fn begin_phase(&mut self) {
+        self.phase.clear();
+        self.members.clear();
+        self.read.clear();
+        self.chosen.clear();
+        self.made.clear();
+        self.begin_rule();
+    }
+
+    /// What was kept for the rule before is forgotten.
+    pub fn begin_rule(&mut self) {
+        self.rule.clear();
+        self.begin_link();
+    }
+
+    /// What was kept for the link before is forgotten.
+    pub fn begin_link(&mut self) {
+        self.link.clear();
+        self.values.clear();
+    }
+
+    /// A text by its number.
+    pub fn text(&self, text: TextId) -> &[u8] {
+        match text.keep() {
+            Keep::Phase => self.phase.at(text.place()),
+            Keep::Link => self.link.at(text.place()),
+            Keep::Rule => self.rule.at(text.place()),
+        }
+    }
+
+    /// One more text.
+    pub fn add_text(&mut self, text: &[u8], keep: Keep) -> TextId {
+        self.texts(keep).push(text, keep)
+    }
+
+    /// Bytes of what is kept for the phase.
+    pub fn phase_size(&self) -> usize {
+        self.phase.size()
+    }
+
+    /// The texts that are kept this long.
+    pub fn texts(&mut self, keep: Keep) -> &mut Texts {
+        match keep {
+            Keep::Phase => &mut self.phase,
+            Keep::Link => &mut self.link,
+            Keep::Rule => &mut self.rule,
+        }
+    }
+
+    /// The same text, kept at least as long as the rule.
+    pub fn outlast_link(&mut self, text: TextId) -> TextId {
+        if text.keep() != Keep::Link {
+            return text;
+        }
+        let bytes = self.link.at(text.place());
+        self.rule.push(bytes, Keep::Rule)
+    }
+
+    /// A member's name as rules and logs say it: `ARGS:q`, `REQUEST_URI`, `&ARGS`.
+    pub fn write_name(&self, member: &Member, out: &mut Vec<u8>) {
+        if member.count {
+            out.push(b'&');
+        }
+        out.extend_from_slice(member.variable.spec().name.as_bytes());
+        if let Some(name) = member.name {
+            out.push(b':');
+            out.extend_from_slice(self.text(name));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What an exchange's rules have found and set so far.
+
+use super::super::AuditEngine;
+use super::super::Profile;
+use super::super::inspection::Interruption;
+use super::super::operators::Question;
+use super::super::pattern::Captures;
+use super::super::plan::{AllowScope, Plan, RuleIndex, Target};
+use super::sight::{Member, Sight};
+use super::tx::Tx;
+use crate::config::Engine;
+use crate::shared::CollectionId;
+use crate::transaction::args::Format;
+use crate::transaction::{Match, RulePhase, Severity};
+
+/// What an exchange's rules have found and set so far.
+#[derive(Debug)]
+pub struct State {
+    /// What the rules of the phase see.
+    pub sight: Sight,
+    /// `TX`
+    pub tx: Tx,
+    /// What matched in the links of the running rule so far, the last one last.
+    pub matched: Vec<Member>,
+    /// What was switched off or on for this exchange.
+    pub switches: Switches,
+    /// Where to go on.
+    pub cursor: Option<Cursor>,
+    /// Answers from outside.
+    pub answers: Vec<(Question, bool)>,
+    /// Persistent collections that are open, one of a kind.
+    pub opened: Vec<CollectionId>,
+    /// `SESSIONID`
+    pub session_id: Option<Vec<u8>>,
+    /// `USERID`
+    pub user_id: Option<Vec<u8>>,
+    /// `GEO`
+    pub geo: Vec<(&'static str, Vec<u8>)>,
+    /// `ENV`
+    pub environment: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What the event log hides.
+    pub hidden: Vec<Target>,
+    /// The gravest severity so far.
+    pub highest: Option<Severity>,
+    /// How often an expression gave up at its step limit.
+    pub cuts: u32,
+    /// The rules that matched.
+    pub matches: Vec<Match>,
+    /// What `on` would have done.
+    pub would_have: Option<Interruption>,
+    /// Whether a rule ended the exchange.
+    pub interrupted: bool,
+    /// Where operators leave what they capture.
+    pub captures: Captures,
+}
+
+/// What was switched off or on for one exchange: by `ctl`, `allow` and scripts.
+#[derive(Debug, Default)]
+pub struct Switches {
+    /// In the place of the route's.
+    pub engine: Option<Engine>,
+    /// Until when no rules run.
+    pub allowed: Option<AllowScope>,
+    /// Rules that do not run, as bits.
+    pub removed: Bits,
+    /// Rules that do not look at something, as bits.
+    pub narrowed: Bits,
+    /// At what.
+    pub removed_targets: Vec<(std::sync::Arc<[RuleIndex]>, Target)>,
+    /// `ctl:auditEngine`
+    pub audit: Option<AuditEngine>,
+    /// `ctl:auditLogParts`, in order.
+    pub audit_parts: Vec<Box<str>>,
+    /// `ctl:forceRequestBodyVariable`
+    pub force_body: bool,
+    /// `ctl:requestBodyAccess`
+    pub request_body: Option<bool>,
+    /// `ctl:requestBodyLimit`
+    pub request_limit: Option<u64>,
+    /// `ctl:requestBodyProcessor`
+    pub processor: Option<Format>,
+    /// `ctl:responseBodyAccess`
+    pub response_body: Option<bool>,
+    /// `ctl:responseBodyLimit`
+    pub response_limit: Option<u64>,
+}
+
+/// Where an evaluation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The phase.
+    pub phase: RulePhase,
+    /// The place in the phase's list of rules.
+    pub place: usize,
+    /// The link of that rule.
+    pub link: usize,
+    /// Whether the link's values are chosen already.
+    pub chosen: bool,
+    /// The next of these values.
+    pub value: usize,
+    /// The next step of the chain, where every step is looked at.
+    pub step: usize,
+    /// Whether a value of this link matched.
+    pub matched: bool,
+}
+
+/// A set of small numbers.
+#[derive(Debug, Default)]
+pub struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Whether a number is in it.
+    pub fn has(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
+    }
+
+    /// Takes a number in.
+    pub fn insert(&mut self, number: u32) {
+        let place = number as usize / 64;
+        if self.0.len() <= place {
+            self.0.resize(place + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(place) {
+            *word |= 1 << (number % 64);
+        }
+    }
+}
+
+impl Cursor {
+    /// At the beginning of a phase.
+    pub fn at(phase: RulePhase) -> Self {
+        Self { phase, place: 0, link: 0, chosen: false, value: 0, step: 0, matched: false }
+    }
+
+    /// At the first link of another rule.
+    pub fn rule(self, place: usize) -> Self {
+        Self { place, ..Self::at(self.phase) }
+    }
+
+    /// At the next link of this rule.
+    pub fn next_link(self) -> Self {
+        Self { link: self.link + 1, ..self.rule(self.place) }
+    }
+
+    /// At the next of the link's values.
+    pub fn next_value(self) -> Self {
+        Self { value: self.value + 1, step: 0, ..self }
+    }
+}
+
+impl State {
+    /// An exchange at its beginning.
+    pub fn new(profile: &Profile) -> Self {
+        let mut switches = Switches::default();
+        for rule in &profile.removed {
+            switches.removed.insert(rule.0);
+        }
+        for (rule, _) in &profile.removed_targets {
+            switches.narrowed.insert(rule.0);
+        }
+        Self {
+            sight: Sight::default(),
+            tx: Tx::new(&profile.plan, &profile.pinned),
+            matched: Vec::new(),
+            switches,
+            cursor: None,
+            answers: Vec::new(),
+            opened: Vec::new(),
+            session_id: None,
+            user_id: None,
+            geo: Vec::new(),
+            environment: Vec::new(),
+            hidden: Vec::new(),
+            highest: None,
+            cuts: 0,
+            matches: Vec::new(),
+            would_have: None,
+            interrupted: false,
+            captures: Captures::default(),
+        }
+    }
+
+    /// What is done with what rules find.
+    pub fn engine(&self, profile: &Profile) -> Engine {
+        self.switches.engine.unwrap_or(profile.engine)
+    }
+
+    /// The number that a member of `TX` holds; none if it is not there.
+    pub fn tx_number(&self, plan: &Plan, name: &str) -> Option<i64> {
+        let place = self.tx.place(plan, super::tx::Key::Name(name.as_bytes()))?;
+        self.tx.has(place).then(|| self.tx.number(place))
+    }
+}

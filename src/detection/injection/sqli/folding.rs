@@ -1,0 +1,191 @@
+//! Folds tokens until five are left that cannot be said more briefly: what is folded away makes no
+//! difference to a database, so it must make none here.
+
+use super::fingerprints::LENGTH;
+use super::rules::{self, Three, Two};
+use super::token::{Kind, Token};
+use super::tokenizer::Tokenizer;
+
+/// A value's tokens after folding.
+pub struct Folded<'a> {
+    tokens: [Token<'a>; LENGTH],
+    count: usize,
+    /// How many tokens were read from the value.
+    pub seen: u32,
+    /// Whether something in it is read differently in MySQL's dialect.
+    pub differs_in_mysql: bool,
+}
+
+/// A window goes over the tokens; what does not fold is left behind it.
+struct Folding<'a> {
+    tokenizer: Tokenizer<'a>,
+    /// One more than a fingerprint has: the sixth can decide what the fifth is.
+    tokens: [Token<'a>; LENGTH + 1],
+    /// How many tokens there are.
+    count: usize,
+    /// Where the window begins.
+    left: usize,
+    /// Whether the value may have more tokens.
+    more: bool,
+    /// The comment that the value ends with, as far as it is read.
+    comment: Option<Token<'a>>,
+}
+
+impl<'a> Folded<'a> {
+    /// Of all the tokens of a value.
+    pub fn new(tokenizer: Tokenizer<'a>) -> Self {
+        let mut folding = Folding {
+            tokenizer,
+            tokens: [Token::default(); LENGTH + 1],
+            count: 0,
+            left: 0,
+            more: true,
+            comment: None,
+        };
+        folding.run();
+        folding.finish()
+    }
+
+    /// What the tokens are, in order.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.tokens().iter().map(|token| token.kind)
+    }
+
+    /// The tokens, in order: at most [`LENGTH`].
+    pub fn tokens(&self) -> &[Token<'a>] {
+        self.tokens.get(..self.count).unwrap_or_default()
+    }
+}
+
+impl<'a> Folding<'a> {
+    fn run(&mut self) {
+        if !self.begin() {
+            return;
+        }
+        loop {
+            if self.count >= LENGTH && rules::is_repetitive(&self.tokens) {
+                self.begin_again();
+            }
+            if !self.more || self.left >= LENGTH {
+                break;
+            }
+            if !self.reach(2) {
+                continue;
+            }
+            match rules::two(&mut self.tokens, self.left) {
+                Two::Keep => {}
+                Two::Settled => continue,
+                Two::Unreadable => return self.give_up(),
+                Two::Fold { tokens, then } => {
+                    self.fold(tokens, then);
+                    continue;
+                }
+                Two::LookFrom(left) => self.left = left,
+            }
+            if !self.reach(3) {
+                continue;
+            }
+            match rules::three(&mut self.tokens, self.left) {
+                Three::Keep => self.left += 1,
+                Three::Fold(tokens) => self.fold(tokens, rules::Then::Restart),
+            }
+        }
+        self.end_with_comment();
+        let kept = self.tokens.iter().take(self.count.min(LENGTH));
+        if kept.map(|token| token.kind).any(|kind| kind == Kind::Evil) {
+            self.give_up();
+        }
+    }
+
+    /// The first token that means something: what only opens the way to it is left out.
+    fn begin(&mut self) -> bool {
+        while let Some(token) = self.tokenizer.next() {
+            let opens = matches!(token.kind, Kind::Comment | Kind::LeftParen | Kind::Type);
+            if !opens && !token.is_unary() {
+                self.push(token);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// `1+(1)+(1)+…`: all that was read so far is as good as its first token.
+    fn begin_again(&mut self) {
+        if let [_, second, _, _, _, sixth] = &mut self.tokens
+            && self.count > LENGTH
+        {
+            *second = *sixth;
+            self.count = 2;
+        } else {
+            self.count = 1;
+        }
+        self.left = 0;
+    }
+
+    /// Reads until the window has `wanted` tokens, and whether it has; if not, the end is reached.
+    fn reach(&mut self, wanted: usize) -> bool {
+        while self.more && self.count <= LENGTH && self.count - self.left < wanted {
+            match self.tokenizer.next() {
+                None => self.more = false,
+                Some(token) if token.kind == Kind::Comment => self.comment = Some(token),
+                Some(token) => {
+                    self.comment = None;
+                    self.push(token);
+                }
+            }
+        }
+        let reached = self.count - self.left >= wanted;
+        if !reached {
+            self.left = self.count;
+        }
+        reached
+    }
+
+    fn push(&mut self, token: Token<'a>) {
+        if let Some(slot) = self.tokens.get_mut(self.count) {
+            *slot = token;
+            self.count += 1;
+        }
+    }
+
+    fn fold(&mut self, tokens: usize, then: rules::Then) {
+        self.count -= tokens;
+        self.left = match then {
+            rules::Then::Stay => self.left,
+            rules::Then::StepBack => self.left.saturating_sub(1),
+            rules::Then::Restart => 0,
+        };
+    }
+
+    /// What cannot be read makes the rest meaningless.
+    fn give_up(&mut self) {
+        self.count = 0;
+        self.push(Token::new(Kind::Evil, b""));
+    }
+
+    fn end_with_comment(&mut self) {
+        if self.count < LENGTH
+            && let Some(comment) = self.comment
+        {
+            self.push(comment);
+        }
+    }
+
+    fn finish(self) -> Folded<'a> {
+        let [first, second, third, fourth, fifth, _] = self.tokens;
+        let mut tokens = [first, second, third, fourth, fifth];
+        let count = self.count.min(LENGTH);
+        // PHP takes a lone tick at the end for the beginning of a comment.
+        if count > 2
+            && let Some(last) = tokens.get_mut(count - 1)
+            && last.kind == Kind::Bareword
+            && last.open == Some(b'`')
+            && last.close.is_none()
+            && last.text.is_empty()
+        {
+            last.kind = Kind::Comment;
+        }
+        let Tokenizer { seen, differs_in_mysql, .. } = self.tokenizer;
+        Folded { tokens, count, seen, differs_in_mysql }
+    }
+}

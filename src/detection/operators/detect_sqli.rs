@@ -1,0 +1,55 @@
+//! `@detectSQLi`: SQL injections, found by reading the value as SQL.
+
+use super::{Kind, Matcher, Operator, Scope};
+use crate::detection::injection;
+use crate::detection::pattern::Captures;
+
+pub(super) const OPERATOR: Operator = Operator {
+    name: "detectSQLi",
+    aliases: &[],
+    doc: "The value is an SQL injection, by libinjection's rules; with `capture`, its fingerprint becomes `TX:0`.",
+    kind: Kind::Compiled(|_| Ok(Box::new(DetectSqli))),
+};
+
+#[derive(Debug)]
+struct DetectSqli;
+
+impl Matcher for DetectSqli {
+    fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
+        let Some(fingerprint) = injection::is_sqli(value) else { return false };
+        if let Some(captures) = &mut scope.captures {
+            let texts = vec![fingerprint.as_bytes().to_vec()];
+            **captures = Captures { texts, ..Captures::default() };
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn captured(value: &[u8]) -> Option<Captures> {
+        let mut captures = Captures::default();
+        let mut scope = Scope {
+            captures: Some(&mut captures),
+            answers: &[],
+            question: None,
+            geo: None,
+            cuts: 0,
+        };
+        DetectSqli.matches(value, &mut scope).then_some(captures)
+    }
+
+    #[test]
+    fn the_fingerprint_is_captured() {
+        let captures = captured(b"1' UNION SELECT password FROM users -- ").expect("an injection");
+        assert_eq!(captures.texts, [b"sUEnk"]);
+        assert_eq!(captures.groups[0], None);
+    }
+
+    #[test]
+    fn a_name_with_an_apostrophe_is_no_injection() {
+        assert_eq!(captured(b"Miles O'Brien"), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! `@detectXSS`: HTML that runs a script, found by reading the value as a browser does.
+
+use super::{Kind, Matcher, Operator, Scope};
+use crate::detection::injection;
+use crate::detection::pattern::Captures;
+
+pub(super) const OPERATOR: Operator = Operator {
+    name: "detectXSS",
+    aliases: &[],
+    doc: "The value is cross-site scripting, by libinjection's rules; with `capture`, all of it becomes `TX:0`.",
+    kind: Kind::Compiled(|_| Ok(Box::new(DetectXss))),
+};
+
+#[derive(Debug)]
+struct DetectXss;
+
+impl Matcher for DetectXss {
+    fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
+        let found = injection::is_xss(value);
+        if let Some(captures) = scope.captures.as_mut().filter(|_| found) {
+            let mut groups = Captures::default().groups;
+            groups[0] = Some(0..value.len());
+            **captures = Captures { groups, texts: Vec::new() };
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn captured(value: &[u8]) -> Option<Captures> {
+        let mut captures = Captures::default();
+        let mut scope = Scope {
+            captures: Some(&mut captures),
+            answers: &[],
+            question: None,
+            geo: None,
+            cuts: 0,
+        };
+        DetectXss.matches(value, &mut scope).then_some(captures)
+    }
+
+    #[test]
+    fn the_whole_value_is_captured() {
+        let captures = captured(b"<script>alert(1)</script>").expect("cross-site scripting");
+        assert_eq!(captures.groups[0], Some(0..25));
+        assert!(captures.texts.is_empty());
+    }
+
+    #[test]
+    fn a_formula_is_no_script() {
+        assert_eq!(captured(b"a < b && b > c = \"d\""), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! `@ge`: the value, as a number, is at least the argument.
+
+use super::number::{check, number};
+use super::{Kind, Operator};
+
+pub(super) const OPERATOR: Operator = Operator {
+    name: "ge",
+    aliases: &[],
+    doc: "The whole number at the beginning of the value is at least the argument; no number is 0.",
+    kind: Kind::Compares { check, matches },
+};
+
+fn matches(argument: &[u8], value: &[u8]) -> bool {
+    number(value) >= number(argument)
+}

@@ -1,0 +1,31 @@
+//! `@inspectFile`: a Lua script that judges a value.
+
+use super::{Argument, Fault, Kind, Matcher, Operator, Question, Scope, name};
+
+pub(super) const OPERATOR: Operator = Operator {
+    name: "inspectFile",
+    aliases: &[],
+    doc: "The Lua script of the argument says so of the value; other programs are not run.",
+    kind: Kind::Compiled(compile),
+};
+
+/// A script, by its file's path.
+#[derive(Debug)]
+struct Script(String);
+
+impl Matcher for Script {
+    fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
+        scope.answer(Question::Script { path: self.0.clone(), value: value.to_vec() })
+    }
+}
+
+fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {
+    let file = name(argument.text)?;
+    let is_script = [".lua", ".luau"].iter().any(|end| file.ends_with(end));
+    if !is_script {
+        let help = Some("write what it does in Lua, in a file that ends in `.lua`".to_owned());
+        return Err(Fault { help, ..Fault::new(format!("`{file}` is a program; none is run")) });
+    }
+    (argument.read)(file).map_err(|error| Fault::new(format!("`{file}`: {error}")))?;
+    Ok(Box::new(Script((argument.path)(file))))
+}

@@ -1,0 +1,15 @@
+//! `@lt`: the value, as a number, is less than the argument.
+
+use super::number::{check, number};
+use super::{Kind, Operator};
+
+pub(super) const OPERATOR: Operator = Operator {
+    name: "lt",
+    aliases: &[],
+    doc: "The whole number at the beginning of the value is less than the argument; no number is 0.",
+    kind: Kind::Compares { check, matches },
+};
+
+fn matches(argument: &[u8], value: &[u8]) -> bool {
+    number(value) < number(argument)
+}

@@ -1,0 +1,48 @@
+//! Many phrases at once, in any case of ASCII letters: what `@pm` and its like share.
+
+use aho_corasick::AhoCorasick;
+
+use super::{Fault, Matcher, Scope};
+
+/// A list of phrases, found in one pass.
+#[derive(Debug)]
+pub(super) struct Phrases {
+    automaton: AhoCorasick,
+    phrases: Vec<Vec<u8>>,
+}
+
+impl Phrases {
+    /// Of these phrases; an empty one would match everything, and is left out.
+    ///
+    /// # Errors
+    /// If they are too many for an automaton.
+    pub(super) fn compile(mut phrases: Vec<Vec<u8>>) -> Result<Box<dyn Matcher>, Fault> {
+        phrases.retain(|phrase| !phrase.is_empty());
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(&phrases)
+            .map_err(|error| Fault::new(format!("the phrases are too many: {error}")))?;
+        Ok(Box::new(Self { automaton, phrases }))
+    }
+}
+
+/// The phrases of a text, one a line; blanks around them, empty lines and comments do not count.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    text.split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
+        .map(<[u8]>::to_vec)
+}
+
+impl Matcher for Phrases {
+    /// Of several, the one that ends first is captured, as it is listed.
+    fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
+        let Some(captures) = scope.captures.as_deref_mut() else {
+            return self.automaton.is_match(value);
+        };
+        let Some(found) = self.automaton.find(value) else { return false };
+        captures.clear();
+        captures.texts.extend(self.phrases.get(found.pattern().as_usize()).cloned());
+        true
+    }
+}

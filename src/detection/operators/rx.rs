@@ -1,0 +1,69 @@
+//! `@rx`: a regular expression.
+
+use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
+use crate::detection::pattern::{Captures, Case, Found, Pattern};
+
+pub(super) const OPERATOR: Operator = Operator {
+    name: "rx",
+    aliases: &[],
+    doc: "The regular expression is found in the value; with `capture`, the match and its first nine groups become `TX:0` to `TX:9`.",
+    kind: Kind::Compiled(compile),
+};
+
+#[derive(Debug)]
+struct Rx(Pattern);
+
+fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {
+    Ok(Box::new(Rx(Pattern::new(argument.text, Case::Differs)?)))
+}
+
+impl Matcher for Rx {
+    fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
+        let found = match scope.captures.as_deref_mut() {
+            Some(captures) => self.0.captures(value, captures),
+            None => self.0.find(value),
+        };
+        judged(found, scope)
+    }
+}
+
+/// A search that was cut counts as a match: who can make a search long could else pass it.
+pub(super) fn judged(found: Found, scope: &mut Scope<'_>) -> bool {
+    if found == Found::Cut {
+        scope.cuts += 1;
+        if let Some(captures) = scope.captures.as_deref_mut() {
+            *captures = Captures::default();
+        }
+    }
+    found != Found::No
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detection::operators::tests::{captured, matches};
+
+    #[test]
+    fn it_matches_anywhere_and_captures_groups() {
+        assert!(matches("rx", "b+", b"abbc"));
+        assert!(!matches("rx", "^b+", b"abbc"));
+        assert_eq!(captured("rx", "(a)(x)?(b)", b"-ab"), [Some("ab"), Some("a"), None, Some("b")]);
+        assert_eq!(captured("rx", "c", b"-ab"), [] as [Option<&str>; 0]);
+    }
+
+    #[test]
+    fn a_search_that_is_cut_counts_as_a_match() {
+        let rx = compile(&Argument {
+            text: br"(?:a|b|ab)*+(?=c)(x)\1",
+            read: &|_| unreachable!("no file is named"),
+            dataset: &|_| None,
+            ..Argument::alone(b"")
+        });
+        let rx = rx.expect("an expression");
+        let mut captures = Captures::default();
+        let mut scope = Scope { captures: Some(&mut captures), ..Scope::default() };
+        let value: Vec<u8> = b"ab".repeat(100_000).into_iter().chain(*b"xx").collect();
+        assert!(rx.matches(&value, &mut scope));
+        assert_eq!(scope.cuts, 1);
+    }
+}

@@ -1,0 +1,15 @@
+//! `@unconditionalMatch`: a rule for every value.
+
+use super::{Kind, Operator};
+
+pub(super) const OPERATOR: Operator = Operator {
+    name: "unconditionalMatch",
+    aliases: &[],
+    doc: "Matches everything.",
+    kind: Kind::Compares { check: |_| Ok(()), matches },
+};
+
+fn matches(argument: &[u8], value: &[u8]) -> bool {
+    let _ = (argument, value);
+    true
+}

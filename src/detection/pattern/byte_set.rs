@@ -1,0 +1,107 @@
+//! Sets of bytes: what one place of an expression matches.
+
+use std::fmt;
+
+/// Any of the 256 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    /// None.
+    pub const EMPTY: Self = Self([0; 4]);
+    /// All.
+    pub const ALL: Self = Self([u64::MAX; 4]);
+
+    /// One.
+    pub const fn one(byte: u8) -> Self {
+        Self::range(byte, byte)
+    }
+
+    /// From one to another, both included.
+    pub const fn range(first: u8, last: u8) -> Self {
+        let mut words = [0; 4];
+        let mut byte = first as usize;
+        while byte <= last as usize {
+            words[byte >> 6] |= 1 << (byte & 63);
+            byte += 1;
+        }
+        Self(words)
+    }
+
+    /// In one of two.
+    pub const fn or(self, other: Self) -> Self {
+        let (a, b) = (self.0, other.0);
+        Self([a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3]])
+    }
+
+    /// In both.
+    pub const fn and(self, other: Self) -> Self {
+        let (a, b) = (self.0, other.0);
+        Self([a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]])
+    }
+
+    /// The others.
+    pub const fn not(self) -> Self {
+        let a = self.0;
+        Self([!a[0], !a[1], !a[2], !a[3]])
+    }
+
+    /// With the other case of each ASCII letter.
+    pub fn folded(self) -> Self {
+        // Word 1 holds bytes 64 to 127: `A` is bit 1, `a` bit 33.
+        const UPPER: u64 = 0x07ff_fffe;
+        let [low, letters, high, highest] = self.0;
+        let folded = letters | (letters & UPPER) << 32 | letters >> 32 & UPPER;
+        Self([low, folded, high, highest])
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(self) -> bool {
+        self == Self::EMPTY
+    }
+
+    /// Whether a byte is in it.
+    pub fn contains(self, byte: u8) -> bool {
+        self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
+    }
+
+    /// Its bytes as ranges, both ends included, in order.
+    pub fn ranges(self) -> Vec<(u8, u8)> {
+        let mut ranges: Vec<(u8, u8)> = Vec::new();
+        for byte in (0..=u8::MAX).filter(|byte| self.contains(*byte)) {
+            match ranges.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(byte) => *last = byte,
+                _ => ranges.push((byte, byte)),
+            }
+        }
+        ranges
+    }
+}
+
+impl fmt::Debug for ByteSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ranges()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_fold_and_nothing_else_does() {
+        for byte in 0..=u8::MAX {
+            let folded = ByteSet::one(byte).folded();
+            let both = [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+            let expected = ByteSet::one(both[0]).or(ByteSet::one(both[1]));
+            assert_eq!(folded, expected, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_merged_and_reach_both_ends() {
+        assert_eq!(ByteSet::ALL.ranges(), [(0, 255)]);
+        assert_eq!(ByteSet::one(64).not().ranges(), [(0, 63), (65, 255)]);
+        assert_eq!(ByteSet::EMPTY.ranges(), []);
+    }
+}

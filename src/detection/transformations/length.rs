@@ -1,0 +1,16 @@
+//! `t:length`: how many bytes there are.
+
+use super::{Transformation, Trigger};
+
+pub(super) const TRANSFORMATION: Transformation = Transformation {
+    name: "length",
+    aliases: &[],
+    doc: "Puts the number of bytes, in decimal, in place of the value.",
+    trigger: Trigger::Always,
+    apply,
+};
+
+fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
+    output.extend_from_slice(value.len().to_string().as_bytes());
+    output != value
+}

@@ -1,0 +1,16 @@
+//! `t:uppercase`: ASCII letters only.
+
+use super::bytes::map;
+use super::{Transformation, Trigger};
+
+pub(super) const TRANSFORMATION: Transformation = Transformation {
+    name: "uppercase",
+    aliases: &[],
+    doc: "Makes upper case of ASCII letters.",
+    trigger: Trigger::Bytes(|byte| byte.is_ascii_lowercase()),
+    apply,
+};
+
+fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
+    map(value, output, |byte| byte.to_ascii_uppercase())
+}

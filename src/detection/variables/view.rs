@@ -1,0 +1,127 @@
+//! From what variables are read, and where their members go.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::Variable;
+use crate::detection::Settings;
+use crate::detection::evaluate::{Keep, Member, Texts};
+use crate::shared::Collections;
+use crate::transaction::Transaction;
+use crate::transaction::args::{Parsed, XPath};
+
+/// What variables are read from; it stays as it is for a phase.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The exchange.
+    pub transaction: &'a Transaction,
+    /// Its bodies.
+    pub bodies: &'a Bodies,
+    /// What the rule set is set to.
+    pub settings: &'a Settings,
+    /// The persistent collections.
+    pub collections: &'a Collections,
+    /// Now.
+    pub now: SystemTime,
+}
+
+/// What is known of the bodies of an exchange.
+#[derive(Debug, Default)]
+pub struct Bodies {
+    /// What the request body says.
+    pub parsed: Parsed,
+    /// Its bytes, if they were kept.
+    pub request: Option<Bytes>,
+    /// Bytes of it in all.
+    pub request_length: u64,
+    /// Whether there was more than was looked at.
+    pub request_cut: bool,
+    /// The response body, decompressed, as far as it was looked at.
+    pub response: Option<Bytes>,
+    /// Whether there was more.
+    pub response_cut: bool,
+}
+
+/// Where the members of one variable go.
+pub struct Out<'a> {
+    variable: Variable,
+    keep: Keep,
+    texts: &'a mut Texts,
+    members: &'a mut Vec<Member>,
+}
+
+impl<'a> Out<'a> {
+    /// Members of a variable go to the end of `members`, their texts to `texts`, which are kept so
+    /// long.
+    pub fn new(
+        variable: Variable,
+        keep: Keep,
+        texts: &'a mut Texts,
+        members: &'a mut Vec<Member>,
+    ) -> Self {
+        Self { variable, keep, texts, members }
+    }
+
+    /// The value of a variable that has no members.
+    pub fn value(&mut self, value: &[u8]) {
+        let value = self.texts.push(value, self.keep);
+        self.members.push(Member { variable: self.variable, count: false, name: None, value });
+    }
+
+    /// The same, of a value that may be long.
+    pub fn shared(&mut self, value: &Bytes) {
+        let value = self.texts.push_shared(value, self.keep);
+        self.members.push(Member { variable: self.variable, count: false, name: None, value });
+    }
+
+    /// The same, of a number.
+    pub fn number(&mut self, value: impl Into<i64>) {
+        self.value(value.into().to_string().as_bytes());
+    }
+
+    /// The same, of a length.
+    pub fn length(&mut self, value: u64) {
+        self.value(value.to_string().as_bytes());
+    }
+
+    /// The same, of a flag: `0` or `1`.
+    pub fn flag(&mut self, value: bool) {
+        self.value(if value { b"1" } else { b"0" });
+    }
+
+    /// One member of a collection.
+    pub fn member(&mut self, name: &[u8], value: &[u8]) {
+        let name = Some(self.texts.push(name, self.keep));
+        let value = self.texts.push(value, self.keep);
+        self.members.push(Member { variable: self.variable, count: false, name, value });
+    }
+}
+
+impl View<'_> {
+    /// Reads a variable that stays as it is for a phase and is not made of others.
+    pub fn read(&self, variable: Variable, out: &mut Out<'_>) {
+        let families = [
+            super::request::read,
+            super::connection::read,
+            super::args::read,
+            super::body::read,
+            super::files::read,
+            super::response::read,
+            super::time::read,
+        ];
+        for read in families {
+            if read(variable, self, out).is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Reads what an XPath selects in an XML body.
+    pub fn read_path(&self, path: &XPath, out: &mut Out<'_>) {
+        let Some(document) = &self.bodies.parsed.xml else { return };
+        for value in document.select(path) {
+            out.value(value);
+        }
+    }
+}

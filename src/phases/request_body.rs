@@ -1,0 +1,143 @@
+//! The request's body before rule phase 2: read to its end, and looked into as the rules want.
+
+use bytes::Bytes;
+use tokio::io::AsyncReadExt as _;
+
+use super::{Exchange, Flow, rules};
+use crate::config::Engine;
+use crate::detection::{BodyPlan, Overflow};
+use crate::telemetry::events;
+use crate::transaction::args::{Parsed, Parser};
+use crate::transaction::{Body, Verdict};
+
+/// Bytes that are looked into at once; between two pieces others have their turn.
+const PIECE: usize = 64 << 10;
+
+/// Reads the body and gives it to the rules. What cannot be read cannot be sent on either: it ends
+/// the exchange, also where the rules only tell.
+pub(super) async fn inspect(exchange: &Exchange) -> Flow {
+    let Some(plan) = plan(exchange) else { return Flow::Continue };
+    let body = match whole(exchange).await {
+        Ok(body) => body,
+        Err(status) => return refused(exchange, status, reason(status)),
+    };
+    let length = body.length().unwrap_or_default();
+    let cut = length > plan.limit;
+    if cut && plan.overflow == Overflow::Reject && rules::engine(exchange) == Engine::On {
+        return refused(exchange, 413, "rules::body_too_long");
+    }
+    let Ok((bytes, parsed)) = read(exchange, &body, &plan).await else {
+        return refused(exchange, 503, "rules::body_lost");
+    };
+    let (bytes_seen, error) = (length.min(plan.limit), parsed.error.is_some());
+    events::BodyInspected { of: "request", bytes: bytes_seen, error }.emit();
+    if let Some(inspection) = exchange.subject.inspection.borrow_mut().as_mut() {
+        inspection.take_body(bytes, parsed, length, cut);
+    }
+    Flow::Continue
+}
+
+fn plan(exchange: &Exchange) -> Option<BodyPlan> {
+    let inspection = exchange.subject.inspection.borrow();
+    inspection.as_ref()?.body_plan(&exchange.subject.transaction.borrow())
+}
+
+/// The body as scripts left it, else as the client sends it.
+async fn whole(exchange: &Exchange) -> Result<Body, u16> {
+    let known = exchange.subject.transaction.borrow().body.clone();
+    if !matches!(known, Body::Unread) {
+        return Ok(known);
+    }
+    let body = exchange.subject.host.read_body().await?;
+    exchange.subject.transaction.borrow_mut().body = body.clone();
+    Ok(body)
+}
+
+/// What the body's reader says to the client, as a code for the logs.
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "body::malformed",
+        408 => "body::too_slow",
+        413 => "body::too_large",
+        _ => "body::spool_failed",
+    }
+}
+
+fn refused(exchange: &Exchange, status: u16, reason: &'static str) -> Flow {
+    exchange.rules.end();
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let theirs = (400..500).contains(&status);
+    transaction.outcome.verdict = if theirs { Verdict::Refused } else { Verdict::Failed };
+    transaction.outcome.reason = Some(reason.to_owned());
+    Flow::Respond(status)
+}
+
+/// The bytes that are kept, and what the body says.
+async fn read(
+    exchange: &Exchange,
+    body: &Body,
+    plan: &BodyPlan,
+) -> std::io::Result<(Vec<u8>, Parsed)> {
+    let mut reader = Reader::new(exchange, plan);
+    match body {
+        Body::Unread | Body::Empty => return Ok((Vec::new(), Parsed::default())),
+        Body::Memory(bytes) => reader.take_memory(bytes).await,
+        Body::Spooled { path, .. } => reader.take_file(path).await?,
+    }
+    Ok((reader.kept, reader.parser.map(Parser::finish).unwrap_or_default()))
+}
+
+/// Looks into a body piece by piece.
+struct Reader {
+    parser: Option<Parser>,
+    kept: Vec<u8>,
+    keep: bool,
+    /// Bytes that may still be looked at.
+    left: u64,
+}
+
+impl Reader {
+    fn new(exchange: &Exchange, plan: &BodyPlan) -> Self {
+        let transaction = exchange.subject.transaction.borrow();
+        let content_type = transaction.request.headers.get("content-type");
+        let content_type = content_type.map_or(&b""[..], |value| &value[..]);
+        let parser = |format| Parser::new(format, content_type, plan.limits.clone());
+        let parser = plan.format.map(parser);
+        Self { parser, kept: Vec::new(), keep: plan.keep, left: plan.limit }
+    }
+
+    async fn take_memory(&mut self, bytes: &Bytes) {
+        let mut pieces = bytes.chunks(PIECE).peekable();
+        while let Some(piece) = pieces.next() {
+            self.take(piece);
+            if pieces.peek().is_some() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn take_file(&mut self, path: &std::path::Path) -> std::io::Result<()> {
+        let mut file = tokio::fs::File::open(path).await?;
+        let mut piece = vec![0; PIECE];
+        while self.left > 0 {
+            let length = file.read(&mut piece).await?;
+            match piece.get(..length) {
+                Some(bytes) if length > 0 => self.take(bytes),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, piece: &[u8]) {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let piece = piece.get(..most).unwrap_or(piece);
+        self.left -= piece.len() as u64;
+        if self.keep {
+            self.kept.extend_from_slice(piece);
+        }
+        if let Some(parser) = &mut self.parser {
+            parser.feed(piece);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The rule engine in the phases: it is asked, its questions are answered, its word becomes a flow.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::hidden::hide;
+use super::{Exchange, Flow};
+use crate::config::Engine;
+use crate::detection::operators::Question;
+use crate::detection::{Answer, Interruption, Outcome};
+use crate::telemetry::events;
+use crate::transaction::{Findings, RulePhase, Verdict};
+
+/// How long a name of a block list may take to be looked up.
+const LOOK_UP: Duration = Duration::from_secs(2);
+/// Questions of one rule phase that are looked into; what is asked beyond them is answered no.
+const QUESTIONS: usize = 32;
+/// Variables that rules can make for one exchange: their names may come from clients.
+const VARIABLES: usize = 64;
+/// Bytes of the name of such a variable.
+const LONGEST_NAME: usize = 128;
+
+/// Runs a rule phase, if rules judge this exchange and none has ended it.
+pub(super) async fn run(exchange: &Exchange, phase: RulePhase) -> Flow {
+    if !exchange.rules.may_run(phase) {
+        return Flow::Continue;
+    }
+    let started = Instant::now();
+    let outcome = evaluate(exchange, phase).await;
+    events::RulesRan { phase, took: started.elapsed() }.emit();
+    share_environment(exchange);
+    match outcome {
+        Outcome::Interrupt(interruption) => interrupted(exchange, interruption),
+        Outcome::Ask(_) | Outcome::Pass => Flow::Continue,
+    }
+}
+
+/// What was found goes to whoever tells of it. To be called after the last phase.
+pub(super) fn tell(exchange: &Exchange) {
+    let inspection = exchange.subject.inspection.borrow();
+    let Some(inspection) = inspection.as_ref().filter(|_| exchange.rules.has_begun()) else {
+        return;
+    };
+    let mut matches = inspection.matches().to_vec();
+    hide(&mut matches, inspection.hidden());
+    let findings = Findings {
+        matches,
+        scores: inspection.scores(),
+        would_have: inspection.would_have().map(|interruption| interruption.rule),
+        mode: Some(inspection.engine().as_str()),
+        cuts: inspection.cuts(),
+    };
+    exchange.subject.transaction.borrow_mut().findings = findings;
+}
+
+/// What is done with what the rules find, as they may have changed it for this exchange.
+pub(super) fn engine(exchange: &Exchange) -> Engine {
+    let inspection = exchange.subject.inspection.borrow();
+    inspection.as_ref().map_or(Engine::Off, |inspection| inspection.engine())
+}
+
+/// What `setenv` set becomes variables, for handlers and logs.
+fn share_environment(exchange: &Exchange) {
+    let inspection = exchange.subject.inspection.borrow();
+    let environment = inspection.as_ref().map_or(&[][..], |inspection| inspection.environment());
+    for (name, value) in environment.iter().take(VARIABLES) {
+        if let Some(name) = std::str::from_utf8(name).ok().filter(|name| name.len() <= LONGEST_NAME)
+        {
+            let value = Bytes::copy_from_slice(value);
+            exchange.subject.transaction.borrow_mut().variables.set(name, Some(value));
+        }
+    }
+}
+
+async fn evaluate(exchange: &Exchange, phase: RulePhase) -> Outcome {
+    let mut asked = 0;
+    loop {
+        let outcome = {
+            let mut inspection = exchange.subject.inspection.borrow_mut();
+            let Some(inspection) = inspection.as_mut() else { return Outcome::Pass };
+            inspection.evaluate(phase, &exchange.subject.transaction.borrow())
+        };
+        let Outcome::Ask(question) = outcome else { return outcome };
+        asked += 1;
+        let answer = asked <= QUESTIONS && look_into(exchange, &question).await;
+        if let Some(inspection) = exchange.subject.inspection.borrow_mut().as_mut() {
+            inspection.answer(question, answer);
+        }
+    }
+}
+
+/// Only what the world outside knows. A name that cannot be looked up in time is not listed: a block
+/// list that is down must not refuse everybody.
+async fn look_into(exchange: &Exchange, question: &Question) -> bool {
+    match question {
+        Question::Resolves(name) => {
+            let found = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((&**name, 0))).await;
+            found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.next().is_some()))
+        }
+        Question::Script { path, .. } => {
+            let route = &exchange.plan().name;
+            events::Trouble {
+                what: &format!("route `{route}`: a rule wants to run the script `{path}`"),
+                next: "rules cannot run scripts here: do it in a Lua handler of `access`, which can \
+                       tell the rules with `waf.add_match` or `waf.tx`; until then the rule does \
+                       not match",
+            }
+            .emit();
+            false
+        }
+    }
+}
+
+fn interrupted(exchange: &Exchange, interruption: Interruption) -> Flow {
+    exchange.rules.end();
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = Verdict::Refused;
+    transaction.outcome.reason = Some(format!("rule:{}", interruption.rule));
+    match interruption.answer {
+        Answer::Close => {
+            drop(transaction);
+            super::step::closed(exchange)
+        }
+        Answer::Redirect(status, mut to) => {
+            // What a client sent may be in it: a line of its own it must not become.
+            to.retain(|byte| !byte.is_ascii_control());
+            transaction.reply.headers.set("Location", to);
+            Flow::Respond(status)
+        }
+        Answer::Status(status) => Flow::Respond(status),
+    }
+}

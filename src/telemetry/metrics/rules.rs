@@ -1,0 +1,57 @@
+//! Children of the rule engine's metrics, made once: their labels are small closed sets.
+
+use std::sync::LazyLock;
+
+use prometheus::{Histogram, IntCounter};
+
+use super::label::{RULE_OUTCOMES, RULE_PHASES, SEVERITIES};
+use super::metrics;
+use crate::transaction::{Findings, Match, RulePhase};
+
+/// What exchanges that rules judged move.
+struct Handles {
+    phases: [Histogram; RULE_PHASES.len()],
+    matches: [[IntCounter; SEVERITIES.len()]; RULE_PHASES.len()],
+    outcomes: [IntCounter; RULE_OUTCOMES.len()],
+    inbound: Histogram,
+    outbound: Histogram,
+}
+
+static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
+    phases: RULE_PHASES.map(|phase| metrics().rule_phase_seconds.with(&[phase])),
+    matches: RULE_PHASES
+        .map(|phase| SEVERITIES.map(|severity| metrics().rule_matches.with(&[phase, severity]))),
+    outcomes: RULE_OUTCOMES.map(|outcome| metrics().rule_exchanges.with(&[outcome])),
+    inbound: metrics().anomaly_score.with(&["request"]),
+    outbound: metrics().anomaly_score.with(&["response"]),
+});
+
+/// The histogram of a rule phase.
+pub(crate) fn rule_phase(phase: RulePhase) -> &'static Histogram {
+    let [first, ..] = &HANDLES.phases;
+    HANDLES.phases.get(phase as usize).unwrap_or(first)
+}
+
+/// Counts what the rules found in one exchange, and whether they refused it.
+pub(crate) fn rules_of_exchange(findings: &Findings, refused: bool) {
+    let logged = || findings.matches.iter().filter(|rule| rule.logged);
+    logged().for_each(count);
+    let [clean, matched, refusals, would_refuse] = &HANDLES.outcomes;
+    let outcome = match (refused, findings.would_have) {
+        (true, _) => refusals,
+        (false, Some(_)) => would_refuse,
+        (false, None) if logged().next().is_some() => matched,
+        (false, None) => clean,
+    };
+    outcome.inc();
+    HANDLES.inbound.observe(findings.scores.inbound as f64);
+    HANDLES.outbound.observe(findings.scores.outbound as f64);
+}
+
+fn count(rule: &Match) {
+    let severity = rule.severity.map_or(SEVERITIES.len() - 1, |severity| severity as usize);
+    let of_phase = HANDLES.matches.get(rule.phase as usize);
+    if let Some(counter) = of_phase.and_then(|row| row.get(severity)) {
+        counter.inc();
+    }
+}
