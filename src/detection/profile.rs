@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Plan, RuleIndex, Target, TxSlot};
+use super::compile::{Choice, Expression, Lookup, resolve, split};
+use super::operators::Fault;
+use super::pattern::{Case, Pattern};
+use super::{Plan, Rule, RuleIndex, Target, Text, TxSlot};
 use crate::config::Engine;
 
 /// A plan as one route uses it.
@@ -70,7 +73,103 @@ impl Profile {
         presets: &[(String, String)],
         exclusions: &[Exclusion],
     ) -> (Self, Vec<Complaint>) {
-        let _ = (presets, exclusions);
-        (Self::plain(plan, engine), Vec::new())
+        let mut profile = Self::plain(plan, engine);
+        let mut complaints = Vec::new();
+        for (name, value) in presets {
+            complaints.extend(profile.pin(name, value));
+        }
+        for (at, exclusion) in exclusions.iter().enumerate() {
+            let told = profile.exclude(exclusion);
+            complaints.extend(told.map(|told| Complaint { exclusion: Some(at), ..told }));
+        }
+        profile.removed.sort_unstable();
+        profile.removed.dedup();
+        profile.removed_targets.sort_by_key(|(rule, _)| *rule);
+        (profile, complaints)
+    }
+
+    fn pin(&mut self, name: &str, value: &str) -> Option<Complaint> {
+        match self.plan.tx_slot(name.to_ascii_lowercase().as_bytes()) {
+            Some(slot) => {
+                self.pinned.push((slot, value.into()));
+                None
+            }
+            None => Some(Complaint::warning(format!("no rule knows `tx.{name}`"))),
+        }
+    }
+
+    /// Leaves out what an exclusion says, and says what of it means nothing.
+    fn exclude(&mut self, exclusion: &Exclusion) -> impl Iterator<Item = Complaint> + use<> {
+        let target = exclusion.target.as_deref().map(|text| target(&self.plan, text)).transpose();
+        let target = match target {
+            Ok(target) => target,
+            Err(complaint) => return vec![complaint].into_iter(),
+        };
+        let mut complaints = Vec::new();
+        for choice in exclusion.which.choice().parts() {
+            let rules = rules(&self.plan, &choice);
+            if rules.is_empty() {
+                complaints.push(Complaint::warning(format!("no rule has {}", choice.words())));
+            }
+            match &target {
+                None => self.removed.extend(rules),
+                Some(target) => {
+                    let pairs = rules.into_iter().map(|rule| (rule, target.clone()));
+                    self.removed_targets.extend(pairs);
+                }
+            }
+        }
+        complaints.into_iter()
+    }
+}
+
+impl Which {
+    fn choice(&self) -> Choice {
+        match self {
+            Self::Ids(ranges) => Choice::Ids(ranges.clone()),
+            Self::Message(written) => Choice::Message(Expression::new(written.as_bytes())),
+            Self::Tag(written) => Choice::Tag(Expression::new(written.as_bytes())),
+        }
+    }
+}
+
+impl Complaint {
+    fn warning(message: String) -> Self {
+        Self { exclusion: None, fault: false, message, help: None }
+    }
+}
+
+fn rules(plan: &Plan, choice: &Choice) -> Vec<RuleIndex> {
+    let numbered = (0..).map(RuleIndex).zip(&plan.rules);
+    numbered.filter(|(_, rule)| is_meant(choice, rule)).map(|(index, _)| index).collect()
+}
+
+/// Macros in tags and messages stand for nothing here.
+fn is_meant(choice: &Choice, rule: &Rule) -> bool {
+    let tags: Vec<Vec<u8>> = rule.about.tags.iter().map(Text::fixed_parts).collect();
+    let message = rule.about.message.as_ref().map(Text::fixed_parts).unwrap_or_default();
+    choice.has(rule.id, tags.iter().map(Vec::as_slice), &message)
+}
+
+/// A target as rules write it, such as `ARGS:password`.
+pub(super) fn target(plan: &Plan, text: &str) -> Result<Target, Complaint> {
+    let (name, chosen) = split(text.as_bytes());
+    resolve(name, chosen, false, &mut Names(plan)).map_err(|fault| Complaint {
+        fault: true,
+        help: fault.help,
+        ..Complaint::warning(fault.message)
+    })
+}
+
+/// The names that a plan has.
+struct Names<'a>(&'a Plan);
+
+impl Lookup for Names<'_> {
+    fn tx_slot(&mut self, name: Vec<u8>) -> Option<TxSlot> {
+        self.0.tx_slot(&name)
+    }
+
+    fn pattern(&mut self, written: &[u8]) -> Result<Arc<Pattern>, Fault> {
+        Pattern::new(written, Case::Folds).map(Arc::new)
     }
 }

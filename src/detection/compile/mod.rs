@@ -15,6 +15,8 @@ mod test;
 mod tuning;
 
 pub use actions::{ACTIONS, ActionSpec};
+pub(super) use catalog::{Choice, Expression};
+pub(super) use target::{Lookup, resolve, split};
 
 use context::Context;
 use read::Reader;
