@@ -310,9 +310,9 @@ SecAuditLogParts ABIJDEFHZ\nSecAuditLogType Serial\nSecAuditLog /var/log/audit.l
 SecAuditLogFormat Native\nSecArgumentSeparator &\nSecCookieFormat 0
 SecUnicodeMapFile unicode.mapping 20127\nSecStatusEngine Off\n";
         let (directives, faults) = read(text);
-        assert_eq!(directives.len(), 18);
+        assert_eq!(directives.len(), 19);
         assert!(faults.iter().all(|fault| fault.code == "seclang::ignored-directive"));
-        assert_eq!(faults.len(), 12, "{}", render(&faults));
+        assert_eq!(faults.len(), 11, "{}", render(&faults));
     }
 
     #[test]
