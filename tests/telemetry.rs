@@ -119,14 +119,16 @@ fn emit_of_rules() {
     for (matches, would_have) in [(vec![], None), (vec![matched("ARGS:q")], Some(949_110))] {
         let mut ended = exchange("0123456789abcdef0123456789abcdef", "shop.example/api/");
         let scores = Scores { inbound: 5, outbound: 0 };
-        ended.findings = Findings { matches, scores, would_have, mode: Some("detect") };
+        let mode = Some("detect");
+        ended.findings = Findings { matches, scores, would_have, mode, cuts: 1 };
         events::ExchangeEnded { transaction: &ended }.emit();
     }
     for phase in RulePhase::ALL {
         events::RulesRan { phase, took: Duration::from_micros(70) }.emit();
     }
-    events::BodyInspected { bytes: 1000, error: true }.emit();
-    events::ResponseInspected { bytes: 1000 }.emit();
+    for of in ["request", "response"] {
+        events::BodyInspected { of, bytes: 1000, error: true }.emit();
+    }
 }
 
 /// A match of a rule on a variable.
@@ -722,7 +724,8 @@ fn the_event_log_tells_what_rules_found() {
     let scores = Scores { inbound: 10, outbound: 0 };
     let silent = Match { id: 901_001, logged: false, ..matched("REQUEST_URI") };
     let matches = vec![silent, matched("ARGS:q"), matched("ARGS:password")];
-    ended.findings = Findings { matches, scores, would_have: Some(949_110), mode: Some("detect") };
+    let (would_have, mode) = (Some(949_110), Some("detect"));
+    ended.findings = Findings { matches, scores, would_have, mode, cuts: 0 };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let logs = opened(&[], Some(&path), None);

@@ -15,7 +15,7 @@ pub mod transformations;
 pub mod variables;
 
 pub use compile::{ACTIONS, ActionSpec, Compiled, WELL_KNOWN_TX, compile};
-pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Outcome, World};
+pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, World};
 pub use plan::{
     About, AllowScope, ChainId, ChainNode, Chains, Change, Collection, Control, Deed, Disruption,
     Link, Members, Name, Plan, Rule, RuleFact, RuleIndex, Selecting, Skip, Target, TargetSet,

@@ -158,7 +158,8 @@ fn is_meant(choice: &Choice, rule: &Rule) -> bool {
     choice.has(rule.id, tags.iter().map(Vec::as_slice), &message)
 }
 
-fn target(plan: &Plan, text: &str) -> Result<Target, Complaint> {
+/// A target as rules write it, such as `ARGS:password`.
+pub(super) fn target(plan: &Plan, text: &str) -> Result<Target, Complaint> {
     let (name, chosen) = split(text.as_bytes());
     resolve(name, chosen, false, &mut Names(plan)).map_err(|fault| Complaint {
         fault: true,

@@ -59,8 +59,7 @@ fn judgement(policy: &Policy, plan: usize, subject: &Subject) -> Judgement {
             false => rules.profile(b"").clone(),
         }
     };
-    let engine = profile.engine;
     let world = World { now: SystemTime::now(), collections: policy.collections.clone() };
     subject.inspection.replace(Some(Box::new(Inspection::new(profile, world))));
-    Judgement::by(engine)
+    Judgement::awaited()
 }

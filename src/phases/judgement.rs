@@ -2,13 +2,11 @@
 
 use std::cell::Cell;
 
-use crate::config::Engine;
 use crate::transaction::RulePhase;
 
 /// How far the rules' judgement of one exchange has come.
 #[derive(Debug)]
 pub(super) struct Judgement {
-    engine: Engine,
     state: Cell<State>,
 }
 
@@ -27,17 +25,12 @@ enum State {
 impl Judgement {
     /// No rules.
     pub(super) fn never() -> Self {
-        Self { engine: Engine::Off, state: Cell::new(State::Never) }
+        Self { state: Cell::new(State::Never) }
     }
 
     /// By rules that have not begun.
-    pub(super) fn by(engine: Engine) -> Self {
-        Self { engine, state: Cell::new(State::NotYet) }
-    }
-
-    /// What is done with what the rules find.
-    pub(super) fn engine(&self) -> Engine {
-        self.engine
+    pub(super) fn awaited() -> Self {
+        Self { state: Cell::new(State::NotYet) }
     }
 
     /// The rules begin; false if there are none.

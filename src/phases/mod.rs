@@ -9,6 +9,7 @@ mod body_filter;
 mod content;
 mod exchange;
 mod header_filter;
+mod hidden;
 mod judgement;
 mod log;
 mod request_body;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::io::AsyncReadExt as _;
 
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, rules};
 use crate::config::Engine;
 use crate::detection::{BodyPlan, Overflow};
 use crate::telemetry::events;
@@ -23,13 +23,14 @@ pub(super) async fn inspect(exchange: &Exchange) -> Flow {
     };
     let length = body.length().unwrap_or_default();
     let cut = length > plan.limit;
-    if cut && plan.overflow == Overflow::Reject && exchange.rules.engine() == Engine::On {
+    if cut && plan.overflow == Overflow::Reject && rules::engine(exchange) == Engine::On {
         return refused(exchange, 413, "rules::body_too_long");
     }
     let Ok((bytes, parsed)) = read(exchange, &body, &plan).await else {
         return refused(exchange, 503, "rules::body_lost");
     };
-    events::BodyInspected { bytes: length.min(plan.limit), error: parsed.error.is_some() }.emit();
+    let (bytes_seen, error) = (length.min(plan.limit), parsed.error.is_some());
+    events::BodyInspected { of: "request", bytes: bytes_seen, error }.emit();
     if let Some(inspection) = exchange.subject.inspection.borrow_mut().as_mut() {
         inspection.take_body(bytes, parsed, length, cut);
     }

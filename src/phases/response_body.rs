@@ -4,6 +4,7 @@ use super::{Exchange, Flow, rules};
 use crate::config::Engine;
 use crate::detection::Overflow;
 use crate::telemetry::events;
+use crate::transaction::encoding::decode;
 use crate::transaction::{RulePhase, Verdict};
 
 /// Media types of answers that have no end, or none soon: they are never held back.
@@ -66,24 +67,24 @@ fn is_stream(exchange: &Exchange) -> bool {
     STREAMS.iter().any(|stream| stream.eq_ignore_ascii_case(media_type))
 }
 
-/// Gives the rules the body, decoded; a flow if it is too long to go on.
+/// Gives the rules the body, decoded; a flow if it is too long to go on. What its encoding says
+/// wrongly is judged as far as it could be decoded: the client gets no further with it.
 fn take(exchange: &Exchange, held: &HeldBody<'_>) -> Option<Flow> {
+    let engine = rules::engine(exchange);
     let mut inspection = exchange.subject.inspection.borrow_mut();
     let inspection = inspection.as_mut()?;
     let (limit, overflow) = inspection.response_plan(&exchange.subject.transaction.borrow())?;
-    let (bytes, cut) = plain(held, usize::try_from(limit).unwrap_or(usize::MAX));
-    if cut && overflow == Overflow::Reject && exchange.rules.engine() == Engine::On {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let decoded = decode(held.encoding.unwrap_or_default(), held.bytes, limit);
+    let cut = decoded.cut || !held.ended;
+    if cut && overflow == Overflow::Reject && engine == Engine::On {
         return Some(too_long(exchange));
     }
-    events::ResponseInspected { bytes: bytes.len() as u64 }.emit();
+    let error = decoded.fault.is_some() && held.ended;
+    let bytes = decoded.bytes.into_owned();
+    events::BodyInspected { of: "response", bytes: bytes.len() as u64, error }.emit();
     inspection.take_response_body(bytes, cut);
     None
-}
-
-/// At most so many bytes of the body as the client will read it, and whether there is more.
-fn plain(held: &HeldBody<'_>, limit: usize) -> (Vec<u8>, bool) {
-    let bytes = held.bytes.get(..limit).unwrap_or(held.bytes);
-    (bytes.to_vec(), !held.ended || bytes.len() < held.bytes.len())
 }
 
 fn too_long(exchange: &Exchange) -> Flow {

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
+use super::hidden::hide;
 use super::{Exchange, Flow};
+use crate::config::Engine;
 use crate::detection::operators::Question;
 use crate::detection::{Answer, Interruption, Outcome};
 use crate::telemetry::events;
@@ -12,6 +16,10 @@ use crate::transaction::{Findings, RulePhase, Verdict};
 const LOOK_UP: Duration = Duration::from_secs(2);
 /// Questions of one rule phase that are looked into; what is asked beyond them is answered no.
 const QUESTIONS: usize = 32;
+/// Variables that rules can make for one exchange: their names may come from clients.
+const VARIABLES: usize = 64;
+/// Bytes of the name of such a variable.
+const LONGEST_NAME: usize = 128;
 
 /// Runs a rule phase, if rules judge this exchange and none has ended it.
 pub(super) async fn run(exchange: &Exchange, phase: RulePhase) -> Flow {
@@ -21,6 +29,7 @@ pub(super) async fn run(exchange: &Exchange, phase: RulePhase) -> Flow {
     let started = Instant::now();
     let outcome = evaluate(exchange, phase).await;
     events::RulesRan { phase, took: started.elapsed() }.emit();
+    share_environment(exchange);
     match outcome {
         Outcome::Interrupt(interruption) => interrupted(exchange, interruption),
         Outcome::Ask(_) | Outcome::Pass => Flow::Continue,
@@ -33,13 +42,35 @@ pub(super) fn tell(exchange: &Exchange) {
     let Some(inspection) = inspection.as_ref().filter(|_| exchange.rules.has_begun()) else {
         return;
     };
+    let mut matches = inspection.matches().to_vec();
+    hide(&mut matches, inspection.hidden());
     let findings = Findings {
-        matches: inspection.matches().to_vec(),
+        matches,
         scores: inspection.scores(),
         would_have: inspection.would_have().map(|interruption| interruption.rule),
-        mode: Some(exchange.rules.engine().as_str()),
+        mode: Some(inspection.engine().as_str()),
+        cuts: inspection.cuts(),
     };
     exchange.subject.transaction.borrow_mut().findings = findings;
+}
+
+/// What is done with what the rules find, as they may have changed it for this exchange.
+pub(super) fn engine(exchange: &Exchange) -> Engine {
+    let inspection = exchange.subject.inspection.borrow();
+    inspection.as_ref().map_or(Engine::Off, |inspection| inspection.engine())
+}
+
+/// What `setenv` set becomes variables, for handlers and logs.
+fn share_environment(exchange: &Exchange) {
+    let inspection = exchange.subject.inspection.borrow();
+    let environment = inspection.as_ref().map_or(&[][..], |inspection| inspection.environment());
+    for (name, value) in environment.iter().take(VARIABLES) {
+        if let Some(name) = std::str::from_utf8(name).ok().filter(|name| name.len() <= LONGEST_NAME)
+        {
+            let value = Bytes::copy_from_slice(value);
+            exchange.subject.transaction.borrow_mut().variables.set(name, Some(value));
+        }
+    }
 }
 
 async fn evaluate(exchange: &Exchange, phase: RulePhase) -> Outcome {

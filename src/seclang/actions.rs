@@ -51,7 +51,7 @@ impl Reader<'_> {
         }
         let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if !text.iter().all(known) {
-            self.strange_name(name, &shown(text), text.starts_with(b"#"));
+            self.strange_name(name, text);
             return false;
         }
         true
@@ -67,12 +67,13 @@ impl Reader<'_> {
         self.at = self.find(|byte| byte == b',');
     }
 
-    fn strange_name(&mut self, name: Range<usize>, text: &str, comment: bool) {
-        let (code, help) = match comment {
-            true => ("seclang::comment-in-directive", "a comment cannot stand inside a directive"),
-            false => ("seclang::not-an-action", "a value that holds a `,` stands in single quotes"),
+    fn strange_name(&mut self, name: Range<usize>, text: &[u8]) {
+        let (code, help) = if text.starts_with(b"#") {
+            ("seclang::comment-in-directive", "a comment cannot stand inside a directive")
+        } else {
+            ("seclang::not-an-action", "a value that holds a `,` stands in single quotes")
         };
-        let message = format!("`{text}` is not the name of an action");
+        let message = format!("`{}` is not the name of an action", shown(text));
         let fault = self.faults.error(code, message, self.list.span(name), "here").help(help);
         self.faults.push(fault);
         self.at = self.find(|byte| byte == b',');

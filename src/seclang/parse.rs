@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use super::actions::actions;
 use super::directives::{DIRECTIVES, DirectiveWord, Meaning, directive};
 use super::faults::{Faults, shown};
+use super::kinds::kind;
 use super::lexer::{Excerpt, Lexeme, Lines, words};
-use super::operator::operator;
-use super::rule_ids::{is_link_id, rule_ids};
-use super::targets::{no_target, targets};
-use super::tree::{Action, Directive, DirectiveKind, Rule, RuleSelector, Target, Word};
+use super::tree::{Directive, Word};
 use crate::diagnostic::{Diagnostic, Source, Span, nearest};
 
 /// What a file says, `Include` too.
@@ -89,7 +86,7 @@ fn item(words: &[Lexeme], faults: &mut Faults) -> Option<Item> {
         let optional = known.name == "IncludeOptional";
         return Some(Item::Include(Include { path: path.word(), optional }));
     }
-    let kind = kind(known, arguments, faults)?;
+    let kind = kind(known, arguments, faults);
     Some(Item::Directive(Directive { source: faults.source().clone(), span, kind }))
 }
 
@@ -170,82 +167,6 @@ fn is_used(
         }
     }
     false
-}
-
-fn kind(known: &DirectiveWord, arguments: &[Lexeme], faults: &mut Faults) -> Option<DirectiveKind> {
-    Some(match (known.name, arguments) {
-        ("SecAction", [list]) => DirectiveKind::Action(some_actions(list, faults)?),
-        ("SecDefaultAction", [list]) => DirectiveKind::DefaultAction(some_actions(list, faults)?),
-        ("SecMarker", [marker]) => DirectiveKind::Marker(marker.word()),
-        ("SecRule", [list, test, rest @ ..]) => {
-            let targets = some_targets(list, faults);
-            let operator = operator(test);
-            let actions = rest.first().map_or_else(Vec::new, |rest| actions(&rest.content, faults));
-            DirectiveKind::Rule(Box::new(Rule { targets, operator, actions }))
-        }
-        ("SecRuleRemoveById", ids) => DirectiveKind::Remove(by_ids(ids, faults)?),
-        ("SecRuleRemoveByMsg", [pattern]) => {
-            DirectiveKind::Remove(RuleSelector::Message(pattern.word()))
-        }
-        ("SecRuleRemoveByTag", [pattern]) => {
-            DirectiveKind::Remove(RuleSelector::Tag(pattern.word()))
-        }
-        ("SecRuleUpdateActionById", [id, list]) => update_actions(id, list, faults)?,
-        ("SecRuleUpdateTargetById", [ids, rest @ ..]) => {
-            let ids = by_ids(std::slice::from_ref(ids), faults);
-            update_targets(ids?, rest, faults)
-        }
-        ("SecRuleUpdateTargetByMsg", [pattern, rest @ ..]) => {
-            update_targets(RuleSelector::Message(pattern.word()), rest, faults)
-        }
-        ("SecRuleUpdateTargetByTag", [pattern, rest @ ..]) => {
-            update_targets(RuleSelector::Tag(pattern.word()), rest, faults)
-        }
-        _ => DirectiveKind::Setting {
-            name: known.name,
-            arguments: arguments.iter().map(Lexeme::word).collect(),
-        },
-    })
-}
-
-fn some_targets(list: &Lexeme, faults: &mut Faults) -> Vec<Target> {
-    let found = targets(&list.content, faults);
-    if found.is_empty() && list.content.skip_blanks(0) == list.content.text().len() {
-        faults.push(no_target(faults, list.span));
-    }
-    found
-}
-
-fn some_actions(list: &Lexeme, faults: &mut Faults) -> Option<Vec<Action>> {
-    let found = actions(&list.content, faults);
-    if found.is_empty() && list.content.skip_blanks(0) == list.content.text().len() {
-        let fault = faults.error("seclang::no-action", "no action", list.span, "says nothing");
-        faults.push(fault.help("name at least one action, such as `id:1`"));
-    }
-    Some(found)
-}
-
-fn by_ids(lists: &[Lexeme], faults: &mut Faults) -> Option<RuleSelector> {
-    let span = join(lists.first()?.span, lists.last()?.span);
-    let ids = lists.iter().flat_map(|list| rule_ids(&list.content, faults)).collect();
-    Some(RuleSelector::Id(ids, span))
-}
-
-fn update_actions(id: &Lexeme, list: &Lexeme, faults: &mut Faults) -> Option<DirectiveKind> {
-    let id = id.word();
-    if !is_link_id(&id.text) {
-        let message = format!("`{}` is not a rule id", shown(&id.text));
-        let fault = faults.error("seclang::not-a-rule-id", message, id.span, "here");
-        faults.push(fault.help("write an id; for a link of its chain `id:1`, `id:2` and so on"));
-    }
-    Some(DirectiveKind::UpdateActions { id, actions: some_actions(list, faults)? })
-}
-
-fn update_targets(rules: RuleSelector, lists: &[Lexeme], faults: &mut Faults) -> DirectiveKind {
-    let mut lists = lists.iter().map(|list| some_targets(list, faults));
-    let targets = lists.next().unwrap_or_default();
-    let replaced = lists.next().unwrap_or_default();
-    DirectiveKind::UpdateTargets { rules, targets, replaced }
 }
 
 fn join(first: Span, last: Span) -> Span {
@@ -351,6 +272,7 @@ mod tests {
             ("SecRule ARGS \"^a id:1", "seclang::unclosed-quote"),
             ("SecAction \" \"", "seclang::no-action"),
             ("SecRuleRemoveById a", "seclang::not-a-rule-id"),
+            ("SecRuleRemoveByTag ''", "seclang::no-rule"),
             ("SecRuleUpdateActionById a pass", "seclang::not-a-rule-id"),
             ("SecRuleScript a.lua", "seclang::refused-directive"),
             ("SecHashEngine On", "seclang::refused-directive"),
@@ -358,14 +280,39 @@ mod tests {
             ("SecDataset a `\na\nSecRule b\n`", "seclang::refused-directive"),
             ("Include a.conf", "seclang::include-outside-file"),
         ];
-        let text: String = cases.iter().map(|(line, _)| format!("{line}\nSecMarker x\n")).collect();
+        let lines: Vec<_> = cases.iter().map(|(line, _)| *line).collect();
+        let text = lines.join("\nSecMarker x\n");
         let (directives, faults) = read(&text);
         let codes: Vec<_> = faults.iter().map(|fault| fault.code).collect();
         assert_eq!(codes, cases.map(|(_, code)| code));
         let markers = directives.iter().filter(|one| matches!(one.kind, DirectiveKind::Marker(_)));
-        assert_eq!(markers.count(), cases.len());
+        assert_eq!(markers.count(), cases.len() - 1);
         let off = read("SecHashEngine Off\nSecStatusEngine off").1;
         assert!(off.is_empty(), "what is off has no effect anyway");
+    }
+
+    #[test]
+    fn the_settings_that_other_engines_recommend_are_no_error() {
+        let text = "\
+SecRuleEngine DetectionOnly\nSecRxPreFilter Off\nSecRequestBodyAccess On
+SecRule REQUEST_HEADERS:Content-Type \"^application/json\" \\\n     \"id:'1',phase:1,t:none,pass\"
+SecRequestBodyLimit 13107200\nSecRequestBodyNoFilesLimit 131072
+SecRequestBodyInMemoryLimit 131072\nSecRequestBodyLimitAction Reject
+SecRequestBodyJsonDepthLimit 512\nSecArgumentsLimit 1000
+SecRule &ARGS \"@ge 1000\" \\\n\"id:'2', phase:2,t:none,log,deny,status:400,severity:2\"
+SecPcreMatchLimit 1000\nSecPcreMatchLimitRecursion 1000
+SecRule TX:/^MSC_/ \"!@streq 0\" \\\n  \"id:'3',phase:2,deny,msg:'error: %{MATCHED_VAR_NAME}'\"
+SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml
+SecResponseBodyLimit 524288\nSecResponseBodyLimitAction ProcessPartial
+SecTmpDir /tmp/\nSecDataDir /tmp/\nSecUploadKeepFiles RelevantOnly\nSecDebugLogLevel 3
+SecAuditEngine RelevantOnly\nSecAuditLogRelevantStatus \"^(?:5|4(?!04))\"
+SecAuditLogParts ABIJDEFHZ\nSecAuditLogType Serial\nSecAuditLog /var/log/audit.log
+SecAuditLogFormat Native\nSecArgumentSeparator &\nSecCookieFormat 0
+SecUnicodeMapFile unicode.mapping 20127\nSecStatusEngine Off\n";
+        let (directives, faults) = read(text);
+        assert_eq!(directives.len(), 19);
+        assert!(faults.iter().all(|fault| fault.code == "seclang::ignored-directive"));
+        assert_eq!(faults.len(), 11, "{}", render(&faults));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) fn rule_ids(list: &Excerpt, faults: &mut Faults) -> Vec<(u64, u64)> {
         }
         let text = list.text().get(part.clone()).unwrap_or_default();
         match range(text) {
-            Some((first, last)) if first <= last => ids.push((first, last)),
+            Some(ends) if ends.0 <= ends.1 => ids.push(ends),
             Some(_) => faults.push(
                 faults
                     .error(

@@ -56,8 +56,9 @@ impl Reader<'_> {
         }
         let mut end = name.end;
         let name = self.list.word(name);
-        let selector = if self.peek() == Some(b':') { self.selector(&name)? } else { None };
-        if selector.is_some() {
+        let mut selector = None;
+        if self.peek() == Some(b':') {
+            selector = Some(self.selector(&name)?);
             end = self.list.trim(start..self.at).end;
         }
         Some(Target { sign, name, selector, span: self.list.span(start..end) })
@@ -88,23 +89,21 @@ impl Reader<'_> {
         name
     }
 
-    /// What follows the colon. The outer `None`: there was a fault, and the target is no more.
-    #[allow(clippy::option_option, reason = "a target without selector is not one with a fault")]
-    fn selector(&mut self, name: &Word) -> Option<Option<Selector>> {
+    /// What follows the colon; none if there is a fault in it.
+    fn selector(&mut self, name: &Word) -> Option<Selector> {
         self.at += 1;
         let selector = match self.peek() {
             Some(b'\'') => self.quoted()?,
-            Some(b'/') if !name.is("XML") => Selector::Pattern(self.pattern()?),
             _ if name.is("XML") => Selector::Name(self.path()),
-            _ => Selector::Name(self.plain()),
+            Some(b'/') => Selector::Pattern(self.pattern()?),
+            _ => Selector::Name(self.up_to(self.find(is_separator))),
         };
-        let Selector::Name(word) = &selector else { return Some(Some(selector)) };
-        if word.text.is_empty() {
+        if matches!(&selector, Selector::Name(word) if word.text.is_empty()) {
             let empty = "nothing follows the `:`";
             self.fault("seclang::empty-selector", empty, self.at - 1..self.at);
             return None;
         }
-        Some(Some(selector))
+        Some(selector)
     }
 
     /// `'name'` or `'/pattern/'`.
@@ -168,10 +167,6 @@ impl Reader<'_> {
         let rest = self.list.from(self.at);
         let end = self.at + rest.iter().copied().position(ends).unwrap_or(rest.len());
         self.up_to(end)
-    }
-
-    fn plain(&mut self) -> Word {
-        self.up_to(self.find(is_separator))
     }
 
     fn up_to(&mut self, end: usize) -> Word {

@@ -20,34 +20,23 @@ impl RulesRan {
     }
 }
 
-/// Rules looked into a request's body.
+/// Rules looked into a body.
 pub struct BodyInspected {
-    /// Bytes that were looked at.
+    /// `request` or `response`: whose.
+    pub of: &'static str,
+    /// Bytes that were looked at, those of a response decompressed.
     pub bytes: u64,
-    /// Whether it could not be read to its end in the format that it claims.
+    /// Whether it could not be read to its end in the format or coding that it claims.
     pub error: bool,
 }
 
 impl BodyInspected {
     /// Counts it.
     pub fn emit(self) {
-        metrics().inspected_bytes.with(&["request"]).inc_by(self.bytes);
+        metrics().inspected_bytes.with(&[self.of]).inc_by(self.bytes);
         if self.error {
-            metrics().body_errors.inc();
+            metrics().body_errors.with(&[self.of]).inc();
         }
-    }
-}
-
-/// Rules looked into a response's body.
-pub struct ResponseInspected {
-    /// Bytes that were looked at, decompressed.
-    pub bytes: u64,
-}
-
-impl ResponseInspected {
-    /// Counts it.
-    pub fn emit(self) {
-        metrics().inspected_bytes.with(&["response"]).inc_by(self.bytes);
     }
 }
 
@@ -56,6 +45,7 @@ pub(super) fn count(findings: &Findings, verdict: Verdict) {
     if findings.mode.is_none() {
         return;
     }
+    metrics().pattern_cuts.inc_by(findings.cuts.into());
     let refused =
         verdict == Verdict::Refused && findings.matches.iter().any(|rule| rule.disruptive);
     rules_of_exchange(findings, refused);

@@ -69,6 +69,8 @@ pub struct Findings {
     pub would_have: Option<u64>,
     /// What is done with what the rules find: `on` or `detect`; none: no rule looked.
     pub mode: Option<&'static str>,
+    /// How often an expression was given up at its step limit.
+    pub cuts: u32,
 }
 
 /// The anomaly scores that the rule set keeps in `TX`, as they are now.

@@ -1,6 +1,7 @@
 //! One exchange as rules and scripts see it: plain values, no I/O.
 
 pub mod args;
+pub mod encoding;
 mod body;
 mod findings;
 mod headers;

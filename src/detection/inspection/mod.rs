@@ -2,6 +2,7 @@
 
 mod body;
 mod scripted;
+mod tuned;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,6 +17,8 @@ use crate::shared::Collections;
 use crate::transaction::args::{Format, Limits};
 use crate::transaction::{Match, RulePhase, Scores, Transaction};
 use scripted::Scripted;
+
+pub use tuned::Named;
 
 /// What an inspection knows of the world besides the transaction.
 #[derive(Debug, Clone)]

@@ -1,14 +1,27 @@
 //! `waf`: what Moongate offers to scripts beyond lua-nginx-module's names.
 
-use super::native::{codings, headers, ip_sets, json_edit, jwt, keys, passwords, users};
+use super::native::{codings, headers, ip_sets, json_edit, jwt, keys, passwords, rules, users};
 use super::{Function, Native};
 use crate::transaction::PhaseSet;
 
 /// Where no exchange is needed.
 const ANYWHERE: PhaseSet = PhaseSet::of("iIsrachblt");
 
+/// Where there is an exchange that rules may judge.
+const JUDGED: PhaseSet = PhaseSet::of("srachbl");
+
 /// The table's functions.
 pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "waf.add_match",
+        phases: PhaseSet::of("rachb"),
+        syntax: "ok, err = waf.add_match(id, msg, score?)",
+        doc: "Tells the rules of something that the script found: it stands in the event log like a \
+              rule's match, and its score counts as that of a rule of the first paranoia level, so \
+              that the rule set's own threshold decides. Before phase 2 (`rewrite`, `access`) that \
+              can refuse the request; later it is only told. Nil and `no rules` where none judge.",
+        native: Native::Now(rules::add_match),
+    },
     Function {
         name: "waf.constant_time_equals",
         phases: ANYWHERE,
@@ -43,6 +56,21 @@ pub const FUNCTIONS: &[Function] = &[
         native: Native::Now(ip_sets::ip_set),
     },
     Function {
+        name: "waf.is_sqli",
+        phases: ANYWHERE,
+        syntax: "found, fingerprint = waf.is_sqli(text)",
+        doc: "Whether a text is an SQL injection, read as it is and as if it stood behind a quote \
+              (`@detectSQLi`); the fingerprint is libinjection's.",
+        native: Native::Now(rules::is_sqli_text),
+    },
+    Function {
+        name: "waf.is_xss",
+        phases: ANYWHERE,
+        syntax: "found = waf.is_xss(text)",
+        doc: "Whether a text would run a script in a browser (`@detectXSS`).",
+        native: Native::Now(rules::is_xss_text),
+    },
+    Function {
         name: "waf.json_edit",
         phases: ANYWHERE,
         syntax: "text, err = waf.json_edit(text, { set = {path = value}, remove = {paths}, mask = {paths} })",
@@ -72,6 +100,49 @@ pub const FUNCTIONS: &[Function] = &[
         native: Native::Now(keys::key_set),
     },
     Function {
+        name: "waf.matches",
+        phases: JUDGED,
+        syntax: "list = waf.matches()",
+        doc: "The rules that matched so far, in order: tables with `id`, `phase`, `msg`, `data`, \
+              `severity`, `tags`, `variable`, `value` and `disruptive`. Phases 1 and 2 of the rules \
+              run after `access`, 3 after `header_filter`, 4 before the first `body_filter`, 5 \
+              before `log`. Values may hold secrets: only the event log leaves them out.",
+        native: Native::Now(rules::matches),
+    },
+    Function {
+        name: "waf.mode",
+        phases: JUDGED,
+        syntax: "mode = waf.mode()",
+        doc: "What is done with what the rules find in this exchange: `on`, `detect`, or `off` where \
+              no rules judge it.",
+        native: Native::Now(rules::mode),
+    },
+    Function {
+        name: "waf.remove_rule",
+        phases: JUDGED,
+        syntax: "count, err = waf.remove_rule(rules)",
+        doc: "Rules do not run any more in this exchange: one id (`942100`), a range \
+              (`\"942100-942199\"`) or a tag, letter by letter (`\"attack-sqli\"`). Answers how many \
+              they are; nil and `no rules` where none judge.",
+        native: Native::Now(rules::remove_rule),
+    },
+    Function {
+        name: "waf.remove_target",
+        phases: JUDGED,
+        syntax: "count, err = waf.remove_target(rules, target)",
+        doc: "Rules, named as for `waf.remove_rule`, do not look at something any more in this \
+              exchange: `ARGS:comment`, `REQUEST_COOKIES:/^_ga/`. Nil and a message if there is no \
+              such target.",
+        native: Native::Now(rules::remove_target),
+    },
+    Function {
+        name: "waf.score",
+        phases: JUDGED,
+        syntax: "inbound, outbound = waf.score()",
+        doc: "The anomaly scores so far, of request and response; 0 where the rules keep none.",
+        native: Native::Now(rules::score),
+    },
+    Function {
         name: "waf.set_trusted_header",
         phases: PhaseSet::of("rac"),
         syntax: "waf.set_trusted_header(name, value?)",
@@ -79,6 +150,23 @@ pub const FUNCTIONS: &[Function] = &[
               client sent (`_` for `-`, any case) is removed first. Control characters in the value \
               become spaces. Without a value it only removes.",
         native: Native::Now(headers::set_trusted_header),
+    },
+    Function {
+        name: "waf.transform",
+        phases: ANYWHERE,
+        syntax: "text, err = waf.transform(name, text)",
+        doc: "What a transformation of the rules makes of a text: `waf.transform(\"urlDecodeUni\", \
+              value)`. Nil and a message if there is none of that name.",
+        native: Native::Now(rules::transform),
+    },
+    Function {
+        name: "waf.tx",
+        phases: JUDGED,
+        syntax: "value = waf.tx(name)   waf.tx(name, value)",
+        doc: "Reads a member of the rules' `TX` collection, or sets it (nil removes it). What the \
+              settings pin, such as `paranoia`, stays. What is set in `rewrite` or `access` is there \
+              before the first rule.",
+        native: Native::Now(rules::tx),
     },
     Function {
         name: "waf.user_list",

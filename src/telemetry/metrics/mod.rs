@@ -137,8 +137,9 @@ metrics! {
         "Anomaly scores at the end of exchanges that rules judged.", [DIRECTION], SCORES;
     inspected_bytes: Family<IntCounter> = "moongate_inspected_bytes_total",
         "Bytes of bodies that rules looked into, those of responses decompressed.", [DIRECTION], &[];
-    body_errors: IntCounter = "moongate_request_body_errors_total",
-        "Request bodies that could not be read to their end in the format that they claim.", [], &[];
+    body_errors: Family<IntCounter> = "moongate_body_errors_total",
+        "Bodies that rules could not read to their end in the format or coding that they claim.",
+        [DIRECTION], &[];
     pattern_cuts: IntCounter = "moongate_pattern_cuts_total",
         "Searches of rules that were given up at their step limit; each counts as a match.", [], &[];
     process_log_lines_lost: IntCounter = "moongate_process_log_lines_dropped_total",

@@ -9,6 +9,7 @@ mod json_text;
 pub mod jwt;
 pub mod keys;
 pub mod passwords;
+pub mod rules;
 mod settings;
 mod shelf;
 pub mod users;
