@@ -24,6 +24,7 @@ mod exchange;
 mod harness;
 mod hostile;
 mod hostile_wire;
+mod inspection;
 mod modules;
 mod patterns;
 mod phases;
