@@ -47,8 +47,7 @@ impl Files for DiskFiles {
     }
 
     fn matching(&self, pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
-        let in_folder = pattern.join("*.conf");
-        glob::files(if pattern.is_dir() { &in_folder } else { pattern })
+        if pattern.is_dir() { glob::files_in(pattern, "*.conf") } else { glob::files(pattern) }
     }
 
     fn modules(&self, folders: &[PathBuf]) -> Vec<String> {

@@ -1,8 +1,8 @@
 //! Patterns of file names: `/etc/*/rules/REQUEST-9[0-4]?-*.conf`.
 
 use std::ffi::OsStr;
-use std::io::{Error, Result};
-use std::path::{Component, Path, PathBuf};
+use std::io::{Error, ErrorKind, Result};
+use std::path::{Path, PathBuf};
 
 /// Files that one pattern may match.
 const MOST_FILES: usize = 10_000;
@@ -26,32 +26,52 @@ pub fn matches(pattern: &Path, path: &Path) -> bool {
 pub(super) fn files(pattern: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.components() {
-        found = step(found, part)?;
+        found = step(found, part.as_os_str())?;
     }
+    Ok(sorted(found))
+}
+
+/// The files right in a folder whose names match, sorted.
+pub(super) fn files_in(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    step(vec![folder.to_owned()], OsStr::new(pattern)).map(sorted)
+}
+
+fn sorted(mut found: Vec<PathBuf>) -> Vec<PathBuf> {
     // A link that leads nowhere stays: that it cannot be read is worth a fault.
     found.retain(|path| !path.is_dir() && path.symlink_metadata().is_ok());
     found.sort();
-    Ok(found)
+    found
 }
 
 /// What the next part of a pattern leads to from these folders.
-fn step(folders: Vec<PathBuf>, part: Component<'_>) -> Result<Vec<PathBuf>> {
-    let name = part.as_os_str();
-    if !is_pattern(name) {
-        return Ok(folders.into_iter().map(|folder| folder.join(name)).collect());
+fn step(folders: Vec<PathBuf>, part: &OsStr) -> Result<Vec<PathBuf>> {
+    if !is_pattern(part) {
+        return Ok(folders.into_iter().map(|folder| folder.join(part)).collect());
     }
     let mut found = Vec::new();
     for folder in folders {
         let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
-        let Ok(entries) = std::fs::read_dir(listed) else { continue };
-        let names = entries.flatten().map(|entry| entry.file_name());
-        let fitting = names.filter(|entry| part_matches(name, entry));
-        found.extend(fitting.take(MOST_FILES + 1 - found.len()).map(|entry| folder.join(entry)));
-        if found.len() > MOST_FILES {
-            return Err(Error::other(format!("it matches more than {MOST_FILES} files")));
+        let entries = match std::fs::read_dir(listed) {
+            Ok(entries) => entries,
+            Err(error) if is_no_folder(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            if part_matches(part, &name) {
+                found.push(folder.join(name));
+            }
+            if found.len() > MOST_FILES {
+                return Err(Error::other(format!("it matches more than {MOST_FILES} files")));
+            }
         }
     }
     Ok(found)
+}
+
+/// A folder that may not be read is not one that is not there.
+fn is_no_folder(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn is_pattern(part: &OsStr) -> bool {
@@ -127,7 +147,7 @@ fn set_has(set: &[u8], byte: u8) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{files, has_wildcard, matches};
+    use super::{files, files_in, has_wildcard, matches};
 
     #[test]
     fn patterns_match_part_by_part() {
@@ -185,5 +205,6 @@ mod tests {
         assert_eq!(found("a.data"), ["a.data"]);
         assert_eq!(found("none.conf"), Vec::<String>::new());
         assert_eq!(found("none/*.conf"), Vec::<String>::new());
+        assert_eq!(files_in(folder.path(), "*.conf").unwrap().len(), 2);
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use pingora_http::RequestHeader;
 
 use super::framing::HOP_BY_HOP;
+use super::head::encoded;
 use super::{Failure, wire};
 use crate::config;
 use crate::transaction::{Body, Transaction};
@@ -29,7 +30,7 @@ pub(super) fn head(
     };
     let method = http::Method::from_bytes(&transaction.request.method).map_err(|_| UNWRITABLE)?;
     head.set_method(method);
-    head.set_raw_path(&transaction.request.target()).map_err(|_| UNWRITABLE)?;
+    head.set_raw_path(&encoded(&transaction.request.target())).map_err(|_| UNWRITABLE)?;
     head.set_version(http::Version::HTTP_11);
     trim(&mut head, transaction);
     if let Some(host) = &upstream.host {

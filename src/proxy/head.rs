@@ -7,7 +7,9 @@
 mod fields;
 mod line;
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
 
 use crate::config::Limits;
 use crate::transaction::Request;
@@ -100,6 +102,37 @@ pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
     request.raw_head = head.clone();
     strip_upgrade_with_body(&mut request);
     Ok(request)
+}
+
+/// The bytes of a head for Pingora's parser, which takes no target with bytes that should have been
+/// percent-encoded; none: it takes the head as it is.
+pub fn for_parser(request: &Request, bytes: &BytesMut) -> Option<BytesMut> {
+    let target = &request.original_target;
+    let Cow::Owned(encoded) = encoded(target) else { return None };
+    let start = request.method.len() + 1;
+    let rest = bytes.get(start + target.len()..)?;
+    let mut head = BytesMut::with_capacity(bytes.len() + encoded.len());
+    head.extend_from_slice(bytes.get(..start)?);
+    head.extend_from_slice(&encoded);
+    head.extend_from_slice(rest);
+    Some(head)
+}
+
+/// A target as it may stand in a request line: quotes, angle brackets and bytes beyond ASCII
+/// percent-encoded, all else as it is.
+pub fn encoded(target: &[u8]) -> Cow<'_, [u8]> {
+    let odd = |byte: &u8| matches!(byte, b'"' | b'<' | b'>') || !byte.is_ascii();
+    if !target.iter().any(odd) {
+        return Cow::Borrowed(target);
+    }
+    let mut encoded = Vec::with_capacity(target.len() + 16);
+    for byte in target {
+        match byte {
+            byte if odd(byte) => encoded.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            byte => encoded.push(*byte),
+        }
+    }
+    Cow::Owned(encoded)
 }
 
 /// An upgrade that comes with a body would let the body pass unread behind the upgrade.

@@ -13,13 +13,13 @@ const LONGEST_NAME: usize = 60;
 pub(super) struct Faults {
     source: Arc<Source>,
     list: Vec<Diagnostic>,
+    has_error: bool,
     untold: usize,
-    untold_error: bool,
 }
 
 impl Faults {
     pub(super) fn new(source: &Arc<Source>) -> Self {
-        Self { source: source.clone(), list: Vec::new(), untold: 0, untold_error: false }
+        Self { source: source.clone(), list: Vec::new(), has_error: false, untold: 0 }
     }
 
     /// The file that they are in.
@@ -49,23 +49,30 @@ impl Faults {
         Diagnostic::warning(code, message).at(&self.source, span, label)
     }
 
-    /// Keeps it; past [`MOST`] only that there was one.
+    /// Keeps it; past [`MOST`] only their number.
     pub(super) fn push(&mut self, fault: Diagnostic) {
+        self.has_error |= fault.is_error();
         if self.list.len() < MOST {
             self.list.push(fault);
         } else {
             self.untold += 1;
-            self.untold_error |= fault.is_error();
         }
+    }
+
+    /// Whether there is no use in reading on: the file cannot be used, and nothing more is told.
+    pub(super) fn are_enough(&self) -> bool {
+        self.has_error && self.list.len() >= MOST
     }
 
     /// All of them, in the order in which they were found.
     pub(super) fn into_list(mut self) -> Vec<Diagnostic> {
-        if self.untold > 0 {
-            let message =
-                format!("{} more faults in `{}` are not told", self.untold, self.source.name);
-            let kind = if self.untold_error { Diagnostic::error } else { Diagnostic::warning };
-            self.list.push(kind("seclang::too-many-faults", message));
+        let name = &self.source.name;
+        if self.are_enough() {
+            let message = format!("`{name}` has so many faults that the rest of it was not read");
+            self.list.push(Diagnostic::error("seclang::too-many-faults", message));
+        } else if self.untold > 0 {
+            let message = format!("{} more warnings about `{name}` are not told", self.untold);
+            self.list.push(Diagnostic::warning("seclang::too-many-faults", message));
         }
         self.list
     }
@@ -84,16 +91,24 @@ mod tests {
     use crate::diagnostic::{Source, Span};
 
     #[test]
-    fn past_the_bound_faults_are_counted_only() {
-        let mut faults = Faults::new(&Source::new("a.conf", ""));
-        for _ in 0..MOST + 2 {
-            faults.push(faults.warning("a::b", "wrong", Span::default(), ""));
-        }
-        faults.push(faults.error("a::b", "wrong", Span::default(), ""));
-        let list = faults.into_list();
+    fn past_the_bound_warnings_are_counted_and_an_error_ends_the_reading() {
+        let warned = || {
+            let mut faults = Faults::new(&Source::new("a.conf", ""));
+            for _ in 0..MOST + 2 {
+                faults.push(faults.warning("a::b", "wrong", Span::default(), ""));
+            }
+            faults
+        };
+        assert!(!warned().are_enough(), "rules after many warnings are read");
+        let list = warned().into_list();
         assert_eq!(list.len(), MOST + 1);
-        assert_eq!(list[MOST].message, "3 more faults in `a.conf` are not told");
-        assert!(list[MOST].is_error(), "an untold error still stops the file from being used");
+        assert_eq!(list[MOST].message, "2 more warnings about `a.conf` are not told");
+        assert!(!list[MOST].is_error());
+
+        let mut faults = warned();
+        faults.push(faults.error("a::b", "wrong", Span::default(), ""));
+        assert!(faults.are_enough());
+        assert!(faults.into_list()[MOST].is_error(), "an untold error is one");
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //!
 //! [`load`] reads rule files and all that they include; what comes back is always a tree, and
 //! always every fault. Names (of variables, operators, transformations, actions) are still words
-//! here: [`crate::detection::compile`] gives them their meaning.
+//! here: [`crate::detection::compile`] gives them their meaning. Only directives are known by name:
+//! [`DIRECTIVES`] lists them all.
 
 mod actions;
 mod directives;
 mod faults;
+mod kinds;
 mod lexer;
 mod load;
 mod operator;

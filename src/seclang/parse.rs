@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use super::actions::actions;
 use super::directives::{DIRECTIVES, DirectiveWord, Meaning, directive};
 use super::faults::{Faults, shown};
+use super::kinds::kind;
 use super::lexer::{Excerpt, Lexeme, Lines, words};
-use super::operator::operator;
-use super::rule_ids::{is_link_id, rule_ids};
-use super::targets::{no_target, targets};
-use super::tree::{Action, Directive, DirectiveKind, Rule, RuleSelector, Target, Word};
+use super::tree::{Directive, Word};
 use crate::diagnostic::{Diagnostic, Source, Span, nearest};
 
 /// What a file says, `Include` too.
@@ -58,7 +55,7 @@ pub fn parse(source: &Arc<Source>, bytes: &[u8]) -> (Vec<Directive>, Vec<Diagnos
 pub(super) fn items(bytes: &[u8], faults: &mut Faults) -> Vec<Item> {
     let mut lines = Lines::new(bytes);
     let mut items = Vec::new();
-    while let Some(line) = lines.next(faults) {
+    while let Some(line) = lines.next(faults).filter(|_| !faults.are_enough()) {
         if opens_block(&line) {
             lines.skip_block();
         }
@@ -89,7 +86,7 @@ fn item(words: &[Lexeme], faults: &mut Faults) -> Option<Item> {
         let optional = known.name == "IncludeOptional";
         return Some(Item::Include(Include { path: path.word(), optional }));
     }
-    let kind = kind(known, arguments, faults)?;
+    let kind = kind(known, arguments, faults);
     Some(Item::Directive(Directive { source: faults.source().clone(), span, kind }))
 }
 
@@ -156,7 +153,8 @@ fn is_used(
         arguments.first().is_some_and(|word| word.content.text().eq_ignore_ascii_case(b"off"));
     match known.meaning {
         Meaning::Used => return true,
-        Meaning::RefusedUnlessOff(_) if off => {}
+        // What is off has no effect in the first place.
+        Meaning::Ignored(_) | Meaning::RefusedUnlessOff(_) if off => {}
         Meaning::Ignored(reason) => {
             let message = format!("`{}` has no effect: {reason}", known.name);
             let fault = faults.warning("seclang::ignored-directive", message, name.span, "ignored");
@@ -171,82 +169,182 @@ fn is_used(
     false
 }
 
-fn kind(known: &DirectiveWord, arguments: &[Lexeme], faults: &mut Faults) -> Option<DirectiveKind> {
-    Some(match (known.name, arguments) {
-        ("SecAction", [list]) => DirectiveKind::Action(some_actions(list, faults)?),
-        ("SecDefaultAction", [list]) => DirectiveKind::DefaultAction(some_actions(list, faults)?),
-        ("SecMarker", [marker]) => DirectiveKind::Marker(marker.word()),
-        ("SecRule", [list, test, rest @ ..]) => {
-            let targets = some_targets(list, faults);
-            let operator = operator(test);
-            let actions = rest.first().map_or_else(Vec::new, |rest| actions(&rest.content, faults));
-            DirectiveKind::Rule(Box::new(Rule { targets, operator, actions }))
-        }
-        ("SecRuleRemoveById", ids) => DirectiveKind::Remove(by_ids(ids, faults)?),
-        ("SecRuleRemoveByMsg", [pattern]) => {
-            DirectiveKind::Remove(RuleSelector::Message(pattern.word()))
-        }
-        ("SecRuleRemoveByTag", [pattern]) => {
-            DirectiveKind::Remove(RuleSelector::Tag(pattern.word()))
-        }
-        ("SecRuleUpdateActionById", [id, list]) => update_actions(id, list, faults)?,
-        ("SecRuleUpdateTargetById", [ids, rest @ ..]) => {
-            let ids = by_ids(std::slice::from_ref(ids), faults);
-            update_targets(ids?, rest, faults)
-        }
-        ("SecRuleUpdateTargetByMsg", [pattern, rest @ ..]) => {
-            update_targets(RuleSelector::Message(pattern.word()), rest, faults)
-        }
-        ("SecRuleUpdateTargetByTag", [pattern, rest @ ..]) => {
-            update_targets(RuleSelector::Tag(pattern.word()), rest, faults)
-        }
-        _ => DirectiveKind::Setting {
-            name: known.name,
-            arguments: arguments.iter().map(Lexeme::word).collect(),
-        },
-    })
-}
-
-fn some_targets(list: &Lexeme, faults: &mut Faults) -> Vec<Target> {
-    let found = targets(&list.content, faults);
-    if found.is_empty() && list.content.skip_blanks(0) == list.content.text().len() {
-        faults.push(no_target(faults, list.span));
-    }
-    found
-}
-
-fn some_actions(list: &Lexeme, faults: &mut Faults) -> Option<Vec<Action>> {
-    let found = actions(&list.content, faults);
-    if found.is_empty() && list.content.skip_blanks(0) == list.content.text().len() {
-        let fault = faults.error("seclang::no-action", "no action", list.span, "says nothing");
-        faults.push(fault.help("name at least one action, such as `id:1`"));
-    }
-    Some(found)
-}
-
-fn by_ids(lists: &[Lexeme], faults: &mut Faults) -> Option<RuleSelector> {
-    let span = join(lists.first()?.span, lists.last()?.span);
-    let ids = lists.iter().flat_map(|list| rule_ids(&list.content, faults)).collect();
-    Some(RuleSelector::Id(ids, span))
-}
-
-fn update_actions(id: &Lexeme, list: &Lexeme, faults: &mut Faults) -> Option<DirectiveKind> {
-    let id = id.word();
-    if !is_link_id(&id.text) {
-        let message = format!("`{}` is not a rule id", shown(&id.text));
-        let fault = faults.error("seclang::not-a-rule-id", message, id.span, "here");
-        faults.push(fault.help("write an id; for a link of its chain `id:1`, `id:2` and so on"));
-    }
-    Some(DirectiveKind::UpdateActions { id, actions: some_actions(list, faults)? })
-}
-
-fn update_targets(rules: RuleSelector, lists: &[Lexeme], faults: &mut Faults) -> DirectiveKind {
-    let mut lists = lists.iter().map(|list| some_targets(list, faults));
-    let targets = lists.next().unwrap_or_default();
-    let replaced = lists.next().unwrap_or_default();
-    DirectiveKind::UpdateTargets { rules, targets, replaced }
-}
-
 fn join(first: Span, last: Span) -> Span {
     Span { start: first.start, end: last.end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::{Directive, DirectiveKind, RuleSelector};
+    use super::{parse, source};
+    use crate::diagnostic::{Diagnostic, render};
+
+    fn read(text: impl AsRef<[u8]>) -> (Vec<Directive>, Vec<Diagnostic>) {
+        parse(&source("a.conf", text.as_ref()), text.as_ref())
+    }
+
+    fn one(text: &str) -> DirectiveKind {
+        let (mut directives, faults) = read(text);
+        assert!(faults.is_empty(), "{}", render(&faults));
+        assert_eq!(directives.len(), 1, "{text}");
+        directives.remove(0).kind
+    }
+
+    #[test]
+    fn a_rule_has_targets_an_operator_and_actions() {
+        let text = "secrule ARGS|!ARGS:/^a|b/ \"!@rx ^\\\"\\d\" \\\n    \"id:1,\\\n    phase:2,\\\n    pass\"\n";
+        let DirectiveKind::Rule(rule) = one(text) else { panic!("a rule") };
+        assert_eq!(rule.targets.len(), 2);
+        assert!(rule.operator.negated);
+        assert_eq!(rule.operator.name.text, b"rx");
+        assert_eq!(rule.operator.argument.text, b"^\"\\d");
+        let places = rule.actions.iter().map(|action| &text[action.span.start..action.span.end]);
+        assert_eq!(places.collect::<Vec<_>>(), ["id:1", "phase:2", "pass"]);
+    }
+
+    #[test]
+    fn a_link_of_a_chain_needs_no_actions() {
+        let DirectiveKind::Rule(rule) = one("SecRule ARGS ^a") else { panic!("a rule") };
+        assert!(rule.actions.is_empty());
+    }
+
+    #[test]
+    fn tuning_directives_say_which_rules_and_what_of_them() {
+        let ids = |kind: &DirectiveKind| match kind {
+            DirectiveKind::Remove(RuleSelector::Id(ids, _))
+            | DirectiveKind::UpdateTargets { rules: RuleSelector::Id(ids, _), .. } => ids.clone(),
+            _ => Vec::new(),
+        };
+        let removed = one("SecRuleRemoveById 1 \"2 5-7\" 9,10");
+        assert_eq!(ids(&removed), [(1, 1), (2, 2), (5, 7), (9, 9), (10, 10)]);
+        let updated = one("SecRuleUpdateTargetById 1-2 !ARGS:a,!ARGS:/b|c/ REQUEST_URI");
+        assert_eq!(ids(&updated), [(1, 2)]);
+        let DirectiveKind::UpdateTargets { targets, replaced, .. } = updated else { panic!() };
+        assert_eq!((targets.len(), replaced.len()), (2, 1));
+        let tag = one("SecRuleRemoveByTag attack-.*");
+        assert!(
+            matches!(tag, DirectiveKind::Remove(RuleSelector::Tag(tag)) if tag.text == b"attack-.*")
+        );
+        let message = one("SecRuleUpdateTargetByMsg 'SQL Inj' !ARGS");
+        assert!(
+            matches!(message, DirectiveKind::UpdateTargets { rules: RuleSelector::Message(text), .. } if text.text == b"SQL Inj")
+        );
+        let actions = one("SecRuleUpdateActionById 12:1 deny,status:403");
+        assert!(
+            matches!(actions, DirectiveKind::UpdateActions { id, actions } if id.text == b"12:1" && actions.len() == 2)
+        );
+    }
+
+    #[test]
+    fn other_directives_are_settings_in_the_spelling_of_the_manual() {
+        let cases = [
+            ("SECRULEENGINE On", "SecRuleEngine", vec!["On"]),
+            ("SecResponseBodyMimeType a/b c/d", "SecResponseBodyMimeType", vec!["a/b", "c/d"]),
+            ("SecResponseBodyMimeTypesClear", "SecResponseBodyMimeTypesClear", vec![]),
+            ("SecComponentSignature \"A/1\"", "SecComponentSignature", vec!["A/1"]),
+        ];
+        for (text, expected_name, expected) in cases {
+            let DirectiveKind::Setting { name, arguments } = one(text) else { panic!("{text}") };
+            let arguments: Vec<_> = arguments.iter().map(|word| word.as_str()).collect();
+            assert_eq!(name, expected_name);
+            assert_eq!(arguments, expected);
+        }
+        assert!(
+            matches!(one("SecMarker \"END-X\""), DirectiveKind::Marker(word) if word.text == b"END-X")
+        );
+        assert!(
+            matches!(one("SecAction id:1,pass"), DirectiveKind::Action(list) if list.len() == 2)
+        );
+        assert!(
+            matches!(one("SecDefaultAction 'phase:1,log'"), DirectiveKind::DefaultAction(list) if list.len() == 2)
+        );
+    }
+
+    #[test]
+    fn every_fault_of_a_text_is_told_at_once_and_the_rest_is_read() {
+        let cases = [
+            ("SecRul ARGS ^a", "seclang::unknown-directive"),
+            ("<IfModule a>", "seclang::unknown-directive"),
+            ("\"id:1\"", "seclang::unknown-directive"),
+            ("SecRule ARGS", "seclang::missing-argument"),
+            ("SecRule ARGS ^a id:1 b", "seclang::extra-argument"),
+            ("SecRule \"\" ^a id:1", "seclang::no-target"),
+            ("SecRule ARGS \"^a id:1", "seclang::unclosed-quote"),
+            ("SecAction \" \"", "seclang::no-action"),
+            ("SecRuleRemoveById a", "seclang::not-a-rule-id"),
+            ("SecRuleRemoveByTag ''", "seclang::no-rule"),
+            ("SecRuleUpdateActionById a pass", "seclang::not-a-rule-id"),
+            ("SecRuleScript a.lua", "seclang::refused-directive"),
+            ("SecHashEngine On", "seclang::refused-directive"),
+            ("SecTmpDir /tmp", "seclang::ignored-directive"),
+            ("SecDataset a `\na\nSecRule b\n`", "seclang::refused-directive"),
+            ("Include a.conf", "seclang::include-outside-file"),
+        ];
+        let lines: Vec<_> = cases.iter().map(|(line, _)| *line).collect();
+        let text = lines.join("\nSecMarker x\n");
+        let (directives, faults) = read(&text);
+        let codes: Vec<_> = faults.iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, cases.map(|(_, code)| code));
+        let markers = directives.iter().filter(|one| matches!(one.kind, DirectiveKind::Marker(_)));
+        assert_eq!(markers.count(), cases.len() - 1);
+        let off = read("SecHashEngine Off\nSecStatusEngine off").1;
+        assert!(off.is_empty(), "what is off has no effect anyway");
+    }
+
+    #[test]
+    fn the_settings_that_other_engines_recommend_are_no_error() {
+        let text = "\
+SecRuleEngine DetectionOnly\nSecRxPreFilter Off\nSecRequestBodyAccess On
+SecRule REQUEST_HEADERS:Content-Type \"^application/json\" \\\n     \"id:'1',phase:1,t:none,pass\"
+SecRequestBodyLimit 13107200\nSecRequestBodyNoFilesLimit 131072
+SecRequestBodyInMemoryLimit 131072\nSecRequestBodyLimitAction Reject
+SecRequestBodyJsonDepthLimit 512\nSecArgumentsLimit 1000
+SecRule &ARGS \"@ge 1000\" \\\n\"id:'2', phase:2,t:none,log,deny,status:400,severity:2\"
+SecPcreMatchLimit 1000\nSecPcreMatchLimitRecursion 1000
+SecRule TX:/^MSC_/ \"!@streq 0\" \\\n  \"id:'3',phase:2,deny,msg:'error: %{MATCHED_VAR_NAME}'\"
+SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml
+SecResponseBodyLimit 524288\nSecResponseBodyLimitAction ProcessPartial
+SecTmpDir /tmp/\nSecDataDir /tmp/\nSecUploadKeepFiles RelevantOnly\nSecDebugLogLevel 3
+SecAuditEngine RelevantOnly\nSecAuditLogRelevantStatus \"^(?:5|4(?!04))\"
+SecAuditLogParts ABIJDEFHZ\nSecAuditLogType Serial\nSecAuditLog /var/log/audit.log
+SecAuditLogFormat Native\nSecArgumentSeparator &\nSecCookieFormat 0
+SecUnicodeMapFile unicode.mapping 20127\nSecStatusEngine Off\n";
+        let (directives, faults) = read(text);
+        assert_eq!(directives.len(), 19);
+        assert!(faults.iter().all(|fault| fault.code == "seclang::ignored-directive"));
+        assert_eq!(faults.len(), 11, "{}", render(&faults));
+    }
+
+    #[test]
+    fn a_caret_stands_under_the_fault_in_its_own_line() {
+        let text = "SecRule ARGS \"@contains é\" \\\n  \"id:1,\\\n   msg:'a\"\nSecRul x\n";
+        let expected = "\
+error[seclang::unclosed-quote]: unclosed single quote
+ --> a.conf:3:8
+  |
+3 |    msg:'a\"
+  |        ^ opened here, never closed
+  |
+  = help: a `'` inside the value is written `\\'`
+error[seclang::unknown-directive]: unknown directive `SecRul`
+ --> a.conf:4:1
+  |
+4 | SecRul x
+  | ^^^^^^ not a directive
+  |
+  = help: did you mean `SecRule`?
+";
+        assert_eq!(render(&read(text).1), expected);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_kept_in_words_and_shown_as_question_marks() {
+        let bytes = b"# \xff\xfe\nSecRule ARGS \"@rx [\xb4\xe2\x80\x98]\" \"id:\xf0\"";
+        let shown = source("a.conf", bytes);
+        assert_eq!(shown.text.len(), bytes.len());
+        assert_eq!(shown.text, "# ??\nSecRule ARGS \"@rx [?‘]\" \"id:?\"");
+        let (directives, _) = parse(&shown, bytes);
+        let DirectiveKind::Rule(rule) = &directives[0].kind else { panic!("a rule") };
+        assert_eq!(rule.operator.argument.text, b"[\xb4\xe2\x80\x98]");
+    }
 }

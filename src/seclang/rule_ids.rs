@@ -9,9 +9,12 @@ use super::lexer::{Excerpt, is_blank};
 pub(super) fn rule_ids(list: &Excerpt, faults: &mut Faults) -> Vec<(u64, u64)> {
     let mut ids = Vec::new();
     for part in parts(list.text()) {
+        if faults.are_enough() {
+            break;
+        }
         let text = list.text().get(part.clone()).unwrap_or_default();
         match range(text) {
-            Some((first, last)) if first <= last => ids.push((first, last)),
+            Some(ends) if ends.0 <= ends.1 => ids.push(ends),
             Some(_) => faults.push(
                 faults
                     .error(

@@ -24,7 +24,7 @@ pub fn parse_targets(source: &Arc<Source>, list: &[u8]) -> (Vec<Target>, Vec<Dia
 pub(super) fn targets(list: &Excerpt, faults: &mut Faults) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut reader = Reader { list, at: list.skip_blanks(0), faults };
-    while reader.peek().is_some() {
+    while reader.peek().is_some() && !reader.faults.are_enough() {
         targets.extend(reader.target());
         reader.separator();
     }
@@ -51,27 +51,31 @@ impl Reader<'_> {
         let name = self.name();
         if name.is_empty() {
             self.fault("seclang::empty-target", "a target without a name", start..self.at + 1);
-            self.at = self.list_end();
+            self.at = self.find(is_separator);
             return None;
         }
         let mut end = name.end;
         let name = self.list.word(name);
-        let selector = if self.peek() == Some(b':') { self.selector(&name)? } else { None };
-        if selector.is_some() {
+        let mut selector = None;
+        if self.peek() == Some(b':') {
+            selector = Some(self.selector(&name)?);
             end = self.list.trim(start..self.at).end;
         }
         Some(Target { sign, name, selector, span: self.list.span(start..end) })
     }
 
     fn sign(&mut self) -> Sign {
+        let start = self.at;
+        let mut signs = 0;
         let mut sign = Sign::Include;
         while let Some(found) = self.peek().and_then(sign_of) {
-            if sign != Sign::Include {
-                let both = "`!` and `&` do not go together";
-                self.fault("seclang::two-signs", both, self.at..self.at + 1);
-            }
             sign = found;
+            signs += 1;
             self.at = self.list.skip_blanks(self.at + 1);
+        }
+        if signs > 1 {
+            let message = "a target has one sign, `!` or `&`";
+            self.fault("seclang::two-signs", message, start..self.at);
         }
         sign
     }
@@ -85,23 +89,21 @@ impl Reader<'_> {
         name
     }
 
-    /// What follows the colon. The outer `None`: there was a fault, and the target is no more.
-    #[allow(clippy::option_option, reason = "a target without selector is not one with a fault")]
-    fn selector(&mut self, name: &Word) -> Option<Option<Selector>> {
+    /// What follows the colon; none if there is a fault in it.
+    fn selector(&mut self, name: &Word) -> Option<Selector> {
         self.at += 1;
         let selector = match self.peek() {
             Some(b'\'') => self.quoted()?,
-            Some(b'/') if !name.is("XML") => Selector::Pattern(self.pattern()?),
             _ if name.is("XML") => Selector::Name(self.path()),
-            _ => Selector::Name(self.plain()),
+            Some(b'/') => Selector::Pattern(self.pattern()?),
+            _ => Selector::Name(self.up_to(self.find(is_separator))),
         };
-        let Selector::Name(word) = &selector else { return Some(Some(selector)) };
-        if word.text.is_empty() {
+        if matches!(&selector, Selector::Name(word) if word.text.is_empty()) {
             let empty = "nothing follows the `:`";
             self.fault("seclang::empty-selector", empty, self.at - 1..self.at);
             return None;
         }
-        Some(Some(selector))
+        Some(selector)
     }
 
     /// `'name'` or `'/pattern/'`.
@@ -167,10 +169,6 @@ impl Reader<'_> {
         self.up_to(end)
     }
 
-    fn plain(&mut self) -> Word {
-        self.up_to(self.find(is_separator))
-    }
-
     fn up_to(&mut self, end: usize) -> Word {
         let range = self.list.trim(self.at..end);
         self.at = end;
@@ -222,4 +220,82 @@ fn sign_of(byte: u8) -> Option<Sign> {
 
 fn is_separator(byte: u8) -> bool {
     byte == b'|' || byte == b','
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::{Selector, Sign, Target};
+    use super::parse_targets;
+    use crate::diagnostic::Source;
+
+    fn read(list: &str) -> (Vec<Target>, Vec<&'static str>) {
+        let (targets, faults) = parse_targets(&Source::new("list", list), list.as_bytes());
+        (targets, faults.iter().map(|fault| fault.code).collect())
+    }
+
+    /// A target as a test writes it: the selector in quotes or slashes.
+    fn shown(target: &Target) -> String {
+        let sign = match target.sign {
+            Sign::Count => "&",
+            Sign::Exclude => "!",
+            Sign::Include => "",
+        };
+        let selector = match &target.selector {
+            None => String::new(),
+            Some(Selector::Name(name)) => format!(" '{}'", name.as_str()),
+            Some(Selector::Pattern(pattern)) => format!(" /{}/", pattern.as_str()),
+        };
+        format!("{sign}{}{selector}", target.name.as_str())
+    }
+
+    #[test]
+    fn a_list_is_separated_outside_of_patterns_and_quotes() {
+        let cases: &[(&str, &[&str])] = &[
+            ("ARGS", &["ARGS"]),
+            ("ARGS|&ARGS|!ARGS:a", &["ARGS", "&ARGS", "!ARGS 'a'"]),
+            (" ARGS , REQUEST_URI | ! TX:a ", &["ARGS", "REQUEST_URI", "!TX 'a'"]),
+            ("ARGS:/^a|b/|TX:1", &["ARGS /^a|b/", "TX '1'"]),
+            (r"ARGS:/a\/|b/,TX:1", &[r"ARGS /a\/|b/", "TX '1'"]),
+            ("ARGS:/a/b|c/|TX:1", &["ARGS /a/b|c/", "TX '1'"]),
+            ("ARGS:'/a|b/'|TX:1", &["ARGS /a|b/", "TX '1'"]),
+            (r"ARGS:'a|b, \'c'|TX:1", &["ARGS 'a|b, 'c'", "TX '1'"]),
+            ("ARGS:'/'|ARGS://", &["ARGS '/'", "ARGS //"]),
+            ("XML:/*|XML://@*", &["XML '/*'", "XML '//@*'"]),
+            ("xml:/a[b|c]/d|XML://x(1,2),ARGS", &["xml '/a[b|c]/d'", "XML '//x(1,2)'", "ARGS"]),
+            ("REQUEST_HEADERS:X.File_Name-1", &["REQUEST_HEADERS 'X.File_Name-1'"]),
+            ("ARGS:a:b", &["ARGS 'a:b'"]),
+        ];
+        for (list, expected) in cases {
+            let (targets, faults) = read(list);
+            assert_eq!(targets.iter().map(shown).collect::<Vec<_>>(), *expected, "{list}");
+            assert_eq!(faults, Vec::<&str>::new(), "{list}");
+        }
+    }
+
+    #[test]
+    fn a_fault_takes_its_own_target_with_it_and_no_other() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("", &[], &["seclang::no-target"]),
+            ("ARGS||TX:1", &["ARGS", "TX '1'"], &["seclang::empty-target"]),
+            ("ARGS:|TX:1", &["TX '1'"], &["seclang::empty-selector"]),
+            ("!&ARGS|TX:1", &["&ARGS", "TX '1'"], &["seclang::two-signs"]),
+            ("ARGS TX:1|FILES", &["ARGS", "FILES"], &["seclang::target-separator"]),
+            ("TX:1|ARGS:/a|FILES", &["TX '1'"], &["seclang::unclosed-pattern"]),
+            ("TX:1|ARGS:'a|FILES", &["TX '1'"], &["seclang::unclosed-quote"]),
+            ("ARGS:'a'b|TX:1", &["ARGS 'a'", "TX '1'"], &["seclang::target-separator"]),
+        ];
+        for (list, expected, codes) in cases {
+            let (targets, faults) = read(list);
+            assert_eq!(targets.iter().map(shown).collect::<Vec<_>>(), *expected, "{list}");
+            assert_eq!(faults, *codes, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_target_knows_its_place() {
+        let list = "ARGS | !TX:'a b' ";
+        let (targets, _) = read(list);
+        let place = |target: &Target| &list[target.span.start..target.span.end];
+        assert_eq!(targets.iter().map(place).collect::<Vec<_>>(), ["ARGS", "!TX:'a b'"]);
+    }
 }

@@ -40,7 +40,7 @@ pub enum DirectiveKind {
     Rule(Box<Rule>),
     /// Any other directive that the engine reads, by its name in the spelling of the manual.
     Setting {
-        /// As in `seclang::directives`.
+        /// As in [`super::DIRECTIVES`].
         name: &'static str,
         /// Its arguments.
         arguments: Vec<Word>,

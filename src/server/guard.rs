@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::config::Limits;
-use crate::proxy::head::{Refusal, find_end, parse, refusal};
+use crate::proxy::head::{Refusal, find_end, for_parser, parse, refusal};
 use crate::telemetry::events;
 use crate::transaction::{Request, reason};
 
@@ -71,7 +71,10 @@ pub(super) async fn next(
         Ok(Ok(end)) => judge(&bytes, end, limits),
     };
     match judged {
-        Ok(request) => Head::Passed(Box::new(Passed { request, bytes, started })),
+        Ok(request) => {
+            let bytes = for_parser(&request, &bytes).unwrap_or(bytes);
+            Head::Passed(Box::new(Passed { request, bytes, started }))
+        }
         Err(refusal) => {
             refuse(stream, &bytes, client, refusal).await;
             Head::Refused

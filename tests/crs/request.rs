@@ -10,6 +10,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// The bytes of a request, with one more field at the end of its head.
 pub fn bytes(input: &Input, old: bool, marker: (&str, &str)) -> Vec<u8> {
     if let Some(encoded) = &input.encoded_request {
+        let encoded: String = encoded.split_whitespace().collect();
         return marked(STANDARD.decode(encoded).expect("base64"), marker);
     }
     if let Some(raw) = &input.raw_request {

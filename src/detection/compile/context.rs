@@ -106,6 +106,14 @@ pub(super) fn written_macro(name: &[u8], key: Option<&[u8]>) -> Vec<u8> {
     }
 }
 
+/// What stands before a byte at this place, and after it if there is one.
+pub(super) fn cut(text: &[u8], at: Option<usize>) -> (&[u8], Option<&[u8]>) {
+    match at.and_then(|at| text.split_at_checked(at)) {
+        Some((before, rest)) => (before, rest.get(1..)),
+        None => (text, None),
+    }
+}
+
 /// The members of `TX` and persistent collections have no case.
 pub(super) fn lower_case(mut text: Text) -> Text {
     for part in &mut text.parts {

@@ -11,7 +11,9 @@ pub(super) type Phases = [Vec<RuleIndex>; 5];
 pub(super) fn phases(items: &[Item<'_>]) -> Phases {
     let mut phases = Phases::default();
     for (index, draft) in (0..).map(RuleIndex).zip(kept(items)) {
-        phases[draft.phase as usize].push(index);
+        if let Some(list) = phases.get_mut(draft.phase as usize) {
+            list.push(index);
+        }
     }
     phases
 }
@@ -31,10 +33,11 @@ pub(super) fn set_skips(
         if draft.removed {
             continue;
         }
-        let Some((rule, count)) = kept.next() else { return };
-        let place = &mut places[draft.phase as usize];
+        let place = places.get_mut(draft.phase as usize);
+        let (Some((rule, count)), Some(place)) = (kept.next(), place) else { return };
         *place += 1;
-        rule.skip = skip(context, draft, &items[at + 1..], *place, *count);
+        let after = items.get(at + 1..).unwrap_or_default();
+        rule.skip = skip(context, draft, after, *place, *count);
     }
 }
 
@@ -58,7 +61,7 @@ fn skip(
         context.push(told.help(format!("write `SecMarker {text}` where it is to go on")));
     }
     // A rule that is skipped to is itself skipped: what follows it runs.
-    let skipped = ends.map_or(after, |at| &after[..=at]);
+    let skipped = ends.and_then(|at| after.get(..=at)).unwrap_or(after);
     Skip::To(next + kept(skipped).filter(|other| other.phase == draft.phase).count() as u32)
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Reader<'a> {
     ids: HashMap<u64, Site<'a>>,
     /// Whether the last rule waits for another link.
     is_open: bool,
+    /// Whether it was told that `block` does nothing.
+    told_blockless: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -108,9 +110,22 @@ impl<'a> Reader<'a> {
             faults.push(fault);
             RulePhase::RequestBody
         });
-        let defaults = self.defaults[phase as usize].clone();
+        self.tell_blockless(&link, faults);
+        let defaults = self.defaults.get(phase as usize).cloned().flatten();
         let draft = Draft { id, phase, defaults, links: vec![link], removed: false };
         self.items.push(Item::Rule(draft));
+    }
+
+    /// Without any `SecDefaultAction`, rules that `block` only tell. Told once.
+    fn tell_blockless(&mut self, link: &DraftLink<'_>, faults: &mut Faults) {
+        let block = link.actions.iter().find(|said| said.is("block"));
+        let Some(block) = block.filter(|_| !self.told_blockless) else { return };
+        if self.defaults.iter().all(Option::is_none) {
+            self.told_blockless = true;
+            let message = "`block` refuses nothing: no `SecDefaultAction` stands above";
+            let told = block.site().warning("seclang::no-default-action", message, "means `pass`");
+            faults.push(told.help("name crs-setup.conf before the rules, or write `deny`"));
+        }
     }
 
     fn id(&mut self, link: &DraftLink<'a>) -> Result<u64, Diagnostic> {
@@ -144,8 +159,12 @@ impl<'a> Reader<'a> {
             faults.push(fault);
         }
         match phase {
-            Ok(phase) => self.defaults[phase as usize] = Some(Rc::new(said)),
             Err(fault) => faults.push(fault),
+            Ok(phase) => {
+                if let Some(defaults) = self.defaults.get_mut(phase as usize) {
+                    *defaults = Some(Rc::new(said));
+                }
+            }
         }
     }
 }

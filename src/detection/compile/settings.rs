@@ -40,10 +40,10 @@ const DIRECTIVES: &[(&str, Read)] = &[
         scene.set_number(|settings| &mut settings.request_body_no_files_limit);
     }),
     ("SecResponseBodyAccess", |scene| {
-        scene.set_flag(|settings| &mut settings.response_body_access)
+        scene.set_flag(|settings| &mut settings.response_body_access);
     }),
     ("SecResponseBodyLimit", |scene| {
-        scene.set_number(|settings| &mut settings.response_body_limit)
+        scene.set_number(|settings| &mut settings.response_body_limit);
     }),
     ("SecResponseBodyLimitAction", |scene| {
         scene.set_overflow(|settings| &mut settings.response_body_overflow);

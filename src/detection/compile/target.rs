@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::context::cut;
 use crate::detection::operators::Fault;
 use crate::detection::pattern::Pattern;
 use crate::detection::variables::{self, VARIABLES, Variable, VariableSpec};
@@ -50,8 +51,8 @@ impl<'a> From<Option<&'a Selector>> for Chosen<'a> {
 pub(in crate::detection) fn split(text: &[u8]) -> (&[u8], Chosen<'_>) {
     let text = text.trim_ascii();
     let text = text.strip_prefix(b"!").unwrap_or(text);
-    let Some(colon) = memchr::memchr(b':', text) else { return (text, Chosen::All) };
-    let (name, selector) = (&text[..colon], text[colon + 1..].trim_ascii());
+    let (name, selector) = cut(text, memchr::memchr(b':', text));
+    let Some(selector) = selector.map(<[u8]>::trim_ascii) else { return (text, Chosen::All) };
     let bare = selector.strip_prefix(b"'").and_then(|inside| inside.strip_suffix(b"'"));
     let selector = bare.unwrap_or(selector);
     let pattern = selector.strip_prefix(b"/").and_then(|inside| inside.strip_suffix(b"/"));

@@ -80,18 +80,20 @@ fn argument(context: &mut Context<'_>, site: Site<'_>, written: &seclang::Operat
     let mut text = Vec::new();
     let mut parts = Vec::new();
     for part in Template::parse(&written.argument.text).parts {
-        match part {
-            Part::Text(fixed) => text.extend_from_slice(&fixed),
-            Part::Macro { name, key } => match context.macro_part(&name, key.as_deref()) {
-                Some(part) => {
-                    flush(&mut text, &mut parts);
-                    parts.push(part);
-                }
-                None => {
-                    tell_if_name(context, site, &name, key.as_deref());
-                    text.extend_from_slice(&written_macro(&name, key.as_deref()));
-                }
-            },
+        let known = match &part {
+            Part::Macro { name, key } => context.macro_part(name, key.as_deref()),
+            Part::Text(_) => None,
+        };
+        match (part, known) {
+            (_, Some(known)) => {
+                flush(&mut text, &mut parts);
+                parts.push(known);
+            }
+            (Part::Macro { name, key }, None) => {
+                tell_if_name(context, site, &name, key.as_deref());
+                text.extend_from_slice(&written_macro(&name, key.as_deref()));
+            }
+            (Part::Text(fixed), None) => text.extend_from_slice(&fixed),
         }
     }
     flush(&mut text, &mut parts);

@@ -3,11 +3,17 @@
 //! Copyright 2012-2016 Nick Galbreath, BSD-3-Clause: `LICENSE.libinjection`): its tables and its
 //! verdicts, our code. No allocation, linear time.
 //!
-//! The verdicts are those of version 3.9.2 as ModSecurity 3.0 carries it, and `tests/injection.rs`
-//! holds them to it. Later versions differ in one thing: there, an attribute is an event handler
-//! only if its name begins with a listed event; here, as in 3.9.2, any attribute of five bytes or
-//! more that begins with `on` is one. This is the stronger reading, and a list of events is never
-//! complete. Their SQL is the same, tables and all.
+//! The verdicts are those of version 3.9.2 as ModSecurity 3.0 carries it, which `tests/injection.rs`
+//! holds them to. Three things differ:
+//!
+//! - An end tag with a blank, as `</a >`, makes 3.9.2 take the next tag for an end tag as well, so
+//!   that `<b></b ><script>` is none. Here each tag is read for itself.
+//! - Where a byte 0xFF begins an attribute's name or value, 3.9.2 takes it for the end of the page (a
+//!   signed character is -1), and what follows is not seen. Here it is a byte like others.
+//! - In versions after 3.9.2 an attribute handles an event only if its name is one of a list. Here, as
+//!   in 3.9.2, any name of five bytes or more that begins with `on` does: no list stays complete.
+//!
+//! Each is the stronger reading. The SQL of the versions is the same, tables and all.
 
 mod sqli;
 mod xss;

@@ -18,8 +18,9 @@ impl Inspection {
     ///
     /// The format is what `ctl:requestBodyProcessor` chose, else what `Content-Type` names (JSON
     /// and XML too: a rule set without ModSecurity's own configuration would not see into them).
-    /// The bytes are kept where ModSecurity 2 fills `REQUEST_BODY`: for a form, and when
-    /// `ctl:forceRequestBodyVariable` asks for them and no format is known.
+    /// The bytes are kept for `REQUEST_BODY` where the authors of CRS expect it: of a form, of
+    /// JSON, and when `ctl:forceRequestBodyVariable` asks for them and no format is known. Of XML
+    /// and of uploads rules see the parts only.
     pub fn body_plan(&self, transaction: &Transaction) -> Option<BodyPlan> {
         let settings = &self.profile.plan.settings;
         let switches = &self.state.switches;
@@ -34,8 +35,8 @@ impl Inspection {
             overflow: settings.request_body_overflow,
             keep: match format {
                 None => switches.force_body,
-                Some(Format::Raw | Format::UrlEncoded) => true,
-                Some(Format::Json | Format::Multipart | Format::Xml) => false,
+                Some(Format::Json | Format::Raw | Format::UrlEncoded) => true,
+                Some(Format::Multipart | Format::Xml) => false,
             },
         })
     }

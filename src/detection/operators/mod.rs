@@ -113,7 +113,8 @@ pub trait Matcher: Send + Sync + fmt::Debug {
     fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool;
 }
 
-/// What an operator may know besides the value, and where it leaves what it finds.
+/// What an operator may know besides the value, and where it leaves what it finds. By default there
+/// are no captures, and nothing is answered.
 #[derive(Default)]
 pub struct Scope<'a> {
     /// Where captures go; none: the rule does not ask for them.
@@ -222,11 +223,6 @@ impl<'a> Argument<'a> {
 }
 
 impl Scope<'_> {
-    /// A scope without captures, in which nothing is answered.
-    pub fn empty() -> Self {
-        Self { captures: None, answers: &[], question: None, geo: None, cuts: 0 }
-    }
-
     /// The answer to a question; if there is none yet, it is asked, and until then the answer is no.
     pub fn answer(&mut self, question: Question) -> bool {
         let known = self.answers.iter().find(|(asked, _)| *asked == question);

@@ -6,7 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::backtrack::Search;
 use super::byte_set::ByteSet;
-use super::exact::first_bytes;
+use super::exact::{Exactness, exactness, first_bytes};
 use super::program::{self, Program};
 use super::tree::Node;
 use super::{Captures, Found};
@@ -19,7 +19,11 @@ const DEEPEST: u32 = 600;
 
 #[derive(Debug)]
 pub enum Engine {
-    Automaton(Regex),
+    Automaton {
+        regex: Regex,
+        /// Finds the captures, where an automaton's are not PCRE's.
+        spans: Option<Program>,
+    },
     /// `outline` matches wherever `exact` does, and more.
     Backtracking {
         outline: Regex,
@@ -30,41 +34,49 @@ pub enum Engine {
 }
 
 impl Engine {
-    pub fn automaton(expression: &str) -> Result<Self, Fault> {
-        compile(expression).map(Self::Automaton)
-    }
-
-    pub fn backtracking(outline: &str, tree: &Node) -> Result<Self, Fault> {
-        let (outline, exact) = (compile(outline)?, program::compile(tree)?);
-        Ok(Self::Backtracking { outline, exact, first: first_bytes(tree) })
+    /// # Errors
+    /// If it is too large, or is refused for another reason.
+    pub fn new(tree: &Node, translated: &str) -> Result<Self, Fault> {
+        let regex = compile(translated)?;
+        Ok(match exactness(tree) {
+            Exactness::None => {
+                let exact = program::compile(tree)?;
+                Self::Backtracking { outline: regex, exact, first: first_bytes(tree) }
+            }
+            Exactness::Verdict => Self::Automaton { regex, spans: program::compile(tree).ok() },
+            Exactness::Spans => Self::Automaton { regex, spans: None },
+        })
     }
 
     pub fn find(&self, value: &[u8]) -> Found {
         match self {
-            Self::Automaton(regex) => found(regex.is_match(value)),
+            Self::Automaton { regex, .. } => found(regex.is_match(value)),
             Self::Backtracking { outline, exact, first } => {
                 let Some(place) = outline.find(value) else { return Found::No };
-                let mut search = Search::new(exact, value);
-                search.find(place.start(), *first).map_or(Found::Cut, found)
+                search(exact, value, place.start(), *first).0
             }
         }
     }
 
+    /// The captures of the first match that begins at or after `start`.
     pub fn captures(&self, value: &[u8], start: usize, captures: &mut Captures) -> Found {
         match self {
-            Self::Automaton(regex) => {
-                if !regex.is_match_at(value, start) {
-                    return Found::No;
+            Self::Automaton { regex, spans } => {
+                let place = match spans {
+                    None => regex.is_match_at(value, start).then_some(start),
+                    Some(_) => regex.find_at(value, start).map(|whole| whole.start()),
+                };
+                let Some(place) = place else { return Found::No };
+                let searched = spans.as_ref().map(|program| search(program, value, place, None));
+                match searched {
+                    Some((Found::Yes, search)) => captures.fill(|group| search.group(group)),
+                    _ => captures.fill_from(regex, value, place),
                 }
-                let mut places = regex.capture_locations();
-                let _ = regex.captures_read_at(&mut places, value, start);
-                captures.fill(|group| places.get(group).map(|(start, end)| start..end));
                 Found::Yes
             }
             Self::Backtracking { outline, exact, first } => {
                 let Some(place) = outline.find_at(value, start) else { return Found::No };
-                let mut search = Search::new(exact, value);
-                let found = search.find(place.start(), *first).map_or(Found::Cut, found);
+                let (found, search) = search(exact, value, place.start(), *first);
                 if found == Found::Yes {
                     captures.fill(|group| search.group(group));
                 }
@@ -72,6 +84,17 @@ impl Engine {
             }
         }
     }
+}
+
+fn search<'a>(
+    program: &'a Program,
+    value: &'a [u8],
+    start: usize,
+    first: Option<ByteSet>,
+) -> (Found, Search<'a>) {
+    let mut search = Search::new(program, value);
+    let outcome = search.find(start, first);
+    (outcome.map_or(Found::Cut, found), search)
 }
 
 fn compile(expression: &str) -> Result<Regex, Fault> {
@@ -97,6 +120,12 @@ fn found(there: bool) -> Found {
 }
 
 impl Captures {
+    fn fill_from(&mut self, regex: &Regex, value: &[u8], start: usize) {
+        let mut places = regex.capture_locations();
+        let _ = regex.captures_read_at(&mut places, value, start);
+        self.fill(|group| places.get(group).map(|(start, end)| start..end));
+    }
+
     fn fill(&mut self, group: impl Fn(usize) -> Option<Range<usize>>) {
         for (number, place) in self.groups.iter_mut().enumerate() {
             *place = group(number);

@@ -32,25 +32,50 @@ pub fn can_be_empty(node: &Node) -> bool {
     before(node, NOTHING).at_end
 }
 
-/// Whether an automaton finds the same spans as PCRE.
-pub fn is_exact(node: &Node) -> bool {
+/// Something that never succeeds.
+const NOWHERE: Next = Next { first: ByteSet::EMPTY, surely: false, at_end: false };
+
+/// What an automaton can do with an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exactness {
+    /// It matches too much.
+    None,
+    /// It matches where PCRE does, but not always the same: where PCRE leaves a loop because a
+    /// turn of it matched nothing, an automaton prefers other ways.
+    Verdict,
+    /// It finds the same spans.
+    Spans,
+}
+
+/// What an automaton can do with an expression.
+pub fn exactness(node: &Node) -> Exactness {
     exact(node, NOTHING)
 }
 
-fn exact(node: &Node, next: Next) -> bool {
+fn exact(node: &Node, next: Next) -> Exactness {
     match node {
-        Node::Alternation(nodes) => nodes.iter().all(|node| exact(node, next)),
-        Node::Around { .. } | Node::KeepOut | Node::Reference { .. } => false,
-        Node::Atomic(node) => (next.surely || has_one_way(node, next)) && exact(node, NOTHING),
-        Node::Bytes(_) | Node::Empty => true,
+        Node::Alternation(nodes) => least(nodes.iter().map(|node| exact(node, next))),
+        Node::Around { .. } | Node::KeepOut | Node::Reference { .. } => Exactness::None,
+        // Its group is left open, so that what is in it is followed by what follows it.
+        Node::Atomic(node) if has_one_way(node, next) => exact(node, next),
+        Node::Atomic(_) => Exactness::None,
+        Node::Bytes(_) | Node::Empty => Exactness::Spans,
         Node::Capture(node) => exact(node, next),
-        Node::Concat(nodes) => each_with_next(nodes, next, exact),
+        Node::Concat(nodes) => least(with_next(nodes, next).map(|(node, next)| exact(node, next))),
         // An automaton's `^` also stands behind a last newline.
-        Node::Look(Look::LineStart) => !next.at_end,
-        Node::Look(Look::EndOrNewline) => false,
-        Node::Look(_) => true,
-        Node::Repeat { node, min, max, .. } => exact(node, in_loop(node, *min, *max, next)),
+        Node::Look(Look::LineStart) if next.at_end => Exactness::None,
+        Node::Look(Look::EndOrNewline) => Exactness::None,
+        Node::Look(_) => Exactness::Spans,
+        Node::Repeat { node, min, max, .. } => {
+            let turn = exact(node, in_loop(node, *min, *max, next));
+            let endless = max.is_none() && can_be_empty(node);
+            if endless { turn.min(Exactness::Verdict) } else { turn }
+        }
     }
+}
+
+fn least(parts: impl Iterator<Item = Exactness>) -> Exactness {
+    parts.min().unwrap_or(Exactness::Spans)
 }
 
 /// Whether, once `node` has matched, no other way of it leads to what is next.
@@ -63,7 +88,7 @@ fn has_one_way(node: &Node, next: Next) -> bool {
             apart(nodes, next) && nodes.iter().all(|node| has_one_way(node, next))
         }
         Node::Capture(node) => has_one_way(node, next),
-        Node::Concat(nodes) => each_with_next(nodes, next, has_one_way),
+        Node::Concat(nodes) => with_next(nodes, next).all(|(node, next)| has_one_way(node, next)),
         Node::Repeat { node, min, max, .. } if Some(*min) == *max => {
             has_one_way(node, in_loop(node, *min, *max, next))
         }
@@ -83,24 +108,23 @@ fn has_one_way(node: &Node, next: Next) -> bool {
     }
 }
 
-/// Whether no two of them may begin at the same place.
+/// Whether, where one of them matches, none behind it leads to what is next.
 fn apart(nodes: &[Node], next: Next) -> bool {
-    let mut seen = ByteSet::EMPTY;
+    let mut seen = NOWHERE;
     nodes.iter().all(|node| {
-        let after = before(node, next);
-        let new = after.first.and(seen).is_empty() && !after.at_end;
-        seen = seen.or(after.first);
-        new
+        let way = before(node, next);
+        let apart = way.first.and(seen.first).is_empty() && !(way.at_end && seen.at_end);
+        seen = either(seen, before(node, NOTHING));
+        apart
     })
 }
 
-/// Asks each node of a sequence, with what follows it.
-fn each_with_next(nodes: &[Node], next: Next, ask: fn(&Node, Next) -> bool) -> bool {
-    let mut next = next;
-    nodes.iter().rev().all(|node| {
-        let answer = ask(node, next);
-        next = before(node, next);
-        answer
+/// Each node of a sequence with what follows it, the last first.
+fn with_next(nodes: &[Node], next: Next) -> impl Iterator<Item = (&Node, Next)> {
+    nodes.iter().rev().scan(next, |next, node| {
+        let after = *next;
+        *next = before(node, after);
+        Some((node, after))
     })
 }
 
@@ -121,7 +145,9 @@ fn in_loop(node: &Node, min: u32, max: Option<u32>, next: Next) -> Next {
 fn before(node: &Node, next: Next) -> Next {
     let unsure = Next { surely: false, ..next };
     match node {
-        Node::Alternation(nodes) => either(nodes.iter().map(|node| before(node, next))),
+        Node::Alternation(nodes) => {
+            nodes.iter().map(|node| before(node, next)).fold(NOWHERE, either)
+        }
         Node::Atomic(node) => {
             let inside = before(node, next);
             Next { surely: inside.surely && next.surely, ..inside }
@@ -137,17 +163,12 @@ fn before(node: &Node, next: Next) -> Next {
         Node::Around { .. } | Node::Look(_) => unsure,
         Node::Reference { .. } => Next { first: ByteSet::ALL, surely: false, at_end: true },
         Node::Repeat { min: 0, node, .. } => {
-            Next { surely: next.surely, ..either([before(node, NOTHING), next].into_iter()) }
+            Next { surely: next.surely, ..either(before(node, NOTHING), next) }
         }
         Node::Repeat { node, .. } => before(node, Next { surely: next.surely, ..NOTHING }),
     }
 }
 
-fn either(ways: impl Iterator<Item = Next>) -> Next {
-    let none = Next { first: ByteSet::EMPTY, surely: false, at_end: false };
-    ways.fold(none, |a, b| Next {
-        first: a.first.or(b.first),
-        surely: a.surely || b.surely,
-        at_end: a.at_end || b.at_end,
-    })
+fn either(a: Next, b: Next) -> Next {
+    Next { first: a.first.or(b.first), surely: a.surely || b.surely, at_end: a.at_end || b.at_end }
 }

@@ -73,11 +73,7 @@ impl Pattern {
     pub fn new(expression: &[u8], case: Case) -> Result<Self, Fault> {
         let tree = parser::parse(expression, case)?;
         let translated = emit::for_automaton(&tree);
-        let engine = if exact::is_exact(&tree) {
-            Engine::automaton(&translated)?
-        } else {
-            Engine::backtracking(&translated, &tree)?
-        };
+        let engine = Engine::new(&tree, &translated)?;
         Ok(Self { written: expression.into(), translated: translated.into(), engine })
     }
 

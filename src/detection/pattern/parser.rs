@@ -271,7 +271,7 @@ impl<'a> Parser<'a> {
             Node::Look(_) | Node::Empty => node,
             Node::Around { .. } if min > 0 => node,
             Node::Around { .. } if greedy => Node::Alternation(vec![node, Node::Empty]),
-            Node::Around { .. } => Node::Empty,
+            Node::Around { .. } => Node::Alternation(vec![Node::Empty, node]),
             _ => Node::repeat(node, min, max, greedy),
         };
         if possessive { Node::Atomic(Box::new(repeated)) } else { repeated }

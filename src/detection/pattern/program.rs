@@ -182,11 +182,13 @@ impl Writer {
             return self.add(run).map(|_| ());
         }
         let opened = self.opened;
-        for _ in 0..min {
+        let copies = if max.is_none() { min.saturating_sub(1) } else { min };
+        for _ in 0..copies {
             self.copy(node, opened)?;
         }
         match max {
-            None => self.endless(node, greedy, opened)?,
+            None if min == 0 => self.endless(node, greedy, opened)?,
+            None => self.once_and_more(node, greedy, opened)?,
             Some(max) => self.optional(node, max.saturating_sub(min), greedy, opened)?,
         }
         self.opened = opened + node.groups();
@@ -209,19 +211,41 @@ impl Writer {
 
     fn endless(&mut self, node: &Node, greedy: bool, opened: usize) -> Result<(), Fault> {
         let split = self.split(greedy)?;
-        if can_be_empty(node) {
-            let mark = self.mark();
-            self.add(Step::Mark(mark))?;
-            self.copy(node, opened)?;
-            let progress = self.add(Step::Progress { mark, out: 0 })?;
-            self.add(Step::Jump(split))?;
-            self.aim(progress, self.here());
-        } else {
-            self.copy(node, opened)?;
-            self.add(Step::Jump(split))?;
-        }
+        let progress = self.turn(node, opened)?;
+        self.add(Step::Jump(split))?;
+        self.leave(progress);
         self.aim(split, self.here());
         Ok(())
+    }
+
+    fn once_and_more(&mut self, node: &Node, greedy: bool, opened: usize) -> Result<(), Fault> {
+        let again = self.here();
+        let progress = self.turn(node, opened)?;
+        let out = self.here() + 1;
+        self.add(match greedy {
+            true => Step::Split { first: again, second: out },
+            false => Step::Split { first: out, second: again },
+        })?;
+        self.leave(progress);
+        Ok(())
+    }
+
+    /// One turn of a loop, and the step that leaves the loop if it was for nothing.
+    fn turn(&mut self, node: &Node, opened: usize) -> Result<Option<usize>, Fault> {
+        if !can_be_empty(node) {
+            self.copy(node, opened)?;
+            return Ok(None);
+        }
+        let mark = self.mark();
+        self.add(Step::Mark(mark))?;
+        self.copy(node, opened)?;
+        self.add(Step::Progress { mark, out: 0 }).map(Some)
+    }
+
+    fn leave(&mut self, progress: Option<usize>) {
+        if let Some(progress) = progress {
+            self.aim(progress, self.here());
+        }
     }
 
     fn optional(

@@ -1,4 +1,7 @@
 //! `t:base64Decode`: as far as it is base64; line ends do not matter.
+//!
+//! ModSecurity 3 makes nothing of a value that is not base64 to its end; version 2 and Coraza decode
+//! the beginning, as programs do that are attacked.
 
 use super::{Transformation, Trigger};
 

@@ -1,4 +1,6 @@
 //! `t:base64DecodeExt`: base64 among anything else.
+//!
+//! Padding is passed over too; ModSecurity makes nothing of a value with a `=` after one digit.
 
 use super::base64_decode::{decode, digit};
 use super::{Transformation, Trigger};

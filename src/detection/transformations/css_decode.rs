@@ -1,4 +1,6 @@
 //! `t:cssDecode`: the escapes of CSS 2, `\41` to `A`; of a large number the low byte.
+//!
+//! ModSecurity 3.0.9 loses all after a NUL; newer ones do not.
 
 use super::bytes::{hex_digit, is_space, narrow, rewrite, run};
 use super::{Transformation, Trigger};

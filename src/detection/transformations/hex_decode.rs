@@ -1,4 +1,6 @@
 //! `t:hexDecode`: pairs of hexadecimal digits to bytes.
+//!
+//! Of a pair that is not hexadecimal ModSecurity makes some byte.
 
 use super::bytes::hex_pair;
 use super::{Transformation, Trigger};

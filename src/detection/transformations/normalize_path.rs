@@ -1,4 +1,7 @@
 //! `t:normalizePath`: a path without empty parts, `.` and `..`.
+//!
+//! Unlike in ModSecurity, only `..` alone goes up (`foo..` is a name), a relative path may go up by
+//! any number of parts, and the root stays `/`.
 
 use super::{Transformation, Trigger};
 

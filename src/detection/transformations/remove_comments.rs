@@ -1,4 +1,7 @@
 //! `t:removeComments`: without the comments of C, SQL, shells and HTML.
+//!
+//! Unlike in ModSecurity, what follows a comment is looked at as well (`/**//**/`), and a comment at
+//! the end leaves no NUL.
 
 use super::{Transformation, Trigger};
 

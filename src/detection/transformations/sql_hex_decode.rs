@@ -1,4 +1,6 @@
 //! `t:sqlHexDecode`: `0x616263` to `abc`.
+//!
+//! ModSecurity 3.0.9 loses the last byte of every value; newer ones do not.
 
 use super::bytes::{hex_pair, rewrite};
 use super::{Transformation, Trigger};

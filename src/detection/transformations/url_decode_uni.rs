@@ -1,4 +1,6 @@
 //! `t:urlDecodeUni`: as `urlDecode`, and `%u0041` as IIS takes it.
+//!
+//! The best fit is always at hand; ModSecurity has it from `SecUnicodeMapFile`.
 
 use super::best_fit::best_fit;
 use super::bytes::{hex_quad, narrow, rewrite};

@@ -1,4 +1,7 @@
 //! `t:utf8toUnicode`: a character of several bytes to `%uHHHH`.
+//!
+//! NUL bytes stay, which ModSecurity 3 drops unless they are last. A first byte past F4 begins no
+//! character.
 
 use super::bytes::{hex_letter, push_hex, rewrite};
 use super::{Transformation, Trigger};

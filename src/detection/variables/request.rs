@@ -1,5 +1,9 @@
 //! The request line and its parts, and the header fields.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
 use super::{Out, Variable, View};
 
 /// Reads a variable of this family; none: it is of another.
@@ -7,8 +11,8 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
     let request = &view.transaction.request;
     match variable {
         Variable::QueryString => out.value(request.query.as_deref().unwrap_or_default()),
-        Variable::PathInfo | Variable::RequestFilename => out.value(&request.path),
-        Variable::RequestBasename => out.value(basename(&request.path)),
+        Variable::PathInfo | Variable::RequestFilename => out.value(&path(view)),
+        Variable::RequestBasename => out.value(basename(&path(view))),
         Variable::RequestHeaders => {
             for header in &request.headers {
                 out.member(&header.name, &header.value);
@@ -22,6 +26,11 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
         _ => return None,
     }
     Some(())
+}
+
+/// Percent-decoded once, `+` left alone, nothing else normalized: rules of CRS count on that.
+fn path<'a>(view: &View<'a>) -> Cow<'a, [u8]> {
+    percent_decode(&view.transaction.request.path).into()
 }
 
 fn basename(path: &[u8]) -> &[u8] {

@@ -65,7 +65,8 @@ const TOKEN: [bool; 256] = {
     known
 };
 
-fn is_token(name: &[u8]) -> bool {
+/// Whether each byte may stand in a name or method.
+pub(super) fn is_token(name: &[u8]) -> bool {
     name.iter().all(|byte| TOKEN.get(usize::from(*byte)) == Some(&true))
 }
 
@@ -111,7 +112,8 @@ fn check_framing(line: &Line, headers: &Headers) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Two boundaries split one body in two ways.
+/// Two boundaries split one body in two ways; two types read it in two ways. Without a body there is
+/// nothing to read.
 fn check_content_type(headers: &Headers) -> Result<(), Refusal> {
     let mut types = headers.get_all("content-type");
     let Some(first) = types.next() else { return Ok(()) };
@@ -120,10 +122,16 @@ fn check_content_type(headers: &Headers) -> Result<(), Refusal> {
         let rest = lower.get(at + b"boundary".len()..).unwrap_or_default();
         rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'=')
     });
-    if types.next().is_some() || boundaries.count() > 1 {
+    let is_second_read = types.next().is_some() && has_body(headers);
+    if is_second_read || boundaries.count() > 1 {
         return Err(refusal::TWO_BOUNDARIES);
     }
     Ok(())
+}
+
+fn has_body(headers: &Headers) -> bool {
+    headers.contains("transfer-encoding")
+        || headers.get("content-length").is_some_and(|length| &length[..] != b"0")
 }
 
 /// A connection option that names a field of the framing or of the routing would have us strip it.
@@ -150,6 +158,8 @@ fn host<'a>(line: &Line, headers: &'a Headers) -> Result<Option<&'a Bytes>, Refu
     match host {
         None if line.version == Version::Http11 => Err(refusal::NO_HOST),
         None => Ok(None),
+        // Before HTTP/1.1 nobody had to say anything here.
+        Some(host) if host.is_empty() && line.version == Version::Http10 => Ok(None),
         Some(host) if is_authority(host) => Ok(Some(host)),
         Some(_) => Err(refusal::BAD_HOST),
     }
@@ -175,7 +185,16 @@ fn is_authority(host: &[u8]) -> bool {
         None => port.is_empty(),
         Some(digits) => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
     };
-    !name.is_empty() && name.iter().all(known) && port_fits
+    !name.is_empty() && name.iter().all(known) && port_fits && escapes_are_sound(name)
+}
+
+/// Whether each percent sign begins an escape, and none of a control character.
+fn escapes_are_sound(name: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', name).all(|at| {
+        let digits = name.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        byte.is_some_and(|byte| !byte.is_ascii_control())
+    })
 }
 
 /// `/path`, `*` for OPTIONS, or an absolute target of just the host that the Host field names.

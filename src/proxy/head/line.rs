@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::fields::is_token;
 use super::{Refusal, refusal};
 use crate::config::Limits;
 use crate::transaction::Version;
@@ -25,18 +26,27 @@ pub(super) fn parse(line: &Bytes, limits: &Limits) -> Result<Line, Refusal> {
     let method = method(line.slice(..first))?;
     let version = version(&line.slice(last + 1..))?;
     let target = target(line.slice(first + 1..last), limits)?;
+    if &method[..] == b"CONNECT" {
+        return Err(connect(&target));
+    }
     Ok(Line { method, target, version })
 }
 
 fn method(method: Bytes) -> Result<Bytes, Refusal> {
-    let known = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_');
+    let known = |byte: &u8| is_token(&[*byte]) && !byte.is_ascii_lowercase();
     if method.is_empty() || method.len() > METHOD || !method.iter().all(known) {
         return Err(refusal::BAD_METHOD);
     }
-    if &method[..] == b"CONNECT" {
-        return Err(refusal::CONNECT);
-    }
     Ok(method)
+}
+
+/// We are no proxy of the forward kind; and what names no host and port is no CONNECT at all.
+fn connect(target: &[u8]) -> Refusal {
+    let port = memchr::memrchr(b':', target).and_then(|colon| target.get(colon + 1..));
+    match port {
+        Some(port) if !port.is_empty() && port.iter().all(u8::is_ascii_digit) => refusal::CONNECT,
+        _ => refusal::BAD_TARGET,
+    }
 }
 
 fn version(version: &[u8]) -> Result<Version, Refusal> {
@@ -47,12 +57,14 @@ fn version(version: &[u8]) -> Result<Version, Refusal> {
     }
 }
 
-/// Visible ASCII only; a fragment is for the client alone.
+/// No blanks, no control characters; a fragment is for the client alone. What should have been
+/// percent-encoded and is not has one meaning only: it passes as it is, and is encoded on its way
+/// ([`super::encoded`]).
 fn target(target: Bytes, limits: &Limits) -> Result<Bytes, Refusal> {
     if target.len() > limits.target_bytes {
         return Err(refusal::TARGET_TOO_LONG);
     }
-    let visible = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
+    let visible = |byte: &u8| (byte.is_ascii_graphic() || !byte.is_ascii()) && *byte != b'#';
     if target.is_empty() || !target.iter().all(visible) {
         return Err(refusal::BAD_TARGET);
     }

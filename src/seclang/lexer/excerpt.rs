@@ -82,10 +82,7 @@ impl Excerpt {
     /// Where a part of it stands in the source, from its first byte to its last.
     pub(in crate::seclang) fn span(&self, range: Range<usize>) -> Span {
         let start = self.origin(range.start);
-        let end = match range.is_empty() {
-            true => start,
-            false => self.origin(range.end - 1) + 1,
-        };
+        let end = if range.is_empty() { start } else { self.origin(range.end - 1) + 1 };
         Span { start, end }
     }
 

@@ -5,6 +5,9 @@ use super::super::tree::Word;
 use super::{Excerpt, is_blank};
 use crate::diagnostic::Span;
 
+/// Words of one line, at the most.
+const MOST: usize = 10_000;
+
 /// A word of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::seclang) struct Lexeme {
@@ -17,6 +20,11 @@ pub(in crate::seclang) struct Lexeme {
 impl Lexeme {
     pub(in crate::seclang) fn word(&self) -> Word {
         Word { text: self.content.text().to_vec(), span: self.span }
+    }
+
+    /// Whether nothing but blanks stands in it.
+    pub(in crate::seclang) fn is_blank(&self) -> bool {
+        self.content.skip_blanks(0) == self.content.text().len()
     }
 
     pub(in crate::seclang) fn is_quoted(&self) -> bool {
@@ -32,7 +40,7 @@ pub(in crate::seclang) struct Quoted {
     pub(in crate::seclang) end: usize,
 }
 
-/// The words of a line; none if a quote makes it unreadable.
+/// The words of a line, at most 10,000; none if a fault makes it unreadable.
 pub(in crate::seclang) fn words(line: &Excerpt, faults: &mut Faults) -> Option<Vec<Lexeme>> {
     let mut words = Vec::new();
     let mut at = line.skip_blanks(0);
@@ -49,6 +57,11 @@ pub(in crate::seclang) fn words(line: &Excerpt, faults: &mut Faults) -> Option<V
         };
         if !is_word_end(line.byte(end)) {
             after_quote(line, end, faults);
+            return None;
+        }
+        if words.len() == MOST {
+            let message = format!("a line has more than {MOST} words");
+            faults.push(faults.error("seclang::long-line", message, line.span(at..end), "here"));
             return None;
         }
         words.push(Lexeme { content, span: line.span(at..end) });
@@ -151,6 +164,12 @@ mod tests {
         assert_eq!(&text[span.start..span.end], r#""b\"c""#);
         let letter = found[1].content.span(2..3);
         assert_eq!(&text[letter.start..letter.end], "c");
+    }
+
+    #[test]
+    fn the_words_of_a_line_are_bounded() {
+        assert_eq!(read(&"a ".repeat(10_000)).0.unwrap().len(), 10_000);
+        assert_eq!(read(&"a ".repeat(10_001)), (None, vec!["seclang::long-line"]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::Pairs;
 /// no cookie; without `=` its value is empty. Blanks at the field's end belong to nothing.
 pub fn cookies(field: &[u8]) -> Pairs {
     let mut pairs = Pairs::default();
-    for cookie in field.trim_ascii_end().split(|byte| *byte == b';') {
+    for cookie in trim_end(field.strip_suffix(b";").unwrap_or(field)).split(|byte| *byte == b';') {
         let mut halves = cookie.splitn(2, |byte| *byte == b'=');
         let name = trim_start(halves.next().unwrap_or_default());
         if !name.is_empty() {
@@ -17,11 +17,19 @@ pub fn cookies(field: &[u8]) -> Pairs {
     pairs
 }
 
-/// Without the blanks that C's `isspace` knows at its beginning.
+/// What C's `isspace` takes for a blank.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
+}
+
 fn trim_start(text: &[u8]) -> &[u8] {
-    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
-    let from = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
+    let from = text.iter().position(|byte| !is_blank(*byte)).unwrap_or(text.len());
     text.get(from..).unwrap_or_default()
+}
+
+fn trim_end(text: &[u8]) -> &[u8] {
+    let to = text.iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1);
+    text.get(..to).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -41,6 +49,8 @@ mod tests {
             (b" =x; \t\x0ba = 1 ;b=2 \t", &[(b"a ", b" 1 "), (b"b", b"2")]),
             (b"a=%41+\"q\"", &[(b"a", b"%41+\"q\"")]),
             (b"a=1,b=2", &[(b"a", b"1,b=2")]),
+            (b"a=1 ;", &[(b"a", b"1")]),
+            (b"a=1 ; \x0b", &[(b"a", b"1 ")]),
             (b"a=\0;\xff=1", &[(b"a", b"\0"), (b"\xff", b"1")]),
         ];
         for (field, wanted) in cases {

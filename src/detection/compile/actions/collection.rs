@@ -1,7 +1,7 @@
 //! What is written into collections: `setvar`, `expirevar`, `initcol` and their like.
 
 use super::Scene;
-use crate::detection::compile::context::lower_case;
+use crate::detection::compile::context::{cut, lower_case};
 use crate::detection::{Change, Collection, Deed, Name, Text};
 use crate::diagnostic::nearest;
 
@@ -130,18 +130,18 @@ fn slot_or_text(scene: &mut Scene<'_, '_, '_>, collection: Collection, name: &[u
 /// Collection and member of `tx.name`.
 fn member<'a>(scene: &mut Scene<'_, '_, '_>, written: &'a [u8]) -> Option<(Collection, &'a [u8])> {
     let dot = written.iter().position(|byte| matches!(byte, b'.' | b':'));
-    let (name, member) = dot.map_or((written, &b""[..]), |at| (&written[..at], &written[at + 1..]));
+    let (name, member) = cut(written, dot);
     let collection = collection(scene, name)?;
-    if member.is_empty() {
+    let member = member.filter(|member| !member.is_empty());
+    if member.is_none() {
         scene.fault_with_help(
             "seclang::no-member",
             "no member is named",
             "expected a name after a dot",
             "for example `tx.score`",
         );
-        return None;
     }
-    Some((collection, member))
+    Some((collection, member?))
 }
 
 fn collection(scene: &mut Scene<'_, '_, '_>, name: &[u8]) -> Option<Collection> {
@@ -162,13 +162,13 @@ fn collection(scene: &mut Scene<'_, '_, '_>, name: &[u8]) -> Option<Collection> 
 /// What stands before and after the first `=` outside a macro.
 fn assignment(written: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut depth = 0_u32;
-    for (at, byte) in written.iter().enumerate() {
+    let at = written.iter().position(|byte| {
         match byte {
             b'{' => depth += 1,
             b'}' => depth = depth.saturating_sub(1),
-            b'=' if depth == 0 => return (&written[..at], Some(&written[at + 1..])),
             _ => {}
         }
-    }
-    (written, None)
+        *byte == b'=' && depth == 0
+    });
+    cut(written, at)
 }

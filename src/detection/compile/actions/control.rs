@@ -174,13 +174,12 @@ fn remove_target(scene: &mut Scene<'_, '_, '_>, value: &str, choose: Choose) -> 
 fn rules(scene: &mut Scene<'_, '_, '_>, choice: Choice) -> Vec<RuleIndex> {
     let mut all = Vec::new();
     for choice in choice.parts() {
-        match scene.context.catalog.rules(&choice) {
-            Some(rules) => all.extend(rules),
-            None => {
-                let message = format!("no rule has {}", choice.words());
-                scene.warning("seclang::matches-no-rule", message, "changes nothing");
-            }
+        let found = scene.context.catalog.rules(&choice);
+        if found.is_none() {
+            let message = format!("no rule has {}", choice.words());
+            scene.warning("seclang::matches-no-rule", message, "changes nothing");
         }
+        all.extend(found.unwrap_or_default());
     }
     all.sort_unstable();
     all.dedup();

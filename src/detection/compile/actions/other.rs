@@ -1,5 +1,7 @@
 //! What is told, where to go on, what is hidden, and what else rules do.
 
+use std::path::Path;
+
 use super::Scene;
 use crate::detection::Deed;
 use crate::detection::compile::context::folder;
@@ -31,7 +33,7 @@ pub(super) fn skip(scene: &mut Scene<'_, '_, '_>) {
 /// A script that cannot be read would silently never run.
 pub(super) fn exec(scene: &mut Scene<'_, '_, '_>) {
     let name = scene.value_text();
-    if !name.ends_with(".lua") {
+    if Path::new(&name).extension().is_none_or(|extension| extension != "lua") {
         return scene.fault_with_help(
             "seclang::refused-action",
             "no program is started for a request",

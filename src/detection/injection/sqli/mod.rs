@@ -78,3 +78,44 @@ fn in_dialect(value: &[u8], quote: Option<u8>, dialect: Dialect) -> Result<Finge
     }
     Err(Harmless { differs_in_mysql: folded.differs_in_mysql })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_before_the_value_is_thought_of() {
+        for value in ["x' OR 'a'='a", "x\" OR \"a\"=\"a"] {
+            let fingerprint = is_sqli(value.as_bytes()).expect("an injection");
+            assert_eq!(fingerprint.as_bytes(), b"s&sos", "{value}");
+        }
+    }
+
+    #[test]
+    fn a_comment_of_mysql_only_is_thought_of() {
+        for (value, expected) in [("1 union#x\nselect 2", "1UE1"), ("x' or 1#", "s&1c")] {
+            let fingerprint = is_sqli(value.as_bytes()).expect("an injection");
+            assert_eq!(fingerprint.as_bytes(), expected.as_bytes(), "{value}");
+        }
+        assert!(is_sqli(b"1#").is_none(), "too many write this");
+    }
+
+    #[test]
+    fn numbers_names_and_versions_are_plain() {
+        for value in ["", "1", "10.0.0.1", "v", "user_name", "file.tar.gz", "1e5", "\u{6771}"] {
+            assert!(is_plain(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_dot_before_a_digit_can_hide_a_number_between_words() {
+        assert!(!is_plain(b"SERIAL.5UNION"));
+        assert!(is_sqli(b"SERIAL.5UNION").is_some());
+    }
+
+    #[test]
+    fn nothing_is_no_injection() {
+        assert!(is_sqli(b"").is_none());
+        assert!(is_sqli(b"'").is_none());
+    }
+}

@@ -86,7 +86,11 @@ const RESTART: Two = Two::Fold { tokens: 1, then: Then::Restart };
 /// Two words that are one, as `UNION ALL`.
 fn phrase<'a>(first: &Token<'a>, second: &Token<'a>) -> Option<Token<'a>> {
     let length = first.text.len() + second.text.len() + 1;
-    if !begins_phrase(first.kind) || !ends_phrase(second.kind) || length > LONGEST {
+    let may_be = begins_phrase(first.kind)
+        && ends_phrase(second.kind)
+        && length <= LONGEST
+        && words::may_begin_phrase(first.text);
+    if !may_be {
         return None;
     }
     let mut text = [b' '; LONGEST];

@@ -4,7 +4,9 @@
 
 use std::sync::LazyLock;
 
-use super::token::Kind;
+use memchr::memchr_iter;
+
+use super::token::{Kind, LONGEST};
 
 /// A word that is known.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +22,11 @@ pub fn find(word: &[u8]) -> Option<Word> {
     TABLE.find(word)
 }
 
+/// Whether a phrase may begin with this word or these words: seldom yes if none does.
+pub fn may_begin_phrase(word: &[u8]) -> bool {
+    TABLE.phrases.get(word.len()).is_some_and(|initials| initials & initial(word) != 0)
+}
+
 const LISTED: &str = include_str!("words.txt");
 
 /// Four times the words there are, so that most absent words meet an empty slot at once.
@@ -29,22 +36,33 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(listed()));
 
 /// The words, each in the slot of its hash or in one soon after it.
 struct Table {
-    slots: Vec<Option<Word>>,
+    slots: Box<[Option<Word>; SLOTS]>,
+    /// Of what phrases begin with, by its length: the initials, a bit each.
+    phrases: [u32; LONGEST + 1],
 }
 
 impl Table {
     fn new(words: impl Iterator<Item = Word>) -> Self {
-        let mut table = Self { slots: vec![None; SLOTS] };
+        let mut table = Self { slots: Box::new([None; SLOTS]), phrases: [0; LONGEST + 1] };
         for word in words {
-            let mut at = hash(word.text);
-            while table.slots.get(at).is_some_and(Option::is_some) {
-                at = (at + 1) % SLOTS;
-            }
-            if let Some(slot) = table.slots.get_mut(at) {
-                *slot = Some(word);
+            table.insert(word);
+            for length in memchr_iter(b' ', word.text) {
+                if let Some(initials) = table.phrases.get_mut(length) {
+                    *initials |= initial(word.text);
+                }
             }
         }
         table
+    }
+
+    fn insert(&mut self, word: Word) {
+        let mut at = hash(word.text);
+        while self.slots.get(at).is_some_and(Option::is_some) {
+            at = (at + 1) % SLOTS;
+        }
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Some(word);
+        }
     }
 
     fn find(&self, word: &[u8]) -> Option<Word> {
@@ -62,17 +80,26 @@ impl Table {
 /// The same for words that differ in the case of letters only.
 fn hash(word: &[u8]) -> usize {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let ends = edge(word.first_chunk(), word).rotate_left(5) ^ edge(word.last_chunk(), &[]);
-    ((ends ^ word.len() as u64).wrapping_mul(ODD) >> 52) as usize % SLOTS
+    // The bits that are the case of letters.
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let (first, last) = ends(word);
+    let mixed = (first & !CASE).rotate_left(5) ^ (last & !CASE) ^ word.len() as u64;
+    (mixed.wrapping_mul(ODD) >> 52) as usize % SLOTS
 }
 
-/// Eight bytes as a number, or fewer if there are no more, without the bit that is the case.
-fn edge(eight: Option<&[u8; 8]>, fewer: &[u8]) -> u64 {
-    let number = eight.map_or_else(
-        || fewer.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
-        |eight| u64::from_be_bytes(*eight),
-    );
-    number & 0xDFDF_DFDF_DFDF_DFDF
+/// The first and the last bytes, eight if there are so many: all of a word of up to sixteen.
+fn ends(word: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+        (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+    } else {
+        (word.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)), 0)
+    }
+}
+
+fn initial(word: &[u8]) -> u32 {
+    word.first().map_or(0, |byte| 1 << (byte & 0x1F))
 }
 
 fn listed() -> impl Iterator<Item = Word> {

@@ -127,7 +127,7 @@ impl<'a> Html<'a> {
     fn value(&mut self) -> Option<Piece<'a>> {
         self.take_until(|byte| !is_blank(byte));
         // The tick is Internet Explorer's.
-        if let &(quote @ (b'"' | b'\'' | b'`')) = self.rest.first()? {
+        if let &quote @ (b'"' | b'\'' | b'`') = self.rest.first()? {
             self.take(0, 1);
             return Some(self.quoted(quote));
         }

@@ -95,7 +95,6 @@ fn separator<'a>(text: &'a [u8], flags: &mut MultipartFlags) -> Result<&'a [u8],
     let blanks = text.len() - trim(text).len();
     match trim(text) {
         [] => Ok(&[]),
-        [b';'] => Err("nothing behind a `;`"),
         [b';', rest @ ..] => Ok(rest),
         _ => {
             // Mostly a second quote, which another reader would take for the closing one.
