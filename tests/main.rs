@@ -21,6 +21,7 @@ mod config;
 mod crs;
 mod demo;
 mod detection;
+mod engine;
 mod exchange;
 mod harness;
 mod hostile;

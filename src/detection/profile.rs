@@ -88,6 +88,13 @@ impl Profile {
         (profile, complaints)
     }
 
+    /// What a rule does not look at.
+    pub(super) fn targets_removed_from(&self, rule: RuleIndex) -> impl Iterator<Item = &Target> {
+        let from = self.removed_targets.partition_point(|(before, _)| *before < rule);
+        let rest = self.removed_targets.get(from..).unwrap_or_default();
+        rest.iter().take_while(move |(same, _)| *same == rule).map(|(_, target)| target)
+    }
+
     fn pin(&mut self, name: &str, value: &str) -> Option<Complaint> {
         match self.plan.tx_slot(name.to_ascii_lowercase().as_bytes()) {
             Some(slot) => {
