@@ -1,6 +1,6 @@
 //! What is wrong with rules, told once, where it stands.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Span};
@@ -24,7 +24,17 @@ impl Faults {
         }
     }
 
-    pub(super) fn into_vec(self) -> Vec<Diagnostic> {
+    /// In the order of the directives that they stand in.
+    pub(super) fn in_order(mut self, directives: &[Directive]) -> Vec<Diagnostic> {
+        let mut order = HashMap::new();
+        for directive in directives {
+            let next = order.len();
+            order.entry(Arc::as_ptr(&directive.source)).or_insert(next);
+        }
+        self.found.sort_by_key(|fault| {
+            let place = fault.place.as_ref();
+            place.map(|place| (order.get(&Arc::as_ptr(&place.source)).copied(), place.span.start))
+        });
         self.found
     }
 }

@@ -7,6 +7,8 @@ mod control;
 mod disrupt;
 mod look;
 mod other;
+#[cfg(test)]
+mod tests;
 
 use super::context::Context;
 use super::draft::Said;
@@ -331,22 +333,4 @@ const fn entry(
 
 const fn also(alias: &'static str, spec: ActionSpec) -> ActionSpec {
     ActionSpec { alias, ..spec }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ACTIONS, find};
-
-    #[test]
-    fn the_list_is_sorted_and_every_action_has_its_sentence() {
-        assert!(ACTIONS.is_sorted_by_key(|known| known.name.to_ascii_lowercase()));
-        assert!(ACTIONS.iter().all(|known| known.doc.ends_with('.')));
-    }
-
-    #[test]
-    fn an_action_is_found_in_any_case_and_spelling() {
-        assert!(find("MULTIMATCH").is_some_and(|known| known.name == "multiMatch"));
-        assert!(find("sanitizeArg").is_some_and(|known| known.name == "sanitiseArg"));
-        assert!(find("").is_none());
-    }
 }
