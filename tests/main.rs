@@ -27,6 +27,7 @@ mod harness;
 mod hostile;
 mod hostile_wire;
 mod injection;
+mod inspection;
 mod modules;
 mod patterns;
 mod phases;
