@@ -6,126 +6,18 @@ mod body;
 mod changing;
 mod connection;
 mod files;
-mod parts;
 mod request;
 mod response;
 mod time;
+mod variable;
 mod view;
 
 pub(in crate::detection) use args::limits;
 pub(in crate::detection) use body::format_by_type;
 pub(in crate::detection) use changing::{changes_within_phase, read_changing};
 pub(in crate::detection) use response::media_type;
+pub use variable::Variable;
 pub(in crate::detection) use view::{Bodies, Out, View};
-
-/// A variable by its name in the manual. What it is and where it comes from says [`VARIABLES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the list below says what each is")]
-pub enum Variable {
-    Args,
-    ArgsCombinedSize,
-    ArgsGet,
-    ArgsGetNames,
-    ArgsNames,
-    ArgsPost,
-    ArgsPostNames,
-    AuthType,
-    Duration,
-    Env,
-    Files,
-    FilesCombinedSize,
-    FilesNames,
-    FilesSizes,
-    FilesTmpContent,
-    FilesTmpNames,
-    FullRequest,
-    FullRequestLength,
-    Geo,
-    Global,
-    HighestSeverity,
-    InboundDataError,
-    Ip,
-    MatchedVar,
-    MatchedVarName,
-    MatchedVars,
-    MatchedVarsNames,
-    ModsecBuild,
-    MscPcreError,
-    MscPcreLimitsExceeded,
-    MultipartBoundaryQuoted,
-    MultipartBoundaryWhitespace,
-    MultipartCrlfLfLines,
-    MultipartDataAfter,
-    MultipartDataBefore,
-    MultipartFileLimitExceeded,
-    MultipartFilename,
-    MultipartHeaderFolding,
-    MultipartInvalidHeaderFolding,
-    MultipartInvalidPart,
-    MultipartInvalidQuoting,
-    MultipartLfLine,
-    MultipartMissingSemicolon,
-    MultipartName,
-    MultipartPartHeaders,
-    MultipartStrictError,
-    MultipartUnmatchedBoundary,
-    OutboundDataError,
-    PathInfo,
-    QueryString,
-    RemoteAddr,
-    RemoteHost,
-    RemotePort,
-    RemoteUser,
-    ReqbodyError,
-    ReqbodyErrorMsg,
-    ReqbodyProcessor,
-    ReqbodyProcessorError,
-    ReqbodyProcessorErrorMsg,
-    RequestBasename,
-    RequestBody,
-    RequestBodyLength,
-    RequestCookies,
-    RequestCookiesNames,
-    RequestFilename,
-    RequestHeaders,
-    RequestHeadersNames,
-    RequestLine,
-    RequestMethod,
-    RequestProtocol,
-    RequestUri,
-    RequestUriRaw,
-    Resource,
-    ResponseBody,
-    ResponseContentLength,
-    ResponseContentType,
-    ResponseHeaders,
-    ResponseHeadersNames,
-    ResponseProtocol,
-    ResponseStatus,
-    Rule,
-    ServerAddr,
-    ServerName,
-    ServerPort,
-    Session,
-    SessionId,
-    StatusLine,
-    Time,
-    TimeDay,
-    TimeEpoch,
-    TimeHour,
-    TimeMin,
-    TimeMon,
-    TimeSec,
-    TimeWday,
-    TimeYear,
-    Tx,
-    UniqueId,
-    UrlencodedError,
-    User,
-    UserId,
-    WebAppId,
-    Xml,
-}
 
 /// What a variable is.
 pub struct VariableSpec {
