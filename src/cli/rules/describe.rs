@@ -29,7 +29,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     if found.is_empty() {
         return terminal::refuse(&unknown(word));
     }
-    found.iter().for_each(|text| terminal::say(text));
+    for text in &found {
+        terminal::say(text);
+    }
     ExitCode::SUCCESS
 }
 

@@ -115,7 +115,7 @@ fn rules_inherit_the_default_of_their_phase_that_stands_above_them() {
     let plan = plan(
         "SecAction id:1,phase:1,block\n\
          SecDefaultAction \"phase:1,nolog,auditlog,deny,status:401,t:lowercase\"\n\
-         SecDefaultAction \"phase:2,log,drop\"\n\
+         SecDefaultAction \"phase:2,log,drop,block\"\n\
          SecAction id:2,phase:1,block\n\
          SecAction id:3,phase:1,log,pass\n\
          SecAction id:4,phase:1\n\
@@ -139,6 +139,18 @@ fn rules_inherit_the_default_of_their_phase_that_stands_above_them() {
     assert_eq!(disruptions, expected);
     let logs: Vec<_> = plan.rules.iter().map(|rule| (rule.log, rule.audit)).collect();
     assert_eq!(logs[1..4], [(false, true), (true, true), (false, true)]);
+}
+
+#[test]
+fn what_a_default_does_is_done_when_the_whole_rule_matches() {
+    let plan = plan(
+        "SecDefaultAction \"phase:2,pass,tag:by-default,setvar:tx.matched=+1,multiMatch\"\n\
+         SecRule ARGS \"@streq a\" \"id:1,phase:2,tag:own,chain\"\nSecRule ARGS \"@streq b\"",
+    );
+    let rule = &plan.rules[0];
+    assert_eq!(rule.about.tags, [fixed("by-default"), fixed("own")]);
+    assert_eq!(rule.links.iter().map(|link| link.deeds.len()).collect::<Vec<_>>(), [0, 1]);
+    assert!(rule.links.iter().all(|link| link.multi_match));
 }
 
 #[test]
@@ -184,7 +196,7 @@ fn links_of_a_chain_are_one_rule() {
 #[test]
 fn targets_are_resolved() {
     let plan = plan(
-        "SecRule args:User|!ARGS:/^x/|XML:/*|TX:Score|TX:/^a/|REQUEST_HEADERS:User-Agent|STATUS \
+        "SecRule args:User|!ARGS:/^x/|XML:/*|TX:Score|TX:/^a/|REQUEST_HEADERS:User-Agent|STATUS|ip.Count \
          \"@streq a\" \"id:1,phase:5\"",
     );
     let TargetSet { included, excluded } = heads(&plan).remove(0);
@@ -197,6 +209,7 @@ fn targets_are_resolved() {
     );
     assert_eq!(included[4], named(Variable::RequestHeaders, "user-agent"));
     assert_eq!(included[5], all(Variable::ResponseStatus), "an alias");
+    assert_eq!(included[6], named(Variable::Ip, "count"), "a dot for a colon");
     assert!(
         matches!(&excluded[0].members, Members::Matching(pattern) if *pattern.written == *b"^x")
     );
@@ -300,7 +313,7 @@ fn targets_are_taken_away_from_every_link_and_added_to_the_head() {
     let plan = tuned("SecRuleUpdateTargetById 10 \"!ARGS:a|REQUEST_LINE\"");
     let excluded = named(Variable::Args, "a");
     let head = set(&plan, &plan.rules[0].links[0]);
-    assert_eq!(head.excluded, [excluded.clone()]);
+    assert_eq!(head.excluded, std::slice::from_ref(&excluded));
     assert_eq!(head.included.last(), Some(&all(Variable::RequestLine)));
     let link = set(&plan, &plan.rules[0].links[1]);
     assert_eq!((link.included, link.excluded), (vec![all(Variable::Args)], vec![excluded]));
@@ -324,7 +337,7 @@ fn targets_are_replaced() {
     let heads = heads(&plan);
     let get_and_post = [all(Variable::ArgsGet), all(Variable::ArgsPost)];
     let uri = all(Variable::RequestUri);
-    assert_eq!(heads[0].included, [&get_and_post[..], &[uri.clone()]].concat());
+    assert_eq!(heads[0].included, [&get_and_post[..], std::slice::from_ref(&uri)].concat());
     assert_eq!(set(&plan, &plan.rules[0].links[1]).included, get_and_post);
     assert_eq!(heads[1].included, get_and_post);
     assert_eq!(heads[2].included, [uri], "does not look at what is replaced");

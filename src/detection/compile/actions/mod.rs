@@ -237,19 +237,25 @@ pub(super) fn read(context: &mut Context<'_>, sheet: &mut Sheet, list: &[Said<'_
     }
 }
 
-/// Why an action is not inherited from a `SecDefaultAction`, if it is not.
+/// Why an action is not inherited from a `SecDefaultAction`, if it is not: what a rule says of
+/// itself, what it is, and where it goes on is its own.
 pub(super) fn not_inherited(said: &Said<'_>) -> Option<Diagnostic> {
     let spec = match check(said, true) {
         Ok(spec) => spec,
         Err(fault) => return Some(fault),
     };
-    let inherited = matches!(spec.kind, Kind::Disruptive | Kind::Log | Kind::Look)
-        || matches!(spec.name, "phase" | "status");
+    let own = matches!(spec.kind, Kind::About | Kind::Flow | Kind::Self_);
+    let inherited = !own || matches!(spec.name, "phase" | "status");
     (!inherited).then(|| {
         let message = format!("`{}` cannot stand in `SecDefaultAction`", spec.name);
         let told = part(said).fault("seclang::not-inherited", message, "rules do not inherit it");
         told.help("write it in the rules themselves")
     })
+}
+
+/// The kind of an action; none if there is no such action.
+pub(super) fn kind(said: &Said<'_>) -> Option<Kind> {
+    find(&said.action.name.as_str()).map(|spec| spec.kind)
 }
 
 /// Tells what one list says twice though it counts once: the last counts.

@@ -171,6 +171,9 @@ impl<'a> Tree<'a> {
         if self.document.nodes.len() >= most {
             self.reading.stop(|| format!("XML parsing error: more than {most} nodes"));
         }
+        if node.parent.is_none() {
+            self.document.roots.push(self.document.nodes.len());
+        }
         self.document.nodes.push(node);
     }
 
@@ -302,12 +305,13 @@ impl<'a> Tree<'a> {
         if self.document.nodes.is_empty() {
             self.complain("no root element");
             let kind = Kind::Element { name: 0..0, namespace: None };
-            self.document.nodes.push(Node { parent: None, kind, text: whole.clone() });
+            self.node(Node { parent: None, kind, text: whole.clone() });
         }
         if let Some(first) = self.document.nodes.first_mut() {
             first.text.start = whole.start;
         }
-        if let Some(last) = self.document.nodes.iter_mut().rfind(|node| node.parent.is_none()) {
+        let last = self.document.roots.last().copied().unwrap_or_default();
+        if let Some(last) = self.document.nodes.get_mut(last) {
             last.text.end = whole.end;
         }
     }

@@ -1,3 +1,5 @@
+//! XML bodies, proper and odd ones.
+
 use super::super::{Format, Limits, Parsed, Parser};
 use super::XPath;
 
