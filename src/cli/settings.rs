@@ -29,10 +29,10 @@ pub(super) struct Settings {
     /// A folder with modules/ and lib/, looked into before what is built in
     #[arg(long, value_name = "DIR")]
     lua: Option<PathBuf>,
-    /// A file or folder of rules; may be given several times
+    /// A file or folder of rules, or of the OWASP Core Rule Set; may be given several times
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
-    /// Where to write one JSON line for each exchange that was refused or failed
+    /// Where to write one JSON line for each exchange that was refused, failed or matched a rule
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     /// Worker threads; 0: one for each core
