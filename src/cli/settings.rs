@@ -29,7 +29,8 @@ pub(super) struct Settings {
     /// A folder with modules/ and lib/, looked into before what is built in
     #[arg(long, value_name = "DIR")]
     lua: Option<PathBuf>,
-    /// A file or folder of rules; may be given several times
+    /// A file or folder of rules; may be given several times. Where neither this nor the file names
+    /// rules: the base rules, which are built in
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
     /// Where to write one JSON line for each exchange that was refused or failed
