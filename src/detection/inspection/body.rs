@@ -19,8 +19,8 @@ impl Inspection {
     /// The format is what `ctl:requestBodyProcessor` chose, else what `Content-Type` names (JSON
     /// and XML too: a rule set without ModSecurity's own configuration would not see into them).
     /// The bytes are kept for `REQUEST_BODY` where the authors of CRS expect it: of a form, of
-    /// JSON, and when `ctl:forceRequestBodyVariable` asks for them and no format is known. Of XML
-    /// and of uploads rules see the parts only.
+    /// JSON, and when `ctl:forceRequestBodyVariable` asks for them and no format is known or it is
+    /// XML. Of uploads, and of XML without that, rules see the parts only.
     pub fn body_plan(&self, transaction: &Transaction) -> Option<BodyPlan> {
         let settings = &self.profile.plan.settings;
         let switches = &self.state.switches;
@@ -34,9 +34,9 @@ impl Inspection {
             limit: switches.request_limit.unwrap_or(settings.request_body_limit),
             overflow: settings.request_body_overflow,
             keep: match format {
-                None => switches.force_body,
+                None | Some(Format::Xml) => switches.force_body,
                 Some(Format::Json | Format::Raw | Format::UrlEncoded) => true,
-                Some(Format::Multipart | Format::Xml) => false,
+                Some(Format::Multipart) => false,
             },
         })
     }
