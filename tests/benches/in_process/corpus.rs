@@ -136,11 +136,13 @@ fn json(values: &mut Values, length: usize) -> Draft {
 }
 
 fn html(values: &mut Values) -> Draft {
-    let mut page = "<!doctype html><html><head><title>Orders</title></head><body><table>".to_owned();
+    let mut page =
+        "<!doctype html><html><head><title>Orders</title></head><body><table>".to_owned();
     while page.len() < (10 << 10) - 30 {
         let (name, price) = (values.words(8), values.number(1000));
         let row = "<tr class=\"item\"><td>";
-        write!(page, "{row}{}</td><td>{name}</td><td>{price}</td></tr>\n", values.token(6)).unwrap();
+        write!(page, "{row}{}</td><td>{name}</td><td>{price}</td></tr>\n", values.token(6))
+            .unwrap();
     }
     page += "</table></body></html>";
     let mut draft = get(values);
@@ -209,12 +211,39 @@ impl Draft {
         let (build, quality) = (values.number(9999), values.number(9));
         let headers = vec![
             ("Host", "www.example.com".to_owned()),
-            ("User-Agent", format!("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.{build}.{} Safari/537.36", values.number(999))),
-            ("Accept", format!("text/html,application/xhtml+xml,application/xml;q=0.{quality},image/avif,image/webp,*/*;q=0.{}", values.number(999))),
-            ("Accept-Language", format!("en-GB,en;q=0.{},de;q=0.{}", values.number(999), values.number(999))),
+            (
+                "User-Agent",
+                format!(
+                    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.{build}.{} Safari/537.36",
+                    values.number(999)
+                ),
+            ),
+            (
+                "Accept",
+                format!(
+                    "text/html,application/xhtml+xml,application/xml;q=0.{quality},image/avif,image/webp,*/*;q=0.{}",
+                    values.number(999)
+                ),
+            ),
+            (
+                "Accept-Language",
+                format!("en-GB,en;q=0.{},de;q=0.{}", values.number(999), values.number(999)),
+            ),
             ("Accept-Encoding", "gzip, deflate, br".to_owned()),
-            ("Referer", format!("http://www.example.com/catalogue/{}/{}", values.word(), values.token(6))),
-            ("Cookie", format!("session={}; theme={}; consent=2024-05-{}; basket={}", values.token(32), values.word(), values.number(28) + 1, values.token(16))),
+            (
+                "Referer",
+                format!("http://www.example.com/catalogue/{}/{}", values.word(), values.token(6)),
+            ),
+            (
+                "Cookie",
+                format!(
+                    "session={}; theme={}; consent=2024-05-{}; basket={}",
+                    values.token(32),
+                    values.word(),
+                    values.number(28) + 1,
+                    values.token(16)
+                ),
+            ),
             ("Connection", "keep-alive".to_owned()),
             ("Cache-Control", format!("max-age={}", values.number(99_999))),
             ("DNT", "1".to_owned()),

@@ -70,7 +70,8 @@ struct Options {
 
 fn main() {
     let options = Options::parse();
-    let rulesets = if options.rules.is_empty() { Ruleset::present() } else { options.rules.clone() };
+    let rulesets =
+        if options.rules.is_empty() { Ruleset::present() } else { options.rules.clone() };
     for ruleset in rulesets {
         for paranoia in &options.paranoia {
             measure_rules(&options, ruleset, *paranoia);
@@ -92,9 +93,8 @@ fn measure_rules(options: &Options, ruleset: Ruleset, paranoia: u8) {
 }
 
 fn cases(options: &Options) -> impl Iterator<Item = &'static Case> + '_ {
-    let wanted = |case: &&Case| {
-        options.only.is_empty() || options.only.iter().any(|name| name == case.name)
-    };
+    let wanted =
+        |case: &&Case| options.only.is_empty() || options.only.iter().any(|name| name == case.name);
     CASES.iter().filter(wanted)
 }
 

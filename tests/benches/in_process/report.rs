@@ -42,7 +42,9 @@ pub fn heading(ruleset: Ruleset, paranoia: u8, ours: &Ours, theirs: Option<&Thei
         println!("{} {:.0} ms", theirs.version, theirs.took.as_secs_f64() * 1e3);
     }
     println!("\nCPU µs per request, medians; × is how many times less Moongate takes.\n");
-    println!("| request | fresh | repeated | libmodsecurity | repeated | × fresh | × repeated | rules found |");
+    println!(
+        "| request | fresh | repeated | libmodsecurity | repeated | × fresh | × repeated | rules found |"
+    );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
 }
 

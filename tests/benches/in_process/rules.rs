@@ -9,18 +9,7 @@ const DEBIAN: &str = "/usr/share/modsecurity-crs";
 const DEBIAN_SETUP: &str = "/etc/modsecurity/crs";
 
 /// What both are told before the rules: bodies are read, JSON and XML by what they say they are.
-const BASE: &str = r#"
-SecRuleEngine On
-SecRequestBodyAccess On
-SecRequestBodyLimit 13107200
-SecRequestBodyNoFilesLimit 1048576
-SecResponseBodyAccess On
-SecResponseBodyMimeType text/plain text/html text/xml application/json
-SecResponseBodyLimit 524288
-SecResponseBodyLimitAction ProcessPartial
-SecRule REQUEST_HEADERS:Content-Type "@rx ^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
-SecRule REQUEST_HEADERS:Content-Type "@rx ^application/json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
-"#;
+const BASE: &str = include_str!("../jobs/base.conf");
 
 /// From level 2 on benign requests have matches too: no sum ends them, so that all phases run.
 pub const OUT_OF_REACH: u32 = 100_000;
@@ -58,7 +47,8 @@ impl Ruleset {
     /// Its files, and what sets the paranoia level for the library (ours has a setting for that).
     pub fn files(self, paranoia: u8) -> Files {
         let folder = tempfile::tempdir().unwrap();
-        let rules: String = self.includes().iter().map(|path| format!("Include {path}\n")).collect();
+        let rules: String =
+            self.includes().iter().map(|path| format!("Include {path}\n")).collect();
         fs::write(folder.path().join("shared.conf"), format!("{BASE}{rules}")).unwrap();
         let level = format!(
             "SecAction \"id:900900,phase:1,pass,nolog,setvar:tx.paranoia_level={paranoia},\

@@ -44,8 +44,7 @@ type Bytes = *const u8;
 type Step = unsafe extern "C" fn(Handle) -> c_int;
 type AddHeader = unsafe extern "C" fn(Handle, Bytes, usize, Bytes, usize) -> c_int;
 type Append = unsafe extern "C" fn(Handle, Bytes, usize) -> c_int;
-type Connection =
-    unsafe extern "C" fn(Handle, *const c_char, c_int, *const c_char, c_int) -> c_int;
+type Connection = unsafe extern "C" fn(Handle, *const c_char, c_int, *const c_char, c_int) -> c_int;
 type Uri = unsafe extern "C" fn(Handle, *const c_char, *const c_char, *const c_char) -> c_int;
 type Log = unsafe extern "C" fn(*mut c_void, *const c_void);
 
