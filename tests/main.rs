@@ -27,6 +27,7 @@ mod hostile;
 mod hostile_wire;
 mod injection;
 mod modules;
+mod pages;
 mod patterns;
 mod phases;
 mod prometheus;

@@ -8,6 +8,8 @@ mod disrupt;
 mod look;
 mod other;
 
+pub use control::{CONTROLS, ControlSpec};
+
 use super::context::Context;
 use super::draft::Said;
 use super::faults::{Faults, Site};
