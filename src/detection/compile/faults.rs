@@ -1,6 +1,6 @@
 //! What is wrong with rules, told once, where it stands.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Span};
@@ -35,7 +35,17 @@ impl Faults {
         }
     }
 
-    pub(super) fn into_vec(mut self) -> Vec<Diagnostic> {
+    /// In the order of the directives that they stand in.
+    pub(super) fn in_order(mut self, directives: &[Directive]) -> Vec<Diagnostic> {
+        let mut order = HashMap::new();
+        for directive in directives {
+            let next = order.len();
+            order.entry(Arc::as_ptr(&directive.source)).or_insert(next);
+        }
+        self.found.sort_by_key(|fault| {
+            let place = fault.place.as_ref();
+            place.map(|place| (order.get(&Arc::as_ptr(&place.source)).copied(), place.span.start))
+        });
         if self.untold > 0 {
             let code = "seclang::too-many-faults";
             let message = format!("{} more faults are not told", self.untold);
@@ -107,7 +117,7 @@ mod tests {
             faults.push(Diagnostic::warning("a::b", number.to_string()));
         }
         faults.push(Diagnostic::error("a::b", "wrong"));
-        let told = faults.into_vec();
+        let told = faults.in_order(&[]);
         assert_eq!(told.len(), MOST + 1);
         assert_eq!(told[MOST].message, "3 more faults are not told");
         assert!(told[MOST].is_error());

@@ -81,6 +81,7 @@ impl Run<'_> {
             self.state.matched.clear();
             self.state.sight.begin_rule();
         }
+        self.state.running = index;
         self.links(rule, index, cursor)
     }
 

@@ -51,9 +51,7 @@ impl Named<'_> {
     fn means(self, rule: &Rule) -> bool {
         match self {
             Self::Ids(first, last) => (first..=last).contains(&rule.id),
-            Self::Tag(wanted) => {
-                rule.about.tags.iter().any(|tag| tag.as_fixed() == Some(wanted))
-            }
+            Self::Tag(wanted) => rule.about.tags.iter().any(|tag| tag.as_fixed() == Some(wanted)),
         }
     }
 }

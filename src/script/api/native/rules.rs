@@ -162,7 +162,8 @@ impl Rules {
         let written = check_text(lua, args, 1, function)?;
         let written = written.as_bytes();
         let range = std::str::from_utf8(&written).ok().and_then(range);
-        Ok(range.map_or_else(|| Self::Tag(written.to_vec()), |(first, last)| Self::Ids(first, last)))
+        Ok(range
+            .map_or_else(|| Self::Tag(written.to_vec()), |(first, last)| Self::Ids(first, last)))
     }
 
     fn named(&self) -> Named<'_> {
