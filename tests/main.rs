@@ -29,6 +29,7 @@ mod hostile_wire;
 mod injection;
 mod inspection;
 mod modules;
+mod pages;
 mod patterns;
 mod phases;
 mod prometheus;
