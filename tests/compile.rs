@@ -98,8 +98,10 @@ fn debians_rule_set_compiles_without_a_word() {
         return;
     }
     let plan = faultless(&[DEBIAN.into()]);
+    let rules = plan.rules.len();
     let by_phase = plan.phases.map(|phase| phase.len());
-    assert_eq!(by_phase, [0; 5]);
+    assert_eq!(by_phase.iter().sum::<usize>(), rules);
+    assert!(by_phase.iter().all(|rules| *rules > 10), "{by_phase:?}");
 }
 
 #[test]
@@ -110,6 +112,5 @@ fn a_tree_of_crs_4_compiles_without_a_word() {
     };
     let plan = faultless(&[tree.join("crs-setup.conf.example"), tree.join("rules/*.conf")]);
     assert!(plan.rules.len() > 600, "{} rules", plan.rules.len());
-    assert!(plan.target_sets.len() * 4 < plan.rules.len(), "{} sets", plan.target_sets.len());
-    println!("{} {} {}", plan.target_sets.len(), plan.chains.nodes.len(), plan.tx_names.len());
+    assert!(plan.target_sets.len() * 2 < plan.rules.len(), "{} sets", plan.target_sets.len());
 }

@@ -88,6 +88,13 @@ impl Profile {
         (profile, complaints)
     }
 
+    /// What a rule does not look at.
+    pub(super) fn targets_removed_from(&self, rule: RuleIndex) -> impl Iterator<Item = &Target> {
+        let from = self.removed_targets.partition_point(|(before, _)| *before < rule);
+        let rest = self.removed_targets.get(from..).unwrap_or_default();
+        rest.iter().take_while(move |(same, _)| *same == rule).map(|(_, target)| target)
+    }
+
     fn pin(&mut self, name: &str, value: &str) -> Option<Complaint> {
         match self.plan.tx_slot(name.to_ascii_lowercase().as_bytes()) {
             Some(slot) => {
@@ -171,5 +178,86 @@ impl Lookup for Names<'_> {
 
     fn pattern(&mut self, written: &[u8]) -> Result<Arc<Pattern>, Fault> {
         Pattern::new(written, Case::Folds).map(Arc::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Complaint, Exclusion, Profile, Which};
+    use crate::config::{DiskFiles, Engine};
+    use crate::detection::{Members, Plan, RuleIndex, compile};
+    use crate::seclang;
+
+    fn plan() -> Arc<Plan> {
+        let text = b"SecAction \"id:1,phase:1,tag:a,msg:'one %{TX.1}'\"\n\
+            SecAction \"id:2,phase:1,tag:a,tag:b,setvar:tx.own=1\"\n\
+            SecRule ARGS \"@streq x\" \"id:3,phase:2,tag:c\"";
+        let source = seclang::source("a.conf", text);
+        let (directives, _) = seclang::parse(&source, text);
+        Arc::new(compile(&directives, &DiskFiles).plan.expect("no fault"))
+    }
+
+    fn made(which: Which, target: Option<&str>) -> (Profile, Vec<Complaint>) {
+        let exclusion = Exclusion { which, target: target.map(str::to_owned) };
+        Profile::new(plan(), Engine::On, &[], &[exclusion])
+    }
+
+    #[test]
+    fn rules_are_left_out_by_id_tag_and_message() {
+        let cases: [(Which, &[u32]); 5] = [
+            (Which::Ids(vec![(2, 9), (1, 1)]), &[0, 1, 2]),
+            (Which::Ids(vec![(3, 3)]), &[2]),
+            (Which::Tag("^a$".to_owned()), &[0, 1]),
+            (Which::Tag("b".to_owned()), &[1]),
+            (Which::Message("^one".to_owned()), &[0]),
+        ];
+        for (which, indices) in cases {
+            let (profile, complaints) = made(which.clone(), None);
+            let removed: Vec<_> = indices.iter().copied().map(RuleIndex).collect();
+            assert_eq!((profile.removed, complaints), (removed, vec![]), "{which:?}");
+        }
+    }
+
+    #[test]
+    fn targets_are_left_out_of_rules() {
+        let (profile, complaints) = made(Which::Ids(vec![(1, 3)]), Some("ARGS:/^a|b$/"));
+        assert!(complaints.is_empty() && profile.removed.is_empty());
+        let rules: Vec<_> = profile.removed_targets.iter().map(|(rule, _)| rule.0).collect();
+        assert_eq!(rules, [0, 1, 2]);
+        let (_, target) = &profile.removed_targets[0];
+        assert!(matches!(&target.members, Members::Matching(by) if *by.written == *b"^a|b$"));
+    }
+
+    #[test]
+    fn an_exclusion_that_means_nothing_is_told() {
+        let (_, complaints) = made(Which::Ids(vec![(1, 1), (7, 7), (8, 9)]), None);
+        let told: Vec<_> =
+            complaints.iter().map(|told| (told.fault, told.message.as_str())).collect();
+        let expected =
+            [(false, "no rule has the id `7`"), (false, "no rule has an id from `8` to `9`")];
+        assert_eq!(told, expected);
+        assert!(complaints.iter().all(|told| told.exclusion == Some(0)));
+    }
+
+    #[test]
+    fn a_target_that_is_none_is_a_fault() {
+        for target in ["ARGZ:a", "ARGS:/(/", "REQUEST_URI:a"] {
+            let (_, complaints) = made(Which::Ids(vec![(1, 1)]), Some(target));
+            assert!(complaints.len() == 1 && complaints[0].fault, "{target}: {complaints:?}");
+        }
+    }
+
+    #[test]
+    fn presets_go_to_known_members() {
+        let preset = |name: &str| (name.to_owned(), "4".to_owned());
+        let presets = [preset("Own"), preset("paranoia_level"), preset("unknown")];
+        let (profile, complaints) = Profile::new(plan(), Engine::On, &presets, &[]);
+        let slot = profile.plan.tx_slot(b"own").expect("set by a rule");
+        assert_eq!(profile.pinned.len(), 2);
+        assert_eq!(profile.pinned[0], (slot, b"4".to_vec()));
+        assert_eq!(complaints[0].message, "no rule knows `tx.unknown`");
+        assert_eq!(complaints[0].exclusion, None);
     }
 }

@@ -12,11 +12,35 @@ pub(super) fn operator(written: &Lexeme) -> Operator {
     let end = content.text().len();
     if content.byte(start) != Some(b'@') {
         let name = Word { text: b"rx".to_vec(), span: written.span };
-        return Operator { negated, name, argument: content.word(start..end) };
+        return Operator { negated, name, argument: expression(content.word(start..end)) };
     }
     let name_end = name_end(content, start);
+    let name = content.word(start + 1..name_end);
     let argument = content.word(content.skip_blanks(name_end)..end);
-    Operator { negated, name: content.word(start + 1..name_end), argument }
+    let argument = if name.is("rx") { expression(argument) } else { argument };
+    Operator { negated, name, argument }
+}
+
+/// Four backslashes are the expression of one: Apache takes every other one away before ModSecurity 2
+/// sees it, and whoever writes four (CRS 3 does) writes for that. Two stay: an escaped backslash
+/// for ModSecurity 3 and Coraza, and where Apache would leave an escape, CRS has none.
+fn expression(mut argument: Word) -> Word {
+    const FOUR: &[u8] = br"\\\\";
+    if memchr::memmem::find(&argument.text, FOUR).is_none() {
+        return argument;
+    }
+    let mut text = Vec::with_capacity(argument.text.len());
+    let mut rest = argument.text.as_slice();
+    while let Some((before, after)) = memchr::memmem::find(rest, FOUR)
+        .and_then(|at| Some((rest.get(..at)?, rest.get(at + FOUR.len()..)?)))
+    {
+        text.extend_from_slice(before);
+        text.extend_from_slice(br"\\");
+        rest = after;
+    }
+    text.extend_from_slice(rest);
+    argument.text = text;
+    argument
 }
 
 fn name_end(content: &Excerpt, start: usize) -> usize {
@@ -44,6 +68,8 @@ mod tests {
             ("@", (false, "", "")),
             ("@@", (false, "@", "")),
             ("a@b", (false, "rx", "a@b")),
+            (r"a\\b[^\\\\]\\\\d", (false, "rx", r"a\\b[^\\]\\d")),
+            (r"@contains \\\\d", (false, "contains", r"\\\\d")),
         ];
         for (written, (negated, name, argument)) in cases {
             let content = Excerpt::whole(written.as_bytes(), 1);

@@ -127,9 +127,12 @@ fn folders_of(bundle: &Bundle) -> BTreeMap<(PathBuf, bool), u64> {
         add(path.clone(), true);
     }
     for (path, tree) in bundle.pattern_folders() {
-        match path.is_dir() {
-            true => add(path, tree),
-            false => places(&path).into_iter().for_each(|place| add(place, false)),
+        if path.is_dir() {
+            add(path, tree);
+        } else {
+            for place in places(&path) {
+                add(place, false);
+            }
         }
     }
     folders

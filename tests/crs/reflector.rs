@@ -108,6 +108,11 @@ fn response(status: u16, fields: &[(String, String)], body: &[u8]) -> Vec<u8> {
     for (name, value) in fields {
         head += &format!("{name}: {value}\r\n");
     }
+    // As the original server guesses.
+    if !body.is_empty() && !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+    {
+        head += "Content-Type: text/plain; charset=utf-8\r\n";
+    }
     let mut answer = (head + &format!("Content-Length: {}\r\n\r\n", body.len())).into_bytes();
     answer.extend_from_slice(body);
     answer

@@ -45,6 +45,10 @@ const TABLE: &[(&str, &[u8])] = &[
     (r"[[:ascii:]]+", b"\x7f\x80a"),
     (r"(?i)[[:upper:]]+", b"aA1"),
     (r"(?i)[[:^lower:]]+", b"aA1"),
+    (r"\p{L}+", b"a\xe9\xaa1"),
+    (r"\P{L}+\pN", b"a\xe91\xb2"),
+    (r"\p{^Lu}\p{Lu}", b"aA\xc9\xe9"),
+    (r"[\p{Nd}\P{L}]", b"a1\xe9-"),
     // Classes.
     (r"[]a]+", b"]a^"),
     (r"[^]a]+", b"]a^b"),

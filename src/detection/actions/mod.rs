@@ -1,6 +1,6 @@
 //! What a match does besides: one file for each family of actions.
 
-mod control;
+pub mod control;
 mod environment;
 mod persistent;
 mod set;

@@ -12,9 +12,12 @@ mod rule;
 mod settings;
 mod target;
 mod test;
+#[cfg(test)]
+mod tests;
 mod tuning;
 
-pub use actions::{ACTIONS, ActionSpec};
+pub use actions::{ACTIONS, ActionSpec, CONTROLS, ControlSpec, find as find_action};
+pub(super) use actions::{Kind, Takes};
 pub(super) use catalog::{Choice, Expression};
 pub(super) use target::{Lookup, resolve, split};
 
@@ -59,7 +62,7 @@ pub fn compile(directives: &[Directive], files: &dyn Files) -> Compiled {
     }
     reader.finish(&mut context.faults);
     let plan = plan(&mut context, &reader);
-    let diagnostics = context.faults.into_vec();
+    let diagnostics = context.faults.in_order(directives);
     let is_faulty = diagnostics.iter().any(Diagnostic::is_error);
     Compiled { plan: (!is_faulty).then_some(plan), diagnostics }
 }

@@ -1,6 +1,6 @@
 //! A draft becomes a rule.
 
-use super::actions::{self, Asked, Sheet};
+use super::actions::{self, Asked, Kind, Sheet};
 use super::context::Context;
 use super::draft::{Aimed, Condition, Draft, DraftLink, Said};
 use super::faults::Site;
@@ -16,7 +16,7 @@ use crate::transaction::RulePhase;
 /// rules are.
 pub(super) fn rule(context: &mut Context<'_>, draft: &Draft<'_>) -> (Rule, u32) {
     let mut sheets = draft.links.iter().enumerate().map(|(at, link)| {
-        let sheet = sheet(context, draft, link, at == 0);
+        let sheet = sheet(context, draft, link, at);
         (link, sheet)
     });
     let sheets: Vec<_> = sheets.by_ref().collect();
@@ -48,23 +48,27 @@ pub(super) fn rule(context: &mut Context<'_>, draft: &Draft<'_>) -> (Rule, u32) 
 }
 
 /// What the actions of a link say, after those that it inherits.
-fn sheet(
-    context: &mut Context<'_>,
-    draft: &Draft<'_>,
-    link: &DraftLink<'_>,
-    is_head: bool,
-) -> Sheet {
+fn sheet(context: &mut Context<'_>, draft: &Draft<'_>, link: &DraftLink<'_>, at: usize) -> Sheet {
     let mut sheet = Sheet::default();
-    actions::read(context, &mut sheet, &inherited(draft, is_head), true);
-    actions::read(context, &mut sheet, &link.actions, is_head);
+    actions::read(context, &mut sheet, &inherited(draft, at), true);
+    actions::read(context, &mut sheet, &link.actions, at == 0);
     sheet
 }
 
-/// What a link inherits from `SecDefaultAction`: all of it, or, after the head, transformations.
-fn inherited<'a>(draft: &Draft<'a>, is_head: bool) -> Vec<Said<'a>> {
+/// What a link inherits from `SecDefaultAction`: transformations and how it looks go to every link,
+/// deeds to the last, since they are done when the whole rule matches; the rest to the head. `block` as a default would
+/// mean itself.
+fn inherited<'a>(draft: &Draft<'a>, at: usize) -> Vec<Said<'a>> {
+    let is_last = at + 1 == draft.links.len();
     let defaults = draft.defaults.iter().flat_map(|defaults| defaults.iter());
-    let inherited = defaults.filter(|said| actions::not_inherited(said).is_none());
-    inherited.filter(|said| is_head || said.is("t")).copied().collect()
+    let inherited =
+        defaults.filter(|said| !said.is("block") && actions::not_inherited(said).is_none());
+    let own = inherited.filter(|said| match actions::kind(said) {
+        Some(Kind::Look) => true,
+        Some(Kind::Deed) => is_last,
+        _ => at == 0,
+    });
+    own.copied().collect()
 }
 
 fn compiled_link(
@@ -165,6 +169,6 @@ fn disruption(context: &mut Context<'_>, draft: &Draft<'_>, sheet: &mut Sheet) -
 
 fn default_disruption(context: &mut Context<'_>, draft: &Draft<'_>) -> Option<Asked> {
     let mut sheet = Sheet::default();
-    actions::read(context, &mut sheet, &inherited(draft, true), true);
+    actions::read(context, &mut sheet, &inherited(draft, 0), true);
     sheet.asked
 }

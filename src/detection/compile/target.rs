@@ -62,13 +62,16 @@ pub(in crate::detection) fn split(text: &[u8]) -> (&[u8], Chosen<'_>) {
     }
 }
 
-/// What a target means.
+/// What a target means. `TX.name` is another spelling of `TX:name`.
 pub(in crate::detection) fn resolve(
     name: &[u8],
     chosen: Chosen<'_>,
     count: bool,
     lookup: &mut dyn Lookup,
 ) -> Result<Target, TargetFault> {
+    let dot = memchr::memchr(b'.', name).filter(|_| matches!(chosen, Chosen::All));
+    let (name, member) = cut(name, dot);
+    let chosen = member.map_or(chosen, Chosen::Named);
     let name = String::from_utf8_lossy(name);
     let spec = variables::find(&name).ok_or_else(|| unknown(&name))?;
     let members = members(spec, chosen, lookup)?;

@@ -131,7 +131,11 @@ fn told(directive: &Directive, written: &seclang::Operator, fault: Fault) -> Dia
     } else {
         inside(&written.argument, fault.at.as_ref())
     };
-    let label = format!("argument of `@{}`", written.name.as_str());
+    let name = written.name.as_str();
+    let label = match operators::find(&name).map(|operator| &operator.kind) {
+        Some(Kind::Refused(_)) => format!("`@{name}` is refused"),
+        _ => format!("argument of `@{name}`"),
+    };
     let told = Site::new(directive, span).fault("seclang::operator-argument", fault.message, label);
     match fault.help {
         Some(help) => told.help(help),

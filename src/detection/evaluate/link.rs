@@ -73,12 +73,9 @@ impl Run<'_> {
             return select(self.state, &self.view, self.plan, set, &[]);
         }
         let lists = std::mem::take(&mut self.state.switches.removed_targets);
-        let removed: Vec<&Target> = {
-            let own = lists.iter().filter(|(rules, _)| rules.contains(&index));
-            let of_route = &self.profile.removed_targets;
-            let route = of_route.iter().filter(|(rule, _)| *rule == index);
-            own.map(|(_, target)| target).chain(route.map(|(_, target)| target)).collect()
-        };
+        let own = lists.iter().filter(|(rules, _)| rules.contains(&index));
+        let removed: Vec<&Target> =
+            own.map(|(_, target)| target).chain(self.profile.targets_removed_from(index)).collect();
         select(self.state, &self.view, self.plan, set, &removed);
         self.state.switches.removed_targets = lists;
     }

@@ -104,7 +104,7 @@ fn one_target(
         drop_excluded(&mut state.sight, plan, excluded, from);
     }
     if target.count {
-        count(&mut state.sight, target, from, keep);
+        count(&mut state.sight, plan, target, from, keep);
     }
 }
 
@@ -138,14 +138,16 @@ fn drop_excluded(sight: &mut Sight, plan: &Plan, excluded: &[&Target], from: usi
     sight.values = values;
 }
 
-fn count(sight: &mut Sight, target: &Target, from: usize, keep: Keep) {
+fn count(sight: &mut Sight, plan: &Plan, target: &Target, from: usize, keep: Keep) {
     let number = sight.values.len() - from;
     sight.values.truncate(from);
     let value = sight.add_text(number.to_string().as_bytes(), keep);
     let name = match &target.members {
-        Members::Named(name) => Some(sight.add_text(name, keep)),
-        _ => None,
+        Members::Named(name) => Some(name),
+        Members::Slot(slot) => plan.tx_names.get(slot.0 as usize),
+        Members::All | Members::Matching(_) | Members::Path(_) => None,
     };
+    let name = name.map(|name| sight.add_text(name, keep));
     sight.values.push(Member { variable: target.variable, count: true, name, value });
 }
 

@@ -22,6 +22,8 @@ pub struct State {
     pub tx: Tx,
     /// What matched in the links of the running rule so far, the last one last.
     pub matched: Vec<Member>,
+    /// The running rule.
+    pub running: RuleIndex,
     /// What was switched off or on for this exchange.
     pub switches: Switches,
     /// Where to go on.
@@ -162,6 +164,7 @@ impl State {
             sight: Sight::default(),
             tx: Tx::new(&profile.plan, &profile.pinned),
             matched: Vec::new(),
+            running: RuleIndex(0),
             switches,
             cursor: None,
             answers: Vec::new(),

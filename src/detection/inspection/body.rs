@@ -61,14 +61,14 @@ impl Inspection {
 
     /// How many bytes of the response body are to be held for phase 4, and what becomes of more;
     /// none: nothing is looked at (its type is not named, or access is off). To be asked after
-    /// phase 3.
+    /// phase 3. A body without a type is looked at: browsers guess that it is text.
     pub fn response_plan(&self, transaction: &Transaction) -> Option<(u64, Overflow)> {
         let settings = &self.profile.plan.settings;
         let switches = &self.state.switches;
         let media_type = media_type(transaction.response.as_ref()?);
         let named = |known: &String| media_type.eq_ignore_ascii_case(known.as_bytes());
         let wanted = switches.response_body.unwrap_or(settings.response_body_access)
-            && settings.response_types.iter().any(named);
+            && (media_type.is_empty() || settings.response_types.iter().any(named));
         let limit = switches.response_limit.unwrap_or(settings.response_body_limit);
         wanted.then_some((limit, settings.response_body_overflow))
     }

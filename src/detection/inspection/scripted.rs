@@ -5,8 +5,10 @@ use crate::detection::evaluate::{Key, State, record};
 use crate::detection::plan::Plan;
 use crate::transaction::{Match, RulePhase};
 
-/// Where CRS 4 and CRS 3 add up what rules of the first paranoia level found.
-const SUMS: &[&str] = &["inbound_anomaly_score_pl1", "anomaly_score_pl1"];
+/// Where CRS 4, CRS 3 and our own rules add up what they find in requests: the first that the
+/// rules know is it.
+const SUMS: &[&str] =
+    &["inbound_anomaly_score_pl1", "anomaly_score_pl1", "blocking_inbound_anomaly_score"];
 
 /// Scores that scripts gave and that `TX` does not have yet: phase 1 sets its sums to 0 first.
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ impl Scripted {
         self.begun = true;
         let score = std::mem::take(&mut self.waiting);
         if score != 0 {
-            add_to_sums(state, plan, score);
+            add_to_sum(state, plan, score);
         }
     }
 }
@@ -77,11 +79,9 @@ impl Inspection {
     }
 }
 
-/// To those that the rule set has; to both if it has neither.
-fn add_to_sums(state: &mut State, plan: &Plan, score: i64) {
-    let known = |name: &&&str| plan.tx_slot(name.as_bytes()).is_some();
-    let sums: Vec<_> = SUMS.iter().filter(known).collect();
-    for name in sums {
-        state.tx.add(plan, Key::Name(name.as_bytes()), score);
+fn add_to_sum(state: &mut State, plan: &Plan, score: i64) {
+    let slot = SUMS.iter().find_map(|name| plan.tx_slot(name.as_bytes()));
+    if let Some(slot) = slot {
+        state.tx.add(plan, Key::Slot(slot), score);
     }
 }

@@ -217,11 +217,14 @@ impl<'a> Search<'a> {
         let Some(place) = self.frames.iter().rposition(entered) else { return Ok(None) };
         self.spend(self.frames.len() - place)?;
         let barrier = self.frames.get(place).copied();
-        let mut index = 0;
-        self.frames.retain(|frame| {
-            index += 1;
-            index <= place || matches!(frame, Frame::Group { .. } | Frame::Mark { .. })
-        });
+        let mut kept = place;
+        for index in place + 1..self.frames.len() {
+            if matches!(self.frames.get(index), Some(Frame::Group { .. } | Frame::Mark { .. })) {
+                self.frames.swap(kept, index);
+                kept += 1;
+            }
+        }
+        self.frames.truncate(kept);
         Ok(barrier)
     }
 

@@ -19,13 +19,17 @@ impl ByteSet {
 
     /// From one to another, both included.
     pub const fn range(first: u8, last: u8) -> Self {
-        let mut words = [0; 4];
-        let mut byte = first as usize;
-        while byte <= last as usize {
-            words[byte >> 6] |= 1 << (byte & 63);
-            byte += 1;
+        Self::up_to(last).and(if first == 0 { Self::ALL } else { Self::up_to(first - 1).not() })
+    }
+
+    const fn up_to(last: u8) -> Self {
+        let ones = u64::MAX >> (63 - (last & 63));
+        match last >> 6 {
+            0 => Self([ones, 0, 0, 0]),
+            1 => Self([u64::MAX, ones, 0, 0]),
+            2 => Self([u64::MAX, u64::MAX, ones, 0]),
+            _ => Self([u64::MAX, u64::MAX, u64::MAX, ones]),
         }
-        Self(words)
     }
 
     /// In one of two.

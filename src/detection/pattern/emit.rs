@@ -25,12 +25,11 @@ impl Writer {
             Node::Bytes(set) => self.bytes(*set),
             Node::Capture(node) => self.grouped("(", |writer| writer.inside(node)),
             Node::Concat(nodes) => nodes.iter().for_each(|node| self.node(node)),
-            Node::Empty => {}
             Node::Look(look) => self.look(*look),
             Node::Repeat { node, min, max, greedy } => self.repeat(node, *min, *max, *greedy),
-            // These match more than they should.
-            Node::Around { .. } | Node::KeepOut => {}
             Node::Atomic(node) => self.node(node),
+            // Without these it matches more, as wherever a group's match may be anything.
+            Node::Around { .. } | Node::Empty | Node::KeepOut => {}
             Node::Reference { .. } => self.text.push_str("(?s:.)*"),
         }
     }

@@ -14,8 +14,8 @@ use crate::detection::operators::Fault;
 
 /// Memory that an automaton may take when compiled, in bytes: CRS's largest takes a twentieth.
 const COMPILED_BYTES: usize = 10 << 20;
-/// Groups within groups, as the automaton's language counts them: a repeated group is two.
-const DEEPEST: u32 = 600;
+/// Nesting as the automaton's language counts it: up to five for each of our groups.
+const DEEPEST: u32 = 300;
 
 #[derive(Debug)]
 pub enum Engine {
@@ -111,7 +111,12 @@ fn told(error: &regex::Error) -> String {
         regex::Error::CompiledTooBig(limit) => {
             format!("the expression takes more than {limit} bytes when compiled")
         }
-        error => format!("the expression cannot be run: {error}"),
+        // The last line says what is wrong; those before show the translated expression.
+        error => {
+            let told = error.to_string();
+            let last = told.lines().last().unwrap_or_default();
+            format!("the expression cannot be run: {}", last.trim_start_matches("error: "))
+        }
     }
 }
 

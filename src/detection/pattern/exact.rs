@@ -55,17 +55,18 @@ pub fn exactness(node: &Node) -> Exactness {
 fn exact(node: &Node, next: Next) -> Exactness {
     match node {
         Node::Alternation(nodes) => least(nodes.iter().map(|node| exact(node, next))),
-        Node::Around { .. } | Node::KeepOut | Node::Reference { .. } => Exactness::None,
         // Its group is left open, so that what is in it is followed by what follows it.
         Node::Atomic(node) if has_one_way(node, next) => exact(node, next),
-        Node::Atomic(_) => Exactness::None,
-        Node::Bytes(_) | Node::Empty => Exactness::Spans,
         Node::Capture(node) => exact(node, next),
         Node::Concat(nodes) => least(with_next(nodes, next).map(|(node, next)| exact(node, next))),
         // An automaton's `^` also stands behind a last newline.
-        Node::Look(Look::LineStart) if next.at_end => Exactness::None,
-        Node::Look(Look::EndOrNewline) => Exactness::None,
-        Node::Look(_) => Exactness::Spans,
+        Node::Look(Look::LineStart) if !next.at_end => Exactness::Spans,
+        Node::Around { .. }
+        | Node::Atomic(_)
+        | Node::KeepOut
+        | Node::Look(Look::EndOrNewline | Look::LineStart)
+        | Node::Reference { .. } => Exactness::None,
+        Node::Bytes(_) | Node::Empty | Node::Look(_) => Exactness::Spans,
         Node::Repeat { node, min, max, .. } => {
             let turn = exact(node, in_loop(node, *min, *max, next));
             let endless = max.is_none() && can_be_empty(node);

@@ -103,13 +103,12 @@ impl<'a> Parser<'a> {
     /// A reference by name, up to `end`.
     pub fn named_reference(&mut self, start: usize, end: u8) -> Result<Node, Fault> {
         let name = self.name(start, end)?;
-        match self.names.iter().find(|(known, _)| *known == name) {
-            Some((_, group)) => Ok(Node::Reference { group: *group, fold: self.flags.fold }),
-            None => {
-                let name = String::from_utf8_lossy(name);
-                Err(fault(format!("there is no group `{name}` before this"), start..self.at))
-            }
-        }
+        let named = self.names.iter().find(|(known, _)| *known == name);
+        let Some((_, group)) = named else {
+            let name = String::from_utf8_lossy(name);
+            return Err(fault(format!("there is no group `{name}` before this"), start..self.at));
+        };
+        Ok(Node::Reference { group: *group, fold: self.flags.fold })
     }
 
     /// `(?i)` for the rest of the group, or `(?i:…)`.

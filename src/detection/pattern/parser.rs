@@ -9,8 +9,9 @@ use crate::detection::operators::Fault;
 
 /// Bytes of an expression, at most: a list of ten thousand words fits.
 const LONGEST: usize = 1 << 20;
-/// Groups within groups, at most: as many as PCRE allows.
-const DEEPEST: usize = 250;
+/// Groups within groups, at most. PCRE allows 250; the automaton's compiler takes up to 30 KiB of
+/// the stack for each.
+const DEEPEST: usize = 50;
 /// What stands between the braces of a quantifier, at most.
 const MOST_REPEATS: u32 = 65_535;
 

@@ -134,7 +134,9 @@ impl Writer {
                 self.aim(split, self.here());
             }
         }
-        ends.into_iter().for_each(|end| self.aim(end, self.here()));
+        for end in ends {
+            self.aim(end, self.here());
+        }
         Ok(())
     }
 
@@ -203,9 +205,10 @@ impl Writer {
 
     fn split(&mut self, greedy: bool) -> Result<usize, Fault> {
         let into = self.here() + 1;
-        self.add(match greedy {
-            true => Step::Split { first: into, second: 0 },
-            false => Step::Split { first: 0, second: into },
+        self.add(if greedy {
+            Step::Split { first: into, second: 0 }
+        } else {
+            Step::Split { first: 0, second: into }
         })
     }
 
@@ -222,9 +225,10 @@ impl Writer {
         let again = self.here();
         let progress = self.turn(node, opened)?;
         let out = self.here() + 1;
-        self.add(match greedy {
-            true => Step::Split { first: again, second: out },
-            false => Step::Split { first: out, second: again },
+        self.add(if greedy {
+            Step::Split { first: again, second: out }
+        } else {
+            Step::Split { first: out, second: again }
         })?;
         self.leave(progress);
         Ok(())
@@ -260,7 +264,9 @@ impl Writer {
             splits.push(self.split(greedy)?);
             self.copy(node, opened)?;
         }
-        splits.into_iter().for_each(|split| self.aim(split, self.here()));
+        for split in splits {
+            self.aim(split, self.here());
+        }
         Ok(())
     }
 }

@@ -106,3 +106,58 @@ fn a_fault_points_at_its_place() {
         assert_eq!(told, Some((Some(*at), (*message).to_owned())), "{written}");
     }
 }
+
+#[test]
+fn hostile_expressions_are_refused_or_compiled_in_bounded_time() {
+    let nested = |open: &str, close: &str, times: usize| {
+        format!("{}a{}", open.repeat(times), close.repeat(times))
+    };
+    let cases = [
+        // An expression, and whether it can be run.
+        (nested("(", ")", 100_000), false),
+        (nested("(", ")", 49), true),
+        (nested("(", ")+", 49), true),
+        (nested("(?:", "?)*", 49), true),
+        (nested("(?>", "|b)++", 49), true),
+        (nested("(?=(", ")*)", 24), true),
+        (nested("(?:", "){9}", 24), false),
+        (nested("(?:(?=b)", "){9}", 24), false),
+        (nested("(?:(?=b){0}", "){0}{65535}", 24), true),
+        ("(?:a(?=b)){60000}".to_owned(), false),
+        ("(?:)".repeat(10_000) + "{65535}", true),
+        ("[".repeat(100_000), false),
+        ("a{65535}{65535}".to_owned(), false),
+        (r"\Q".repeat(50_000), true),
+        ("(?i)".repeat(50_000), true),
+        ("(?#".repeat(50_000), false),
+        ("a|".repeat(100_000), true),
+        ("word1234|".repeat(10_000), true),
+        ("a".repeat(2 << 20), false),
+    ];
+    for (written, runs) in cases {
+        let started = std::time::Instant::now();
+        let shown = written.get(..written.len().min(40)).unwrap_or_default().to_owned();
+        let compiled = Pattern::new(written.as_bytes(), Case::Differs);
+        assert_eq!(compiled.is_ok(), runs, "{shown}: {:?}", compiled.err());
+        assert!(started.elapsed().as_secs() < 10, "{shown}: {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn a_search_is_cut_however_it_is_made_long() {
+    let cases: &[(&str, &[u8], &[u8])] = &[
+        // An expression, what a value repeats, and how it ends.
+        (r"(x+x+)+(?=y)(z)\2", b"x", b"z"),
+        (r"(?:a|b|ab)*+(?=c)(x)\1", b"ab", b"xx"),
+        (r"(a*)*(?!b)(c)\2", b"a", b"c"),
+        (r"(a+)\1+(?=c)\1d", b"a", b"d"),
+        (r"(?:(?=(a+))a)*(?=b)c", b"a", b"c"),
+        (r"(.+?)+(?<=b)(x)\2", b"a", b"x"),
+    ];
+    for (written, repeated, end) in cases {
+        let value = [repeated.repeat(50_000).as_slice(), end].concat();
+        let started = std::time::Instant::now();
+        assert_eq!(pattern(written.as_bytes()).find(&value), Found::Cut, "{written}");
+        assert!(started.elapsed().as_secs() < 5, "{written}: {:?}", started.elapsed());
+    }
+}

@@ -3,8 +3,9 @@
 use super::{Out, Variable, View, format_by_type};
 use crate::detection::evaluate::{Keep, Member, State};
 use crate::detection::pattern::Found;
-use crate::detection::plan::{Members, Plan, Target};
-use crate::shared::CollectionKind;
+use crate::detection::plan::{Members, Plan, Target, Text};
+use crate::shared::{CollectionId, CollectionKind};
+use crate::transaction::Severity;
 use crate::transaction::args::Format;
 
 /// Whether a variable may change while the rules of a phase run.
@@ -46,6 +47,7 @@ pub fn read_changing(state: &mut State, view: &View<'_>, plan: &Plan, target: &T
         | Variable::Resource
         | Variable::Session
         | Variable::User => persistent(state, view, target),
+        Variable::Rule => rule(state, plan, target),
         _ => others(state, view, target),
     }
 }
@@ -102,18 +104,49 @@ fn full_name(state: &State, member: &Member) -> Vec<u8> {
     name
 }
 
+/// What the running rule says of itself; its texts without their macros.
+fn rule(state: &mut State, plan: &Plan, target: &Target) {
+    let Some(rule) = plan.rules.get(state.running.0 as usize) else { return };
+    let about = &rule.about;
+    let text = |text: &Option<Text>| text.as_ref().map(Text::fixed_parts);
+    let word = |word: &Option<Box<str>>| word.as_ref().map(|word| word.as_bytes().to_vec());
+    let number = |severity: Severity| (severity as u8).to_string().into_bytes();
+    let facts = [
+        ("id", Some(rule.id.to_string().into_bytes())),
+        ("logdata", text(&about.log_data)),
+        ("msg", text(&about.message)),
+        ("rev", word(&about.revision)),
+        ("severity", about.severity.map(number)),
+        ("ver", word(&about.version)),
+    ];
+    with_out(state, target, |out| {
+        for (name, value) in &facts {
+            if let Some(value) = value.as_ref().filter(|_| wants(&target.members, name.as_bytes()))
+            {
+                out.member(name.as_bytes(), value);
+            }
+        }
+    });
+}
+
+fn with_out(state: &mut State, target: &Target, write: impl FnOnce(&mut Out<'_>)) {
+    let sight = &mut state.sight;
+    let mut values = std::mem::take(&mut sight.values);
+    let texts = sight.texts(Keep::Link);
+    write(&mut Out::new(target.variable, Keep::Link, texts, &mut values));
+    sight.values = values;
+}
+
 /// Members of the persistent collection of this kind that is open.
 fn persistent(state: &mut State, view: &View<'_>, target: &Target) {
-    let State { sight, opened, .. } = state;
-    let Some(id) = opened.iter().find(|id| variable(id.kind) == target.variable) else { return };
-    let mut values = std::mem::take(&mut sight.values);
-    let mut out = Out::new(target.variable, Keep::Link, sight.texts(Keep::Link), &mut values);
-    for member in view.collections.open(id, view.now) {
-        if wants(&target.members, &member.name) {
+    let of_kind = |id: &&CollectionId| variable(id.kind) == target.variable;
+    let Some(id) = state.opened.iter().find(of_kind) else { return };
+    let members = view.collections.open(id, view.now);
+    with_out(state, target, |out| {
+        for member in members.iter().filter(|member| wants(&target.members, &member.name)) {
             out.member(&member.name, &member.value);
         }
-    }
-    sight.values = values;
+    });
 }
 
 fn variable(kind: CollectionKind) -> Variable {

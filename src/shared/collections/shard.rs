@@ -205,10 +205,10 @@ impl Kept {
     }
 
     fn size(&self, key: usize) -> usize {
-        let size =
-            |(name, value): (&Box<[u8]>, &Value)| MEMBER_BYTES + name.len() + value.bytes.len();
+        let members = self.members.iter();
+        let sizes = members.map(|(name, value)| MEMBER_BYTES + name.len() + value.bytes.len());
         // The key is there three times, but shared.
-        COLLECTION_BYTES + key + self.members.iter().map(size).sum::<usize>()
+        COLLECTION_BYTES + key + sizes.sum::<usize>()
     }
 
     /// A member's value; members past their time are gone already.

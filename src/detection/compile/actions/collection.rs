@@ -148,12 +148,13 @@ fn collection(scene: &mut Scene<'_, '_, '_>, name: &[u8]) -> Option<Collection> 
     let name = String::from_utf8_lossy(name).trim().to_ascii_uppercase();
     let found = COLLECTIONS.iter().find(|(known, _)| *known == name);
     if found.is_none() {
-        let near = nearest(&name, COLLECTIONS.iter().map(|(known, _)| *known)).unwrap_or("TX");
+        let near = nearest(&name, COLLECTIONS.iter().map(|(known, _)| *known));
+        let near = near.map(|near| format!("the nearest is `{near}`; ")).unwrap_or_default();
         scene.fault_with_help(
             "seclang::unknown-collection",
             format!("there is no collection `{name}` that rules can write"),
             "unknown",
-            format!("the nearest is `{near}`; all are GLOBAL, IP, RESOURCE, SESSION, TX and USER"),
+            format!("{near}all are GLOBAL, IP, RESOURCE, SESSION, TX and USER"),
         );
     }
     found.map(|(_, collection)| *collection)

@@ -7,6 +7,10 @@ mod control;
 mod disrupt;
 mod look;
 mod other;
+#[cfg(test)]
+mod tests;
+
+pub use control::{CONTROLS, ControlSpec};
 
 use super::context::Context;
 use super::draft::Said;
@@ -235,19 +239,25 @@ pub(super) fn read(context: &mut Context<'_>, sheet: &mut Sheet, list: &[Said<'_
     }
 }
 
-/// Why an action is not inherited from a `SecDefaultAction`, if it is not.
+/// Why an action is not inherited from a `SecDefaultAction`, if it is not: what a rule says of
+/// itself, what it is, and where it goes on is its own.
 pub(super) fn not_inherited(said: &Said<'_>) -> Option<Diagnostic> {
     let spec = match check(said, true) {
         Ok(spec) => spec,
         Err(fault) => return Some(fault),
     };
-    let inherited = matches!(spec.kind, Kind::Disruptive | Kind::Log | Kind::Look)
-        || matches!(spec.name, "phase" | "status");
+    let own = matches!(spec.kind, Kind::About | Kind::Flow | Kind::Self_);
+    let inherited = !own || matches!(spec.name, "phase" | "status");
     (!inherited).then(|| {
         let message = format!("`{}` cannot stand in `SecDefaultAction`", spec.name);
         let told = part(said).fault("seclang::not-inherited", message, "rules do not inherit it");
         told.help("write it in the rules themselves")
     })
+}
+
+/// The kind of an action; none if there is no such action.
+pub(super) fn kind(said: &Said<'_>) -> Option<Kind> {
+    find(&said.action.name.as_str()).map(|spec| spec.kind)
 }
 
 /// Tells what one list says twice though it counts once: the last counts.
@@ -331,22 +341,4 @@ const fn entry(
 
 const fn also(alias: &'static str, spec: ActionSpec) -> ActionSpec {
     ActionSpec { alias, ..spec }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ACTIONS, find};
-
-    #[test]
-    fn the_list_is_sorted_and_every_action_has_its_sentence() {
-        assert!(ACTIONS.is_sorted_by_key(|known| known.name.to_ascii_lowercase()));
-        assert!(ACTIONS.iter().all(|known| known.doc.ends_with('.')));
-    }
-
-    #[test]
-    fn an_action_is_found_in_any_case_and_spelling() {
-        assert!(find("MULTIMATCH").is_some_and(|known| known.name == "multiMatch"));
-        assert!(find("sanitizeArg").is_some_and(|known| known.name == "sanitiseArg"));
-        assert!(find("").is_none());
-    }
 }

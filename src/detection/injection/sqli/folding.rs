@@ -2,7 +2,7 @@
 //! difference to a database, so it must make none here.
 
 use super::fingerprints::LENGTH;
-use super::rules::{self, Three, Two};
+use super::rules::{self, Then, Three, Two};
 use super::token::{Kind, Token};
 use super::tokenizer::Tokenizer;
 
@@ -62,38 +62,44 @@ impl<'a> Folding<'a> {
         if !self.begin() {
             return;
         }
-        loop {
-            if self.count >= LENGTH && rules::is_repetitive(&self.tokens) {
-                self.begin_again();
-            }
-            if !self.more || self.left >= LENGTH {
-                break;
-            }
-            if !self.reach(2) {
-                continue;
-            }
-            match rules::two(&mut self.tokens, self.left) {
-                Two::Keep => {}
-                Two::Settled => continue,
-                Two::Unreadable => return self.give_up(),
-                Two::Fold { tokens, then } => {
-                    self.fold(tokens, then);
-                    continue;
-                }
-                Two::LookFrom(left) => self.left = left,
-            }
-            if !self.reach(3) {
-                continue;
-            }
-            match rules::three(&mut self.tokens, self.left) {
-                Three::Keep => self.left += 1,
-                Three::Fold(tokens) => self.fold(tokens, rules::Then::Restart),
+        while self.goes_on() {
+            if self.reach(2) && self.two() && self.reach(3) {
+                self.three();
             }
         }
         self.end_with_comment();
         let kept = self.tokens.iter().take(self.count.min(LENGTH));
         if kept.map(|token| token.kind).any(|kind| kind == Kind::Evil) {
             self.give_up();
+        }
+    }
+
+    fn goes_on(&mut self) -> bool {
+        if self.count >= LENGTH && rules::is_repetitive(&self.tokens) {
+            self.begin_again();
+        }
+        self.more && self.left < LENGTH
+    }
+
+    /// Folds what two tokens allow, and whether three are to be looked at.
+    fn two(&mut self) -> bool {
+        match rules::two(&mut self.tokens, self.left) {
+            Two::Keep => return true,
+            Two::LookFrom(left) => {
+                self.left = left;
+                return true;
+            }
+            Two::Fold { tokens, then } => self.fold(tokens, then),
+            Two::Settled => {}
+            Two::Unreadable => self.give_up(),
+        }
+        false
+    }
+
+    fn three(&mut self) {
+        match rules::three(&mut self.tokens, self.left) {
+            Three::Keep => self.left += 1,
+            Three::Fold(tokens) => self.fold(tokens, Then::Restart),
         }
     }
 
@@ -148,17 +154,18 @@ impl<'a> Folding<'a> {
         }
     }
 
-    fn fold(&mut self, tokens: usize, then: rules::Then) {
+    fn fold(&mut self, tokens: usize, then: Then) {
         self.count -= tokens;
         self.left = match then {
-            rules::Then::Stay => self.left,
-            rules::Then::StepBack => self.left.saturating_sub(1),
-            rules::Then::Restart => 0,
+            Then::Stay => self.left,
+            Then::StepBack => self.left.saturating_sub(1),
+            Then::Restart => 0,
         };
     }
 
     /// What cannot be read makes the rest meaningless.
     fn give_up(&mut self) {
+        self.more = false;
         self.count = 0;
         self.push(Token::new(Kind::Evil, b""));
     }

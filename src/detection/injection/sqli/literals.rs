@@ -117,7 +117,7 @@ fn closing(text: &[u8], quote: u8) -> Option<usize> {
 }
 
 /// How many bytes there are before one that ends it.
-pub fn until(bytes: &[u8], ends: impl Fn(u8) -> bool) -> usize {
+pub fn until(bytes: &[u8], mut ends: impl FnMut(u8) -> bool) -> usize {
     bytes.iter().position(|&byte| ends(byte)).unwrap_or(bytes.len())
 }
 

@@ -1,8 +1,8 @@
 //! Cuts a value into tokens of SQL: every dialect's at once, as nobody knows the database.
 
-use memchr::memchr;
-use memchr::memmem;
+use memchr::{memchr, memchr2_iter, memmem};
 
+use super::literals::until;
 use super::token::{Kind, LONGEST, Token};
 use super::words;
 
@@ -164,35 +164,77 @@ impl<'a> Tokenizer<'a> {
 
     /// A word. `SELECT.1` and ``SELECT`a` `` are two.
     pub(super) fn word(&mut self) -> Token<'a> {
-        let length = self.rest.iter().position(|&byte| ends_word(byte));
-        let length = length.unwrap_or(self.rest.len());
+        let mut joins = false;
+        let beginning = self.rest.get(..=LONGEST).unwrap_or(self.rest);
+        let length = until(beginning, |byte| {
+            joins |= role(byte) == Role::Joins;
+            role(byte) == Role::Ends
+        });
         let text = self.rest.get(..length.min(LONGEST)).unwrap_or_default();
-        let parts = text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'.' | b'`'));
-        for (at, _) in parts {
-            let part = text.get(..at).and_then(words::find);
-            if let Some(part) = part.filter(|part| part.kind != Kind::Bareword) {
-                return self.take(part.kind, at);
-            }
+        if joins && let Some((kind, length)) = first_of(text) {
+            return self.take(kind, length);
         }
-        let whole = if length <= LONGEST { words::find(text) } else { None };
-        self.take(whole.map_or(Kind::Bareword, |word| word.kind), length)
+        if length <= LONGEST {
+            let kind = words::find(text).map_or(Kind::Bareword, |word| word.kind);
+            return self.take(kind, length);
+        }
+        // Looked for only now: `and.and.and` to the end would else be looked through for each.
+        self.take(Kind::Bareword, until(self.rest, |byte| role(byte) == Role::Ends))
     }
 }
 
+/// What a byte does to the word that it follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It is not part of it.
+    Ends,
+    /// It is part of it.
+    Goes,
+    /// It is, unless what stands before it is a word by itself.
+    Joins,
+}
+
+fn role(byte: u8) -> Role {
+    ROLES.get(usize::from(byte)).copied().unwrap_or(Role::Goes)
+}
+
+static ROLES: [Role; 256] = roles();
+
+const fn roles() -> [Role; 256] {
+    let mut roles = [Role::Goes; 256];
+    let mut rest = roles.as_mut_slice();
+    let mut byte = 0_u8;
+    while let Some((role, after)) = rest.split_first_mut() {
+        *role = match byte {
+            b'.' | b'`' => Role::Joins,
+            b'$' | b'_' => Role::Goes,
+            b' '..=b'/' | b':'..=b'@' | b'['..=b'_' | b'{'..=b'~' => Role::Ends,
+            _ if is_blank(byte) => Role::Ends,
+            _ => Role::Goes,
+        };
+        byte = byte.wrapping_add(1);
+        rest = after;
+    }
+    roles
+}
+
+/// The word of SQL that stands before a dot or tick: what it is, and how long.
+fn first_of(text: &[u8]) -> Option<(Kind, usize)> {
+    let mut lengths = memchr2_iter(b'.', b'`', text);
+    lengths.find_map(|length| {
+        let word = text.get(..length).and_then(words::find)?;
+        (word.kind != Kind::Bareword).then_some((word.kind, length))
+    })
+}
+
 /// What some database takes for a blank.
-pub fn is_blank(byte: u8) -> bool {
+pub const fn is_blank(byte: u8) -> bool {
     matches!(byte, 0 | b'\t'..=b'\r' | b' ' | 0xA0)
 }
 
 /// What is passed over between tokens.
 fn is_skipped(byte: u8) -> bool {
     matches!(byte, 0..=b' ' | 0x7F | 0xA0)
-}
-
-fn ends_word(byte: u8) -> bool {
-    is_blank(byte)
-        || matches!(byte, b'!'..=b',' | b'-' | b'/' | b':'..=b'@' | b'['..=b'^' | b'{'..=b'~')
-            && byte != b'$'
 }
 
 fn opens_comment(bytes: &[u8]) -> bool {

@@ -36,14 +36,14 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(listed()));
 
 /// The words, each in the slot of its hash or in one soon after it.
 struct Table {
-    slots: Box<[Option<Word>; SLOTS]>,
+    slots: Vec<Option<Word>>,
     /// Of what phrases begin with, by its length: the initials, a bit each.
     phrases: [u32; LONGEST + 1],
 }
 
 impl Table {
     fn new(words: impl Iterator<Item = Word>) -> Self {
-        let mut table = Self { slots: Box::new([None; SLOTS]), phrases: [0; LONGEST + 1] };
+        let mut table = Self { slots: vec![None; SLOTS], phrases: [0; LONGEST + 1] };
         for word in words {
             table.insert(word);
             for length in memchr_iter(b' ', word.text) {
@@ -89,9 +89,9 @@ fn hash(word: &[u8]) -> usize {
 
 /// The first and the last bytes, eight if there are so many: all of a word of up to sixteen.
 fn ends(word: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+    if let (Some(first), Some(last)) = (word.first_chunk::<8>(), word.last_chunk::<8>()) {
         (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-    } else if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+    } else if let (Some(first), Some(last)) = (word.first_chunk::<4>(), word.last_chunk::<4>()) {
         (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
     } else {
         (word.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)), 0)

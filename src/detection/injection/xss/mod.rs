@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_million_slashes_take_no_stack() {
-        let value = [b"<a ".as_slice(), &[b'/'; 1_000_000], b" onload=x>"].concat();
+        let value = [b"<a ".as_slice(), &b"/".repeat(1_000_000), b" onload=x>"].concat();
         assert!(is_xss(&value));
     }
 }

@@ -1,3 +1,5 @@
+//! JSON bodies, proper and odd ones.
+
 use super::super::Limits;
 use super::super::reading::Reading;
 use super::read;

@@ -1,3 +1,5 @@
+//! Multipart bodies, proper and odd ones.
+
 use super::super::{Format, Limits, Parsed, Parser};
 use super::MultipartFlags;
 

@@ -18,6 +18,7 @@ mod tests;
 use std::ops::Range;
 
 pub use reader::read;
+use xpath::Whole;
 pub use xpath::XPath;
 
 use super::Pairs;
@@ -31,6 +32,8 @@ pub struct XmlDocument {
     names: Vec<u8>,
     /// Elements and pieces of text, in the order of the document.
     nodes: Vec<Node>,
+    /// Those of the nodes that are in no other.
+    roots: Vec<usize>,
     /// Names and values of all attributes but `xmlns`.
     attributes: Pairs,
     /// The element of each attribute.
@@ -64,6 +67,12 @@ impl XmlDocument {
     /// The values that an expression selects, in document order: an element's is its text with the
     /// texts of all that is in it.
     pub fn select(&self, path: &XPath) -> Vec<&[u8]> {
+        // What nearly all rules look at needs no search.
+        match path.whole() {
+            Some(Whole::Attributes) => return self.attributes.iter().map(|(_, it)| it).collect(),
+            Some(Whole::Roots) => return self.roots().map(|node| self.text_of(node)).collect(),
+            None => {}
+        }
         let marks = path.marks(self);
         if path.selects_attributes() {
             return self.select_attributes(path, &marks);
@@ -77,6 +86,10 @@ impl XmlDocument {
             marks.get(**owner).is_some_and(|marks| path.selects_attribute(*marks, name))
         });
         values.map(|((_, value), _)| value).collect()
+    }
+
+    fn roots(&self) -> impl Iterator<Item = &Node> {
+        self.roots.iter().filter_map(|root| self.nodes.get(*root))
     }
 
     fn text_of(&self, node: &Node) -> &[u8] {

@@ -4,6 +4,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::{Kind, Node, XmlDocument, charset, references};
+use crate::transaction::args::Pairs;
 use crate::transaction::args::reading::Reading;
 
 /// How many elements and texts a document may have for each argument that is allowed.
@@ -20,6 +21,9 @@ pub fn read(body: &[u8], reading: &mut Reading) {
     let mut tree = Tree::new(reading);
     if !valid {
         tree.complain("a character set that is unknown or not kept to");
+    }
+    if text.bytes().any(|byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) {
+        tree.complain("a control character");
     }
     let mut reader = Reader::from_str(&text);
     let config = reader.config_mut();
@@ -55,6 +59,8 @@ struct Tree<'a> {
     scope: Vec<usize>,
     /// Whether the last node is a text that goes on.
     in_text: bool,
+    /// Whether some markup was seen.
+    begun: bool,
     /// Whether a document type was declared, with entities that we do not know.
     has_doctype: bool,
     reading: &'a mut Reading,
@@ -74,6 +80,7 @@ impl<'a> Tree<'a> {
             open: Vec::new(),
             scope: Vec::new(),
             in_text: false,
+            begun: false,
             has_doctype: false,
             reading,
         }
@@ -98,9 +105,22 @@ impl<'a> Tree<'a> {
             }
             Event::End(tag) => self.end(tag.name().as_ref()),
             Event::DocType(text) => self.doctype(&text),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::Eof => {}
+            Event::Decl(declaration) => {
+                if declaration.version().is_err() || self.begun {
+                    self.complain("an XML declaration that is wrong or not at the beginning");
+                }
+            }
+            Event::PI(instruction) => self.check_name(instruction.target()),
+            Event::Comment(_) | Event::Eof => {}
         }
         self.in_text = false;
+        self.begun = true;
+    }
+
+    fn check_name(&mut self, name: &str) {
+        if !is_name(name) {
+            self.complain("a name that is none");
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -111,7 +131,10 @@ impl<'a> Tree<'a> {
     }
 
     fn character_data(&mut self, text: &str) {
-        if self.open.is_empty() && !text.trim_ascii().is_empty() {
+        if self.open.is_empty() {
+            if text.trim_ascii().is_empty() {
+                return;
+            }
             self.complain("text outside of the root element");
         }
         self.append(text.as_bytes());
@@ -148,6 +171,9 @@ impl<'a> Tree<'a> {
         if self.document.nodes.len() >= most {
             self.reading.stop(|| format!("XML parsing error: more than {most} nodes"));
         }
+        if node.parent.is_none() {
+            self.document.roots.push(self.document.nodes.len());
+        }
         self.document.nodes.push(node);
     }
 
@@ -170,6 +196,7 @@ impl<'a> Tree<'a> {
         if self.open.is_empty() && !self.document.nodes.is_empty() {
             self.complain("a second root element");
         }
+        self.check_name(tag.name().as_ref());
         let (node, scope) = (self.document.nodes.len(), self.scope.len());
         self.attributes(tag, node);
         let name = self.document.names.len();
@@ -189,7 +216,7 @@ impl<'a> Tree<'a> {
         for attribute in tag.html_attributes().with_checks(false) {
             let Ok(attribute) = attribute else {
                 self.complain("an attribute without a value");
-                self.attribute("", tag.attributes_raw(), node);
+                self.attribute("?", tag.attributes_raw(), node);
                 return;
             };
             self.attribute(attribute.key.as_ref(), &attribute.value, node);
@@ -200,6 +227,10 @@ impl<'a> Tree<'a> {
     }
 
     fn attribute(&mut self, name: &str, value: &str, node: usize) {
+        self.check_name(name);
+        if value.contains('<') {
+            self.complain("a `<` in an attribute");
+        }
         let prefix = name.strip_prefix("xmlns").filter(|it| it.is_empty() || it.starts_with(':'));
         let most = self.reading.limits.arguments;
         if let Some(prefix) = prefix {
@@ -207,15 +238,16 @@ impl<'a> Tree<'a> {
         } else if self.document.attributes.len() >= most {
             self.reading.complain(|| format!("XML parsing error: more than {most} attributes"));
         } else {
-            let mut valid = true;
-            self.document.attributes.push_with(
-                |out| out.extend_from_slice(name.as_bytes()),
-                |out| valid = references::attribute(value, out),
-            );
+            let valid = push(&mut self.document.attributes, name, value);
             self.document.owners.push(node);
-            if !valid && !self.has_doctype {
-                self.complain("a reference to nothing");
-            }
+            self.check_references(valid);
+        }
+    }
+
+    /// With a document type, there may be entities that we do not know.
+    fn check_references(&mut self, valid: bool) {
+        if !valid && !self.has_doctype {
+            self.complain("a reference to nothing");
         }
     }
 
@@ -225,12 +257,8 @@ impl<'a> Tree<'a> {
             return;
         }
         self.scope.push(self.document.namespaces.len());
-        self.document.namespaces.push_with(
-            |out| out.extend_from_slice(prefix.as_bytes()),
-            |out| {
-                references::attribute(address, out);
-            },
-        );
+        let valid = push(&mut self.document.namespaces, prefix, address);
+        self.check_references(valid);
     }
 
     /// The namespace of an element's name.
@@ -277,13 +305,32 @@ impl<'a> Tree<'a> {
         if self.document.nodes.is_empty() {
             self.complain("no root element");
             let kind = Kind::Element { name: 0..0, namespace: None };
-            self.document.nodes.push(Node { parent: None, kind, text: whole.clone() });
+            self.node(Node { parent: None, kind, text: whole.clone() });
         }
         if let Some(first) = self.document.nodes.first_mut() {
             first.text.start = whole.start;
         }
-        if let Some(last) = self.document.nodes.iter_mut().rfind(|node| node.parent.is_none()) {
+        let last = self.document.roots.last().copied().unwrap_or_default();
+        if let Some(last) = self.document.nodes.get_mut(last) {
             last.text.end = whole.end;
         }
     }
+}
+
+/// Adds a name and a decoded value; whether all of its references were understood.
+fn push(pairs: &mut Pairs, name: &str, value: &str) -> bool {
+    let mut valid = true;
+    pairs.push_with(
+        |out| out.extend_from_slice(name.as_bytes()),
+        |out| valid = references::attribute(value, out),
+    );
+    valid
+}
+
+/// Whether a text may name an element or an attribute. (Of the letters beyond ASCII that XML
+/// allows, all are.)
+fn is_name(text: &str) -> bool {
+    let begins = |it: u8| it.is_ascii_alphabetic() || matches!(it, b'_' | b':') || it >= 0x80;
+    let goes_on = |it: u8| begins(it) || it.is_ascii_digit() || matches!(it, b'-' | b'.');
+    text.bytes().next().is_some_and(begins) && text.bytes().all(goes_on)
 }

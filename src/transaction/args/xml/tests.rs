@@ -1,3 +1,5 @@
+//! XML bodies, proper and odd ones.
+
 use super::super::{Format, Limits, Parsed, Parser};
 use super::XPath;
 
@@ -118,6 +120,12 @@ fn faults_are_told_and_hide_nothing() {
         ("<a b=x>x</a>", "without quotes"),
         ("<a b>x</a>", "without quotes"),
         ("<a b='x", "without an end"),
+        ("<a b='x<'/>", "in an attribute"),
+        ("<a 1='x'/>", "a name that is none"),
+        ("<a>x</a><?1?>", "a name that is none"),
+        ("<a>x\u{1}</a>", "control character"),
+        ("<a>x</a><?xml version='1.0'?>", "not at the beginning"),
+        ("<?xml?><a>x</a>", "declaration that is wrong"),
         ("<a>x<![CDATA[y", "without an end"),
         ("<a>x<!-- y", "without an end"),
         ("<?xml version='1.0' encoding='UTF-7'?><a>x</a>", "character set"),

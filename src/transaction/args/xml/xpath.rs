@@ -39,6 +39,15 @@ enum Test {
     Text,
 }
 
+/// An expression that needs no search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whole {
+    /// `//@*`
+    Attributes,
+    /// `/*`
+    Roots,
+}
+
 /// Which beginnings of an expression select a node, as bits: bit 0 stands for none of its steps
 /// (the document), bit 1 for the first step, and so on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,6 +102,15 @@ impl XPath {
     pub(super) fn selects_attributes(&self) -> bool {
         let last = self.steps.last().map(|step| &step.test);
         matches!(last, Some(Test::AnyAttribute | Test::Attribute(_)))
+    }
+
+    /// Whether it needs no search.
+    pub(super) fn whole(&self) -> Option<Whole> {
+        match self.steps.as_slice() {
+            [Step { deep: true, test: Test::AnyAttribute }] => Some(Whole::Attributes),
+            [Step { deep: false, test: Test::AnyElement }] => Some(Whole::Roots),
+            _ => None,
+        }
     }
 
     /// What selects each node, in one pass.
