@@ -180,7 +180,7 @@ fn where_no_rules_are_named_the_base_rules_hold() {
 #[test]
 fn the_base_rules_are_part_of_the_policy_that_is_kept_and_of_its_digest() {
     let upstream = Upstream::start();
-    let config = |rules: &str| format!("state_dir: state\nwatch: false\nrules: {rules}\n");
+    let config = |rules: &str| format!("watch: false\nrules: {rules}\n");
     let mut moongate = Moongate::before(&upstream, &config("{}"));
     let with_rules = moongate.policy()["digest"].clone();
     moongate.stop();

@@ -30,11 +30,7 @@ fn the_demo_s_event_log_names_the_rule_that_refused() {
     let tail = said.lines().map(str::trim).find(|line| line.starts_with("tail "));
     let tail = tail.expect("it says how to read the event log");
     assert_eq!(demo.get("/search?q='+UNION+SELECT+name,password+FROM+users--").status, 403);
-    assert!(
-        wait_until(DEADLINE, || shell(tail).contains("\"id\":4630002")),
-        "{}",
-        shell(tail)
-    );
+    assert!(wait_until(DEADLINE, || shell(tail).contains("\"id\":4630002")), "{}", shell(tail));
 }
 
 #[test]

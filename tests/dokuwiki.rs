@@ -84,8 +84,17 @@ fn furnish(folder: &Path) -> std::path::PathBuf {
     }
     let data = folder.join("data");
     for name in [
-        "attic", "cache", "index", "locks", "log", "media", "media_attic", "media_meta", "meta",
-        "pages", "tmp",
+        "attic",
+        "cache",
+        "index",
+        "locks",
+        "log",
+        "media",
+        "media_attic",
+        "media_meta",
+        "meta",
+        "pages",
+        "tmp",
     ] {
         fs::create_dir_all(data.join(name)).expect("a folder");
     }
