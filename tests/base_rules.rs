@@ -194,10 +194,10 @@ fn the_base_rules_are_part_of_the_policy_that_is_kept_and_of_its_digest() {
 
 #[test]
 fn every_rule_that_tells_something_has_two_attacks_and_two_good_requests() {
+    let rules = regex::Regex::new(r"id:(\d+)").unwrap();
     let mut told = BTreeSet::new();
     for entry in std::fs::read_dir(Path::new(FOLDER)).unwrap().flatten() {
         let text = std::fs::read_to_string(entry.path()).unwrap();
-        let rules = regex::Regex::new(r"id:(\d+)").unwrap();
         for rule in rules.captures_iter(&text) {
             let rest = &text[rule.get(0).unwrap().start()..];
             let end = rest.find("\n\n").unwrap_or(rest.len());

@@ -37,7 +37,9 @@ pub(super) fn text(places: &Places<'_>, moved: bool) -> String {
     let shop = bound.listeners.first().map(SocketAddr::to_string).unwrap_or_default();
     let mut text = format!(
         "\nMoongate stands before a small shop that is vulnerable on purpose.\n  \
-         shop     http://{shop}/{in_use}\n  bare     http://{bare}/  (without Moongate, to compare)\n  metrics  http://{}/metrics\n\nTry:\n",
+         shop     http://{shop}/{in_use}\n  \
+         bare     http://{bare}/  (without Moongate, to compare)\n  \
+         metrics  http://{}/metrics\n\nTry:\n",
         bound.admin
     );
     for trial in trials() {
