@@ -1,5 +1,7 @@
 //! Many phrases at once, in any case of ASCII letters: what `@pm` and its like share.
 
+use std::collections::HashSet;
+
 use aho_corasick::AhoCorasick;
 
 use super::{Fault, Matcher, Scope};
@@ -12,12 +14,14 @@ pub(super) struct Phrases {
 }
 
 impl Phrases {
-    /// Of these phrases; an empty one would match everything, and is left out.
+    /// Of these phrases; an empty one would match everything, and is left out, as is one that was
+    /// there before: an automaton takes quadratic time over equal ones.
     ///
     /// # Errors
     /// If they are too many for an automaton.
     pub(super) fn compile(mut phrases: Vec<Vec<u8>>) -> Result<Box<dyn Matcher>, Fault> {
-        phrases.retain(|phrase| !phrase.is_empty());
+        let mut seen = HashSet::new();
+        phrases.retain(|phrase| !phrase.is_empty() && seen.insert(phrase.to_ascii_lowercase()));
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .build(&phrases)

@@ -37,6 +37,11 @@ pub fn limits(settings: &crate::detection::Settings) -> Limits {
     }
 }
 
+/// What could not be read of the query; none: all of it was.
+pub fn query_error(view: &View<'_>) -> Option<String> {
+    of_query(view).error
+}
+
 fn of_query(view: &View<'_>) -> crate::transaction::args::Parsed {
     let text = view.transaction.request.query.as_deref().unwrap_or_default();
     query(text, &limits(view.settings))
