@@ -9,7 +9,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use bytes::Bytes;
 use moongate::config::{Engine, Files};
 use moongate::detection::operators::Question;
-use moongate::detection::{Answer, Inspection, Interruption, Outcome, Profile, World, compile};
+use moongate::detection::{
+    Answer, Exclusion, Inspection, Interruption, Named, Outcome, Profile, Which, World, compile,
+};
 use moongate::diagnostic::render;
 use moongate::seclang;
 use moongate::shared::Collections;
@@ -52,6 +54,88 @@ fn rules_find_what_they_should_and_do_what_they_say() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     assert!(ran >= 60, "{ran} cases only");
+}
+
+/// An inspection of `GET /?a=1&b=2` and the transaction.
+fn inspection(rules: &str) -> (Inspection, Transaction) {
+    let profile = profile("rules", rules).unwrap();
+    let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
+    let (transaction, _) = transaction("GET /?a=1&b=2 HTTP/1.1\nHost: x");
+    (Inspection::new(profile, world), transaction)
+}
+
+#[test]
+fn what_a_script_adds_counts_as_if_a_rule_had_found_it() {
+    // As CRS does it: phase 1 sets the sums to nothing, phase 2 adds them up and judges.
+    let (mut inspection, transaction) = inspection(
+        r#"SecAction "id:1,phase:1,pass,nolog,setvar:tx.inbound_anomaly_score_pl1=0"
+        SecAction "id:2,phase:2,pass,nolog,setvar:tx.blocking_inbound_anomaly_score=0,setvar:tx.blocking_inbound_anomaly_score=+%{tx.inbound_anomaly_score_pl1}"
+        SecRule TX:blocking_inbound_anomaly_score "@ge 5" "id:3,phase:2,deny,log""#,
+    );
+    inspection.add_match(7_000_001, b"before the rules", 3);
+    assert_eq!(inspection.scores().inbound, 3);
+    inspection.evaluate(RulePhase::RequestHeaders, &transaction);
+    inspection.add_match(7_000_002, b"between the phases", 2);
+    assert_eq!(inspection.tx(b"TX_ABSENT"), None);
+    let outcome = inspection.evaluate(RulePhase::RequestBody, &transaction);
+    assert!(matches!(outcome, Outcome::Interrupt(_)), "{outcome:?}");
+    assert_eq!(inspection.scores().inbound, 5);
+    let ids: Vec<u64> = inspection.matches().iter().map(|found| found.id).collect();
+    assert_eq!(ids, [7_000_001, 7_000_002, 3]);
+}
+
+#[test]
+fn a_script_leaves_out_rules_and_targets_for_one_exchange_and_writes_tx() {
+    let rules = r#"SecRule ARGS "@rx ." "id:1,phase:1,pass,log"
+        SecRule ARGS "@rx ." "id:2,phase:1,pass,log,tag:'t'"
+        SecRule TX:from_lua "@streq yes" "id:3,phase:1,pass,log""#;
+    let (mut inspection, transaction) = inspection(rules);
+    assert_eq!(inspection.remove_rules(Named::Ids(1, 1)), 1);
+    assert_eq!(inspection.remove_target(Named::Tag(b"t"), "ARGS:b"), Ok(1));
+    assert!(inspection.remove_target(Named::Tag(b"t"), "NOTHING:b").is_err());
+    inspection.set_tx(b"From_Lua", Some(b"yes"));
+    inspection.evaluate(RulePhase::RequestHeaders, &transaction);
+    assert_eq!(facts(&inspection), "2 ARGS:a=1\n3 TX:from_lua=yes\n");
+    inspection.set_tx(b"from_lua", None);
+    assert_eq!(inspection.tx(b"from_lua"), None);
+}
+
+#[test]
+fn a_route_pins_members_of_tx_and_leaves_out_rules_and_targets() {
+    let rules = r#"SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=1"
+        SecRule TX:level "@eq 4" "id:2,phase:1,pass,log"
+        SecAction "id:3,phase:1,pass,log"
+        SecRule ARGS "@rx ." "id:4,phase:1,pass,log""#;
+    let plain = profile("rules", rules).unwrap();
+    let exclusions = [
+        Exclusion { which: Which::Ids(vec![(3, 3)]), target: None },
+        Exclusion { which: Which::Ids(vec![(4, 4)]), target: Some("ARGS:/^b$/".to_owned()) },
+    ];
+    let presets = [("LEVEL".to_owned(), "4".to_owned())];
+    let (profile, complaints) =
+        Profile::new(Arc::clone(&plain.plan), Engine::On, &presets, &exclusions);
+    assert!(complaints.is_empty());
+    let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
+    let mut inspection = Inspection::new(Arc::new(profile), world);
+    let (transaction, _) = transaction("GET /?a=1&b=2 HTTP/1.1\nHost: x");
+    inspection.evaluate(RulePhase::RequestHeaders, &transaction);
+    assert_eq!(facts(&inspection), "2 TX:level=4\n4 ARGS:a=1\n");
+}
+
+#[test]
+fn what_is_kept_for_an_exchange_is_bounded() {
+    let rule = |id: usize| format!("SecRule ARGS \"@rx .\" \"id:{id},phase:1,pass,log\"\n");
+    let mut rules: String = (1..1500).map(rule).collect();
+    rules += r#"SecRule ARGS_NAMES "@rx ." "id:5000,phase:1,pass,nolog,setvar:'tx.%{MATCHED_VAR}=1',chain"
+        SecRule &MATCHED_VARS "@le 1000" "setvar:tx.few=1"
+        SecRule TX:few "@eq 1" "id:5001,phase:2,pass,nolog,setenv:few=yes""#;
+    let (mut inspection, mut transaction) = inspection(&rules);
+    let query: String = (0..5000).map(|at| format!("a{at}=x&")).collect();
+    transaction.request.set_target(&Bytes::from(format!("/?{query}")));
+    inspection.evaluate(RulePhase::RequestHeaders, &transaction);
+    inspection.evaluate(RulePhase::RequestBody, &transaction);
+    assert_eq!(inspection.matches().len(), 1000);
+    assert_eq!(inspection.environment().len(), 1);
 }
 
 fn cases(text: &str) -> impl Iterator<Item = Case> {

@@ -43,16 +43,16 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn text(rule: &Rule) -> String {
     let Some(source) = &rule.about.source else { return String::new() };
     let lines = source.text.lines().skip((rule.about.line as usize).saturating_sub(1));
-    let mut links = rule.links.len();
+    let mut left = rule.links.len();
     let mut text = String::new();
     for line in lines {
         text += line;
         text.push('\n');
         let is_said = !line.trim().is_empty() && !line.trim_start().starts_with('#');
         if is_said && !line.trim_end().ends_with('\\') {
-            links -= 1;
+            left -= 1;
         }
-        if links == 0 {
+        if left == 0 {
             break;
         }
     }

@@ -8,8 +8,8 @@ const MOST_VARIABLES: usize = 200;
 
 /// Sets a variable of `ENV`, or removes it.
 pub fn set(run: &mut Run<'_>, rule: &Rule, name: &Text, value: Option<&Text>) {
-    let name = expand(run, rule, name);
-    let value = value.map(|value| expand(run, rule, value));
+    let name = expand(run, rule, name).into_owned();
+    let value = value.map(|value| expand(run, rule, value).into_owned());
     let environment = &mut run.state.environment;
     environment.retain(|(known, _)| *known != name);
     if let Some(value) = value.filter(|_| environment.len() < MOST_VARIABLES) {

@@ -11,7 +11,7 @@ pub fn open(run: &mut Run<'_>, rule: &Rule, collection: Collection, key: &Text) 
     let Some(kind) = kind(collection) else { return };
     let key = expand(run, rule, key);
     let settings = &run.plan.settings;
-    let key = scoped(kind, &settings.web_app_id, key).into();
+    let key = scoped(kind, &settings.web_app_id, &key).into();
     let timeout = Duration::from_secs(settings.collection_timeout);
     let opened = &mut run.state.opened;
     opened.retain(|known| known.kind != kind);
@@ -20,7 +20,7 @@ pub fn open(run: &mut Run<'_>, rule: &Rule, collection: Collection, key: &Text) 
 
 /// The same, and `SESSIONID` or `USERID` says the key from now on.
 pub fn identify(run: &mut Run<'_>, rule: &Rule, collection: Collection, key: &Text) {
-    let said = expand(run, rule, key);
+    let said = expand(run, rule, key).into_owned();
     match collection {
         Collection::Session => run.state.session_id = Some(said),
         Collection::User => run.state.user_id = Some(said),
@@ -97,12 +97,12 @@ fn kind(collection: Collection) -> Option<CollectionKind> {
 }
 
 /// `SecWebAppId` keeps sessions and users of different applications apart.
-fn scoped(kind: CollectionKind, application: &str, key: Vec<u8>) -> Vec<u8> {
+fn scoped(kind: CollectionKind, application: &str, key: &[u8]) -> Vec<u8> {
     let apart = matches!(kind, CollectionKind::Session | CollectionKind::User);
     if apart && application != "default" {
-        return [application.as_bytes(), b"/", &key].concat();
+        return [application.as_bytes(), b"/", key].concat();
     }
-    key
+    key.to_vec()
 }
 
 fn seconds(time: SystemTime) -> i64 {

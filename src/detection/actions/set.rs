@@ -31,13 +31,10 @@ fn set_tx(run: &mut Run<'_>, rule: &Rule, key: Key<'_>, change: &Change) {
             let by = number_of(run, rule, by);
             run.state.tx.add(run.plan, key, by.saturating_neg());
         }
-        Change::Set(text) => match text.as_fixed() {
-            Some(text) => run.state.tx.set(run.plan, key, text),
-            None => {
-                let text = expand(run, rule, text);
-                run.state.tx.set(run.plan, key, &text);
-            }
-        },
+        Change::Set(text) => {
+            let text = expand(run, rule, text);
+            run.state.tx.set(run.plan, key, &text);
+        }
         Change::Unset => run.state.tx.unset(run.plan, key),
     }
 }

@@ -1,5 +1,7 @@
 //! Macros: `%{tx.0} found within %{MATCHED_VAR_NAME}`.
 
+use std::borrow::Cow;
+
 use super::super::plan::{Members, Rule, RuleFact, Target, Text, TextPart};
 use super::super::variables::Variable;
 use super::Run;
@@ -10,15 +12,13 @@ use super::tx::number;
 const MOST_BYTES: usize = 256 << 10;
 
 /// A text with its macros expanded.
-pub fn expand(run: &mut Run<'_>, rule: &Rule, text: &Text) -> Vec<u8> {
+pub fn expand<'t>(run: &mut Run<'_>, rule: &Rule, text: &'t Text) -> Cow<'t, [u8]> {
+    if let Some(fixed) = text.as_fixed() {
+        return Cow::Borrowed(fixed);
+    }
     let mut out = Vec::new();
     expand_into(run, rule, text, &mut out, true);
-    out
-}
-
-/// The same where it may be absent.
-pub fn expand_text(run: &mut Run<'_>, rule: &Rule, text: Option<&Text>) -> Vec<u8> {
-    text.map_or_else(Vec::new, |text| expand(run, rule, text))
+    Cow::Owned(out)
 }
 
 /// The number that a text is when its macros are expanded; 0 if it is none.

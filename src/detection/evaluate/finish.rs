@@ -3,8 +3,9 @@
 use super::super::inspection::{Answer, Interruption, Outcome};
 use super::super::plan::{AllowScope, Disruption, Rule, Skip};
 use super::state::{Cursor, State};
-use super::{Run, Step, expand, expand_text};
+use super::{Run, Step, expand};
 use crate::config::Engine;
+use crate::detection::plan::Text;
 use crate::transaction::{Match, RulePhase};
 
 /// Matches that are told of one exchange; what comes after is not.
@@ -62,10 +63,14 @@ impl Run<'_> {
             Disruption::Deny(status) => Answer::Status(*status),
             Disruption::Drop => Answer::Close,
             Disruption::Redirect { to, status } => {
-                Answer::Redirect(*status, expand(self, rule, to))
+                Answer::Redirect(*status, expand(self, rule, to).into_owned())
             }
         };
         Some(Interruption { rule: rule.id, answer })
+    }
+
+    fn said(&mut self, rule: &Rule, text: Option<&Text>) -> Vec<u8> {
+        text.map_or_else(Vec::new, |text| shortened(expand(self, rule, text).into_owned()))
     }
 
     fn told(&mut self, rule: &Rule, phase: RulePhase, disruptive: bool) -> Match {
@@ -80,8 +85,8 @@ impl Run<'_> {
         Match {
             id: rule.id,
             phase,
-            message: shortened(expand_text(self, rule, about.message.as_ref())),
-            data: shortened(expand_text(self, rule, about.log_data.as_ref())),
+            message: self.said(rule, about.message.as_ref()),
+            data: self.said(rule, about.log_data.as_ref()),
             place: name.map_or_else(String::new, |name| format!("{name}:{}", about.line)),
             tags,
             severity: about.severity,

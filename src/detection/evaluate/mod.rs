@@ -18,7 +18,7 @@ use super::variables::View;
 use super::{Profile, actions};
 use crate::config::Engine;
 use crate::transaction::RulePhase;
-pub use expand::{expand, expand_text, number_of};
+pub use expand::{expand, number_of};
 pub use finish::record;
 pub use sight::Member;
 use state::Cursor;

@@ -23,13 +23,10 @@ impl Run<'_> {
         let found = match &link.test {
             Test::Always => true,
             Test::Never => false,
-            Test::Compares { matches, argument } => match argument.as_fixed() {
-                Some(argument) => matches(argument, self.state.sight.text(text)),
-                None => {
-                    let argument = expand(self, rule, argument);
-                    matches(&argument, self.state.sight.text(text))
-                }
-            },
+            Test::Compares { matches, argument } => {
+                let argument = expand(self, rule, argument);
+                matches(&argument, self.state.sight.text(text))
+            }
             Test::Compiled(matcher) => return self.state.run(&**matcher, link, text),
             Test::Later { operator, argument, .. } => {
                 let argument = expand(self, rule, argument);

@@ -6,7 +6,6 @@ mod body;
 mod changing;
 mod connection;
 mod files;
-mod parts;
 mod request;
 mod response;
 mod time;

@@ -39,15 +39,13 @@ fn basename(path: &[u8]) -> &[u8] {
 }
 
 /// As received; rebuilt where it was not received as a line (HTTP/2).
-fn line(view: &View<'_>) -> Vec<u8> {
+fn line<'a>(view: &View<'a>) -> Cow<'a, [u8]> {
     let request = &view.transaction.request;
-    match received_line(view) {
-        Some(line) => line.to_vec(),
-        None => {
-            let version = request.version.as_str().as_bytes();
-            [&request.method[..], b" ", &request.original_target[..], b" ", version].concat()
-        }
-    }
+    let rebuilt = || {
+        let version = request.version.as_str().as_bytes();
+        [&request.method[..], b" ", &request.original_target[..], b" ", version].concat()
+    };
+    received_line(view).map_or_else(|| Cow::Owned(rebuilt()), Cow::Borrowed)
 }
 
 fn received_line<'a>(view: &View<'a>) -> Option<&'a [u8]> {

@@ -1,9 +1,8 @@
-//! Variables by their names.
+//! Every variable there is, and those that are made of others.
 
-/// A variable by its name in the manual. [`VARIABLES`](super::VARIABLES) says what it
-/// is and where it comes from.
+/// A variable by its name in the manual. What it is and where it comes from says [`VARIABLES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "`VARIABLES` says what each is")]
+#[allow(missing_docs, reason = "the list below says what each is")]
 pub enum Variable {
     Args,
     ArgsCombinedSize,
@@ -108,4 +107,32 @@ pub enum Variable {
     UserId,
     WebAppId,
     Xml,
+}
+
+impl Variable {
+    /// The variables that it is made of, in order; none: it is read from the exchange itself.
+    pub(in crate::detection) fn parts(self) -> &'static [Self] {
+        match self {
+            Self::Args | Self::ArgsNames => &[Self::ArgsGet, Self::ArgsPost],
+            Self::ArgsGetNames => &[Self::ArgsGet],
+            Self::ArgsPostNames => &[Self::ArgsPost],
+            Self::RequestCookiesNames => &[Self::RequestCookies],
+            Self::RequestHeadersNames => &[Self::RequestHeaders],
+            Self::ResponseHeadersNames => &[Self::ResponseHeaders],
+            _ => &[],
+        }
+    }
+
+    /// Whether its values are the names of what it is made of.
+    pub(in crate::detection) fn is_of_names(self) -> bool {
+        matches!(
+            self,
+            Self::ArgsNames
+                | Self::ArgsGetNames
+                | Self::ArgsPostNames
+                | Self::RequestCookiesNames
+                | Self::RequestHeadersNames
+                | Self::ResponseHeadersNames
+        )
+    }
 }

@@ -167,7 +167,7 @@ fn one_collection_cannot_be_larger_than_its_part() {
     let value = [b'a'; 1000];
     let written =
         (0..100).map(|name: u32| collections.set(&id, &name.to_le_bytes(), &value, at(0)));
-    assert!(written.filter(Result::is_ok).count() < 5);
+    assert!(written.flatten().count() < 5);
     assert!(collections.statistics().bytes <= 4096);
 }
 
