@@ -69,6 +69,7 @@ fn texts() -> Vec<(&'static str, String)> {
             "phrases in phrases",
             rule(&format!("@pm {}", (1..2000).map(|n| "a".repeat(n) + " ").collect::<String>())),
         ),
+        ("a phrase of a megabyte", rule(&format!("@pm {}", many("a")))),
         ("one phrase", rule(&format!("@pm {}", long("a")))),
         ("addresses", rule(&format!("@ipMatch {}", long("192.0.2.1,")))),
         ("no addresses", rule(&format!("@ipMatch {}", many("a,")))),

@@ -148,19 +148,22 @@ fn twice_as_much_costs_twice_as_much() {
     let upstream = Upstream::start();
     let mut moongate = with_crs(&upstream);
     serves(&moongate);
-    let forms: [(&str, fn(usize) -> String); 5] = [
+    let forms: [(&str, fn(usize) -> String); 8] = [
         (FORM, |size| format!("a={}", "'\"<".repeat(size / 3))),
         (FORM, |size| (0..size / 10).map(|n| format!("n{n}=1&")).collect()),
         (JSON, |size| format!("[{}1]", "\"a\",".repeat(size / 4))),
         (JSON, |size| format!("{}{}", "[".repeat(size / 2), "]".repeat(size / 2))),
         (XML, |size| format!("<a>{}</a>", "<b>c</b>".repeat(size / 8))),
+        (XML, |size| format!("<a {}/>", "b=\"\" ".repeat(size / 5))),
+        (XML, |size| format!("<!--{}", "-".repeat(size))),
+        (MULTIPART, |size| format!("--b\r\n{}", "a: 1\r\n".repeat(size / 6))),
     ];
     for (number, (media_type, body)) in forms.into_iter().enumerate() {
         let mut cost = |size: usize| -> Duration {
             let attack = Attack::new("growing").body(media_type, body(size));
             send(&mut moongate, &attack, 0).cpu
         };
-        let (small, large) = (cost(2_000), cost(8_000));
+        let (small, large) = (cost(100_000), cost(400_000));
         let ratio = large.as_secs_f64() / small.as_secs_f64();
         eprintln!("{number} {media_type}: {small:?} {large:?} {ratio:.1}");
         assert!(ratio < 10.0, "{number} {media_type}: four times as much costs {ratio} times");

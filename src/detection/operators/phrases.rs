@@ -2,9 +2,15 @@
 
 use std::collections::HashSet;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::{Fault, Matcher, Scope};
+
+/// Bytes of all phrases together up to which the quickest automaton is chosen; it takes a table for
+/// each of them.
+const SMALL: usize = 64 << 10;
+/// Bytes of all phrases together, at the most: an automaton takes fifty times as much.
+const LARGEST: usize = 4 << 20;
 
 /// A list of phrases, found in one pass.
 #[derive(Debug)]
@@ -22,8 +28,13 @@ impl Phrases {
     pub(super) fn compile(mut phrases: Vec<Vec<u8>>) -> Result<Box<dyn Matcher>, Fault> {
         let mut seen = HashSet::new();
         phrases.retain(|phrase| !phrase.is_empty() && seen.insert(phrase.to_ascii_lowercase()));
+        let size: usize = phrases.iter().map(Vec::len).sum();
+        if size > LARGEST {
+            return Err(Fault::new(format!("the phrases take more than {LARGEST} bytes")));
+        }
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
+            .kind((size > SMALL).then_some(AhoCorasickKind::ContiguousNFA))
             .build(&phrases)
             .map_err(|error| Fault::new(format!("the phrases are too many: {error}")))?;
         Ok(Box::new(Self { automaton, phrases }))
