@@ -169,3 +169,34 @@ fn twice_as_much_costs_twice_as_much() {
         assert!(ratio < 10.0, "{number} {media_type}: four times as much costs {ratio} times");
     }
 }
+
+/// What hides behind the thousandth argument is not seen by rules: somebody must say so.
+#[test]
+fn arguments_past_the_limit_never_pass_unseen() {
+    let upstream = Upstream::start();
+    let past = |count: usize| format!("{}q=attack", "a&".repeat(count));
+    let judging = |rules: &str| {
+        let config = "workers: 1\nevents: events.jsonl\nrules: { files: [own.conf] }\n";
+        Moongate::with_upstream(&upstream, config).file("own.conf", rules).start()
+    };
+    let blind = "SecRule ARGS \"@contains attack\" \"id:1,phase:2,deny\"\n";
+    let seeing = format!(
+        "{blind}SecRule REQBODY_ERROR \"!@eq 0\" \"id:2,phase:2,deny,status:409,logdata:'%{{REQBODY_ERROR_MSG}}'\"\n"
+    );
+    for (rules, status) in [(blind, 400), (&*seeing, 409)] {
+        let moongate = judging(rules);
+        let form = [("Content-Type", FORM)];
+        for count in [1000, 2000] {
+            let query = moongate.get(&format!("/?{}", past(count)));
+            assert_eq!(query.status, status, "{count} in a query");
+            let body = moongate.request("POST", "/", &form, past(count));
+            assert_eq!(body.status, status, "{count} in a body");
+        }
+        let json = [("Content-Type", JSON)];
+        assert_eq!(moongate.request("POST", "/", &json, "{\"a\":1,").status, status);
+        assert_eq!(moongate.request("POST", "/", &json, "{\"a\":1}").status, 200);
+        assert_eq!(moongate.get(&format!("/?{}", past(999))).status, 403);
+        assert_eq!(moongate.get(&format!("/?{}", "a&".repeat(1000))).status, 200);
+        assert_eq!(super::resting_events(&moongate).lines().count(), 6);
+    }
+}
