@@ -19,7 +19,6 @@ use serde_json::Value;
 use super::support::{Client, Moongate, Upstream, resting_events};
 
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
-const CRS: &str = "/usr/share/modsecurity-crs";
 const BASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/base");
 
 /// A request of an attacker.
@@ -82,18 +81,22 @@ struct Outcome {
     cpu: Duration,
 }
 
+/// All rules of the Core Rule Set.
+const CRS_RULES: &str = "paranoia: 4, crs: /usr/share/modsecurity-crs";
+
+fn settings(engine: &str, rules: &str) -> String {
+    let told = "workers: 1\nevents: events.jsonl\naccess_log: false\nwatch: false\n";
+    format!("{told}rules: {{ engine: {engine}, {rules} }}\n")
+}
+
 /// All rules of the Core Rule Set, none of which ends an exchange: each sees everything.
 fn with_crs(upstream: &Upstream) -> Moongate {
-    let told = "workers: 1\nevents: events.jsonl\naccess_log: false\nwatch: false\n";
-    let config = format!("{told}rules: {{ engine: detect, paranoia: 4, crs: {CRS} }}\n");
-    Moongate::before(upstream, &config)
+    Moongate::before(upstream, &settings("detect", CRS_RULES))
 }
 
 /// Our own rules, in force.
 fn with_base(upstream: &Upstream) -> Moongate {
-    let told = "workers: 1\nevents: events.jsonl\naccess_log: false\nwatch: false\n";
-    let config = format!("{told}rules: {{ engine: on, files: [{BASE}] }}\n");
-    Moongate::before(upstream, &config)
+    Moongate::before(upstream, &settings("on", &format!("files: [{BASE}]")))
 }
 
 /// Sends it and waits for the answer; then another request must be served.

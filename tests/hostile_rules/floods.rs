@@ -148,7 +148,8 @@ fn twice_as_much_costs_twice_as_much() {
     let upstream = Upstream::start();
     let mut moongate = with_crs(&upstream);
     serves(&moongate);
-    let forms: [(&str, fn(usize) -> String); 8] = [
+    type Growing = (&'static str, fn(usize) -> String);
+    let forms: [Growing; 8] = [
         (FORM, |size| format!("a={}", "'\"<".repeat(size / 3))),
         (FORM, |size| (0..size / 10).map(|n| format!("n{n}=1&")).collect()),
         (JSON, |size| format!("[{}1]", "\"a\",".repeat(size / 4))),
@@ -195,8 +196,44 @@ fn arguments_past_the_limit_never_pass_unseen() {
         let json = [("Content-Type", JSON)];
         assert_eq!(moongate.request("POST", "/", &json, "{\"a\":1,").status, status);
         assert_eq!(moongate.request("POST", "/", &json, "{\"a\":1}").status, 200);
+        for (count, status) in [(1000, 200), (1001, status)] {
+            let fields = [("Cookie", &*"a;".repeat(count))];
+            assert_eq!(moongate.request("GET", "/", &fields, "").status, status, "{count} cookies");
+        }
         assert_eq!(moongate.get(&format!("/?{}", past(999))).status, 403);
         assert_eq!(moongate.get(&format!("/?{}", "a&".repeat(1000))).status, 200);
-        assert_eq!(super::resting_events(&moongate).lines().count(), 6);
+        assert_eq!(super::resting_events(&moongate).lines().count(), 7);
+    }
+}
+
+/// An operator may let heads be a megabyte long.
+#[test]
+fn a_head_of_a_megabyte_costs_bounded_time_too() {
+    let upstream = Upstream::start();
+    let limits = "limits: { head_bytes: 1MiB, target_bytes: 1MiB, headers: 250 }\n";
+    let config = format!("{limits}{}", super::settings("detect", super::CRS_RULES));
+    let mut moongate = Moongate::before(&upstream, &config);
+    let usual = usual(&moongate);
+    let much = |piece: &str| piece.repeat(1_000_000 / piece.len());
+    let heads = [
+        Attack::new("a query").target(format!("/?{}", much("a&"))),
+        Attack::new("a path").target(format!("/{}", much("../"))),
+        Attack::new("cookies").field("Cookie", much("a;")),
+        Attack::new("one cookie").field("Cookie", format!("a={}", much("'"))),
+        Attack::new("one field").field("User-Agent", much("(")),
+        Attack::new("a field's name").field(much("a"), "1"),
+        Attack::new("media types").field("Content-Type", much("a/b;")),
+        Attack::new("a range").field("Range", format!("bytes={}", much("0-1,"))),
+        (0..240).fold(Attack::new("fields"), |attack, _| attack.field("Accept", "'".repeat(4000))),
+    ];
+    for (mark, attack) in heads.iter().enumerate() {
+        let outcome = send(&mut moongate, attack, mark);
+        let factor = outcome.cpu.as_secs_f64() / usual.as_secs_f64();
+        eprintln!(
+            "{:16} {} {:>8.0?} {factor:>8.1} times",
+            attack.name, outcome.status, outcome.cpu
+        );
+        assert!(factor < 5000.0, "{}: {factor} times a usual request", attack.name);
+        serves(&moongate);
     }
 }

@@ -61,7 +61,7 @@ impl Inspection {
         self.bodies.request_cut = cut;
     }
 
-    /// What could not be read of the arguments of query and body, if no rule looks at
+    /// What could not be read of query, cookies and body, if no rule looks at
     /// `REQBODY_ERROR`: then nobody else would notice that something was not looked at. To be asked
     /// before phase 2.
     pub fn unread(&self, transaction: &Transaction) -> Option<String> {

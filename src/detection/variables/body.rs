@@ -1,6 +1,6 @@
 //! The request body as a whole, and what went wrong with it.
 
-use super::args::query_error;
+use super::args::head_error;
 use super::{Out, Variable, View};
 use crate::transaction::Transaction;
 use crate::transaction::args::Format;
@@ -30,10 +30,10 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
     Some(())
 }
 
-/// What could not be read of body or query. A query has no variable of its own for that, and
-/// arguments past their limit are seen by no rule.
+/// What could not be read of body, query or cookies. These have no variable of their own for that,
+/// and what is past the limit of arguments is seen by no rule.
 pub fn error(view: &View<'_>) -> Option<String> {
-    view.bodies.parsed.error.clone().or_else(|| query_error(view))
+    view.bodies.parsed.error.clone().or_else(|| head_error(view))
 }
 
 /// The format that a request's `Content-Type` names.
