@@ -26,6 +26,7 @@ mod engine;
 mod exchange;
 mod harness;
 mod hostile;
+mod hostile_rules;
 mod hostile_wire;
 mod injection;
 mod inspection;
