@@ -34,12 +34,22 @@ pub(super) async fn inspect(exchange: &Exchange) -> Flow {
     if let Some(inspection) = exchange.subject.inspection.borrow_mut().as_mut() {
         inspection.take_body(bytes, parsed, length, cut);
     }
+    if rules::engine(exchange) == Engine::On && is_unread(exchange) {
+        return refused(exchange, 400, "rules::body_not_understood");
+    }
     Flow::Continue
 }
 
 fn plan(exchange: &Exchange) -> Option<BodyPlan> {
     let inspection = exchange.subject.inspection.borrow();
     inspection.as_ref()?.body_plan(&exchange.subject.transaction.borrow())
+}
+
+/// Whether something of query or body could not be read, and no rule would say so.
+fn is_unread(exchange: &Exchange) -> bool {
+    let inspection = exchange.subject.inspection.borrow();
+    let transaction = exchange.subject.transaction.borrow();
+    inspection.as_ref().is_some_and(|inspection| inspection.unread(&transaction).is_some())
 }
 
 /// The body as scripts left it, else as the client sends it.
