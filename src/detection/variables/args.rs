@@ -1,16 +1,16 @@
 //! Arguments of query and body, and cookies.
 
 use super::{Out, Variable, View};
-use crate::transaction::args::{Limits, Pairs, cookies, query};
+use crate::transaction::args::{Limits, Pairs, cookies};
 
 /// Reads a variable of this family; none: it is of another.
 pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()> {
     match variable {
         Variable::ArgsCombinedSize => {
-            let size = of_query(view).args.size() + view.bodies.parsed.args.size();
+            let size = view.bodies.query.args.size() + view.bodies.parsed.args.size();
             out.length(size as u64);
         }
-        Variable::ArgsGet => members(&of_query(view).args, out),
+        Variable::ArgsGet => members(&view.bodies.query.args, out),
         Variable::ArgsPost => members(&view.bodies.parsed.args, out),
         Variable::RequestCookies => {
             for field in view.transaction.request.headers.get_all("cookie") {
@@ -18,7 +18,7 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
             }
         }
         Variable::UrlencodedError => {
-            out.flag(view.bodies.parsed.invalid_escape || of_query(view).invalid_escape);
+            out.flag(view.bodies.parsed.invalid_escape || view.bodies.query.invalid_escape);
         }
         _ => return None,
     }
@@ -35,11 +35,6 @@ pub fn limits(settings: &crate::detection::Settings) -> Limits {
         files: settings.files,
         file_content: 0,
     }
-}
-
-fn of_query(view: &View<'_>) -> crate::transaction::args::Parsed {
-    let text = view.transaction.request.query.as_deref().unwrap_or_default();
-    query(text, &limits(view.settings))
 }
 
 fn members(pairs: &Pairs, out: &mut Out<'_>) {

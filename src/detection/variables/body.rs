@@ -7,7 +7,7 @@ use crate::transaction::args::Format;
 /// Reads a variable of this family; none: it is of another.
 pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()> {
     let bodies = view.bodies;
-    let error = bodies.parsed.error.as_deref();
+    let error = bodies.error();
     match variable {
         Variable::FullRequest => out.value(&full(view)),
         Variable::FullRequestLength => {
