@@ -17,5 +17,6 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     if flow != Flow::Continue {
         return flow;
     }
-    rules::run(exchange, RulePhase::RequestBody).await
+    let flow = rules::run(exchange, RulePhase::RequestBody).await;
+    if flow == Flow::Continue { request_body::unjudged(exchange) } else { flow }
 }

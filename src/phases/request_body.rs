@@ -37,6 +37,16 @@ pub(super) async fn inspect(exchange: &Exchange) -> Flow {
     Flow::Continue
 }
 
+/// What could not be read is refused where no rule decides on it, as the configuration does that
+/// ModSecurity recommends beside every rule set: a body that rules do not understand hides attacks.
+pub(super) fn unjudged(exchange: &Exchange) -> Flow {
+    let is_unjudged = {
+        let inspection = exchange.subject.inspection.borrow();
+        inspection.as_ref().is_some_and(|inspection| inspection.unjudged().is_some())
+    };
+    if is_unjudged { refused(exchange, 400, "rules::unreadable") } else { Flow::Continue }
+}
+
 fn plan(exchange: &Exchange) -> Option<BodyPlan> {
     let inspection = exchange.subject.inspection.borrow();
     inspection.as_ref()?.body_plan(&exchange.subject.transaction.borrow())

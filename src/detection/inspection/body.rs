@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::{BodyPlan, Inspection, World};
+use crate::config::Engine;
 use crate::detection::Overflow;
 use crate::detection::plan::{Plan, Target};
 use crate::detection::variables::{Bodies, Variable, View, format_by_type, limits, media_type};
-use crate::transaction::Transaction;
 use crate::transaction::args::{Format, Limits, Parsed};
+use crate::transaction::{RulePhase, Transaction};
 
 /// Bytes of each uploaded file that `FILES_TMP_CONTENT` has.
 const FILE_CONTENT: usize = 1 << 20;
@@ -57,6 +58,13 @@ impl Inspection {
         self.bodies.parsed = parsed;
         self.bodies.request_length = length;
         self.bodies.request_cut = cut;
+    }
+
+    /// Why query or body could not be read to their end, if the rules refuse but none of them looks
+    /// at `REQBODY_ERROR`: what they did not see would pass unjudged. To be asked after phase 2.
+    pub fn unjudged(&self) -> Option<&str> {
+        let trusts = self.engine() != Engine::On || self.is_over(RulePhase::RequestBody);
+        self.bodies.error().filter(|_| !trusts && !self.profile.plan.judges_errors)
     }
 
     /// How many bytes of the response body are to be held for phase 4, and what becomes of more;
