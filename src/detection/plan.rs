@@ -17,9 +17,6 @@ pub struct Plan {
     pub settings: super::Settings,
     /// All rules, in the order of the files. A chain is one rule.
     pub rules: Vec<Rule>,
-    /// Whether a rule looks at `REQBODY_ERROR`, and so decides what becomes of arguments that cannot
-    /// be read.
-    pub judges_errors: bool,
     /// For each rule phase, the rules that run in it, in order.
     pub phases: [Vec<RuleIndex>; 5],
     /// Distinct lists of targets: rules that look at the same things share one, so that what they

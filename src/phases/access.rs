@@ -17,6 +17,5 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     if flow != Flow::Continue {
         return flow;
     }
-    let flow = rules::run(exchange, RulePhase::RequestBody).await;
-    if flow == Flow::Continue { request_body::unjudged(exchange) } else { flow }
+    rules::run(exchange, RulePhase::RequestBody).await
 }

@@ -190,8 +190,16 @@ fn what_cannot_be_read_is_refused_where_no_rule_decides_on_it() {
         assert_eq!(broken.status, status, "{engine}: {rules}");
         assert_eq!(moongate.get(&many).status, status, "{engine}: {rules}");
         if status == 400 {
-            assert_eq!(last_event(&moongate)["reason"], "rules::unreadable");
+            assert_eq!(last_event(&moongate)["reason"], "rules::body_not_understood");
         }
         assert_eq!(moongate.request("POST", "/echo", &[json], "{\"a\":1}").status, 200);
     }
+}
+
+#[test]
+fn a_query_past_the_limit_is_refused_also_where_bodies_are_not_looked_at() {
+    let upstream = Upstream::start();
+    let moongate = judging(&upstream, &format!("SecRequestBodyAccess Off\n{ATTACK}"), "");
+    assert_eq!(moongate.get(&format!("/?{}a=1", "x&".repeat(1000))).status, 400);
+    assert_eq!(moongate.get(&format!("/?{}a=1", "x&".repeat(900))).status, 200);
 }

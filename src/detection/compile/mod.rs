@@ -24,8 +24,7 @@ pub(super) use target::{Lookup, resolve, split};
 use context::Context;
 use read::Reader;
 
-use super::variables::Variable;
-use super::{Plan, TargetSet};
+use super::Plan;
 use crate::config::Files;
 use crate::diagnostic::Diagnostic;
 use crate::seclang::Directive;
@@ -81,11 +80,5 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let phases = layout::phases(&reader.items);
     let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
     let (tx_names, target_sets, chains) = pools.into_parts();
-    let judges_errors = target_sets.iter().any(looks_at_errors);
-    Plan { settings, rules, judges_errors, phases, target_sets, chains, tx_names }
-}
-
-fn looks_at_errors(set: &TargetSet) -> bool {
-    let errors = [Variable::ReqbodyError, Variable::ReqbodyProcessorError];
-    set.included.iter().any(|target| errors.contains(&target.variable))
+    Plan { settings, rules, phases, target_sets, chains, tx_names }
 }

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 
 use super::{BodyPlan, Inspection, World};
-use crate::config::Engine;
 use crate::detection::Overflow;
 use crate::detection::plan::{Plan, Target};
-use crate::detection::variables::{Bodies, Variable, View, format_by_type, limits, media_type};
+use crate::detection::variables::{
+    Bodies, Variable, View, error, format_by_type, limits, media_type,
+};
 use crate::transaction::args::{Format, Limits, Parsed};
 use crate::transaction::{RulePhase, Transaction};
 
@@ -60,11 +61,20 @@ impl Inspection {
         self.bodies.request_cut = cut;
     }
 
-    /// Why query or body could not be read to their end, if the rules refuse but none of them looks
-    /// at `REQBODY_ERROR`: what they did not see would pass unjudged. To be asked after phase 2.
-    pub fn unjudged(&self) -> Option<&str> {
-        let trusts = self.engine() != Engine::On || self.is_over(RulePhase::RequestBody);
-        self.bodies.error().filter(|_| !trusts && !self.profile.plan.judges_errors)
+    /// What could not be read of query, cookies and body, if no rule looks at
+    /// `REQBODY_ERROR`: then nobody else would notice that something was not looked at. To be asked
+    /// before phase 2.
+    pub fn unread(&self, transaction: &Transaction) -> Option<String> {
+        let looks = |target: &Target| {
+            matches!(target.variable, Variable::ReqbodyError | Variable::ReqbodyProcessorError)
+        };
+        let sets = &self.profile.plan.target_sets;
+        if self.is_over(RulePhase::RequestBody)
+            || sets.iter().any(|set| set.included.iter().any(looks))
+        {
+            return None;
+        }
+        error(&view(&self.bodies, &self.profile.plan, &self.world, transaction))
     }
 
     /// How many bytes of the response body are to be held for phase 4, and what becomes of more;

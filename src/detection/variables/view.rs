@@ -56,11 +56,6 @@ impl Bodies {
             self.query_text = text;
         }
     }
-
-    /// What could not be read of the arguments, in the body or else in the query.
-    pub fn error(&self) -> Option<&str> {
-        self.parsed.error.as_deref().or(self.query.error.as_deref())
-    }
 }
 
 /// Where the members of one variable go.
