@@ -16,7 +16,7 @@ const PIECE: usize = 64 << 10;
 /// Reads the body and gives it to the rules. What cannot be read cannot be sent on either: it ends
 /// the exchange, also where the rules only tell.
 pub(super) async fn inspect(exchange: &Exchange) -> Flow {
-    let Some(plan) = plan(exchange) else { return Flow::Continue };
+    let Some(plan) = plan(exchange) else { return unread_refused(exchange) };
     let body = match whole(exchange).await {
         Ok(body) => body,
         Err(status) => return refused(exchange, status, reason(status)),
@@ -34,6 +34,11 @@ pub(super) async fn inspect(exchange: &Exchange) -> Flow {
     if let Some(inspection) = exchange.subject.inspection.borrow_mut().as_mut() {
         inspection.take_body(bytes, parsed, length, cut);
     }
+    unread_refused(exchange)
+}
+
+/// Also where bodies are not looked at: the query may be too long.
+fn unread_refused(exchange: &Exchange) -> Flow {
     if rules::engine(exchange) == Engine::On && is_unread(exchange) {
         return refused(exchange, 400, "rules::body_not_understood");
     }

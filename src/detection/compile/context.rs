@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
         if name.eq_ignore_ascii_case(b"rule") {
             return rule_fact(key?).map(TextPart::OfRule);
         }
-        let chosen = key.map_or(Chosen::All, Chosen::Named);
+        let chosen = key.map_or(Chosen::All, target::chosen);
         target::resolve(name, chosen, false, &mut self.pools).ok().map(TextPart::Value)
     }
 }

@@ -101,6 +101,7 @@ impl Inspection {
             return Outcome::Pass;
         }
         let profile = Arc::clone(&self.profile);
+        self.bodies.read_query(transaction, &profile.plan.settings);
         if phase != RulePhase::RequestHeaders {
             self.scripted.apply(&mut self.state, &profile.plan);
         }

@@ -66,8 +66,22 @@ pub(super) fn pause(scene: &mut Scene<'_, '_, '_>) {
 }
 
 pub(super) fn xmlns(scene: &mut Scene<'_, '_, '_>) {
-    let message = "`xmlns` is ignored: names in an XPath stand for any name space";
-    scene.warning("seclang::ignored-action", message, "has no effect");
+    let written = scene.value_text();
+    let parts = written.split_once('=').map(|(prefix, address)| {
+        let quoted = |quote| address.strip_prefix(quote).and_then(|it| it.strip_suffix(quote));
+        (prefix.trim(), quoted('\'').or_else(|| quoted('"')).unwrap_or(address))
+    });
+    match parts.filter(|(prefix, address)| !prefix.is_empty() && !address.is_empty()) {
+        Some((prefix, address)) => {
+            scene.sheet.namespaces.push((prefix.to_owned(), address.to_owned()));
+        }
+        None => scene.fault_with_help(
+            "seclang::xmlns",
+            format!("`{written}` names no prefix and name space"),
+            "expected prefix=address",
+            "for example `xmlns:soap=http://schemas.xmlsoap.org/soap/envelope/`",
+        ),
+    }
 }
 
 pub(super) fn setenv(scene: &mut Scene<'_, '_, '_>) {
