@@ -33,6 +33,7 @@ mod patterns;
 mod phases;
 mod prometheus;
 mod reload;
+mod rule_set;
 mod rules_cli;
 mod rules_install;
 mod script;
