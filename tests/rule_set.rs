@@ -74,7 +74,7 @@ fn recommended_settings_load_with_warnings_and_decide_where_the_yaml_says_nothin
     assert_eq!((posted("/", "{"), posted("/on", "{")), (200, 400), "a body that is no JSON");
     let events = resting_events(&moongate);
     let event = |line: &str| serde_json::from_str::<Value>(line).expect("a line of JSON");
-    let would = events.lines().map(event).find(|event| event["mode"] == "detect");
+    let would = events.lines().map(event).find(|event| event["engine"] == "detect");
     let rules = would.expect("what is only told is told")["rules"].to_string();
     assert!(rules.contains("942100") && rules.contains("949110"), "{rules}");
 }
