@@ -83,7 +83,7 @@ fn item(words: &[Lexeme], faults: &mut Faults) -> Option<Item> {
         let is_rule = RULES.contains(&known.name);
         let kind = DirectiveKind::FaultyRule;
         let source = faults.source().clone();
-        return is_rule.then(|| Item::Directive(Directive { source, span, kind }));
+        return is_rule.then_some(Item::Directive(Directive { source, span, kind }));
     }
     if let ("Include" | "IncludeOptional", Some(path)) = (known.name, arguments.first()) {
         let optional = known.name == "IncludeOptional";
