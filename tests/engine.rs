@@ -10,7 +10,7 @@ use bytes::Bytes;
 use moongate::config::{Engine, Files};
 use moongate::detection::operators::Question;
 use moongate::detection::{
-    Answer, Exclusion, Inspection, Interruption, Outcome, Profile, Which, World, compile,
+    Answer, Exclusion, Inspection, Interruption, Named, Outcome, Profile, Which, World, compile,
 };
 use moongate::diagnostic::render;
 use moongate::seclang;
@@ -90,12 +90,9 @@ fn a_script_leaves_out_rules_and_targets_for_one_exchange_and_writes_tx() {
         SecRule ARGS "@rx ." "id:2,phase:1,pass,log,tag:'t'"
         SecRule TX:from_lua "@streq yes" "id:3,phase:1,pass,log""#;
     let (mut inspection, transaction) = inspection(rules);
-    let leave_out =
-        |which: Which, target: Option<&str>| Exclusion { which, target: target.map(str::to_owned) };
-    assert!(inspection.exclude(&leave_out(Which::Ids(vec![(1, 1)]), None)).is_empty());
-    let tag = Which::Tag("t".to_owned());
-    assert!(inspection.exclude(&leave_out(tag.clone(), Some("ARGS:b"))).is_empty());
-    assert!(inspection.exclude(&leave_out(tag, Some("NOTHING:b")))[0].fault);
+    assert_eq!(inspection.remove_rules(Named::Ids(1, 1)), 1);
+    assert_eq!(inspection.remove_target(Named::Tag(b"t"), "ARGS:b"), Ok(1));
+    assert!(inspection.remove_target(Named::Tag(b"t"), "NOTHING:b").is_err());
     inspection.set_tx(b"From_Lua", Some(b"yes"));
     inspection.evaluate(RulePhase::RequestHeaders, &transaction);
     assert_eq!(facts(&inspection), "2 ARGS:a=1\n3 TX:from_lua=yes\n");

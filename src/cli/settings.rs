@@ -29,10 +29,11 @@ pub(super) struct Settings {
     /// A folder with modules/ and lib/, looked into before what is built in
     #[arg(long, value_name = "DIR")]
     lua: Option<PathBuf>,
-    /// A file or folder of rules; may be given several times
+    /// A file or folder of rules, of the OWASP Core Rule Set too; may be given several times. Where
+    /// neither this nor the file names rules: the base rules, which are built in
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
-    /// Where to write one JSON line for each exchange that was refused or failed
+    /// Where to write one JSON line for each exchange that was refused, failed or matched a rule
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     /// Worker threads; 0: one for each core

@@ -25,7 +25,7 @@ pub struct Rules {
 pub struct RuleSource {
     /// What they are.
     pub kind: RuleSourceKind,
-    /// A file, a folder or a pattern; absolute.
+    /// A file, a folder or a pattern; absolute. Empty for what is built in.
     pub path: PathBuf,
     /// Where it is named; none: on the command line.
     pub named: Option<Named>,
@@ -34,6 +34,8 @@ pub struct RuleSource {
 /// What rules to load are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleSourceKind {
+    /// The base rules, which are built into the program.
+    Base,
     /// A folder of the OWASP Core Rule Set.
     Crs,
     /// A file, the `.conf` files of a folder, or those that match a pattern.

@@ -54,10 +54,7 @@ fn judgement(policy: &Policy, plan: usize, subject: &Subject) -> Judgement {
     };
     let profile = {
         let transaction = subject.transaction.borrow();
-        match rules.knows_paths() {
-            true => rules.profile(&transaction.request.normalized_path()).clone(),
-            false => rules.profile(b"").clone(),
-        }
+        rules.profile(|| transaction.request.normalized_path()).clone()
     };
     let world = World { now: SystemTime::now(), collections: policy.collections.clone() };
     subject.inspection.replace(Some(Box::new(Inspection::new(profile, world))));

@@ -38,11 +38,11 @@ pub(super) async fn run(exchange: &Exchange, phase: RulePhase) -> Flow {
 
 /// What was found goes to whoever tells of it. To be called after the last phase.
 pub(super) fn tell(exchange: &Exchange) {
-    let inspection = exchange.subject.inspection.borrow();
-    let Some(inspection) = inspection.as_ref().filter(|_| exchange.rules.has_begun()) else {
+    let mut inspection = exchange.subject.inspection.borrow_mut();
+    let Some(inspection) = inspection.as_mut().filter(|_| exchange.rules.has_begun()) else {
         return;
     };
-    let mut matches = inspection.matches().to_vec();
+    let mut matches = inspection.take_matches();
     hide(&mut matches, inspection.hidden());
     let findings = Findings {
         matches,

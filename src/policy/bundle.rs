@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::base;
 use super::rules::is_pattern;
 use crate::config::{DiskFiles, Files};
 
@@ -21,6 +22,8 @@ const BUNDLE_BYTES: usize = 256 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Bundle {
     /// Path to bytes, as the settings name them (absolute, or relative to the working folder).
+    /// What is built in is here too: the digest tells which rules were in force, and what was kept
+    /// is whole.
     pub files: BTreeMap<PathBuf, Bytes>,
     /// Folders whose files were looked for; a new file in one of them makes a new bundle.
     pub folders: BTreeSet<PathBuf>,
@@ -50,6 +53,11 @@ impl Bundle {
         self.patterns.keys().map(|pattern| fixed_part(pattern)).collect()
     }
 
+    /// The files that are, or would be, on the disk.
+    pub fn on_disk(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.keys().chain(&self.missing).filter(|path| !base::is_built_in(path))
+    }
+
     /// SHA-256 in hex over every path and every byte.
     pub fn digest(&self) -> String {
         let mut hasher = Sha256::new();
@@ -66,7 +74,7 @@ impl Bundle {
     /// Whether the disk holds something else by now.
     pub fn is_stale(&self) -> bool {
         let changed = |(path, bytes): (&PathBuf, &Bytes)| {
-            DiskFiles.read(path).map_or(true, |now| now != *bytes)
+            Origin::Disk.read(path).map_or(true, |now| now != *bytes)
         };
         let new = |folder: &PathBuf| {
             lua_files_below(folder).iter().any(|path| !self.files.contains_key(path))
@@ -159,7 +167,10 @@ impl<'a> Recorder<'a> {
 impl Origin<'_> {
     fn read(&self, path: &Path) -> io::Result<Bytes> {
         match self {
-            Origin::Disk => DiskFiles.read(path).map(Bytes::from),
+            Origin::Disk => match base::read(path) {
+                Some(built_in) => Ok(Bytes::from_static(built_in)),
+                None => DiskFiles.read(path).map(Bytes::from),
+            },
             Origin::Kept(bundle) => {
                 bundle.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
             }

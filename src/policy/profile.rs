@@ -1,5 +1,6 @@
 //! A plan as one route uses it: what the settings say above the rules.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -26,15 +27,14 @@ pub struct RouteRules {
 }
 
 impl RouteRules {
-    /// What is run for a request with this path, normalized.
-    pub fn profile(&self, path: &[u8]) -> &Arc<Profile> {
+    /// What is run for a request with this path, normalized; it is only asked for if that matters.
+    pub fn profile<'p>(&self, path: impl FnOnce() -> Cow<'p, [u8]>) -> &Arc<Profile> {
+        if self.below.is_empty() {
+            return &self.every;
+        }
+        let path = path();
         let below = self.below.iter().find(|(prefix, _)| path.starts_with(prefix.as_bytes()));
         below.map_or(&self.every, |(_, profile)| profile)
-    }
-
-    /// Whether it depends on the path.
-    pub fn knows_paths(&self) -> bool {
-        !self.below.is_empty()
     }
 }
 
@@ -94,10 +94,8 @@ fn single(exclusion: &Exclusion) -> Vec<(detection::Exclusion, &Named)> {
 
 fn told(complaint: Complaint, named: Option<&Named>) -> Diagnostic {
     let Complaint { fault, message, help, .. } = complaint;
-    let diagnostic = match fault {
-        true => Diagnostic::error("rules::exclusion", message),
-        false => Diagnostic::warning("rules::exclusion", message),
-    };
+    let told = if fault { Diagnostic::error } else { Diagnostic::warning };
+    let diagnostic = told("rules::exclusion", message);
     let help = help.unwrap_or_else(|| "correct it, or take it out".to_owned());
     let named = named.map(|(source, span)| (source.clone(), first_line(&source.text, *span)));
     placed(diagnostic.help(help), named.as_ref())

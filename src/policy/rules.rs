@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::bundle::Recorder;
-use super::{RouteRules, crs, profile};
+use super::{RouteRules, base, crs, profile};
 use crate::config::{self, Engine, Files, Named, RuleSource, RuleSourceKind};
 use crate::detection::{self, Plan};
 use crate::diagnostic::Diagnostic;
@@ -105,6 +105,9 @@ impl<'a, 'disk> Rulesets<'a, 'disk> {
     }
 
     fn files_of(&mut self, source: &RuleSource) -> Vec<PathBuf> {
+        if source.kind == RuleSourceKind::Base {
+            return base::rule_files();
+        }
         let path = &source.path;
         let may_be_crs =
             source.kind == RuleSourceKind::Crs || (!is_pattern(path) && !is_rule_file(path));

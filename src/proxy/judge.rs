@@ -50,7 +50,9 @@ fn join(before: Bytes, after: Bytes) -> Bytes {
 /// How the upstream says that it encoded the body, whatever scripts made of that.
 fn encoding(connection: &Connection) -> Option<Vec<u8>> {
     let head = connection.session.resp_header()?;
-    let values: Vec<&[u8]> =
-        head.headers.get_all("content-encoding").iter().map(|value| value.as_bytes()).collect();
+    let mut values = Vec::new();
+    for value in head.headers.get_all("content-encoding") {
+        values.push(value.as_bytes());
+    }
     (!values.is_empty()).then(|| values.join(&b", "[..]))
 }

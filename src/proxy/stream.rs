@@ -32,8 +32,8 @@ pub(super) async fn stream(
         return end(site, connection, sent, took_all).await;
     }
     take_head(exchange, &connection);
-    let held = match judge(exchange, &mut connection).await {
-        Ok((Flow::Continue, held)) => held,
+    let pieces = match judge(exchange, &mut connection).await {
+        Ok((Flow::Continue, pieces)) => pieces,
         Ok((Flow::Close, _)) => return Sent::Cut,
         Ok((Flow::Respond(status), _)) => {
             exchange.subject.transaction.borrow_mut().response = None;
@@ -45,9 +45,9 @@ pub(super) async fn stream(
     let whole = filter.is_some() && exchange.plan().whole_body;
     let sent = match filter {
         Some(filter) if whole => {
-            send_whole(exchange, downstream, &mut connection, (filter, held)).await
+            send_whole(exchange, downstream, &mut connection, (filter, pieces)).await
         }
-        filter => send_chunks(exchange, downstream, &mut connection, (filter, held)).await,
+        filter => send_chunks(exchange, downstream, &mut connection, (filter, pieces)).await,
     };
     note_time(exchange, since);
     drop(lease);
@@ -87,11 +87,11 @@ async fn send_chunks(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    (filter, held): (Option<BodyFilter>, Option<Pieces>),
+    (filter, pieces): (Option<BodyFilter>, Option<Pieces>),
 ) -> Sent {
     let length = if filter.is_some() { Length::Unknown } else { Length::of(connection) };
     match framed(exchange, length) {
-        Some(head) => copy(exchange, downstream, connection, head, (filter, held)).await,
+        Some(head) => copy(exchange, downstream, connection, head, (filter, pieces)).await,
         None => Sent::Cut,
     }
 }
@@ -102,12 +102,12 @@ async fn copy(
     downstream: &Downstream,
     connection: &mut Connection,
     head: Box<ResponseHeader>,
-    (mut filter, held): (Option<BodyFilter>, Option<Pieces>),
+    (mut filter, pieces): (Option<BodyFilter>, Option<Pieces>),
 ) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let _uncork = Uncork(&downstream.cork);
     let session = loan.session();
-    let mut pieces = begun(held, connection).await;
+    let mut pieces = begun(pieces, connection).await;
     downstream.cork.set(pieces.is_there());
     if session.write_response_header(head).await.is_err() {
         return Sent::Cut;
@@ -131,8 +131,8 @@ async fn copy(
     }
 }
 
-async fn begun(held: Option<Pieces>, connection: &mut Connection) -> Pieces {
-    match held {
+async fn begun(pieces: Option<Pieces>, connection: &mut Connection) -> Pieces {
+    match pieces {
         Some(pieces) => pieces,
         None => Pieces::begin(connection).await,
     }
@@ -186,10 +186,10 @@ async fn send_whole(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    (mut filter, held): (BodyFilter, Option<Pieces>),
+    (mut filter, pieces): (BodyFilter, Option<Pieces>),
 ) -> Sent {
     let limit = exchange.plan().body.response;
-    let mut pieces = begun(held, connection).await;
+    let mut pieces = begun(pieces, connection).await;
     let mut body = BytesMut::new();
     loop {
         let last = match pieces.next(connection).await {
@@ -200,8 +200,8 @@ async fn send_whole(
             Err(error) => return cut(exchange, connection, error),
         };
         if body.len() > limit {
-            let held = Piece { bytes: body.freeze(), last };
-            return send_too_long(exchange, downstream, connection, pieces.after(held)).await;
+            let pieces = pieces.after(Piece { bytes: body.freeze(), last });
+            return send_too_long(exchange, downstream, connection, pieces).await;
         }
         if last {
             break;

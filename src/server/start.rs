@@ -53,6 +53,8 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let token = config.admin.token.clone();
     let store = Arc::new(PolicyStore::new(first.policy.clone(), first.status(started, workers)));
     tell_dictionaries(store.clone());
+    let held = store.clone();
+    telemetry::set_collections(move || held.current().collections.statistics());
     let shared = Shared {
         store: store.clone(),
         admission: Arc::new(Admission::default()),

@@ -105,9 +105,8 @@ fn is_lua(extension: &std::ffi::OsStr) -> bool {
 
 /// The bundle's files as events name them, and where links lead.
 fn files_of(bundle: &Bundle) -> BTreeSet<PathBuf> {
-    let named = || bundle.files.keys().chain(&bundle.missing);
-    let absolute = named().filter_map(|path| std::path::absolute(path).ok());
-    let real = named().filter_map(|path| path.canonicalize().ok());
+    let absolute = bundle.on_disk().filter_map(|path| std::path::absolute(path).ok());
+    let real = bundle.on_disk().filter_map(|path| path.canonicalize().ok());
     absolute.chain(real).collect()
 }
 
@@ -119,7 +118,7 @@ fn folders_of(bundle: &Bundle) -> BTreeMap<(PathBuf, bool), u64> {
             folders.insert((path, tree), known);
         }
     };
-    for path in bundle.files.keys().chain(&bundle.missing).chain(&bundle.folders) {
+    for path in bundle.on_disk().chain(&bundle.folders) {
         for place in places(path) {
             add(place, false);
         }
@@ -128,9 +127,12 @@ fn folders_of(bundle: &Bundle) -> BTreeMap<(PathBuf, bool), u64> {
         add(path.clone(), true);
     }
     for (path, tree) in bundle.pattern_folders() {
-        match path.is_dir() {
-            true => add(path, tree),
-            false => places(&path).into_iter().for_each(|place| add(place, false)),
+        if path.is_dir() {
+            add(path, tree);
+        } else {
+            for place in places(&path) {
+                add(place, false);
+            }
         }
     }
     folders

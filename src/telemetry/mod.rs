@@ -10,4 +10,6 @@ pub mod metrics;
 mod redaction;
 mod rule_events;
 
-pub use metrics::{DictionaryReading, metrics_page, metrics_text, set_dictionaries};
+pub use metrics::{
+    DictionaryReading, metrics_page, metrics_text, set_collections, set_dictionaries,
+};

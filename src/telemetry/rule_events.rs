@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::metrics::{metrics, rule_phase, rules_of_exchange};
+use super::metrics::{inspected, metrics, rule_phase, rules_of_exchange};
 use crate::transaction::{Findings, RulePhase, Verdict};
 
 /// The rules of a phase ran for one exchange.
@@ -33,7 +33,7 @@ pub struct BodyInspected {
 impl BodyInspected {
     /// Counts it.
     pub fn emit(self) {
-        metrics().inspected_bytes.with(&[self.of]).inc_by(self.bytes);
+        inspected(self.of == "response", self.bytes);
         if self.error {
             metrics().body_errors.with(&[self.of]).inc();
         }

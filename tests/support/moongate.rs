@@ -31,10 +31,11 @@ pub struct Builder {
     environment: Vec<(String, String)>,
 }
 
-/// What is said for a test that says nothing of it: ports that the kernel chooses, and more than
-/// one worker, so that what is not shared shows.
+/// What is said for a test that says nothing of it: ports that the kernel chooses, more than one
+/// worker, so that what is not shared shows, and no rules, whose verdicts are not what it is about.
 const DEFAULTS: &[(&str, &str)] =
-    &[("listen", "127.0.0.1:0"), ("admin", "127.0.0.1:0"), ("workers", "2")];
+    &[("listen", "127.0.0.1:0"), ("admin", "127.0.0.1:0"), ("workers", "2"), ("rules", NO_RULES)];
+const NO_RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/no-rules.conf");
 
 /// What a command that ended said.
 #[derive(Debug)]

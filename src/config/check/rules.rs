@@ -12,15 +12,22 @@ use crate::diagnostic::Diagnostic;
 
 use super::absolute;
 
+/// The word in `files` that stands for the base rules.
+const BASE: &str = "base";
 /// The word in `files` that stands for the Core Rule Set.
 const CRS: &str = "crs";
 
-/// What holds for every route: the file's section, and `--rules` after its files.
+/// What holds for every route: the file's section, and `--rules` after its files. Where neither
+/// names rules: the base rules.
 pub fn global(file: &Section<'_>) -> Rules {
     let mut rules = read(&file.section("rules", &RULES));
     let named = file.check.overrides.rules.iter().cloned().map(absolute);
     let source = |path| RuleSource { kind: RuleSourceKind::Files, path, named: None };
     rules.sources.extend(named.map(source));
+    if rules.sources.is_empty() && !file.get("rules").is_some_and(|found| names_rules(&found)) {
+        let (kind, path) = (RuleSourceKind::Base, PathBuf::new());
+        rules.sources.push(RuleSource { kind, path, named: None });
+    }
     rules
 }
 
@@ -28,10 +35,9 @@ pub fn global(file: &Section<'_>) -> Rules {
 pub fn of_route(route: &Section<'_>, global: &Rules) -> Rules {
     let Some(found) = route.get("rules") else { return global.clone() };
     let own = read(&Section::open(&found, &RULES));
-    let has_sources = found.node.get("crs").or(found.node.get("files")).is_some();
     let both = |own: Option<u32>, all: Option<u32>| own.or(all);
     Rules {
-        sources: if has_sources { own.sources } else { global.sources.clone() },
+        sources: if names_rules(&found) { own.sources } else { global.sources.clone() },
         engine: own.engine.or(global.engine),
         paranoia: own.paranoia.or(global.paranoia),
         thresholds: Thresholds {
@@ -40,6 +46,11 @@ pub fn of_route(route: &Section<'_>, global: &Rules) -> Rules {
         },
         exclusions: global.exclusions.iter().cloned().chain(own.exclusions).collect(),
     }
+}
+
+/// Whether a section `rules` says which there are; an empty list says that there are none.
+fn names_rules(found: &Found<'_>) -> bool {
+    found.node.get("crs").or(found.node.get("files")).is_some()
 }
 
 fn read(section: &Section<'_>) -> Rules {
@@ -69,7 +80,9 @@ fn sources(section: &Section<'_>) -> Vec<RuleSource> {
         section.text("crs").map(|(path, found)| source(RuleSourceKind::Crs, &path, &found));
     let mut sources = Vec::new();
     for (path, found) in section.texts("files") {
-        if path != CRS {
+        if path == BASE {
+            sources.push(source(RuleSourceKind::Base, "", &found));
+        } else if path != CRS {
             sources.push(source(RuleSourceKind::Files, &path, &found));
         } else if let Some(crs) = crs.take() {
             sources.push(crs);

@@ -16,7 +16,8 @@ mod test;
 mod tests;
 mod tuning;
 
-pub use actions::{ACTIONS, ActionSpec};
+pub use actions::{ACTIONS, ActionSpec, CONTROLS, ControlSpec, find as find_action};
+pub(super) use actions::{Kind, Takes};
 pub(super) use catalog::{Choice, Expression};
 pub(super) use target::{Lookup, resolve, split};
 

@@ -5,9 +5,11 @@ use bytes::Bytes;
 use super::{BodyPlan, Inspection, World};
 use crate::detection::Overflow;
 use crate::detection::plan::{Plan, Target};
-use crate::detection::variables::{Bodies, Variable, View, format_by_type, limits, media_type};
-use crate::transaction::Transaction;
+use crate::detection::variables::{
+    Bodies, Variable, View, error, format_by_type, limits, media_type,
+};
 use crate::transaction::args::{Format, Limits, Parsed};
+use crate::transaction::{RulePhase, Transaction};
 
 /// Bytes of each uploaded file that `FILES_TMP_CONTENT` has.
 const FILE_CONTENT: usize = 1 << 20;
@@ -19,8 +21,8 @@ impl Inspection {
     /// The format is what `ctl:requestBodyProcessor` chose, else what `Content-Type` names (JSON
     /// and XML too: a rule set without ModSecurity's own configuration would not see into them).
     /// The bytes are kept for `REQUEST_BODY` where the authors of CRS expect it: of a form, of
-    /// JSON, and when `ctl:forceRequestBodyVariable` asks for them and no format is known. Of XML
-    /// and of uploads rules see the parts only.
+    /// JSON, and when `ctl:forceRequestBodyVariable` asks for them and no format is known or it is
+    /// XML. Of uploads, and of XML without that, rules see the parts only.
     pub fn body_plan(&self, transaction: &Transaction) -> Option<BodyPlan> {
         let settings = &self.profile.plan.settings;
         let switches = &self.state.switches;
@@ -34,9 +36,9 @@ impl Inspection {
             limit: switches.request_limit.unwrap_or(settings.request_body_limit),
             overflow: settings.request_body_overflow,
             keep: match format {
-                None => switches.force_body,
+                None | Some(Format::Xml) => switches.force_body,
                 Some(Format::Json | Format::Raw | Format::UrlEncoded) => true,
-                Some(Format::Multipart | Format::Xml) => false,
+                Some(Format::Multipart) => false,
             },
         })
     }
@@ -59,16 +61,32 @@ impl Inspection {
         self.bodies.request_cut = cut;
     }
 
+    /// What could not be read of query, cookies and body, if no rule looks at
+    /// `REQBODY_ERROR`: then nobody else would notice that something was not looked at. To be asked
+    /// before phase 2.
+    pub fn unread(&self, transaction: &Transaction) -> Option<String> {
+        let looks = |target: &Target| {
+            matches!(target.variable, Variable::ReqbodyError | Variable::ReqbodyProcessorError)
+        };
+        let sets = &self.profile.plan.target_sets;
+        if self.is_over(RulePhase::RequestBody)
+            || sets.iter().any(|set| set.included.iter().any(looks))
+        {
+            return None;
+        }
+        error(&view(&self.bodies, &self.profile.plan, &self.world, transaction))
+    }
+
     /// How many bytes of the response body are to be held for phase 4, and what becomes of more;
     /// none: nothing is looked at (its type is not named, or access is off). To be asked after
-    /// phase 3.
+    /// phase 3. A body without a type is looked at: browsers guess that it is text.
     pub fn response_plan(&self, transaction: &Transaction) -> Option<(u64, Overflow)> {
         let settings = &self.profile.plan.settings;
         let switches = &self.state.switches;
         let media_type = media_type(transaction.response.as_ref()?);
         let named = |known: &String| media_type.eq_ignore_ascii_case(known.as_bytes());
         let wanted = switches.response_body.unwrap_or(settings.response_body_access)
-            && settings.response_types.iter().any(named);
+            && (media_type.is_empty() || settings.response_types.iter().any(named));
         let limit = switches.response_limit.unwrap_or(settings.response_body_limit);
         wanted.then_some((limit, settings.response_body_overflow))
     }

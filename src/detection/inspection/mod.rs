@@ -124,6 +124,11 @@ impl Inspection {
         &self.state.matches
     }
 
+    /// Them, when nobody asks for them any more.
+    pub fn take_matches(&mut self) -> Vec<Match> {
+        std::mem::take(&mut self.state.matches)
+    }
+
     /// What a rule would have done in `on`, if the engine is in `detect`.
     pub fn would_have(&self) -> Option<&Interruption> {
         self.state.would_have.as_ref()

@@ -1,12 +1,8 @@
 //! What scripts add to an inspection: matches, scores, members of `TX`.
 
-use std::sync::Arc;
-
 use super::Inspection;
-use crate::detection::actions::control;
 use crate::detection::evaluate::{Key, State, record};
 use crate::detection::plan::Plan;
-use crate::detection::{Complaint, Exclusion, Profile};
 use crate::transaction::{Match, RulePhase};
 
 /// Where CRS 4, CRS 3 and our own rules add up what they find in requests: the first that the
@@ -60,23 +56,6 @@ impl Inspection {
         if self.scripted.begun {
             self.scripted.apply(&mut self.state, &self.profile.plan);
         }
-    }
-
-    /// Leaves out rules, or what they look at, from now on and for this exchange only. What of it
-    /// means nothing comes back; with a fault among that, nothing is left out.
-    pub fn exclude(&mut self, exclusion: &Exclusion) -> Vec<Complaint> {
-        let plan = Arc::clone(&self.profile.plan);
-        let exclusions = std::slice::from_ref(exclusion);
-        let (profile, complaints) = Profile::new(plan, self.profile.engine, &[], exclusions);
-        if complaints.iter().any(|complaint| complaint.fault) {
-            return complaints;
-        }
-        control::remove(&mut self.state, &profile.removed);
-        if let Some((_, target)) = profile.removed_targets.first() {
-            let rules = profile.removed_targets.iter().map(|(rule, _)| *rule).collect();
-            control::remove_target(&mut self.state, &rules, target);
-        }
-        complaints
     }
 
     /// A member of `TX`, by its name in any case.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Inspection;
+use crate::detection::actions::control;
 use crate::detection::profile::target;
 use crate::detection::{Plan, Rule, RuleIndex};
 
@@ -19,9 +20,7 @@ impl Inspection {
     /// These rules do not run any more in this exchange; how many they are.
     pub fn remove_rules(&mut self, named: Named<'_>) -> usize {
         let rules = named.of(&self.profile.plan);
-        for rule in &rules {
-            self.state.switches.removed.insert(rule.0);
-        }
+        control::remove(&mut self.state, &rules);
         rules.len()
     }
 
@@ -34,10 +33,7 @@ impl Inspection {
         let plan = Arc::clone(&self.profile.plan);
         let target = target(&plan, text).map_err(|complaint| complaint.message)?;
         let rules: Arc<[RuleIndex]> = named.of(&plan).into();
-        for rule in rules.iter() {
-            self.state.switches.narrowed.insert(rule.0);
-        }
-        self.state.switches.removed_targets.push((rules.clone(), target));
+        control::remove_target(&mut self.state, &rules, &target);
         Ok(rules.len())
     }
 }

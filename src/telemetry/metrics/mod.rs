@@ -19,8 +19,8 @@ pub(super) use handles::{domain, module, phase, route, upstream};
 pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
-pub(super) use rules::{rule_phase, rules_of_exchange};
-pub use scrape::{DictionaryReading, metrics_text, set_dictionaries};
+pub(super) use rules::{inspected, rule_phase, rules_of_exchange};
+pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionaries};
 
 use family::Registered;
 use label::{
@@ -142,6 +142,12 @@ metrics! {
         [DIRECTION], &[];
     pattern_cuts: IntCounter = "moongate_pattern_cuts_total",
         "Searches of rules that were given up at their step limit; each counts as a match.", [], &[];
+    collections: IntGauge = "moongate_collections",
+        "What rules remember: one for each address, session and so on that is held.", [], &[];
+    collections_bytes: IntGauge = "moongate_collections_bytes",
+        "Bytes that the collections hold which rules remember.", [], &[];
+    collection_evictions: IntCounter = "moongate_collection_evictions_total",
+        "Collections that were given up before their time, to make room.", [], &[];
     process_log_lines_lost: IntCounter = "moongate_process_log_lines_dropped_total",
         "Lines of the process's own log (of scripts, and about trouble) that were too many for a second and not written.",
         [], &[];

@@ -15,6 +15,7 @@ struct Handles {
     outcomes: [IntCounter; RULE_OUTCOMES.len()],
     inbound: Histogram,
     outbound: Histogram,
+    inspected: [IntCounter; 2],
 }
 
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
@@ -24,12 +25,19 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     outcomes: RULE_OUTCOMES.map(|outcome| metrics().rule_exchanges.with(&[outcome])),
     inbound: metrics().anomaly_score.with(&["request"]),
     outbound: metrics().anomaly_score.with(&["response"]),
+    inspected: ["request", "response"].map(|of| metrics().inspected_bytes.with(&[of])),
 });
 
 /// The histogram of a rule phase.
 pub(crate) fn rule_phase(phase: RulePhase) -> &'static Histogram {
     let [first, ..] = &HANDLES.phases;
     HANDLES.phases.get(phase as usize).unwrap_or(first)
+}
+
+/// Counts bytes that rules looked into, of requests or responses.
+pub(crate) fn inspected(of_response: bool, bytes: u64) {
+    let [request, response] = &HANDLES.inspected;
+    if of_response { response } else { request }.inc_by(bytes);
 }
 
 /// Counts what the rules found in one exchange, and whether they refused it.

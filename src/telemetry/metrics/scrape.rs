@@ -5,6 +5,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use prometheus::TextEncoder;
 
 use super::{REGISTRY, metrics, process};
+use crate::shared::CollectionStatistics;
 
 /// What a shared dictionary holds now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,11 +33,23 @@ pub fn set_dictionaries(read: impl Fn() -> Vec<DictionaryReading> + Send + 'stat
     *DICTIONARIES.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
 }
 
+type Collections = Box<dyn Fn() -> CollectionStatistics + Send>;
+
+/// Where the rules' collections are read.
+static COLLECTIONS: LazyLock<Mutex<Option<Collections>>> = LazyLock::new(Mutex::default);
+
+/// Says where the rules' collections are read at each scrape, as for [`set_dictionaries`].
+pub fn set_collections(read: impl Fn() -> CollectionStatistics + Send + 'static) {
+    *COLLECTIONS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
+}
+
 /// All metrics in Prometheus's text format, version 0.0.4.
 pub fn metrics_text() -> String {
     let dictionaries = DICTIONARIES.lock().unwrap_or_else(PoisonError::into_inner);
     let readings = dictionaries.as_ref().map(|read| read()).unwrap_or_default();
     show_dictionaries(&readings);
+    let collections = COLLECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    show_collections(&collections.as_ref().map(|read| read()).unwrap_or_default());
     process::show();
     metrics().build.with(&[env!("CARGO_PKG_VERSION")]).set(1);
     let text = TextEncoder::new().encode_to_string(&REGISTRY.gather());
@@ -56,6 +69,14 @@ fn show_dictionaries(readings: &[DictionaryReading]) {
         all.dictionary_entries.with(&name).set(gauge(reading.entries));
         all.dictionary_evictions.with(&name).inc_by(reading.evictions);
     }
+}
+
+fn show_collections(held: &CollectionStatistics) {
+    let all = metrics();
+    all.collections.set(gauge(held.entries as u64));
+    all.collections_bytes.set(gauge(held.bytes as u64));
+    let told = all.collection_evictions.get();
+    all.collection_evictions.inc_by(held.evictions.saturating_sub(told));
 }
 
 fn gauge(count: u64) -> i64 {

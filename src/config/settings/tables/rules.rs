@@ -28,22 +28,22 @@ pub static RULES: Table = Table {
             "files",
             Texts,
             "",
-            "[before/*.conf, after.conf]",
-            "Rule files in the order in which they are loaded: files, folders (their `.conf` files) and patterns. The word `crs` stands for the Core Rule Set where that is not to come last: `[before.conf, crs, after.conf]`.",
+            "[base, own/*.conf]",
+            "Rule files in the order in which they are loaded: files, folders (their `.conf` files) and patterns. The word `base` stands for the rules that are built in; they are also what is loaded where neither `files` nor `crs` is said. The word `crs` stands for the Core Rule Set where that is not to come last: `[before.conf, crs, after.conf]`.",
         ),
         row(
             "paranoia",
             Count(1, 4),
             "",
             "2",
-            "The Core Rule Set's paranoia level, for blocking and detection. Without it what the rules say (1).",
+            "The paranoia level of the base rules and of the Core Rule Set, for blocking and detection. Without it what the rules say (1).",
         ),
         row(
             "thresholds",
             Other("a mapping"),
             "",
             "{ inbound: 10 }",
-            "From which anomaly score on the Core Rule Set refuses.",
+            "From which anomaly score on the base rules and the Core Rule Set refuse.",
         ),
         row(
             "exclusions",
@@ -58,7 +58,7 @@ pub static RULES: Table = Table {
 /// Anomaly thresholds.
 pub static THRESHOLDS: Table = Table {
     place: "rules.thresholds",
-    doc: "From which anomaly score on the Core Rule Set refuses. Without them what the rules say (5 and 4).",
+    doc: "From which anomaly score on the base rules and the Core Rule Set refuse. Without them what the rules say (5 and 4).",
     shared: None,
     rows: &[
         row("inbound", Count(1, 1_000_000), "", "10", "Of a request."),

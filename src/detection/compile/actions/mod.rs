@@ -10,6 +10,8 @@ mod other;
 #[cfg(test)]
 mod tests;
 
+pub use control::{CONTROLS, ControlSpec};
+
 use super::context::Context;
 use super::draft::Said;
 use super::faults::{Faults, Site};

@@ -3,7 +3,7 @@
 use std::cell::{Ref, RefMut};
 use std::rc::Rc;
 
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
 use crate::config::Engine;
 use crate::detection::injection::{is_sqli, is_xss};
@@ -121,7 +121,7 @@ pub fn tx(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVal
         if value.is_none() && !at(&args, 2).is_nil() {
             return Err(bad_argument(2, "tx", "string, number or nil expected"));
         }
-        let value = value.as_ref().map(|value| value.as_bytes());
+        let value = value.as_ref().map(LuaString::as_bytes);
         let Some(mut inspection) = inspection_mut(call)? else { return refusal(lua, NO_RULES) };
         inspection.set_tx(&name, value.as_deref());
         return Ok(MultiValue::new());
@@ -138,12 +138,12 @@ const NO_RULES: &str = "no rules";
 /// The inspection of this exchange, borrowed for a moment; none where it has no rules.
 fn inspection(call: &Rc<Call>) -> mlua::Result<Option<Ref<'_, Inspection>>> {
     let inspection = subject(call)?.inspection.borrow();
-    Ok(Ref::filter_map(inspection, |inspection| inspection.as_deref()).ok())
+    Ok(Ref::filter_map(inspection, Option::as_deref).ok())
 }
 
 fn inspection_mut(call: &Rc<Call>) -> mlua::Result<Option<RefMut<'_, Inspection>>> {
     let inspection = subject(call)?.inspection.borrow_mut();
-    Ok(RefMut::filter_map(inspection, |inspection| inspection.as_deref_mut()).ok())
+    Ok(RefMut::filter_map(inspection, Option::as_deref_mut).ok())
 }
 
 /// How many matches scripts added.
