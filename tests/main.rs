@@ -36,6 +36,7 @@ mod patterns;
 mod phases;
 mod prometheus;
 mod reload;
+mod rule_set;
 mod rules_cli;
 mod rules_install;
 mod script;

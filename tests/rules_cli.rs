@@ -54,7 +54,7 @@ fn all_words_must_be_found_in_any_case_in_id_message_tag_or_file() {
     for (words, ids) in [
         (&["LIBINJECTION", "sql"][..], &["942100", "942101"][..]),
         (&["942100"], &["942100"]),
-        (&["attack-fixation", "referer"], &["943110"]),
+        (&["attack-fixation", "referer"], &["943110", "943120"]),
         (&["no-rule-says-this"], &[]),
     ] {
         let said = rules(&[&["search"], words].concat());

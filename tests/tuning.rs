@@ -202,13 +202,13 @@ fn every_form_of_tuning_has_its_effect() {
     let mut config = "routes:\n".to_owned();
     for number in 0..FORMS.len() {
         config += &format!(
-            "- {{ match: {{ path: /form{number} }}, \
+            "- {{ match: {{ path: /form{number:02} }}, \
              rules: {{ files: [{number}-before.conf, base/{number}.conf, {number}-after.conf] }} }}\n"
         );
     }
     let mut builder = Moongate::with_upstream(&upstream, &config);
     for (number, form) in FORMS.iter().enumerate() {
-        let text = |text: &str| text.replace("HERE", &format!("/form{number}"));
+        let text = |text: &str| text.replace("HERE", &format!("/form{number:02}"));
         builder = builder
             .file(&format!("{number}-before.conf"), text(form.before))
             .file(&format!("base/{number}.conf"), BASE)
@@ -219,7 +219,7 @@ fn every_form_of_tuning_has_its_effect() {
     for (number, form) in FORMS.iter().enumerate() {
         for (asked, status) in form.asked {
             let (target, header) = asked.split_once(' ').unwrap_or((asked, ""));
-            let target = format!("/form{number}{target}");
+            let target = format!("/form{number:02}{target}");
             let answer = moongate.request("GET", &target, header.split_once(": ").as_slice(), "");
             if answer.status != *status {
                 let told = format!("{} instead of {status}: {target} {header}", answer.status);

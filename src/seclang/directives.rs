@@ -247,7 +247,9 @@ pub const DIRECTIVES: &[DirectiveWord] = &[
     word(
         "SecRuleScript",
         (1, 2),
-        Refused("attach a Lua module to the route instead, with `modules`"),
+        Refused(
+            "attach a Lua module to the route instead, with `modules`; what it finds it tells the rules with `waf.add_match` or `waf.tx`",
+        ),
         "a rule that is a Lua script",
     ),
     word("SecRuleUpdateActionById", (2, 2), Used, "changes the actions of a rule"),

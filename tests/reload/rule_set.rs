@@ -9,8 +9,8 @@ use crate::support::{Client, DEADLINE, Moongate, Upstream, wait_until};
 const RULES: &str = "/usr/share/modsecurity-crs/rules";
 const SETUP: &str = "/etc/modsecurity/crs/crs-setup.conf";
 /// How many edits of a rule file memory is watched over, and in how many it takes its size first.
-const EDITS: usize = 24;
-const WARM_UP: usize = 8;
+const EDITS: usize = 6;
+const WARM_UP: usize = 3;
 /// Bytes by which memory may differ between them. A plan of these rules that is left behind with
 /// each edit would be more than ten times that.
 const PAGES: usize = 12 << 20;

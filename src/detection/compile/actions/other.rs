@@ -43,7 +43,11 @@ pub(super) fn exec(scene: &mut Scene<'_, '_, '_>) {
     }
     let path = folder(scene.said.directive).join(&name);
     match scene.context.files.read(&path) {
-        Ok(_) => scene.sheet.deeds.push(Deed::Run(path.to_string_lossy().into())),
+        Ok(_) => {
+            let message = "`exec` has no effect: rules do not run scripts";
+            scene.warning("seclang::script-not-run", message, "is not run");
+            scene.sheet.deeds.push(Deed::Run(path.to_string_lossy().into()));
+        }
         Err(error) => {
             let message = format!("`{}` cannot be read: {error}", path.display());
             scene.fault("seclang::file", message, "named here");
