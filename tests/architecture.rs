@@ -8,7 +8,6 @@ use regex::Regex;
 /// Foreign crates and the modules that may name them.
 const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["detection"]),
-    ("fancy_regex", &["detection"]),
     ("maxminddb", &["detection"]),
     ("mlua", &["script"]),
     ("pingora_core", &["server", "proxy", "upstream"]),

@@ -13,8 +13,11 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
         Variable::ArgsGet => members(&of_query(view).args, out),
         Variable::ArgsPost => members(&view.bodies.parsed.args, out),
         Variable::RequestCookies => {
+            let mut left = view.settings.arguments;
             for field in view.transaction.request.headers.get_all("cookie") {
-                members(&cookies(field), out);
+                let pairs = cookies(field);
+                pairs.iter().take(left).for_each(|(name, value)| out.member(name, value));
+                left = left.saturating_sub(pairs.len());
             }
         }
         Variable::UrlencodedError => {
@@ -35,6 +38,16 @@ pub fn limits(settings: &crate::detection::Settings) -> Limits {
         files: settings.files,
         file_content: 0,
     }
+}
+
+/// What could not be read of query and cookies; none: all of it was.
+pub fn head_error(view: &View<'_>) -> Option<String> {
+    of_query(view).error.or_else(|| {
+        let most = view.settings.arguments;
+        let fields = view.transaction.request.headers.get_all("cookie");
+        let count: usize = fields.map(|field| cookies(field).len()).sum();
+        (count > most).then(|| format!("more than {most} cookies"))
+    })
 }
 
 fn of_query(view: &View<'_>) -> crate::transaction::args::Parsed {
