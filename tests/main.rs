@@ -37,6 +37,7 @@ mod phases;
 mod prometheus;
 mod reload;
 mod rules_cli;
+mod rule_scripts;
 mod rules_install;
 mod script;
 mod seclang;
