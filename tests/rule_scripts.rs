@@ -7,18 +7,15 @@ use super::support::{Builder, Moongate, Upstream};
 const SCAN: &str = "SecRule FILES_TMPNAMES \"@inspectFile lua/scan.lua\" \
     \"id:1,phase:2,deny,msg:'a file that is no good'\"\n";
 /// What antivirus products find in place of a virus, in two halves so that none finds this file.
-const NO_VIRUS: [&str; 2] = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!"];
+const NO_VIRUS: [&str; 2] =
+    ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!"];
 
 /// A Moongate of one worker that judges by these rules, with these scripts beside them.
 fn judging(upstream: &Upstream, rules: &str, scripts: &[(&str, &str)]) -> Moongate {
     prepared(upstream, rules, scripts).start()
 }
 
-fn prepared(
-    upstream: &Upstream,
-    rules: &str,
-    scripts: &[(&str, &str)],
-) -> Builder {
+fn prepared(upstream: &Upstream, rules: &str, scripts: &[(&str, &str)]) -> Builder {
     let config = "workers: 1\naccess_log: false\nrules: { files: [rules/own.conf] }\n\
         lua: { budget: { cpu: 50ms } }\n";
     let with_rules = Moongate::with_upstream(upstream, config).file("rules/own.conf", rules);

@@ -15,7 +15,9 @@ pub(super) async fn run(exchange: &Exchange, path: &str, value: &[u8]) -> Option
     call.argument.replace(Some(Bytes::copy_from_slice(value)));
     match state.judge(handler, &call).await {
         // What a refusal looks like is the rule's business.
-        Ok(said) => Some(said || matches!(call.exit.get(), Some(Exit::Close | Exit::Respond(400..)))),
+        Ok(said) => {
+            Some(said || matches!(call.exit.get(), Some(Exit::Close | Exit::Respond(400..))))
+        }
         Err(error) => {
             tell(exchange, &call, &error);
             None

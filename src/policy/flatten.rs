@@ -71,7 +71,11 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
     }
 
     /// The scripts that a route's rules call, by path. They may do what a handler of `access` may.
-    pub(super) fn scripts(&mut self, rules: &RouteRules, budget: Budget) -> Vec<(Box<str>, StepId)> {
+    pub(super) fn scripts(
+        &mut self,
+        rules: &RouteRules,
+        budget: Budget,
+    ) -> Vec<(Box<str>, StepId)> {
         let step = |script: &Script| {
             let (path, text) = (script.path.to_string(), script.text.clone());
             let source = HandlerSource::RuleScript { path, text };

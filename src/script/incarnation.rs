@@ -163,7 +163,9 @@ impl Incarnation {
         loader.call::<()>(())?;
         match environment.raw_get("main")? {
             Value::Function(main) => Ok(main),
-            _ => Err(mlua::Error::runtime(format!("{path}:1: the file defines no function `main`"))),
+            _ => {
+                Err(mlua::Error::runtime(format!("{path}:1: the file defines no function `main`")))
+            }
         }
     }
 

@@ -6,10 +6,10 @@ use super::draft::{Aimed, Condition, Draft, DraftLink, Said};
 use super::faults::Site;
 use super::target::Chosen;
 use super::test::{calls_script, test};
+use crate::detection::variables::Variable;
 use crate::detection::{
     Disruption, Link, Members, Rule, Skip, Target, TargetSet, TargetSetId, Test,
 };
-use crate::detection::variables::Variable;
 use crate::seclang::{Selector, Sign};
 use crate::transaction::RulePhase;
 
