@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use mlua::{Lua, MultiValue, Value};
+use mlua::{Lua, LuaString, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, check_text, one, string, subject, text};
 use super::log::say;
@@ -91,7 +91,7 @@ fn setvar(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVal
     if value.is_none() && !at(&args, 2).is_nil() {
         return Err(bad_argument(2, "setvar", "string, number or nil expected"));
     }
-    let value = value.as_ref().map(|value| value.as_bytes());
+    let value = value.as_ref().map(LuaString::as_bytes);
     if let Some(inspection) = subject(call)?.inspection.borrow_mut().as_mut() {
         inspection.set_tx(member, value.as_deref());
     }
