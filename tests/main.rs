@@ -38,6 +38,7 @@ mod prometheus;
 mod reload;
 mod rule_set;
 mod rules_cli;
+mod rule_scripts;
 mod rules_install;
 mod script;
 mod seclang;

@@ -18,12 +18,12 @@ pub mod variables;
 pub use compile::{
     ACTIONS, ActionSpec, CONTROLS, Compiled, ControlSpec, WELL_KNOWN_TX, compile, find_action,
 };
-pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, World};
+pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, Seen, World};
 pub use page::{actions_page, operators_page, transformations_page, variables_page};
 pub use plan::{
     About, AllowScope, ChainId, ChainNode, Chains, Change, Collection, Control, Deed, Disruption,
-    Link, Members, Name, Plan, Rule, RuleFact, RuleIndex, Selecting, Skip, Target, TargetSet,
-    TargetSetId, Test, Text, TextPart, TxSlot,
+    Link, Members, Name, Plan, Rule, RuleFact, RuleIndex, Script, Selecting, Skip, Target,
+    TargetSet, TargetSetId, Test, Text, TextPart, TxSlot,
 };
 pub use profile::{Complaint, Exclusion, Profile, Which};
 pub use settings::{AuditEngine, Overflow, Settings};

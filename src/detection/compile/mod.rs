@@ -80,5 +80,6 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let phases = layout::phases(&reader.items);
     let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
     let (tx_names, target_sets, chains) = pools.into_parts();
-    Plan { settings, rules, phases, target_sets, chains, tx_names }
+    let scripts = std::mem::take(&mut context.scripts);
+    Plan { settings, rules, phases, target_sets, chains, tx_names, scripts }
 }

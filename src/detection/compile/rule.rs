@@ -5,7 +5,8 @@ use super::context::Context;
 use super::draft::{Aimed, Condition, Draft, DraftLink, Said};
 use super::faults::Site;
 use super::target::Chosen;
-use super::test::test;
+use super::test::{calls_script, test};
+use crate::detection::variables::Variable;
 use crate::detection::{
     Disruption, Link, Members, Rule, Skip, Target, TargetSet, TargetSetId, Test,
 };
@@ -119,8 +120,21 @@ fn target_set(
         let told = Site::whole(link.directive).fault("seclang::no-target", message, "here");
         context.push(told.help("name what is to be looked at, such as `ARGS|!ARGS:comment`"));
     }
+    if calls_script(condition.operator) {
+        look_into_files(&mut set);
+    }
     drop_excluded(&mut set);
     context.pools.target_set(set)
+}
+
+/// Uploads are never written to disk: where a script is to be given the name of a file, it is given
+/// what the file says.
+fn look_into_files(set: &mut TargetSet) {
+    for target in set.included.iter_mut().chain(&mut set.excluded) {
+        if target.variable == Variable::FilesTmpNames && !target.count {
+            target.variable = Variable::FilesTmpContent;
+        }
+    }
 }
 
 /// What is excluded whole needs no look at run time.

@@ -20,6 +20,7 @@ use crate::config::Engine;
 use crate::transaction::RulePhase;
 pub use expand::{expand, number_of};
 pub use finish::record;
+pub use select::all;
 pub use sight::Member;
 use state::Cursor;
 pub use state::State;

@@ -12,7 +12,7 @@ use crate::transaction::args::{Format, Limits, Parsed};
 use crate::transaction::{RulePhase, Transaction};
 
 /// Bytes of each uploaded file that `FILES_TMP_CONTENT` has.
-const FILE_CONTENT: usize = 1 << 20;
+const FILE_CONTENT: usize = 128 << 10;
 
 impl Inspection {
     /// How the request body is to be read; none: not at all (`SecRequestBodyAccess Off`). To be

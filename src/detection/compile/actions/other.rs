@@ -1,5 +1,6 @@
 //! What is told, where to go on, what is hidden, and what else rules do.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::Scene;
@@ -33,7 +34,8 @@ pub(super) fn skip(scene: &mut Scene<'_, '_, '_>) {
 /// A script that cannot be read would silently never run.
 pub(super) fn exec(scene: &mut Scene<'_, '_, '_>) {
     let name = scene.value_text();
-    if Path::new(&name).extension().is_none_or(|extension| extension != "lua") {
+    let is_script = |end: &OsStr| end == "lua" || end == "luau";
+    if !Path::new(&name).extension().is_some_and(is_script) {
         return scene.fault_with_help(
             "seclang::refused-action",
             "no program is started for a request",
@@ -42,12 +44,8 @@ pub(super) fn exec(scene: &mut Scene<'_, '_, '_>) {
         );
     }
     let path = folder(scene.said.directive).join(&name);
-    match scene.context.files.read(&path) {
-        Ok(_) => {
-            let message = "`exec` has no effect: rules do not run scripts";
-            scene.warning("seclang::script-not-run", message, "is not run");
-            scene.sheet.deeds.push(Deed::Run(path.to_string_lossy().into()));
-        }
+    match scene.context.script(&path) {
+        Ok(()) => scene.sheet.deeds.push(Deed::Run(path.to_string_lossy().into())),
         Err(error) => {
             let message = format!("`{}` cannot be read: {error}", path.display());
             scene.fault("seclang::file", message, "named here");
