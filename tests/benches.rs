@@ -22,11 +22,12 @@ fn every_job_s_configuration_has_no_fault() {
         let jobs = folder().join("jobs");
         let text = text.replace("@ORIGIN@", "3000").replace("@DATA@/", "");
         let text = text.replace("@JOBS@", &jobs.to_string_lossy());
+        let text = text.replace("@CRS@", "/usr/share/modsecurity-crs");
         let output = Moongate::with(&text).file("networks.txt", "192.0.2.0/24\n").check();
         assert_eq!(output.code, 0, "{}: {}", path.display(), output.stdout);
         checked += 1;
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
 }
 
 #[test]

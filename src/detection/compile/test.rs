@@ -25,9 +25,6 @@ pub(super) fn test(
         context.push(unknown(Site::new(directive, written.name.span), &name));
         return Test::Never;
     };
-    if operator.name == "inspectFile" {
-        context.push(never_run(Site::new(directive, written.name.span)));
-    }
     let compiled = match operator.name {
         "noMatch" => Ok(Test::Never),
         "unconditionalMatch" => Ok(Test::Always),
@@ -37,15 +34,6 @@ pub(super) fn test(
         context.push(told(directive, written, fault));
         Test::Never
     })
-}
-
-/// A rule with such an operator would look as if it protected.
-fn never_run(site: Site<'_>) -> Diagnostic {
-    let message = "`@inspectFile` never matches: rules do not run scripts";
-    let told = site.warning("seclang::script-not-run", message, "is not run");
-    told.help(
-        "do it in a Lua handler of `access`, which tells the rules with `waf.add_match` or `waf.tx`",
-    )
 }
 
 fn compile(

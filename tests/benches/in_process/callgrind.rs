@@ -1,0 +1,58 @@
+//! Instructions, counted by valgrind's callgrind: only the requests, not the compilation before.
+//!
+//! Run under `valgrind --tool=callgrind --instr-atstart=no`; each request's counts become a dump
+//! of their own, named by it. Outside valgrind the requests to it do nothing.
+
+use std::ffi::CString;
+use std::hint::black_box;
+
+use super::corpus::{Case, Samples};
+use super::ours::Ours;
+
+/// `'C' 'T'`, the tool's own requests, as in `valgrind/callgrind.h`.
+const BASE: usize = 0x4354_0000;
+const ZERO: usize = BASE + 1;
+const DUMP_AT: usize = BASE + 3;
+const START: usize = BASE + 4;
+const STOP: usize = BASE + 5;
+
+/// Judges each request so often, always with fresh values, and dumps what it took.
+pub fn count(ours: &Ours, cases: impl Iterator<Item = &'static Case>, times: usize) {
+    for case in cases {
+        let mut samples = Samples::of(case);
+        let warm = samples.take(super::Freshness::Fresh, 3);
+        let batch = samples.take(super::Freshness::Fresh, times);
+        for sample in &warm {
+            black_box(ours.judge(sample));
+        }
+        let name = CString::new(case.name).unwrap();
+        ask(START, 0);
+        ask(ZERO, 0);
+        for sample in &batch {
+            black_box(ours.judge(sample));
+        }
+        ask(DUMP_AT, name.as_ptr() as usize);
+        ask(STOP, 0);
+    }
+}
+
+/// A request to valgrind: instructions that do nothing on a processor.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "valgrind's documented sequence, which changes only `rdx`")]
+fn ask(request: usize, argument: usize) {
+    let block = [request, argument, 0, 0, 0, 0];
+    unsafe {
+        std::arch::asm!(
+            "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51",
+            "xchg rbx, rbx",
+            in("rax") block.as_ptr(),
+            inout("rdx") 0_usize => _,
+            inout("rdi") 0_usize => _,
+        );
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn ask(_: usize, _: usize) {
+    panic!("instructions are counted on x86-64 only");
+}
