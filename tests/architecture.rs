@@ -7,13 +7,20 @@ use regex::Regex;
 
 /// Foreign crates and the modules that may name them.
 const HOMES: &[(&str, &[&str])] = &[
+    ("aho_corasick", &["detection"]),
+    ("maxminddb", &["detection"]),
     ("mlua", &["script"]),
     ("pingora_core", &["server", "proxy", "upstream"]),
     ("pingora_error", &["server", "proxy", "upstream"]),
     ("pingora_http", &["server", "proxy", "upstream"]),
     ("prometheus", &["telemetry"]),
+    ("quick_xml", &["transaction"]),
+    ("regex_syntax", &["detection"]),
+    ("ruzstd", &["transaction"]),
+    ("tar", &["cli"]),
     ("tracing", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("ureq", &["cli"]),
 ];
 
 /// Pages that a newcomer is sent to.
@@ -26,6 +33,7 @@ const PAGES: &[&str] = &[
     "docs/decisions/0001-drive-pingora-core-directly.md",
     "docs/decisions/0002-own-accept-loops.md",
     "docs/performance.md",
+    "docs/seclang.md",
 ];
 
 const LONGEST_FILE: usize = 500;

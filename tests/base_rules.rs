@@ -147,11 +147,57 @@ fn an_attack_of_the_first_level_is_refused_and_a_good_request_passes() {
 }
 
 #[test]
+fn what_ordinary_sites_are_sent_matches_nothing() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/base/good.yaml");
+    let text = std::fs::read_to_string(file).expect("good.yaml");
+    let good: Vec<Try> = serde_yaml::from_str(&text).expect("good.yaml");
+    let sent: Vec<&Try> = good.iter().collect();
+    for (one, (status, ids)) in good.iter().zip(send("on", 1, &sent)) {
+        let expected = (one.status.unwrap_or(200), BTreeSet::new());
+        assert_eq!((status, ids), expected, "{} {:?}", one.request, one.body);
+    }
+}
+
+#[test]
+fn where_no_rules_are_named_the_base_rules_hold() {
+    let upstream = Upstream::start();
+    let attack = "/?id=1'%20OR%20'1'='1";
+    let status = |rules: &str| {
+        // Said here, so that the tests' own default, no rules, is not.
+        let moongate = Moongate::before(&upstream, &format!("rules: {rules}\n"));
+        moongate.get(attack).status
+    };
+    assert_eq!(status("{}"), 403);
+    assert_eq!(status("{ paranoia: 2 }"), 403);
+    assert_eq!(status("{ files: [base] }"), 403);
+    assert_eq!(status("{ engine: detect }"), 200);
+    assert_eq!(status("{ engine: off }"), 200);
+    assert_eq!(status("{ files: [] }"), 200);
+    let named = Moongate::with_upstream(&upstream, "rules: { files: [own.conf] }\n");
+    assert_eq!(named.file("own.conf", "SecRuleEngine On\n").start().get(attack).status, 200);
+}
+
+#[test]
+fn the_base_rules_are_part_of_the_policy_that_is_kept_and_of_its_digest() {
+    let upstream = Upstream::start();
+    let config = |rules: &str| format!("watch: false\nrules: {rules}\n");
+    let mut moongate = Moongate::before(&upstream, &config("{}"));
+    let with_rules = moongate.policy()["digest"].clone();
+    moongate.stop();
+    let other = Moongate::before(&upstream, &config("{ engine: off }"));
+    assert_ne!(other.policy()["digest"], with_rules);
+    moongate.edit("moongate.yaml", "rules: { engine: on\n");
+    let restored = moongate.again().start();
+    assert_eq!(restored.policy()["digest"], with_rules);
+    assert_eq!(restored.get("/?id=1'%20OR%20'1'='1").status, 403);
+}
+
+#[test]
 fn every_rule_that_tells_something_has_two_attacks_and_two_good_requests() {
+    let rules = regex::Regex::new(r"id:(\d+)").unwrap();
     let mut told = BTreeSet::new();
     for entry in std::fs::read_dir(Path::new(FOLDER)).unwrap().flatten() {
         let text = std::fs::read_to_string(entry.path()).unwrap();
-        let rules = regex::Regex::new(r"id:(\d+)").unwrap();
         for rule in rules.captures_iter(&text) {
             let rest = &text[rule.get(0).unwrap().start()..];
             let end = rest.find("\n\n").unwrap_or(rest.len());

@@ -1,7 +1,8 @@
 //! The Core Rule Set's own regression tests, over the wire, against its unmodified rules.
 //!
 //! In CI: Debian's package (3.3.4) and its tests. With `CRS_DIR` any tree of CRS 4 (its tests, or
-//! those that are shared with us). A test may fail only if `tests/crs/overrides.yaml` names it, with
+//! those that are shared with us), and with `CRS_PLUGINS` a folder of CRS's plugins, each of which is
+//! put beside those rules. A test may fail only if `tests/crs/overrides.yaml` names it, with
 //! the reason, and then it must behave as is said there.
 
 #[path = "crs/case.rs"]
@@ -85,6 +86,30 @@ fn rules_of_crs_4_pass_their_authors_tests() {
     let own = tree.join("tests/regression/tests");
     let tests = if own.exists() { own } else { support::shared("crs-4-tests") };
     check(&tree, &tests, "4");
+}
+
+#[test]
+fn plugins_of_crs_4_pass_their_authors_tests() {
+    let named = |name| std::env::var_os(name).map(PathBuf::from);
+    let (Some(tree), Some(plugins)) = (named("CRS_DIR"), named("CRS_PLUGINS")) else {
+        eprintln!("skipped: CRS_DIR and CRS_PLUGINS name no tree of CRS 4 and no plugins");
+        return;
+    };
+    let plugins = std::fs::read_dir(plugins).expect("a folder of plugins");
+    let mut plugins: Vec<PathBuf> = plugins.map(|entry| entry.expect("it").path()).collect();
+    plugins.sort();
+    let tested = plugins.iter().filter(|plugin| plugin.join("tests/regression").exists());
+    for plugin in tested {
+        eprintln!("{}", plugin.display());
+        let beside = tempfile::tempdir().expect("a temporary folder");
+        for (folder, name) in
+            [(&tree, "rules"), (&tree, "crs-setup.conf.example"), (plugin, "plugins")]
+        {
+            std::os::unix::fs::symlink(folder.join(name), beside.path().join(name))
+                .expect("a link");
+        }
+        check(beside.path(), &plugin.join("tests/regression"), "4");
+    }
 }
 
 fn check(rules: &Path, tests: &Path, version: &str) {

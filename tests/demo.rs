@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Moongate, curl};
+use crate::support::{DEADLINE, Moongate, curl, wait_until};
 
 /// Begins the last line that the demo says once it stands.
 const LAST_LINE: &str = "To stop";
@@ -21,6 +21,16 @@ fn every_line_to_try_gives_what_it_says() {
         tried += 1;
     }
     assert!(tried >= 8, "{said}");
+}
+
+#[test]
+fn the_demo_s_event_log_names_the_rule_that_refused() {
+    let demo = Moongate::demo();
+    let said = demo.wait_for_output(LAST_LINE);
+    let tail = said.lines().map(str::trim).find(|line| line.starts_with("tail "));
+    let tail = tail.expect("it says how to read the event log");
+    assert_eq!(demo.get("/search?q='+UNION+SELECT+name,password+FROM+users--").status, 403);
+    assert!(wait_until(DEADLINE, || shell(tail).contains("\"id\":4630002")), "{}", shell(tail));
 }
 
 #[test]

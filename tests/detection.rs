@@ -223,7 +223,7 @@ fn judge(operator: &Operator, case: &Judged) {
 fn asked(question: Question) -> String {
     match question {
         Question::Resolves(name) => name,
-        Question::Script { path, value } => format!("{path}: {}", shown(&value)),
+        Question::Script { path, value, .. } => format!("{path}: {}", shown(&value)),
     }
 }
 

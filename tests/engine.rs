@@ -1,6 +1,8 @@
 //! Rules at work: each case in `tests/engine/*.txt` is rules, a request, maybe a response, and what
 //! comes of them.
 
+mod properties;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,8 +38,9 @@ struct Case {
 #[test]
 fn rules_find_what_they_should_and_do_what_they_say() {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine"));
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
     files.sort();
     let mut ran = 0;
     let mut wrong = String::new();

@@ -9,7 +9,7 @@ use std::{fs, io};
 use clap::Args;
 
 use super::{definition, terminal};
-use crate::{config, script, telemetry};
+use crate::{config, detection, script, seclang, telemetry};
 
 /// A page that is printed from what the code knows.
 pub struct Page {
@@ -21,10 +21,15 @@ pub struct Page {
 
 /// Every generated page. A test holds that docs/ has them as they would be written now.
 pub const PAGES: &[Page] = &[
+    Page { name: "actions.md", text: detection::actions_page },
     Page { name: "commands.md", text: commands },
+    Page { name: "directives.md", text: seclang::directives_page },
     Page { name: "lua-api.md", text: script::api::page },
     Page { name: "metrics.md", text: telemetry::metrics_page },
+    Page { name: "operators.md", text: detection::operators_page },
     Page { name: "settings.md", text: config::settings_page },
+    Page { name: "transformations.md", text: detection::transformations_page },
+    Page { name: "variables.md", text: detection::variables_page },
 ];
 
 /// Write the generated reference pages

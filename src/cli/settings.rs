@@ -29,8 +29,8 @@ pub(super) struct Settings {
     /// A folder with modules/ and lib/, looked into before what is built in
     #[arg(long, value_name = "DIR")]
     lua: Option<PathBuf>,
-    /// A file or folder of rules, of the OWASP Core Rule Set, or `base`, those that are built in; may be
-    /// given several times
+    /// A file or folder of rules, of the OWASP Core Rule Set too; may be given several times. Where
+    /// neither this nor the file names rules: the base rules, which are built in
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
     /// Where to write one JSON line for each exchange that was refused, failed or matched a rule

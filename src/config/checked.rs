@@ -317,6 +317,13 @@ pub enum HandlerSource {
         /// Where `with:` (or, without one, the module's name) stands, for faults that the module's schema finds.
         place: (Arc<Source>, Span),
     },
+    /// A script that rules call: a file with a function `main`.
+    RuleScript {
+        /// Its path; shown in tracebacks as `path:line`.
+        path: String,
+        /// Its text.
+        text: Arc<str>,
+    },
 }
 
 /// One route.

@@ -7,6 +7,7 @@ mod evaluate;
 pub mod injection;
 mod inspection;
 pub mod operators;
+mod page;
 pub mod pattern;
 mod plan;
 mod profile;
@@ -14,12 +15,15 @@ mod settings;
 pub mod transformations;
 pub mod variables;
 
-pub use compile::{ACTIONS, ActionSpec, Compiled, WELL_KNOWN_TX, compile};
-pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, World};
+pub use compile::{
+    ACTIONS, ActionSpec, CONTROLS, Compiled, ControlSpec, WELL_KNOWN_TX, compile, find_action,
+};
+pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, Seen, World};
+pub use page::{actions_page, operators_page, transformations_page, variables_page};
 pub use plan::{
     About, AllowScope, ChainId, ChainNode, Chains, Change, Collection, Control, Deed, Disruption,
-    Link, Members, Name, Plan, Rule, RuleFact, RuleIndex, Selecting, Skip, Target, TargetSet,
-    TargetSetId, Test, Text, TextPart, TxSlot,
+    Link, Members, Name, Plan, Rule, RuleFact, RuleIndex, Script, Selecting, Skip, Target,
+    TargetSet, TargetSetId, Test, Text, TextPart, TxSlot,
 };
 pub use profile::{Complaint, Exclusion, Profile, Which};
 pub use settings::{AuditEngine, Overflow, Settings};

@@ -28,6 +28,17 @@ pub struct Plan {
     /// slot. The first ten are `0` to `9`, what captures go to; then come those of
     /// [`super::WELL_KNOWN_TX`]. Names that come up at run time get slots after these.
     pub tx_names: Vec<Box<[u8]>>,
+    /// The Lua files that rules call (`@inspectFile`, `exec`), each once.
+    pub scripts: Vec<Script>,
+}
+
+/// A Lua file that rules call.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// Its path, by which [`super::operators::Question::Script`] asks for it.
+    pub path: Box<str>,
+    /// What it says; what is not UTF-8 is replaced, and the Lua compiler says where.
+    pub text: Arc<str>,
 }
 
 impl Plan {

@@ -3,21 +3,26 @@
 //! Parsers and checks return every fault as a [`Diagnostic`]; [`render`] is the only place that
 //! knows how one looks.
 
+mod lines;
 mod nearest;
 mod render;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use lines::Lines;
 
 pub use nearest::nearest;
 pub use render::render;
 
 /// A text that a person wrote, and the name by which that person knows it (a path, mostly).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     /// As shown in front of line and column.
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Made when the first place is asked for.
+    lines: OnceLock<Lines>,
 }
 
 /// A place in a [`Source`]: half-open, in bytes.
@@ -67,19 +72,32 @@ pub struct Diagnostic {
 impl Source {
     /// A shared source.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        Arc::new(Self { name: name.into(), text: text.into(), lines: OnceLock::new() })
     }
 
     /// Line and column (both from 1, columns in characters) of a byte offset; an offset past the
-    /// end is the end.
+    /// end is the end. The first call reads the whole text, the others a few thousand bytes.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-        let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        let column = String::from_utf8_lossy(before.get(line_start..).unwrap_or_default());
-        (line, column.chars().count() + 1)
+        self.lines().place(&self.text, offset)
+    }
+
+    /// Where the line of a byte offset begins.
+    fn line_start(&self, offset: usize) -> usize {
+        self.lines().line_start(&self.text, offset)
+    }
+
+    fn lines(&self) -> &Lines {
+        self.lines.get_or_init(|| Lines::new(&self.text))
     }
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.text) == (&other.name, &other.text)
+    }
+}
+
+impl Eq for Source {}
 
 impl Diagnostic {
     /// A fault that stops the text from being used.

@@ -15,6 +15,7 @@ mod log;
 mod request_body;
 mod response_body;
 mod rewrite;
+mod rule_script;
 mod rules;
 mod set;
 mod step;

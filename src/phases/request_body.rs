@@ -7,7 +7,7 @@ use super::{Exchange, Flow, rules};
 use crate::config::Engine;
 use crate::detection::{BodyPlan, Overflow};
 use crate::telemetry::events;
-use crate::transaction::args::{Parsed, Parser};
+use crate::transaction::args::{Format, Parsed, Parser};
 use crate::transaction::{Body, Verdict};
 
 /// Bytes that are looked into at once; between two pieces others have their turn.
@@ -16,7 +16,7 @@ const PIECE: usize = 64 << 10;
 /// Reads the body and gives it to the rules. What cannot be read cannot be sent on either: it ends
 /// the exchange, also where the rules only tell.
 pub(super) async fn inspect(exchange: &Exchange) -> Flow {
-    let Some(plan) = plan(exchange) else { return Flow::Continue };
+    let Some(plan) = plan(exchange) else { return unread_refused(exchange) };
     let body = match whole(exchange).await {
         Ok(body) => body,
         Err(status) => return refused(exchange, status, reason(status)),
@@ -34,12 +34,27 @@ pub(super) async fn inspect(exchange: &Exchange) -> Flow {
     if let Some(inspection) = exchange.subject.inspection.borrow_mut().as_mut() {
         inspection.take_body(bytes, parsed, length, cut);
     }
+    unread_refused(exchange)
+}
+
+/// Also where bodies are not looked at: the query may be too long.
+fn unread_refused(exchange: &Exchange) -> Flow {
+    if rules::engine(exchange) == Engine::On && is_unread(exchange) {
+        return refused(exchange, 400, "rules::body_not_understood");
+    }
     Flow::Continue
 }
 
 fn plan(exchange: &Exchange) -> Option<BodyPlan> {
     let inspection = exchange.subject.inspection.borrow();
     inspection.as_ref()?.body_plan(&exchange.subject.transaction.borrow())
+}
+
+/// Whether something of query or body could not be read, and no rule would say so.
+fn is_unread(exchange: &Exchange) -> bool {
+    let inspection = exchange.subject.inspection.borrow();
+    let transaction = exchange.subject.transaction.borrow();
+    inspection.as_ref().is_some_and(|inspection| inspection.unread(&transaction).is_some())
 }
 
 /// The body as scripts left it, else as the client sends it.
@@ -87,11 +102,21 @@ async fn read(
     Ok((reader.kept, reader.parser.map(Parser::finish).unwrap_or_default()))
 }
 
+/// A body that is read as text is at fault where it is longer than text may be: memory ends there.
+fn most_kept(plan: &BodyPlan) -> usize {
+    match plan.format {
+        _ if !plan.keep => 0,
+        None | Some(Format::Raw) => usize::MAX,
+        Some(_) => plan.limits.without_files,
+    }
+}
+
 /// Looks into a body piece by piece.
 struct Reader {
     parser: Option<Parser>,
     kept: Vec<u8>,
-    keep: bool,
+    /// Bytes that are kept of it, at the most.
+    most_kept: usize,
     /// Bytes that may still be looked at.
     left: u64,
 }
@@ -103,7 +128,7 @@ impl Reader {
         let content_type = content_type.map_or(&b""[..], |value| &value[..]);
         let parser = |format| Parser::new(format, content_type, plan.limits.clone());
         let parser = plan.format.map(parser);
-        Self { parser, kept: Vec::new(), keep: plan.keep, left: plan.limit }
+        Self { parser, kept: Vec::new(), most_kept: most_kept(plan), left: plan.limit }
     }
 
     async fn take_memory(&mut self, bytes: &Bytes) {
@@ -133,9 +158,8 @@ impl Reader {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX);
         let piece = piece.get(..most).unwrap_or(piece);
         self.left -= piece.len() as u64;
-        if self.keep {
-            self.kept.extend_from_slice(piece);
-        }
+        let room = self.most_kept - self.kept.len();
+        self.kept.extend_from_slice(piece.get(..room).unwrap_or(piece));
         if let Some(parser) = &mut self.parser {
             parser.feed(piece);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::hidden::hide;
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, rule_script};
 use crate::config::Engine;
 use crate::detection::operators::Question;
 use crate::detection::{Answer, Interruption, Outcome};
@@ -14,7 +14,7 @@ use crate::transaction::{Findings, RulePhase, Verdict};
 
 /// How long a name of a block list may take to be looked up.
 const LOOK_UP: Duration = Duration::from_secs(2);
-/// Questions of one rule phase that are looked into; what is asked beyond them is answered no.
+/// Questions of one rule phase that are looked into.
 const QUESTIONS: usize = 32;
 /// Variables that rules can make for one exchange: their names may come from clients.
 const VARIABLES: usize = 64;
@@ -83,7 +83,11 @@ async fn evaluate(exchange: &Exchange, phase: RulePhase) -> Outcome {
         };
         let Outcome::Ask(question) = outcome else { return outcome };
         asked += 1;
-        let answer = asked <= QUESTIONS && look_into(exchange, &question).await;
+        let answer = if asked <= QUESTIONS {
+            look_into(exchange, &question).await
+        } else {
+            unasked(&question)
+        };
         if let Some(inspection) = exchange.subject.inspection.borrow_mut().as_mut() {
             inspection.answer(question, answer);
         }
@@ -98,18 +102,17 @@ async fn look_into(exchange: &Exchange, question: &Question) -> bool {
             let found = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((&**name, 0))).await;
             found.is_ok_and(|found| found.is_ok_and(|mut addresses| addresses.next().is_some()))
         }
-        Question::Script { path, .. } => {
-            let route = &exchange.plan().name;
-            events::Trouble {
-                what: &format!("route `{route}`: a rule wants to run the script `{path}`"),
-                next: "rules cannot run scripts here: do it in a Lua handler of `access`, which can \
-                       tell the rules with `waf.add_match` or `waf.tx`; until then the rule does \
-                       not match",
-            }
-            .emit();
-            false
+        Question::Script { path, value, judges } => {
+            let said = rule_script::run(exchange, path, value).await;
+            said.unwrap_or(*judges)
         }
     }
+}
+
+/// The answer to a question that is one too many: what a script was to judge counts as found at
+/// fault, or the files before it would let it through.
+fn unasked(question: &Question) -> bool {
+    matches!(question, Question::Script { judges: true, .. })
 }
 
 fn interrupted(exchange: &Exchange, interruption: Interruption) -> Flow {

@@ -128,15 +128,7 @@ fn end(
         (Ok(value), None) => return End::Returned(value),
         (Err(error), _) => error,
     };
-    events::ScriptFailed {
-        module: &call.module,
-        phase: call.phase,
-        kind: error.kind.as_str(),
-        error: &error.message,
-        traceback: &error.traceback,
-        request: Some(&exchange.subject.transaction.borrow().id),
-    }
-    .emit();
+    tell(exchange, call, &error);
     match step.on_error {
         OnError::Pass => End::Passed,
         OnError::Refuse => {
@@ -146,11 +138,25 @@ fn end(
     }
 }
 
+/// A script did not come to its end: the log tells why.
+pub(super) fn tell(exchange: &Exchange, call: &Call, error: &ScriptError) {
+    events::ScriptFailed {
+        module: &call.module,
+        phase: call.phase,
+        kind: error.kind.as_str(),
+        error: &error.message,
+        traceback: &error.traceback,
+        request: Some(&exchange.subject.transaction.borrow().id),
+    }
+    .emit();
+}
+
 /// What refused is the reason in logs and events: the module, or where the chunk begins.
 fn remember(exchange: &Exchange, step: &Step) {
     let reason = match &step.source {
         HandlerSource::Chunk { name, line_offset, .. } => format!("{name}:{}", line_offset + 1),
         HandlerSource::Module { name, .. } => name.clone(),
+        HandlerSource::RuleScript { path, .. } => path.clone(),
     };
     exchange.subject.transaction.borrow_mut().outcome.reason = Some(reason);
 }

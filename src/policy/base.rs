@@ -30,8 +30,9 @@ const FILES: &[(&str, &str)] = &[
 
 /// The rule files, in order, by the paths that [`read`] knows.
 pub(super) fn rule_files() -> Vec<PathBuf> {
-    let rules = FILES.iter().filter(|(name, _)| name.ends_with(".conf"));
-    rules.map(|(name, _)| Path::new(FOLDER).join(name)).collect()
+    let names = FILES.iter().map(|(name, _)| Path::new(name));
+    let rules = names.filter(|name| name.extension().is_some_and(|extension| extension == "conf"));
+    rules.map(|name| Path::new(FOLDER).join(name)).collect()
 }
 
 /// Whether the path is of something built in, not of the disk.

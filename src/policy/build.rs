@@ -93,14 +93,16 @@ fn draft(
     let root = config.root.clone();
     let mut flattener = Flattener::new(Modules::new(recorder, &root));
     let mut plans = flattener.plans(&config);
-    let Flattener { modules, steps, domains, .. } = flattener;
-    diagnostics.extend(modules.faults);
     let mut rulesets = Rulesets::new(recorder, previous.map_or(&[], |policy| &policy.rulesets));
     // The last plan is that of requests that no route matches.
     let rules = config.routes.iter().map(|route| &route.rules).chain([&config.rules]);
     for (plan, rules) in plans.iter_mut().zip(rules) {
         plan.rules = rulesets.route(rules);
+        let scripts = plan.rules.as_ref().map(|rules| flattener.scripts(rules, config.lua.budget));
+        plan.scripts = scripts.unwrap_or_default();
     }
+    let Flattener { modules, steps, domains, .. } = flattener;
+    diagnostics.extend(modules.faults);
     let (rulesets, found) = rulesets.finish();
     diagnostics.extend(found);
     Some(Draft { source, config, plans, steps, domains, library, rulesets })

@@ -40,6 +40,7 @@ pub(super) fn sources(policy: &Policy) -> Vec<Arc<Source>> {
                 (name, "\n".repeat(*line_offset) + text)
             }
             HandlerSource::Module { origin, text, .. } => (origin, text.to_string()),
+            HandlerSource::RuleScript { path, text } => (path, text.to_string()),
         };
         sources.push(Source::new(name, text));
     }

@@ -8,12 +8,16 @@ use sha2::{Digest, Sha256};
 
 use super::bundle::hex;
 use super::modules::{Attached, Modules};
-use super::{RoutePlan, Step, StepId};
+use super::{RoutePlan, RouteRules, Step, StepId};
 use crate::config::{Attachment, Budget, Config, HandlerSource, Handlers, OnError, UpstreamChoice};
+use crate::detection::Script;
 use crate::transaction::Phase;
 
 /// The domain of all `*_by_lua_*` chunks: the operator's own.
 const MAIN: &str = "main";
+
+/// The domain of all scripts that rules call.
+const RULES: &str = "rules";
 
 /// How many times a call's CPU time `init` may take.
 const INIT: u32 = 200;
@@ -49,6 +53,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 refuses_long_responses: self.wants_whole_body(&phases, Some(OnError::Refuse)),
                 phases,
                 rules: None,
+                scripts: Vec::new(),
             });
         }
         plans.push(RoutePlan {
@@ -60,8 +65,25 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             refuses_long_responses: self.wants_whole_body(&global, Some(OnError::Refuse)),
             phases: global,
             rules: None,
+            scripts: Vec::new(),
         });
         plans
+    }
+
+    /// The scripts that a route's rules call, by path. They may do what a handler of `access` may.
+    pub(super) fn scripts(
+        &mut self,
+        rules: &RouteRules,
+        budget: Budget,
+    ) -> Vec<(Box<str>, StepId)> {
+        let step = |script: &Script| {
+            let (path, text) = (script.path.to_string(), script.text.clone());
+            let source = HandlerSource::RuleScript { path, text };
+            let on_error = OnError::Refuse;
+            let attachment = Attachment { source, on_error, budget, domain: None };
+            (script.path.clone(), self.step(Phase::Access, &attachment, false))
+        };
+        rules.scripts().iter().map(step).collect()
     }
 
     /// Whether a `body_filter` step (with that `on_error`, if one is named) wants the whole body.
@@ -150,6 +172,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             (Some(name), source) => (name.clone(), matches!(source, HandlerSource::Chunk { .. })),
             (None, HandlerSource::Chunk { .. }) => (MAIN.to_owned(), true),
             (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
+            (None, HandlerSource::RuleScript { .. }) => (RULES.to_owned(), false),
         };
         let memory = attachment.budget.memory;
         if let Some(index) = self.domains.iter().position(|domain| domain.name == name) {
@@ -191,7 +214,9 @@ fn push(phases: &mut [Vec<StepId>; 9], phase: Phase, id: StepId) {
 
 fn source_text(source: &HandlerSource) -> &Arc<str> {
     match source {
-        HandlerSource::Chunk { text, .. } | HandlerSource::Module { text, .. } => text,
+        HandlerSource::Chunk { text, .. }
+        | HandlerSource::Module { text, .. }
+        | HandlerSource::RuleScript { text, .. } => text,
     }
 }
 
@@ -216,6 +241,10 @@ fn step_digest(phase: Phase, attachment: &Attachment) -> String {
         }
         HandlerSource::Module { name, text, settings, .. } => {
             hasher.update(format!("module {name} {settings}\0"));
+            hasher.update(text.as_bytes());
+        }
+        HandlerSource::RuleScript { path, text } => {
+            hasher.update(format!("rules {path}\0"));
             hasher.update(text.as_bytes());
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::rules::placed;
 use crate::config::{Engine, ExcludedRules, Exclusion, Named, Rules};
-use crate::detection::{self, Complaint, Plan, Profile, Which};
+use crate::detection::{self, Complaint, Plan, Profile, Script, Which};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Members of `TX` by which the Core Rule Set (3 and 4) knows paranoia levels.
@@ -35,6 +35,11 @@ impl RouteRules {
         let path = path();
         let below = self.below.iter().find(|(prefix, _)| path.starts_with(prefix.as_bytes()));
         below.map_or(&self.every, |(_, profile)| profile)
+    }
+
+    /// The Lua files that they call.
+    pub fn scripts(&self) -> &[Script] {
+        &self.every.plan.scripts
     }
 }
 

@@ -48,12 +48,19 @@ pub struct RoutePlan {
     pub refuses_long_responses: bool,
     /// The rules that judge its exchanges; none: there are none, or the engine is off.
     pub rules: Option<RouteRules>,
+    /// The scripts that these call, by path.
+    pub scripts: Vec<(Box<str>, StepId)>,
 }
 
 impl RoutePlan {
     /// The handlers of one phase, in order.
     pub fn of(&self, phase: Phase) -> &[StepId] {
         self.phases.get(phase.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The script at this path, which a rule calls.
+    pub fn script(&self, path: &str) -> Option<StepId> {
+        self.scripts.iter().find(|(known, _)| **known == *path).map(|(_, id)| *id)
     }
 
     /// Whether any handler or rule looks at responses.

@@ -32,6 +32,8 @@ pub struct Call {
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
     pub chunk: RefCell<Chunk>,
+    /// What a script that a rule calls is given.
+    pub argument: RefCell<Option<Bytes>>,
     /// `ngx.ctx` where there is no exchange: a timer's own.
     pub contexts: RefCell<api::Contexts>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
@@ -136,6 +138,7 @@ impl Call {
             subject,
             exit: Cell::new(None),
             chunk: RefCell::default(),
+            argument: RefCell::default(),
             contexts: RefCell::default(),
             connections: Cell::new(0),
             budget: Cell::default(),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use mlua::{Function, Value};
 
+use super::Call;
 use super::incarnation::Incarnation;
 use crate::config::{Budget, HandlerSource};
 use crate::transaction::Phase;
@@ -28,7 +29,9 @@ struct Compiled {
 
 impl Handler {
     pub(super) fn new(source: &HandlerSource, phase: Phase, budget: Budget) -> Self {
-        let (HandlerSource::Chunk { name, .. } | HandlerSource::Module { name, .. }) = source;
+        let (HandlerSource::Chunk { name, .. }
+        | HandlerSource::Module { name, .. }
+        | HandlerSource::RuleScript { path: name, .. }) = source;
         Self {
             module: name.as_str().into(),
             budget,
@@ -63,6 +66,7 @@ impl Handler {
                 };
                 (function, Some(vm.settings(settings)?))
             }
+            HandlerSource::RuleScript { path, text } => (vm.rule_script(path, text)?, None),
         };
         let compiled = Compiled { incarnation: vm.number, function, settings };
         *self.compiled.borrow_mut() = Some(compiled);
@@ -70,13 +74,22 @@ impl Handler {
     }
 
     /// The function for one call, in an environment of its own, and its argument.
-    pub(super) fn function(&self, vm: &Incarnation) -> mlua::Result<(Function, Option<Value>)> {
+    pub(super) fn function(
+        &self,
+        vm: &Incarnation,
+        call: &Call,
+    ) -> mlua::Result<(Function, Option<Value>)> {
         let compiled = self.compiled.borrow();
         let Some(compiled) = &*compiled else {
             return Err(mlua::Error::runtime("the handler is not compiled"));
         };
         if compiled.settings.is_some() {
             return Ok((compiled.function.clone(), compiled.settings.clone()));
+        }
+        if matches!(self.source, HandlerSource::RuleScript { .. }) {
+            let argument = call.argument.borrow();
+            let argument = argument.as_ref().map(|text| vm.lua.create_string(text)).transpose()?;
+            return Ok((compiled.function.clone(), argument.map(Value::String)));
         }
         let persistent = matches!(self.phase, Phase::Init | Phase::InitWorker);
         vm.with_room(|| {

@@ -149,6 +149,26 @@ impl Incarnation {
         Ok(table)
     }
 
+    /// The function `main` of a script that rules call. The file is run once: its globals are its own,
+    /// and stay.
+    ///
+    /// # Errors
+    /// If it does not compile, fails, or defines no such function.
+    pub(super) fn rule_script(&self, path: &str, text: &str) -> mlua::Result<Function> {
+        // As Lua's own loader, it passes over a first line such as `#!/usr/bin/lua`.
+        let commented = text.starts_with('#').then(|| format!("--{text}"));
+        let loader = self.compile(path, commented.as_deref().unwrap_or(text), 0)?;
+        let environment = self.sandbox.environment(&self.lua)?;
+        loader.set_environment(environment.clone())?;
+        loader.call::<()>(())?;
+        match environment.raw_get("main")? {
+            Value::Function(main) => Ok(main),
+            _ => {
+                Err(mlua::Error::runtime(format!("{path}:1: the file defines no function `main`")))
+            }
+        }
+    }
+
     /// A module's settings as a table that scripts cannot change.
     ///
     /// # Errors

@@ -109,17 +109,43 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
+        let (vm, meter, result) = self.drive(handler, call).await?;
+        self.finish(&vm, call, &meter, result)
+    }
+
+    /// Runs a script that a rule calls; whether it returned something else than nil and false.
+    ///
+    /// # Errors
+    /// As [`State::run`].
+    pub async fn judge(
+        self: &Rc<Self>,
+        handler: &Handler,
+        call: &Rc<Call>,
+    ) -> Result<bool, ScriptError> {
+        let (vm, meter, result) = self.drive(handler, call).await?;
+        let mut matched = false;
+        let result = result.inspect(|said| {
+            matched = !matches!(said, Value::Nil | Value::Boolean(false));
+        });
+        self.finish(&vm, call, &meter, result).map(|_| matched)
+    }
+
+    async fn drive(
+        self: &Rc<Self>,
+        handler: &Handler,
+        call: &Rc<Call>,
+    ) -> Result<(Rc<Incarnation>, Meter, mlua::Result<Value>), ScriptError> {
         let vm = self.ready(handler)?;
         call.budget.set(handler.budget);
         let mut meter = Meter::new(handler.budget);
-        let result = match handler.function(&vm) {
-            Ok((function, settings)) => {
-                let future = pin!(function.call_async::<Value>(settings));
+        let result = match handler.function(&vm, call) {
+            Ok((function, argument)) => {
+                let future = pin!(function.call_async::<Value>(argument));
                 meter.drive(&vm, call, future).await
             }
             Err(error) => Err(error),
         };
-        self.finish(&vm, call, &meter, result)
+        Ok((vm, meter, result))
     }
 
     /// Runs a handler in a phase that may not wait.
@@ -146,7 +172,7 @@ impl State {
     ) -> Result<Option<Bytes>, ScriptError> {
         call.budget.set(handler.budget);
         let mut meter = Meter::new(handler.budget);
-        let result = handler.function(vm).and_then(|(function, settings)| {
+        let result = handler.function(vm, call).and_then(|(function, settings)| {
             meter.once(vm, call, || function.call::<Value>(settings))
         });
         if handler.makes_globals() {

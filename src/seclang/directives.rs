@@ -247,7 +247,7 @@ pub const DIRECTIVES: &[DirectiveWord] = &[
     word(
         "SecRuleScript",
         (1, 2),
-        Refused("attach a Lua module to the route instead, with `modules`"),
+        Refused("write a `SecRule UNIQUE_ID \"@inspectFile FILE\"` with the same actions"),
         "a rule that is a Lua script",
     ),
     word("SecRuleUpdateActionById", (2, 2), Used, "changes the actions of a rule"),

@@ -12,6 +12,7 @@ mod kinds;
 mod lexer;
 mod load;
 mod operator;
+mod page;
 mod parse;
 mod rule_ids;
 mod targets;
@@ -20,6 +21,7 @@ mod tree;
 
 pub use directives::{DIRECTIVES, DirectiveWord, Meaning, directive};
 pub use load::load;
+pub use page::directives_page;
 pub use parse::{parse, source};
 pub use targets::parse_targets;
 pub use template::{Part, Template};

@@ -6,7 +6,7 @@ use super::directives::{DIRECTIVES, DirectiveWord, Meaning, directive};
 use super::faults::{Faults, shown};
 use super::kinds::kind;
 use super::lexer::{Excerpt, Lexeme, Lines, words};
-use super::tree::{Directive, Word};
+use super::tree::{Directive, DirectiveKind, Word};
 use crate::diagnostic::{Diagnostic, Source, Span, nearest};
 
 /// What a file says, `Include` too.
@@ -78,10 +78,13 @@ fn item(words: &[Lexeme], faults: &mut Faults) -> Option<Item> {
         unknown(name, faults);
         return None;
     };
-    if !count_fits(known, name, arguments, faults) || !is_used(known, name, arguments, faults) {
-        return None;
-    }
     let span = arguments.last().map_or(name.span, |last| join(name.span, last.span));
+    if !count_fits(known, name, arguments, faults) || !is_used(known, name, arguments, faults) {
+        let is_rule = RULES.contains(&known.name);
+        let kind = DirectiveKind::FaultyRule;
+        let source = faults.source().clone();
+        return is_rule.then_some(Item::Directive(Directive { source, span, kind }));
+    }
     if let ("Include" | "IncludeOptional", Some(path)) = (known.name, arguments.first()) {
         let optional = known.name == "IncludeOptional";
         return Some(Item::Include(Include { path: path.word(), optional }));
@@ -96,6 +99,9 @@ fn unknown(name: &Lexeme, faults: &mut Faults) {
     let fault = faults.error("seclang::unknown-directive", message, name.span, "not a directive");
     faults.push(fault.help(instead_of(name, text)));
 }
+
+/// Directives that can be a link of a chain.
+const RULES: [&str; 3] = ["SecAction", "SecRule", "SecRuleScript"];
 
 /// The next step for whoever wrote a word that is no directive.
 fn instead_of(name: &Lexeme, text: &[u8]) -> String {

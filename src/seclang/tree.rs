@@ -32,6 +32,9 @@ pub enum DirectiveKind {
     Action(Vec<Action>),
     /// `SecDefaultAction`.
     DefaultAction(Vec<Action>),
+    /// A rule that is told to be at fault, or that is not supported: what follows it may be of its
+    /// chain.
+    FaultyRule,
     /// `SecMarker`: a place that `skipAfter` can name.
     Marker(Word),
     /// `SecRuleRemoveById`, `ByTag`, `ByMsg`.

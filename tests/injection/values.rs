@@ -81,7 +81,8 @@ impl Values {
                 let blanks = self.below(8);
                 let word = self.below(self.words.len());
                 let word = self.words[word];
-                let word = if blanks % 2 == 0 { word.to_owned() } else { word.to_lowercase() };
+                let word =
+                    if blanks.is_multiple_of(2) { word.to_owned() } else { word.to_lowercase() };
                 value.extend((blanks > 0).then_some(b' '));
                 value.extend(word.as_bytes());
                 value.extend((blanks < 7).then_some(b' '));

@@ -171,3 +171,35 @@ fn a_large_body_does_not_hold_up_its_neighbours() {
         }
     });
 }
+
+#[test]
+fn what_cannot_be_read_is_refused_where_no_rule_decides_on_it() {
+    let upstream = Upstream::start();
+    let json = ("Content-Type", "application/json");
+    let many = format!("/?{}a=attack", "x&".repeat(1000));
+    let judges = "SecRule REQBODY_ERROR \"!@eq 0\" \"id:9,phase:2,pass,log\"\n";
+    for (rules, engine, status) in [
+        (ATTACK.to_owned(), "on", 400),
+        (ATTACK.to_owned(), "detect", 200),
+        (format!("{ATTACK}{judges}"), "on", 200),
+        (format!("SecAction \"id:8,phase:1,allow,nolog\"\n{ATTACK}"), "on", 200),
+    ] {
+        let settings = format!("routes: [{{ rules: {{ engine: {engine} }} }}]\n");
+        let moongate = judging(&upstream, &rules, &settings);
+        let broken = moongate.request("POST", "/echo", &[json], "{\"a\":");
+        assert_eq!(broken.status, status, "{engine}: {rules}");
+        assert_eq!(moongate.get(&many).status, status, "{engine}: {rules}");
+        if status == 400 {
+            assert_eq!(last_event(&moongate)["reason"], "rules::body_not_understood");
+        }
+        assert_eq!(moongate.request("POST", "/echo", &[json], "{\"a\":1}").status, 200);
+    }
+}
+
+#[test]
+fn a_query_past_the_limit_is_refused_also_where_bodies_are_not_looked_at() {
+    let upstream = Upstream::start();
+    let moongate = judging(&upstream, &format!("SecRequestBodyAccess Off\n{ATTACK}"), "");
+    assert_eq!(moongate.get(&format!("/?{}a=1", "x&".repeat(1000))).status, 400);
+    assert_eq!(moongate.get(&format!("/?{}a=1", "x&".repeat(900))).status, 200);
+}

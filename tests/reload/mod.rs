@@ -3,6 +3,7 @@
 mod faults;
 mod kept;
 mod load;
+mod rule_set;
 mod states;
 mod ways;
 

@@ -357,15 +357,19 @@ fn program() -> Command {
 fn output(mut command: Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it was built");
+    // Somebody listens from the start: a full pipe would hold it.
+    let mut stdout = Said::on(child.stdout.take().expect("it is piped"));
+    let mut stderr = Said::on(child.stderr.take().expect("it is piped"));
     let ended = wait_until(DEADLINE, || child.try_wait().expect("it is our child").is_some());
     if !ended {
         let _ = child.kill();
     }
-    let output = child.wait_with_output().expect("it is our child");
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    let status = child.wait().expect("it is our child");
+    stdout.join();
+    stderr.join();
+    let (stdout, stderr) = (stdout.text(), stderr.text());
     assert!(ended, "it does not end by itself:\n{stdout}\n{stderr}");
-    Output { code: output.status.code().unwrap_or(-1), stdout, stderr }
+    Output { code: status.code().unwrap_or(-1), stdout, stderr }
 }
 
 fn put(folder: &Path, name: &str, text: &[u8]) {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use self::welcome::Places;
 use super::terminal;
 use crate::config::Overrides;
 use crate::server::{self, Bound, Options};
@@ -22,6 +23,8 @@ Examples:
 /// The demo's configuration, in which this stands for the shop's address.
 const CONFIGURATION: &str = include_str!("moongate.yaml");
 const SHOP: &str = "127.0.0.1:3000";
+/// The event log that the configuration names, beside it.
+const EVENTS: &str = "events.jsonl";
 
 const USUAL_PORT: u16 = 8080;
 const USUAL_ADMIN_PORT: u16 = 9180;
@@ -76,10 +79,11 @@ fn stage(arguments: &Arguments) -> io::Result<Stage> {
         admin: Some(admin.to_string()),
         ..Overrides::default()
     };
+    let events = folder.path().join(EVENTS);
     let moved = arguments.listen.is_none() && listen.port() != USUAL_PORT;
     let on_ready = move |bound: &Bound| {
         terminal::tell_addresses(bound);
-        terminal::say(&welcome::text(bound, moved));
+        terminal::say(&welcome::text(&Places { bound, shop, events: &events }, moved));
     };
     let options =
         Options { config_path: Some(config_path), overrides, on_ready: Some(Box::new(on_ready)) };
@@ -105,12 +109,13 @@ fn no_port() -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONFIGURATION, SHOP, configuration, free_port};
+    use super::{CONFIGURATION, EVENTS, SHOP, configuration, free_port};
     use std::net::TcpListener;
 
     #[test]
     fn the_shop_s_address_takes_its_place_in_the_configuration() {
         assert_eq!(CONFIGURATION.matches(SHOP).count(), 1);
+        assert!(CONFIGURATION.contains(&format!("events: {EVENTS}")));
         assert!(configuration("127.0.0.1:7".parse().unwrap()).contains("127.0.0.1:7"));
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use jsonwebtoken::{EncodingKey, Header, get_current_timestamp};
 use serde_json::json;
@@ -19,13 +20,26 @@ struct Trial {
     expect: &'static str,
 }
 
-/// The whole text, for addresses as they were bound; `moved`: the usual port was in use.
-pub(super) fn text(bound: &Bound, moved: bool) -> String {
+/// Where everything is.
+pub(super) struct Places<'a> {
+    /// Moongate's addresses, as they were bound.
+    pub(super) bound: &'a Bound,
+    /// The shop itself.
+    pub(super) shop: SocketAddr,
+    /// The event log.
+    pub(super) events: &'a Path,
+}
+
+/// The whole text; `moved`: the usual port was in use.
+pub(super) fn text(places: &Places<'_>, moved: bool) -> String {
+    let Places { bound, shop: bare, events } = places;
     let in_use = if moved { "  (the usual port is in use)" } else { "" };
     let shop = bound.listeners.first().map(SocketAddr::to_string).unwrap_or_default();
     let mut text = format!(
         "\nMoongate stands before a small shop that is vulnerable on purpose.\n  \
-         shop     http://{shop}/{in_use}\n  metrics  http://{}/metrics\n\nTry:\n",
+         shop     http://{shop}/{in_use}\n  \
+         bare     http://{bare}/  (without Moongate, to compare)\n  \
+         metrics  http://{}/metrics\n\nTry:\n",
         bound.admin
     );
     for trial in trials() {
@@ -39,8 +53,9 @@ pub(super) fn text(bound: &Bound, moved: bool) -> String {
     }
     let _ = write!(
         text,
-        "\n  # what Prometheus would see of it\n  curl -s http://{}/metrics | grep '^moongate_requests'\n\n\
+        "\n  # what was refused, and which rules said so\n  tail {}\n\n  # what Prometheus would see of it\n  curl -s http://{}/metrics | grep '^moongate_requests'\n\n\
          Its configuration: moongate demo --print-config\nTo stop: Ctrl-C\n\n",
+        events.display(),
         bound.admin
     );
     text
@@ -65,6 +80,16 @@ fn trials() -> Vec<Trial> {
             arguments: format!("-H 'Authorization: Bearer {}' http://@/account", token()),
             expect: "200",
         },
+        trial(
+            "everybody's password, by SQL in the search",
+            "\"http://@/search?q='+UNION+SELECT+name,password+FROM+users--\"",
+            "403, by the base rules",
+        ),
+        trial(
+            "a script in a comment, for the next visitor",
+            "-d 'text=<script>alert(1)</script>' http://@/comment",
+            "403, by the base rules",
+        ),
         trial("an answer that Lua wrote", "http://@/hello", "200"),
         trial(
             "two lengths: which one the shop would believe, nobody knows",
@@ -83,9 +108,10 @@ fn token() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{JWT_SECRET, text};
+    use super::{JWT_SECRET, Places, text};
     use crate::cli::demo::CONFIGURATION;
     use crate::server::Bound;
+    use std::path::Path;
 
     #[test]
     fn every_line_to_try_names_the_address_as_bound() {
@@ -93,11 +119,14 @@ mod tests {
             listeners: vec!["127.0.0.1:8081".parse().unwrap()],
             admin: "127.0.0.1:9181".parse().unwrap(),
         };
-        let text = text(&bound, true);
+        let shop = "127.0.0.1:3000".parse().unwrap();
+        let events = Path::new("/tmp/demo/events.jsonl");
+        let text = text(&Places { bound: &bound, shop, events }, true);
         let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("  curl -i")).collect();
         assert!(lines.len() >= 8, "{text}");
         assert!(lines.iter().all(|line| line.contains("http://127.0.0.1:8081/")), "{text}");
         assert!(text.contains("http://127.0.0.1:9181/metrics"), "{text}");
+        assert!(text.contains("tail /tmp/demo/events.jsonl"), "{text}");
         assert!(text.contains("the usual port is in use"), "{text}");
     }
 

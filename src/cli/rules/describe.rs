@@ -5,32 +5,29 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::super::terminal;
-use crate::detection::{operators, transformations, variables};
+use crate::detection::{ACTIONS, CONTROLS, find_action, operators, transformations, variables};
 use crate::diagnostic::nearest;
 use crate::seclang::{DIRECTIVES, Meaning};
 
-/// Say what a word of the rule language means here: a directive, variable, operator or
-/// transformation
+/// Say what a word of the rule language means here: a directive, variable, operator,
+/// transformation, action or option of `ctl`
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Such as SecRule, ARGS, @rx or t:lowercase
+    /// Such as SecRule, ARGS, @rx, t:lowercase, deny or ctl:ruleEngine
     #[arg(value_name = "WORD")]
     word: String,
 }
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let word = arguments.word.trim_start_matches('!').trim_start_matches('@');
-    let word = word.strip_prefix("t:").unwrap_or(word);
-    let found: Vec<String> =
-        [directive(word), variable(word), operator(word), transformation(word)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let word = ["t:", "ctl:"].iter().find_map(|kind| word.strip_prefix(kind)).unwrap_or(word);
+    let kinds = [directive, variable, operator, transformation, action, control];
+    let found: Vec<String> = kinds.iter().filter_map(|kind| kind(word)).collect();
     if found.is_empty() {
         return terminal::refuse(&unknown(word));
     }
-    for text in &found {
-        terminal::say(text);
+    for text in found {
+        terminal::say(&text);
     }
     ExitCode::SUCCESS
 }
@@ -66,6 +63,18 @@ fn transformation(word: &str) -> Option<String> {
     Some(format!("t:{}, a transformation{}\n  {}\n", known.name, also(known.aliases), known.doc))
 }
 
+fn action(word: &str) -> Option<String> {
+    let known = find_action(word.split(':').next().unwrap_or(word))?;
+    let aliases: &[&str] = if known.alias.is_empty() { &[] } else { &[known.alias] };
+    Some(format!("{}, an action{}\n  {}\n", known.name, also(aliases), known.doc))
+}
+
+fn control(word: &str) -> Option<String> {
+    let name = word.split('=').next().unwrap_or(word);
+    let known = CONTROLS.iter().find(|known| known.name.eq_ignore_ascii_case(name))?;
+    Some(format!("ctl:{}={}\n  {}\n", known.name, known.value, known.doc))
+}
+
 fn also(aliases: &[&str]) -> String {
     if aliases.is_empty() { String::new() } else { format!(" (also {})", aliases.join(", ")) }
 }
@@ -75,6 +84,8 @@ fn unknown(word: &str) -> String {
     let names = names.chain(variables::VARIABLES.iter().map(|known| known.name));
     let names = names.chain(operators::OPERATORS.iter().map(|known| known.name));
     let names = names.chain(transformations::TRANSFORMATIONS.iter().map(|known| known.name));
+    let names = names.chain(ACTIONS.iter().map(|known| known.name));
+    let names = names.chain(CONTROLS.iter().map(|known| known.name));
     match nearest(word, names) {
         Some(name) => format!("`{word}` is no word of the rule language; `{name}` is"),
         None => format!("`{word}` is no word of the rule language"),

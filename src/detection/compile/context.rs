@@ -11,7 +11,7 @@ use crate::config::Files;
 use crate::detection::operators::{Fault, GeoDatabase};
 use crate::detection::pattern::Pattern;
 use crate::detection::variables;
-use crate::detection::{RuleFact, Target, Text, TextPart, TxSlot};
+use crate::detection::{RuleFact, Script, Target, Text, TextPart, TxSlot};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::seclang::{Directive, Part, Template, Word};
 
@@ -24,6 +24,8 @@ pub(super) struct Context<'a> {
     pub(super) catalog: Catalog,
     /// The database that `SecGeoLookupDb` names.
     pub(super) geo: Option<Arc<GeoDatabase>>,
+    /// The Lua files that rules call.
+    pub(super) scripts: Vec<Script>,
 }
 
 impl<'a> Context<'a> {
@@ -34,11 +36,26 @@ impl<'a> Context<'a> {
             pools: Pools::new(),
             catalog: Catalog::default(),
             geo: None,
+            scripts: Vec::new(),
         }
     }
 
     pub(super) fn push(&mut self, fault: Diagnostic) {
         self.faults.push(fault);
+    }
+
+    /// Takes in a Lua file that a rule calls: the policy compiles it with its other scripts.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn script(&mut self, path: &Path) -> std::io::Result<()> {
+        let text = self.files.read(path)?;
+        let path = path.to_string_lossy();
+        if !self.scripts.iter().any(|known| *known.path == *path) {
+            let text = String::from_utf8_lossy(&text).into();
+            self.scripts.push(Script { path: path.into(), text });
+        }
+        Ok(())
     }
 
     /// A target; none if it is at fault, which is then told.
@@ -78,7 +95,7 @@ impl<'a> Context<'a> {
         if name.eq_ignore_ascii_case(b"rule") {
             return rule_fact(key?).map(TextPart::OfRule);
         }
-        let chosen = key.map_or(Chosen::All, Chosen::Named);
+        let chosen = key.map_or(Chosen::All, target::chosen);
         target::resolve(name, chosen, false, &mut self.pools).ok().map(TextPart::Value)
     }
 }

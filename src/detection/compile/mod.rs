@@ -16,7 +16,8 @@ mod test;
 mod tests;
 mod tuning;
 
-pub use actions::{ACTIONS, ActionSpec};
+pub use actions::{ACTIONS, ActionSpec, CONTROLS, ControlSpec, find as find_action};
+pub(super) use actions::{Kind, Takes};
 pub(super) use catalog::{Choice, Expression};
 pub(super) use target::{Lookup, resolve, split};
 
@@ -79,5 +80,6 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let phases = layout::phases(&reader.items);
     let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
     let (tx_names, target_sets, chains) = pools.into_parts();
-    Plan { settings, rules, phases, target_sets, chains, tx_names }
+    let scripts = std::mem::take(&mut context.scripts);
+    Plan { settings, rules, phases, target_sets, chains, tx_names, scripts }
 }

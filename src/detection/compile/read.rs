@@ -26,6 +26,9 @@ pub(super) struct Reader<'a> {
     ids: HashMap<u64, Site<'a>>,
     /// Whether the last rule waits for another link.
     is_open: bool,
+    /// Whether a rule at fault stood last: rules without an id are links of its chain, and nothing
+    /// is to be told of them.
+    is_lost: bool,
     /// Whether it was told that `block` does nothing.
     told_blockless: bool,
 }
@@ -39,6 +42,7 @@ impl<'a> Reader<'a> {
                 self.link(directive, Some(condition), &rule.actions, faults);
             }
             DirectiveKind::DefaultAction(said) => self.default_action(directive, said, faults),
+            DirectiveKind::FaultyRule => self.is_lost = true,
             DirectiveKind::Marker(name) => self.items.push(Item::Marker(&name.text)),
             DirectiveKind::Setting { .. } => self.settings.push(directive),
             DirectiveKind::Remove(_)
@@ -49,7 +53,8 @@ impl<'a> Reader<'a> {
 
     /// All was read: what is still open is a fault, what still means no rule is told.
     pub(super) fn finish(&mut self, faults: &mut Faults) {
-        if let (true, Some(rule)) = (self.is_open, self.rules_mut().last())
+        let is_open = self.is_open && !self.is_lost;
+        if let (true, Some(rule)) = (is_open, self.rules_mut().last())
             && let Some(last) = rule.links.last()
         {
             let told = Site::whole(last.directive).fault(
@@ -93,6 +98,10 @@ impl<'a> Reader<'a> {
     ) {
         actions::tell_repeated(directive, said, faults);
         let link = DraftLink { directive, condition, actions: Said::all(directive, said) };
+        if self.is_lost && !link.actions.iter().any(|said| said.is("id")) {
+            return;
+        }
+        self.is_open &= !std::mem::take(&mut self.is_lost);
         let was_open = std::mem::replace(&mut self.is_open, link.is_chained());
         match self.rules_mut().last() {
             Some(rule) if was_open => rule.links.push(link),

@@ -5,12 +5,14 @@ use super::context::Context;
 use super::draft::{Aimed, Condition, Draft, DraftLink, Said};
 use super::faults::Site;
 use super::target::Chosen;
-use super::test::test;
+use super::test::{calls_script, test};
+use crate::detection::variables::Variable;
 use crate::detection::{
     Disruption, Link, Members, Rule, Skip, Target, TargetSet, TargetSetId, Test,
 };
 use crate::seclang::{Selector, Sign};
 use crate::transaction::RulePhase;
+use crate::transaction::args::XPath;
 
 /// A rule, and how many rules it leaves out after a match. Where it skips to is known when all
 /// rules are.
@@ -29,6 +31,7 @@ pub(super) fn rule(context: &mut Context<'_>, draft: &Draft<'_>) -> (Rule, u32) 
         }
     }
     let disruption = disruption(context, draft, &mut head);
+    tell_if_late(context, draft, &disruption);
     let mut about = head.about;
     if let Some(link) = draft.head() {
         about.source = Some(link.directive.source.clone());
@@ -78,7 +81,8 @@ fn compiled_link(
     sheet: &mut Sheet,
 ) -> Link {
     let condition = link.condition.as_ref();
-    let targets = condition.map(|condition| target_set(context, phase, link, condition));
+    let targets =
+        condition.map(|condition| target_set(context, phase, link, condition, &sheet.namespaces));
     let (negated, test) = condition.map_or((false, Test::Always), |condition| {
         (condition.operator.negated, test(context, link.directive, condition.operator))
     });
@@ -98,10 +102,12 @@ fn target_set(
     phase: RulePhase,
     link: &DraftLink<'_>,
     condition: &Condition<'_>,
+    namespaces: &[(String, String)],
 ) -> TargetSetId {
     let mut set = TargetSet::default();
     for aimed in &condition.targets {
         let Some(target) = target(context, aimed) else { continue };
+        let target = bound(target, namespaces);
         if aimed.target.sign == Sign::Exclude {
             set.excluded.push(target);
         } else {
@@ -114,8 +120,21 @@ fn target_set(
         let told = Site::whole(link.directive).fault("seclang::no-target", message, "here");
         context.push(told.help("name what is to be looked at, such as `ARGS|!ARGS:comment`"));
     }
+    if calls_script(condition.operator) {
+        look_into_files(&mut set);
+    }
     drop_excluded(&mut set);
     context.pools.target_set(set)
+}
+
+/// Uploads are never written to disk: where a script is to be given the name of a file, it is given
+/// what the file says.
+fn look_into_files(set: &mut TargetSet) {
+    for target in set.included.iter_mut().chain(&mut set.excluded) {
+        if target.variable == Variable::FilesTmpNames && !target.count {
+            target.variable = Variable::FilesTmpContent;
+        }
+    }
 }
 
 /// What is excluded whole needs no look at run time.
@@ -138,6 +157,13 @@ fn target(context: &mut Context<'_>, aimed: &Aimed<'_>) -> Option<Target> {
     context.target(site, selector, &target.name.text, chosen, target.sign == Sign::Count)
 }
 
+/// The same, where prefixes stand for the name spaces that the rule says.
+fn bound(target: Target, namespaces: &[(String, String)]) -> Target {
+    let Members::Path(path) = target.members else { return target };
+    let bind = |path: XPath, (prefix, address): &(String, String)| path.bind(prefix, address);
+    Target { members: Members::Path(namespaces.iter().fold(path, bind)), ..target }
+}
+
 fn tell_if_early(context: &mut Context<'_>, phase: RulePhase, aimed: &Aimed<'_>, target: &Target) {
     let spec = target.variable.spec();
     if spec.phase > phase.number() {
@@ -146,6 +172,17 @@ fn tell_if_early(context: &mut Context<'_>, phase: RulePhase, aimed: &Aimed<'_>,
         let label = format!("known from phase {} on", spec.phase);
         let site = Site::new(aimed.directive, aimed.target.span);
         context.push(site.warning("seclang::not-yet-known", message, label));
+    }
+}
+
+/// In the last phase the answer is sent.
+fn tell_if_late(context: &mut Context<'_>, draft: &Draft<'_>, disruption: &Disruption) {
+    let refuses = !matches!(disruption, Disruption::Allow(_) | Disruption::Pass);
+    if let (true, RulePhase::Logging, Some(head)) = (refuses, draft.phase, draft.head()) {
+        let message = "a rule of phase 5 refuses nothing: the answer is sent";
+        let told =
+            Site::whole(head.directive).warning("seclang::too-late", message, "means `pass`");
+        context.push(told.help("write `pass`, or an earlier phase"));
     }
 }
 

@@ -53,13 +53,20 @@ pub(in crate::detection) fn split(text: &[u8]) -> (&[u8], Chosen<'_>) {
     let text = text.strip_prefix(b"!").unwrap_or(text);
     let (name, selector) = cut(text, memchr::memchr(b':', text));
     let Some(selector) = selector.map(<[u8]>::trim_ascii) else { return (text, Chosen::All) };
-    let bare = selector.strip_prefix(b"'").and_then(|inside| inside.strip_suffix(b"'"));
-    let selector = bare.unwrap_or(selector);
+    let is_path = name.eq_ignore_ascii_case(b"XML");
+    (name, if is_path { Chosen::Named(unquoted(selector)) } else { chosen(selector) })
+}
+
+/// What a selector means that stands alone: a name, or an expression between slashes.
+pub(in crate::detection) fn chosen(selector: &[u8]) -> Chosen<'_> {
+    let selector = unquoted(selector);
     let pattern = selector.strip_prefix(b"/").and_then(|inside| inside.strip_suffix(b"/"));
-    match pattern {
-        Some(pattern) if !name.eq_ignore_ascii_case(b"XML") => (name, Chosen::Matching(pattern)),
-        _ => (name, Chosen::Named(selector)),
-    }
+    pattern.map_or(Chosen::Named(selector), Chosen::Matching)
+}
+
+fn unquoted(selector: &[u8]) -> &[u8] {
+    let bare = selector.strip_prefix(b"'").and_then(|inside| inside.strip_suffix(b"'"));
+    bare.unwrap_or(selector)
 }
 
 /// What a target means. `TX.name` is another spelling of `TX:name`.

@@ -7,6 +7,13 @@ use crate::detection::{Test, Text, TextPart};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::seclang::{self, Directive, Part, Template};
 
+const INSPECT_FILE: &str = "inspectFile";
+
+/// Whether the operator's word is a Lua script's.
+pub(super) fn calls_script(written: &seclang::Operator) -> bool {
+    written.name.as_str().eq_ignore_ascii_case(INSPECT_FILE)
+}
+
 /// The test that an operator is; a faulty one is told, and never matches.
 pub(super) fn test(
     context: &mut Context<'_>,
@@ -42,6 +49,14 @@ fn compile(
             argument.as_fixed().map_or(Ok(()), check)?;
             Ok(Test::Compares { matches: *matches, argument })
         }
+        Kind::Compiled(_) if calls_script(written) && argument.as_fixed().is_none() => {
+            Err(Fault::new("which script is run cannot depend on the request"))
+        }
+        Kind::Compiled(_) if calls_script(written) && written.negated => {
+            let help = Some("let the script return the opposite".to_owned());
+            let message = "a script that fails counts as a match, which `!` would turn around";
+            Err(Fault { help, ..Fault::new(message) })
+        }
         Kind::Compiled(compile) => match argument.as_fixed() {
             Some(text) => compile_now(context, directive, operator, *compile, text.to_vec()),
             None => Ok(Test::Later { operator, argument, folder: folder(directive).into() }),
@@ -71,7 +86,12 @@ fn compile_now(
             geo: geo.as_ref(),
         })
     };
-    context.pools.matcher(key, compile).map(Test::Compiled)
+    let matcher = context.pools.matcher(key, compile)?;
+    if operator.name == INSPECT_FILE {
+        let path = folder.join(operators::name(&text)?);
+        context.script(&path).map_err(|error| Fault::new(error.to_string()))?;
+    }
+    Ok(Test::Compiled(matcher))
 }
 
 /// The argument with its macros. In an expression, `%{2}` is a percent sign twice: what names no

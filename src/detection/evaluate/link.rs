@@ -12,7 +12,8 @@ use super::tx::Key;
 
 /// Values of one rule that `MATCHED_VARS` can hold.
 const MOST_MATCHED: usize = 1000;
-/// Questions that are asked for one exchange; later ones count as answered with no.
+/// Answers that are kept for one exchange; later names count as not listed, later files as found
+/// at fault.
 const MOST_QUESTIONS: usize = 32;
 
 /// What came of a link.
@@ -63,6 +64,7 @@ impl Run<'_> {
             return Linked::Ask(question);
         }
         self.perform(rule, &link.deeds, false);
+        self.state.forget_runs(&link.deeds);
         Linked::Yes
     }
 
@@ -99,8 +101,9 @@ impl Run<'_> {
             cursor.step = step;
             match self.test(rule, link, text) {
                 Tested::Ask(question) if self.may_ask() => return Some(question),
-                Tested::Ask(_) | Tested::No => {}
-                Tested::Yes => {
+                // A script that was not asked might have found something.
+                Tested::Ask(Question::Resolves(_)) | Tested::No => {}
+                Tested::Ask(Question::Script { .. }) | Tested::Yes => {
                     let question = self.unanswered_for(link, text);
                     if question.is_some() {
                         return question;
@@ -124,6 +127,7 @@ impl Run<'_> {
             self.state.take_captures(self.plan, text);
         }
         self.perform(rule, &link.deeds, again);
+        self.state.forget_runs(&link.deeds);
     }
 
     fn unanswered_for(&self, link: &Link, text: TextId) -> Option<Question> {
@@ -135,7 +139,8 @@ impl Run<'_> {
     fn unanswered(&self, deeds: &[Deed], value: &[u8]) -> Option<Question> {
         let questions = deeds.iter().filter_map(|deed| match deed {
             Deed::Run(path) => {
-                Some(Question::Script { path: path.to_string(), value: value.to_vec() })
+                let (path, value) = (path.to_string(), value.to_vec());
+                Some(Question::Script { path, value, judges: false })
             }
             _ => None,
         });
@@ -150,6 +155,14 @@ impl Run<'_> {
 }
 
 impl State {
+    /// The scripts of `exec` ran for this match; for the next they run again.
+    fn forget_runs(&mut self, deeds: &[Deed]) {
+        if deeds.iter().any(|deed| matches!(deed, Deed::Run(_))) {
+            let ran = |known: &Question| matches!(known, Question::Script { judges: false, .. });
+            self.answers.retain(|(known, _)| !ran(known));
+        }
+    }
+
     /// `TX:0` to `TX:9`: what the operator captured; those that it did not are unset.
     fn take_captures(&mut self, plan: &super::Plan, text: TextId) {
         let Self { sight, tx, captures, .. } = self;

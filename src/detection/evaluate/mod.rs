@@ -20,6 +20,7 @@ use crate::config::Engine;
 use crate::transaction::RulePhase;
 pub use expand::{expand, number_of};
 pub use finish::record;
+pub use select::all;
 pub use sight::Member;
 use state::Cursor;
 pub use state::State;
@@ -53,8 +54,8 @@ impl Run<'_> {
     pub fn phase(&mut self, phase: RulePhase) -> Outcome {
         let resumed = self.state.cursor.filter(|cursor| cursor.phase == phase);
         if resumed.is_none() {
+            self.state.leave_rule();
             self.state.sight.begin_phase();
-            self.state.matched.clear();
         }
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
         self.state.cursor = None;
@@ -78,7 +79,7 @@ impl Run<'_> {
             return next;
         }
         if cursor == Cursor::at(cursor.phase).rule(cursor.place) {
-            self.state.matched.clear();
+            self.state.leave_rule();
             self.state.sight.begin_rule();
         }
         self.state.running = index;

@@ -72,6 +72,13 @@ pub fn first(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) -
     found.first().copied()
 }
 
+/// All members that a target chooses.
+pub fn all(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) -> Vec<Member> {
+    let before = std::mem::take(&mut state.sight.values);
+    one_target(state, view, plan, target, &[], Keep::Link);
+    std::mem::replace(&mut state.sight.values, before)
+}
+
 fn gather(
     state: &mut State,
     view: &View<'_>,

@@ -7,11 +7,15 @@ use super::super::operators::Question;
 use super::super::pattern::Captures;
 use super::super::plan::{AllowScope, Plan, RuleIndex, Target};
 use super::sight::{Member, Sight};
+use super::texts::Keep;
 use super::tx::Tx;
 use crate::config::Engine;
 use crate::shared::CollectionId;
 use crate::transaction::args::Format;
 use crate::transaction::{Match, RulePhase, Severity};
+
+/// Bytes of a match that are remembered beyond its rule.
+const MOST_REMEMBERED: usize = 4096;
 
 /// What an exchange's rules have found and set so far.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct State {
     pub tx: Tx,
     /// What matched in the links of the running rule so far, the last one last.
     pub matched: Vec<Member>,
+    /// What matched last in a rule before.
+    recent: Recent,
     /// The running rule.
     pub running: RuleIndex,
     /// What was switched off or on for this exchange.
@@ -54,6 +60,14 @@ pub struct State {
     pub interrupted: bool,
     /// Where operators leave what they capture.
     pub captures: Captures,
+}
+
+/// A match that outlasts its rule: `MATCHED_VAR` is "the most recently matched".
+#[derive(Debug, Default)]
+struct Recent {
+    member: Option<Member>,
+    name: Vec<u8>,
+    value: Vec<u8>,
 }
 
 /// What was switched off or on for one exchange: by `ctl`, `allow` and scripts.
@@ -164,6 +178,7 @@ impl State {
             sight: Sight::default(),
             tx: Tx::new(&profile.plan, &profile.pinned),
             matched: Vec::new(),
+            recent: Recent::default(),
             running: RuleIndex(0),
             switches,
             cursor: None,
@@ -181,6 +196,32 @@ impl State {
             interrupted: false,
             captures: Captures::default(),
         }
+    }
+
+    /// A rule is over: of what matched in it only the last is remembered.
+    pub fn leave_rule(&mut self) {
+        let Self { matched, recent, sight, .. } = self;
+        let Some(member) = matched.last().copied() else { return };
+        recent.name.clear();
+        recent.name.extend_from_slice(member.name.map_or(b"", |name| sight.text(name)));
+        let value = sight.text(member.value);
+        recent.value.clear();
+        // A long one is not worth keeping whole: rules that want it name it themselves.
+        recent.value.extend_from_slice(value.get(..MOST_REMEMBERED).unwrap_or(value));
+        recent.member = Some(member);
+        matched.clear();
+    }
+
+    /// What matched last, in this rule or else in one before.
+    pub fn latest(&mut self) -> Option<Member> {
+        if let Some(member) = self.matched.last() {
+            return Some(*member);
+        }
+        let Recent { member, name, value } = &self.recent;
+        let member = (*member)?;
+        let texts = self.sight.texts(Keep::Link);
+        let name = member.name.map(|_| texts.push(name, Keep::Link));
+        Some(Member { name, value: texts.push(value, Keep::Link), ..member })
     }
 
     /// What is done with what rules find.

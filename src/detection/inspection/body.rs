@@ -5,12 +5,14 @@ use bytes::Bytes;
 use super::{BodyPlan, Inspection, World};
 use crate::detection::Overflow;
 use crate::detection::plan::{Plan, Target};
-use crate::detection::variables::{Bodies, Variable, View, format_by_type, limits, media_type};
-use crate::transaction::Transaction;
+use crate::detection::variables::{
+    Bodies, Variable, View, error, format_by_type, limits, media_type,
+};
 use crate::transaction::args::{Format, Limits, Parsed};
+use crate::transaction::{RulePhase, Transaction};
 
 /// Bytes of each uploaded file that `FILES_TMP_CONTENT` has.
-const FILE_CONTENT: usize = 1 << 20;
+const FILE_CONTENT: usize = 128 << 10;
 
 impl Inspection {
     /// How the request body is to be read; none: not at all (`SecRequestBodyAccess Off`). To be
@@ -57,6 +59,22 @@ impl Inspection {
         self.bodies.parsed = parsed;
         self.bodies.request_length = length;
         self.bodies.request_cut = cut;
+    }
+
+    /// What could not be read of query, cookies and body, if no rule looks at
+    /// `REQBODY_ERROR`: then nobody else would notice that something was not looked at. To be asked
+    /// before phase 2.
+    pub fn unread(&self, transaction: &Transaction) -> Option<String> {
+        let looks = |target: &Target| {
+            matches!(target.variable, Variable::ReqbodyError | Variable::ReqbodyProcessorError)
+        };
+        let sets = &self.profile.plan.target_sets;
+        if self.is_over(RulePhase::RequestBody)
+            || sets.iter().any(|set| set.included.iter().any(looks))
+        {
+            return None;
+        }
+        error(&view(&self.bodies, &self.profile.plan, &self.world, transaction))
     }
 
     /// How many bytes of the response body are to be held for phase 4, and what becomes of more;

@@ -1,5 +1,6 @@
 //! One exchange under the eyes of a rule set.
 
+mod asked;
 mod body;
 mod scripted;
 mod tuned;
@@ -18,6 +19,7 @@ use crate::transaction::args::{Format, Limits};
 use crate::transaction::{Match, RulePhase, Scores, Transaction};
 use scripted::Scripted;
 
+pub use asked::Seen;
 pub use tuned::Named;
 
 /// What an inspection knows of the world besides the transaction.
@@ -101,6 +103,7 @@ impl Inspection {
             return Outcome::Pass;
         }
         let profile = Arc::clone(&self.profile);
+        self.bodies.read_query(transaction, &profile.plan.settings);
         if phase != RulePhase::RequestHeaders {
             self.scripted.apply(&mut self.state, &profile.plan);
         }

@@ -5,7 +5,7 @@ use super::{Argument, Fault, Kind, Matcher, Operator, Question, Scope, name};
 pub(super) const OPERATOR: Operator = Operator {
     name: "inspectFile",
     aliases: &[],
-    doc: "The Lua script of the argument says so of the value; other programs are not run.",
+    doc: "What the Lua script of the argument returns of the value is neither nil nor false (a file's content stands for `FILES_TMPNAMES`); other programs are not run.",
     kind: Kind::Compiled(compile),
 };
 
@@ -15,7 +15,8 @@ struct Script(String);
 
 impl Matcher for Script {
     fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
-        scope.answer(Question::Script { path: self.0.clone(), value: value.to_vec() })
+        let (path, value) = (self.0.clone(), value.to_vec());
+        scope.answer(Question::Script { path, value, judges: true })
     }
 }
 

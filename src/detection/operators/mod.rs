@@ -135,12 +135,14 @@ pub struct Scope<'a> {
 pub enum Question {
     /// `@rbl`: does this name resolve?
     Resolves(String),
-    /// `@inspectFile`, `SecRuleScript`, `exec`: what does this Lua function say of this value?
+    /// `@inspectFile`, `exec`: what does this Lua script say of this value?
     Script {
-        /// The file's path.
+        /// The file's path, as in [`super::Script::path`].
         path: String,
         /// The argument.
         value: Vec<u8>,
+        /// Whether the rule waits for what it says (`@inspectFile`); else it is only run (`exec`).
+        judges: bool,
     },
 }
 

@@ -1,8 +1,16 @@
 //! Many phrases at once, in any case of ASCII letters: what `@pm` and its like share.
 
-use aho_corasick::AhoCorasick;
+use std::collections::HashSet;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::{Fault, Matcher, Scope};
+
+/// Bytes of all phrases together up to which the quickest automaton is chosen; it takes a table for
+/// each of them.
+const SMALL: usize = 64 << 10;
+/// Bytes of all phrases together, at the most: an automaton takes fifty times as much.
+const LARGEST: usize = 4 << 20;
 
 /// A list of phrases, found in one pass.
 #[derive(Debug)]
@@ -12,14 +20,21 @@ pub(super) struct Phrases {
 }
 
 impl Phrases {
-    /// Of these phrases; an empty one would match everything, and is left out.
+    /// Of these phrases; an empty one would match everything, and is left out, as is one that was
+    /// there before: an automaton takes quadratic time over equal ones.
     ///
     /// # Errors
     /// If they are too many for an automaton.
     pub(super) fn compile(mut phrases: Vec<Vec<u8>>) -> Result<Box<dyn Matcher>, Fault> {
-        phrases.retain(|phrase| !phrase.is_empty());
+        let mut seen = HashSet::new();
+        phrases.retain(|phrase| !phrase.is_empty() && seen.insert(phrase.to_ascii_lowercase()));
+        let size: usize = phrases.iter().map(Vec::len).sum();
+        if size > LARGEST {
+            return Err(Fault::new(format!("the phrases take more than {LARGEST} bytes")));
+        }
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
+            .kind((size > SMALL).then_some(AhoCorasickKind::ContiguousNFA))
             .build(&phrases)
             .map_err(|error| Fault::new(format!("the phrases are too many: {error}")))?;
         Ok(Box::new(Self { automaton, phrases }))

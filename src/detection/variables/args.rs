@@ -1,24 +1,27 @@
 //! Arguments of query and body, and cookies.
 
 use super::{Out, Variable, View};
-use crate::transaction::args::{Limits, Pairs, cookies, query};
+use crate::transaction::args::{Limits, Pairs, cookies};
 
 /// Reads a variable of this family; none: it is of another.
 pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()> {
     match variable {
         Variable::ArgsCombinedSize => {
-            let size = of_query(view).args.size() + view.bodies.parsed.args.size();
+            let size = view.bodies.query.args.size() + view.bodies.parsed.args.size();
             out.length(size as u64);
         }
-        Variable::ArgsGet => members(&of_query(view).args, out),
+        Variable::ArgsGet => members(&view.bodies.query.args, out),
         Variable::ArgsPost => members(&view.bodies.parsed.args, out),
         Variable::RequestCookies => {
+            let mut left = view.settings.arguments;
             for field in view.transaction.request.headers.get_all("cookie") {
-                members(&cookies(field), out);
+                let pairs = cookies(field);
+                pairs.iter().take(left).for_each(|(name, value)| out.member(name, value));
+                left = left.saturating_sub(pairs.len());
             }
         }
         Variable::UrlencodedError => {
-            out.flag(view.bodies.parsed.invalid_escape || of_query(view).invalid_escape);
+            out.flag(view.bodies.parsed.invalid_escape || view.bodies.query.invalid_escape);
         }
         _ => return None,
     }
@@ -37,9 +40,14 @@ pub fn limits(settings: &crate::detection::Settings) -> Limits {
     }
 }
 
-fn of_query(view: &View<'_>) -> crate::transaction::args::Parsed {
-    let text = view.transaction.request.query.as_deref().unwrap_or_default();
-    query(text, &limits(view.settings))
+/// What could not be read of query and cookies; none: all of it was.
+pub fn head_error(view: &View<'_>) -> Option<String> {
+    view.bodies.query.error.clone().or_else(|| {
+        let most = view.settings.arguments;
+        let fields = view.transaction.request.headers.get_all("cookie");
+        let count: usize = fields.map(|field| cookies(field).len()).sum();
+        (count > most).then(|| format!("more than {most} cookies"))
+    })
 }
 
 fn members(pairs: &Pairs, out: &mut Out<'_>) {

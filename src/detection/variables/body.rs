@@ -1,5 +1,6 @@
 //! The request body as a whole, and what went wrong with it.
 
+use super::args::head_error;
 use super::{Out, Variable, View};
 use crate::transaction::Transaction;
 use crate::transaction::args::Format;
@@ -7,7 +8,6 @@ use crate::transaction::args::Format;
 /// Reads a variable of this family; none: it is of another.
 pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()> {
     let bodies = view.bodies;
-    let error = bodies.parsed.error.as_deref();
     match variable {
         Variable::FullRequest => out.value(&full(view)),
         Variable::FullRequestLength => {
@@ -15,9 +15,9 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
             out.length(head + bodies.request_length);
         }
         Variable::InboundDataError => out.flag(bodies.request_cut),
-        Variable::ReqbodyError | Variable::ReqbodyProcessorError => out.flag(error.is_some()),
+        Variable::ReqbodyError | Variable::ReqbodyProcessorError => out.flag(error(view).is_some()),
         Variable::ReqbodyErrorMsg | Variable::ReqbodyProcessorErrorMsg => {
-            out.value(error.unwrap_or_default().as_bytes());
+            out.value(error(view).unwrap_or_default().as_bytes());
         }
         Variable::RequestBody => {
             if let Some(body) = &bodies.request {
@@ -28,6 +28,12 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
         _ => return None,
     }
     Some(())
+}
+
+/// What could not be read of body, query or cookies. These have no variable of their own for that,
+/// and what is past the limit of arguments is seen by no rule.
+pub fn error(view: &View<'_>) -> Option<String> {
+    view.bodies.parsed.error.clone().or_else(|| head_error(view))
 }
 
 /// The format that a request's `Content-Type` names.

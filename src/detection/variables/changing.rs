@@ -76,9 +76,7 @@ fn tx_member(state: &mut State, plan: &Plan, place: usize) {
 
 /// They keep the variable and the name under which they matched.
 fn matched(state: &mut State, only_last: bool, target: &Target) {
-    let from = if only_last { state.matched.len().saturating_sub(1) } else { 0 };
-    for place in from..state.matched.len() {
-        let Some(member) = state.matched.get(place).copied() else { break };
+    for member in matches(state, only_last) {
         if target.members == Members::All || wants(&target.members, &full_name(state, &member)) {
             state.sight.values.push(member);
         }
@@ -86,9 +84,7 @@ fn matched(state: &mut State, only_last: bool, target: &Target) {
 }
 
 fn matched_names(state: &mut State, only_last: bool, target: &Target) {
-    let from = if only_last { state.matched.len().saturating_sub(1) } else { 0 };
-    for place in from..state.matched.len() {
-        let Some(member) = state.matched.get(place).copied() else { break };
+    for member in matches(state, only_last) {
         let name = full_name(state, &member);
         if wants(&target.members, &name) {
             let value = state.sight.add_text(&name, Keep::Link);
@@ -96,6 +92,10 @@ fn matched_names(state: &mut State, only_last: bool, target: &Target) {
             state.sight.values.push(Member { variable, count: false, name: None, value });
         }
     }
+}
+
+fn matches(state: &mut State, only_last: bool) -> Vec<Member> {
+    if only_last { state.latest().into_iter().collect() } else { state.matched.clone() }
 }
 
 fn full_name(state: &State, member: &Member) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Uploaded files, and what is odd about a multipart body.
 
 use super::{Out, Variable, View};
-use crate::transaction::args::{FilePart, MultipartFlags};
+use crate::transaction::args::{FilePart, MultipartFlags, Parsed};
 
 /// Reads a variable of this family; none: it is of another.
 pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()> {
@@ -19,9 +19,8 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
         Variable::Files | Variable::MultipartFilename => {
             each(|file, out| out.member(&file.name, &file.filename));
         }
-        Variable::FilesNames | Variable::MultipartName => {
-            each(|file, out| out.member(&file.name, &file.name));
-        }
+        Variable::FilesNames => each(|file, out| out.member(&file.name, &file.name)),
+        Variable::MultipartName => part_names(parsed, out),
         Variable::FilesSizes => {
             each(|file, out| out.member(&file.name, file.size.to_string().as_bytes()));
         }
@@ -46,6 +45,17 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
         _ => return None,
     }
     Some(())
+}
+
+/// Of fields and files.
+fn part_names(parsed: &Parsed, out: &mut Out<'_>) {
+    if parsed.multipart.is_none() {
+        return;
+    }
+    let fields = parsed.args.iter().map(|(name, _)| name);
+    for name in fields.chain(parsed.files.iter().map(|file| &file.name[..])) {
+        out.member(name, name);
+    }
 }
 
 fn flag(variable: Variable, flags: MultipartFlags) -> Option<u8> {

@@ -13,7 +13,7 @@ mod variable;
 mod view;
 
 pub(in crate::detection) use args::limits;
-pub(in crate::detection) use body::format_by_type;
+pub(in crate::detection) use body::{error, format_by_type};
 pub(in crate::detection) use changing::{changes_within_phase, read_changing};
 pub(in crate::detection) use response::media_type;
 pub use variable::Variable;

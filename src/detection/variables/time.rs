@@ -19,13 +19,18 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
         }
         Variable::TimeDay => out.number(now.day()),
         Variable::TimeEpoch => out.number(now.unix_timestamp()),
-        Variable::TimeHour => out.number(now.hour()),
-        Variable::TimeMin => out.number(now.minute()),
+        Variable::TimeHour => two_digits(now.hour(), out),
+        Variable::TimeMin => two_digits(now.minute(), out),
         Variable::TimeMon => out.number(u8::from(now.month()) - 1),
-        Variable::TimeSec => out.number(now.second()),
+        Variable::TimeSec => two_digits(now.second(), out),
         Variable::TimeWday => out.number(now.weekday().number_days_from_sunday()),
         Variable::TimeYear => out.number(now.year()),
         _ => return None,
     }
     Some(())
+}
+
+/// Rules compare these as text too: `^0[0-7]$`.
+fn two_digits(number: u8, out: &mut Out<'_>) {
+    out.value(format!("{number:02}").as_bytes());
 }

@@ -4,12 +4,12 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::Variable;
+use super::{Variable, limits};
 use crate::detection::Settings;
 use crate::detection::evaluate::{Keep, Member, Texts};
 use crate::shared::Collections;
 use crate::transaction::Transaction;
-use crate::transaction::args::{Parsed, XPath};
+use crate::transaction::args::{Parsed, XPath, query};
 
 /// What variables are read from; it stays as it is for a phase.
 #[derive(Clone, Copy)]
@@ -29,6 +29,10 @@ pub struct View<'a> {
 /// What is known of the bodies of an exchange.
 #[derive(Debug, Default)]
 pub struct Bodies {
+    /// What the query says.
+    pub query: Parsed,
+    /// The query that was read for it.
+    query_text: Bytes,
     /// What the request body says.
     pub parsed: Parsed,
     /// Its bytes, if they were kept.
@@ -41,6 +45,17 @@ pub struct Bodies {
     pub response: Option<Bytes>,
     /// Whether there was more.
     pub response_cut: bool,
+}
+
+impl Bodies {
+    /// Reads the query, unless that was done already; a script may have changed it since.
+    pub fn read_query(&mut self, transaction: &Transaction, settings: &Settings) {
+        let text = transaction.request.query.clone().unwrap_or_default();
+        if text != self.query_text {
+            self.query = query(&text, &limits(settings));
+            self.query_text = text;
+        }
+    }
 }
 
 /// Where the members of one variable go.

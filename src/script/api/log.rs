@@ -46,7 +46,8 @@ pub fn complain(lua: &Lua, call: &Call, words: &str) {
     emit(call, ERR, &place, words);
 }
 
-fn say(
+/// Writes the arguments after the first `skipped` to the log.
+pub fn say(
     lua: &Lua,
     call: &Rc<Call>,
     level: i64,

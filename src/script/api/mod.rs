@@ -22,6 +22,7 @@ mod register;
 mod request;
 mod request_body;
 mod request_headers;
+mod rule;
 mod shared;
 mod socket;
 mod time;
@@ -109,6 +110,7 @@ pub const TABLES: &[&[Function]] = &[
     request::FUNCTIONS,
     request_body::FUNCTIONS,
     request_headers::FUNCTIONS,
+    rule::FUNCTIONS,
     shared::FUNCTIONS,
     socket::TCP,
     socket::UDP,

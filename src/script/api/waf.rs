@@ -33,8 +33,8 @@ pub const FUNCTIONS: &[Function] = &[
         name: "waf.decode_body",
         phases: ANYWHERE,
         syntax: "bytes, err = waf.decode_body(bytes, coding, limit?)",
-        doc: "Undoes the codings of a Content-Encoding field: `gzip`, `deflate`, `br`, two of them \
-              at most. If more than `limit` bytes (default 8 MiB) would come out it answers nil and \
+        doc: "Undoes the codings of a Content-Encoding field: `gzip`, `deflate`, `br`, `zstd`, \
+              four of them at most. If more than `limit` bytes (default 8 MiB) would come out it answers nil and \
               `too large`; otherwise nil comes with `malformed` or `unknown coding`.",
         native: Native::Now(codings::decode_body),
     },

@@ -35,7 +35,7 @@ pub struct Limits {
     /// told like the others.
     pub files: usize,
     /// Bytes that are kept of each file's content (`FILES_TMP_CONTENT`); 0: none is kept. All
-    /// files together keep at most `without_files`.
+    /// files together keep at most 32 times as many.
     pub file_content: usize,
 }
 

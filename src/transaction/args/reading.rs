@@ -6,6 +6,8 @@ use super::{Limits, Parsed};
 const EXPANSION: usize = 4;
 /// What small bodies may take whatever their bound.
 const ALLOWANCE: usize = 64 << 10;
+/// How many files of a body can be kept as far as one may be.
+const FILES_KEPT: usize = 32;
 
 /// What was read so far, and what reading may still cost.
 #[derive(Debug, Default)]
@@ -53,8 +55,12 @@ impl Reading {
     /// How many more bytes of a file's content may be kept, of which `kept` bytes are; the next
     /// `count` bytes are there to be kept.
     pub fn keep(&mut self, kept: usize, count: usize) -> usize {
-        let room = self.limits.file_content.saturating_sub(kept);
-        let more = count.min(room).min(self.limits.without_files.saturating_sub(self.kept));
+        let wanted = count.min(self.limits.file_content.saturating_sub(kept));
+        let bound = self.limits.file_content.saturating_mul(FILES_KEPT);
+        let more = wanted.min(bound.saturating_sub(self.kept));
+        if more < wanted {
+            self.complain(|| format!("more than {bound} bytes of files to look into"));
+        }
         self.kept += more;
         more
     }

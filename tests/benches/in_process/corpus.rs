@@ -141,7 +141,7 @@ fn html(values: &mut Values) -> Draft {
     while page.len() < (10 << 10) - 30 {
         let (name, price) = (values.words(8), values.number(1000));
         let row = "<tr class=\"item\"><td>";
-        write!(page, "{row}{}</td><td>{name}</td><td>{price}</td></tr>\n", values.token(6))
+        writeln!(page, "{row}{}</td><td>{name}</td><td>{price}</td></tr>", values.token(6))
             .unwrap();
     }
     page += "</table></body></html>";

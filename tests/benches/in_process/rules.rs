@@ -63,7 +63,7 @@ impl Ruleset {
     }
 
     fn includes(self) -> Vec<String> {
-        let paths = match self {
+        match self {
             Self::Debian => vec![
                 format!("{DEBIAN_SETUP}/crs-setup.conf"),
                 format!("{DEBIAN_SETUP}/REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf"),
@@ -78,8 +78,7 @@ impl Ruleset {
                     .find(|path| Path::new(path).exists());
                 vec![setup.expect("crs-setup.conf in CRS_DIR"), format!("{folder}/rules/*.conf")]
             }
-        };
-        paths
+        }
     }
 }
 

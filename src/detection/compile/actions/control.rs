@@ -10,38 +10,56 @@ use crate::transaction::args::Format;
 
 type Read = fn(&mut Scene<'_, '_, '_>, &str) -> Option<Control>;
 
-/// What `ctl` can change, by name.
-const CONTROLS: &[(&str, Read)] = &[
-    ("auditEngine", audit_engine),
-    ("auditLogParts", audit_log_parts),
-    ("debugLogLevel", ignored),
-    ("forceRequestBodyVariable", |scene, value| {
-        on_off(scene, value).map(Control::ForceRequestBody)
-    }),
-    ("forceResponseBodyVariable", ignored),
-    ("hashEnforcement", ignored),
-    ("hashEngine", ignored),
-    ("requestBodyAccess", |scene, value| on_off(scene, value).map(Control::RequestBodyAccess)),
-    ("requestBodyLimit", |scene, value| bytes(scene, value).map(Control::RequestBodyLimit)),
-    ("requestBodyProcessor", processor),
-    ("responseBodyAccess", |scene, value| on_off(scene, value).map(Control::ResponseBodyAccess)),
-    ("responseBodyLimit", |scene, value| bytes(scene, value).map(Control::ResponseBodyLimit)),
-    ("responseBodyProcessor", ignored),
-    ("ruleEngine", rule_engine),
-    ("ruleRemoveById", |scene, value| remove(scene, value, by_id)),
-    ("ruleRemoveByMsg", |scene, value| remove(scene, value, by_message)),
-    ("ruleRemoveByTag", |scene, value| remove(scene, value, by_tag)),
-    ("ruleRemoveTargetById", |scene, value| remove_target(scene, value, by_id)),
-    ("ruleRemoveTargetByMsg", |scene, value| remove_target(scene, value, by_message)),
-    ("ruleRemoveTargetByTag", |scene, value| remove_target(scene, value, by_tag)),
+/// What `ctl` can change: its name, its value, what that does.
+pub struct ControlSpec {
+    /// As rules write it, in the manual's spelling.
+    pub name: &'static str,
+    /// What stands after the `=`, for the generated page.
+    pub value: &'static str,
+    /// One sentence for the generated page.
+    pub doc: &'static str,
+    read: Read,
+}
+
+/// All of them, by name.
+#[rustfmt::skip]
+pub const CONTROLS: &[ControlSpec] = &[
+    option("auditEngine", audit_engine, "`On`, `Off` or `RelevantOnly`", "Whether the exchange is told to the audit log."),
+    option("auditLogParts", audit_log_parts, "letters, after `+` or `-`", "What the audit log tells of it."),
+    option("debugLogLevel", ignored, "a number", "Ignored: rules write no debug log."),
+    option("forceRequestBodyVariable", |scene, value| { on_off(scene, value).map(Control::ForceRequestBody) }, "`On` or `Off`", "Whether `REQUEST_BODY` is filled for every body."),
+    option("forceResponseBodyVariable", ignored, "`On` or `Off`", "Ignored: types say which response bodies are looked at."),
+    option("hashEnforcement", ignored, "`On` or `Off`", "Ignored: links are not signed."),
+    option("hashEngine", ignored, "`On` or `Off`", "Ignored: links are not signed."),
+    option("requestBodyAccess", |scene, value| on_off(scene, value).map(Control::RequestBodyAccess), "`On` or `Off`", "Whether the request body is looked at."),
+    option("requestBodyLimit", |scene, value| bytes(scene, value).map(Control::RequestBodyLimit), "bytes", "As `SecRequestBodyLimit`."),
+    option("requestBodyProcessor", processor, "`JSON`, `MULTIPART`, `RAW`, `URLENCODED` or `XML`", "The format in which the request body is read."),
+    option("responseBodyAccess", |scene, value| on_off(scene, value).map(Control::ResponseBodyAccess), "`On` or `Off`", "Whether the response body is looked at."),
+    option("responseBodyLimit", |scene, value| bytes(scene, value).map(Control::ResponseBodyLimit), "bytes", "As `SecResponseBodyLimit`."),
+    option("responseBodyProcessor", ignored, "a format", "Ignored: response bodies are not taken apart."),
+    option("ruleEngine", rule_engine, "`On`, `Off` or `DetectionOnly`", "Whether rules refuse, only tell, or do not run."),
+    option("ruleRemoveById", |scene, value| remove(scene, value, by_id), "ids and ranges", "These rules do not run."),
+    option("ruleRemoveByMsg", |scene, value| remove(scene, value, by_message), "an expression", "Rules whose message it matches do not run."),
+    option("ruleRemoveByTag", |scene, value| remove(scene, value, by_tag), "an expression", "Rules one of whose tags it matches do not run."),
+    option("ruleRemoveTargetById", |scene, value| remove_target(scene, value, by_id), "ids and ranges`;`target", "These rules do not look at the target."),
+    option("ruleRemoveTargetByMsg", |scene, value| remove_target(scene, value, by_message), "an expression`;`target", "Rules whose message it matches do not look at the target."),
+    option("ruleRemoveTargetByTag", |scene, value| remove_target(scene, value, by_tag), "an expression`;`target", "Rules one of whose tags it matches do not look at the target."),
 ];
+
+const fn option(
+    name: &'static str,
+    read: Read,
+    value: &'static str,
+    doc: &'static str,
+) -> ControlSpec {
+    ControlSpec { name, value, doc, read }
+}
 
 pub(super) fn ctl(scene: &mut Scene<'_, '_, '_>) {
     let text = scene.value_text();
     let (name, value) = text.split_once('=').unwrap_or((&text, ""));
     let (name, value) = (name.trim(), value.trim());
-    let Some((_, read)) = CONTROLS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))
-    else {
+    let Some(known) = CONTROLS.iter().find(|known| known.name.eq_ignore_ascii_case(name)) else {
         return unknown(scene, name);
     };
     if value.is_empty() {
@@ -53,14 +71,14 @@ pub(super) fn ctl(scene: &mut Scene<'_, '_, '_>) {
             format!("write `ctl:{name}=…`"),
         );
     }
-    let control = read(scene, value);
+    let control = (known.read)(scene, value);
     scene.sheet.deeds.extend(control.map(Deed::Control));
 }
 
 fn unknown(scene: &mut Scene<'_, '_, '_>, name: &str) {
     let message = format!("`ctl` knows no `{name}`");
     let fault = scene.said.site().fault("seclang::unknown-control", message, "unknown");
-    scene.context.push(match nearest(name, CONTROLS.iter().map(|(known, _)| *known)) {
+    scene.context.push(match nearest(name, CONTROLS.iter().map(|known| known.name)) {
         Some(near) => fault.help(format!("the nearest is `{near}`")),
         None => fault,
     });

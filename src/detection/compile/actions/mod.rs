@@ -10,6 +10,8 @@ mod other;
 #[cfg(test)]
 mod tests;
 
+pub use control::{CONTROLS, ControlSpec};
+
 use super::context::Context;
 use super::draft::Said;
 use super::faults::{Faults, Site};
@@ -116,7 +118,7 @@ pub const ACTIONS: &[ActionSpec] = &[
     entry("t", L, Value, look::transformation, "A transformation of the value, after those before it; `none` forgets those."),
     entry("tag", Kind::Tag, Value, about::tag, "A word that says what the rule is about."),
     entry("ver", A, Value, about::ver, "The version of the rule set."),
-    entry("xmlns", D, Value, other::xmlns, "Ignored: names in an XPath stand for any name space."),
+    entry("xmlns", D, Value, other::xmlns, "What a prefix in this rule's XPath stands for: `xmlns:soap=http://…`."),
 ];
 
 /// What the actions of one link say.
@@ -133,6 +135,8 @@ pub(super) struct Sheet {
     pub(super) multi_match: bool,
     pub(super) capture: bool,
     pub(super) deeds: Vec<Deed>,
+    /// Prefixes in an XPath, and the name spaces that they stand for.
+    pub(super) namespaces: Vec<(String, String)>,
 }
 
 /// What a rule wants to become of the exchange.
@@ -166,6 +170,7 @@ impl Default for Sheet {
             multi_match: false,
             capture: false,
             deeds: Vec::new(),
+            namespaces: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is told, where to go on, what is hidden, and what else rules do.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::Scene;
@@ -33,7 +34,8 @@ pub(super) fn skip(scene: &mut Scene<'_, '_, '_>) {
 /// A script that cannot be read would silently never run.
 pub(super) fn exec(scene: &mut Scene<'_, '_, '_>) {
     let name = scene.value_text();
-    if Path::new(&name).extension().is_none_or(|extension| extension != "lua") {
+    let is_script = |end: &OsStr| end == "lua" || end == "luau";
+    if !Path::new(&name).extension().is_some_and(is_script) {
         return scene.fault_with_help(
             "seclang::refused-action",
             "no program is started for a request",
@@ -42,8 +44,8 @@ pub(super) fn exec(scene: &mut Scene<'_, '_, '_>) {
         );
     }
     let path = folder(scene.said.directive).join(&name);
-    match scene.context.files.read(&path) {
-        Ok(_) => scene.sheet.deeds.push(Deed::Run(path.to_string_lossy().into())),
+    match scene.context.script(&path) {
+        Ok(()) => scene.sheet.deeds.push(Deed::Run(path.to_string_lossy().into())),
         Err(error) => {
             let message = format!("`{}` cannot be read: {error}", path.display());
             scene.fault("seclang::file", message, "named here");
@@ -66,8 +68,22 @@ pub(super) fn pause(scene: &mut Scene<'_, '_, '_>) {
 }
 
 pub(super) fn xmlns(scene: &mut Scene<'_, '_, '_>) {
-    let message = "`xmlns` is ignored: names in an XPath stand for any name space";
-    scene.warning("seclang::ignored-action", message, "has no effect");
+    let written = scene.value_text();
+    let parts = written.split_once('=').map(|(prefix, address)| {
+        let quoted = |quote| address.strip_prefix(quote).and_then(|it| it.strip_suffix(quote));
+        (prefix.trim(), quoted('\'').or_else(|| quoted('"')).unwrap_or(address))
+    });
+    match parts.filter(|(prefix, address)| !prefix.is_empty() && !address.is_empty()) {
+        Some((prefix, address)) => {
+            scene.sheet.namespaces.push((prefix.to_owned(), address.to_owned()));
+        }
+        None => scene.fault_with_help(
+            "seclang::xmlns",
+            format!("`{written}` names no prefix and name space"),
+            "expected prefix=address",
+            "for example `xmlns:soap=http://schemas.xmlsoap.org/soap/envelope/`",
+        ),
+    }
 }
 
 pub(super) fn setenv(scene: &mut Scene<'_, '_, '_>) {

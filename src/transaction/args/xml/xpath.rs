@@ -6,7 +6,8 @@ use super::{Kind, Node, XmlDocument};
 const MOST_STEPS: usize = 31;
 /// What is understood.
 const UNDERSTOOD: &str = "what is understood: `/` or `//`, then `name`, `prefix:name` or `*`, and \
-    so on; at the end also `text()`, `@name` or `@*`";
+    so on, each maybe with `[text()]` or `[local-name()='name']`; at the end also `text()`, `@name` or \
+    `@*`";
 
 /// The part of XPath that rules in the field use: `/*`, `//@*`, `//name`, `/a/b/text()`, `//a/@b`.
 ///
@@ -22,6 +23,17 @@ struct Step {
     /// Whether `//` is before it.
     deep: bool,
     test: Test,
+    /// What else an element must have.
+    condition: Option<Condition>,
+}
+
+/// What stands in brackets behind a step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Condition {
+    /// `[local-name()='name']`
+    Named(Box<[u8]>),
+    /// `[text()]`
+    WithText,
 }
 
 /// What a step takes.
@@ -70,9 +82,13 @@ impl XPath {
             let after = rest.strip_prefix('/').ok_or_else(|| unknown(rest))?;
             let (deep, after) = after.strip_prefix('/').map_or((false, after), |it| (true, it));
             let (name, next) = after.split_at(after.find('/').unwrap_or(after.len()));
+            let (name, condition) = Condition::split(name).ok_or_else(|| unknown(after))?;
             let test = Test::parse(name).ok_or_else(|| unknown(after))?;
             let is_element = test.is_element();
-            steps.push(Step { deep, test });
+            if condition.is_some() && !is_element {
+                return Err(unknown(after));
+            }
+            steps.push(Step { deep, test, condition });
             if !is_element && !next.is_empty() {
                 return Err(unknown(next));
             }
@@ -107,8 +123,8 @@ impl XPath {
     /// Whether it needs no search.
     pub(super) fn whole(&self) -> Option<Whole> {
         match self.steps.as_slice() {
-            [Step { deep: true, test: Test::AnyAttribute }] => Some(Whole::Attributes),
-            [Step { deep: false, test: Test::AnyElement }] => Some(Whole::Roots),
+            [Step { deep: true, test: Test::AnyAttribute, .. }] => Some(Whole::Attributes),
+            [Step { deep: false, test: Test::AnyElement, condition: None }] => Some(Whole::Roots),
             _ => None,
         }
     }
@@ -116,7 +132,8 @@ impl XPath {
     /// What selects each node, in one pass.
     pub(super) fn marks(&self, document: &XmlDocument) -> Vec<Marks> {
         let mut all: Vec<Marks> = Vec::with_capacity(document.nodes.len());
-        for node in &document.nodes {
+        let with_text = self.with_text(document);
+        for (place, node) in document.nodes.iter().enumerate() {
             let outer = match node.parent {
                 Some(parent) => all.get(parent).copied().unwrap_or_default(),
                 None => Marks { own: 1, with_outer: 1 },
@@ -124,13 +141,29 @@ impl XPath {
             let mut own = 0;
             for (index, step) in self.steps.iter().enumerate() {
                 let from = if step.deep { outer.with_outer } else { outer.own };
-                if from >> index & 1 == 1 && step.test.takes(document, node) {
+                let has_text = || with_text.get(place).copied().unwrap_or_default();
+                if from >> index & 1 == 1 && step.takes(document, node, has_text) {
                     own |= 2 << index;
                 }
             }
             all.push(Marks { own, with_outer: outer.with_outer | own });
         }
         all
+    }
+
+    /// By node: whether a text is right in it; nothing where no step asks for that.
+    fn with_text(&self, document: &XmlDocument) -> Vec<bool> {
+        if self.steps.iter().all(|step| step.condition != Some(Condition::WithText)) {
+            return Vec::new();
+        }
+        let mut with_text = vec![false; document.nodes.len()];
+        let texts = document.nodes.iter().filter(|node| !matches!(node.kind, Kind::Element { .. }));
+        for parent in texts.filter_map(|node| node.parent) {
+            if let Some(has) = with_text.get_mut(parent) {
+                *has = true;
+            }
+        }
+        with_text
     }
 
     /// Whether the whole expression selects a node.
@@ -148,6 +181,35 @@ impl XPath {
             _ => false,
         };
         wanted && from >> before.len() & 1 == 1
+    }
+}
+
+impl Condition {
+    /// A step without its brackets, and what is in them; none if that is not understood.
+    fn split(step: &str) -> Option<(&str, Option<Self>)> {
+        let Some((step, rest)) = step.split_once('[') else { return Some((step, None)) };
+        let inside = rest.strip_suffix(']')?.trim();
+        if inside == "text()" {
+            return Some((step, Some(Self::WithText)));
+        }
+        let name = inside.strip_prefix("local-name()")?.trim_start().strip_prefix('=')?.trim();
+        let quoted = |quote| name.strip_prefix(quote)?.strip_suffix(quote);
+        let name: &str = quoted('\'').or_else(|| quoted('"'))?;
+        Some((step, Some(Self::Named(name.as_bytes().into()))))
+    }
+}
+
+impl Step {
+    fn takes(&self, document: &XmlDocument, node: &Node, has_text: impl Fn() -> bool) -> bool {
+        self.test.takes(document, node)
+            && match (&self.condition, &node.kind) {
+                (None, _) => true,
+                (Some(Condition::WithText), _) => has_text(),
+                (Some(Condition::Named(wanted)), Kind::Element { name, .. }) => {
+                    **wanted == *local(document.name_of(name))
+                }
+                (Some(Condition::Named(_)), _) => false,
+            }
     }
 }
 

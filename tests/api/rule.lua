@@ -1,0 +1,11 @@
+--- The table `m` where no rules judge, and what it refuses.  phase: access
+same(m.getvar("ARGS.x"), nil)
+same(#m.getvars("ARGS"), 0)
+same(select("#", m.setvar("TX.a", 1)), 0)
+same(select("#", m.log(4, "words")), 0)
+fails("bad argument #1 to 'setvar' (a member of TX expected, such as TX.found)", m.setvar, "IP.a", 1)
+fails("bad argument #1 to 'setvar'", m.setvar, "TX", 1)
+fails("bad argument #2 to 'setvar' (string, number or nil expected)", m.setvar, "TX.a", {})
+fails("bad argument #2 to 'getvar' (there is no transformation `shake`)", m.getvar, "ARGS", "shake")
+fails("bad argument #1 to 'getvars'", m.getvars)
+fails("bad argument #1 to 'log'", m.log, "loud", "words")
