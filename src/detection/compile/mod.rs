@@ -24,7 +24,7 @@ pub(super) use target::{Lookup, resolve, split};
 use context::Context;
 use read::Reader;
 
-use super::Plan;
+use super::{Plan, prefilter};
 use crate::config::Files;
 use crate::diagnostic::Diagnostic;
 use crate::seclang::Directive;
@@ -80,5 +80,6 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let phases = layout::phases(&reader.items);
     let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
     let (tx_names, target_sets, chains) = pools.into_parts();
-    Plan { settings, rules, phases, target_sets, chains, tx_names }
+    let prefilter = prefilter::build(&rules, &target_sets, &chains);
+    Plan { settings, rules, phases, target_sets, chains, tx_names, prefilter }
 }

@@ -38,9 +38,9 @@ fn compile(
     let argument = argument(context, Site::new(directive, written.argument.span), written);
     match &operator.kind {
         Kind::Refused(why) => Err(Fault::new(*why)),
-        Kind::Compares { check, matches } => {
+        Kind::Compares { check, matches, sense } => {
             argument.as_fixed().map_or(Ok(()), check)?;
-            Ok(Test::Compares { matches: *matches, argument })
+            Ok(Test::Compares { matches: *matches, argument, sense: *sense })
         }
         Kind::Compiled(compile) => match argument.as_fixed() {
             Some(text) => compile_now(context, directive, operator, *compile, text.to_vec()),

@@ -5,6 +5,7 @@ mod finish;
 mod later;
 mod link;
 mod select;
+mod sift;
 mod sight;
 mod state;
 mod test;
@@ -78,11 +79,20 @@ impl Run<'_> {
             return next;
         }
         if cursor == Cursor::at(cursor.phase).rule(cursor.place) {
-            self.state.matched.clear();
-            self.state.sight.begin_rule();
+            let filtered = self.plan.prefilter.rule(index);
+            let known = filtered.and_then(|known| self.shortcut(rule, index, known, cursor));
+            if let Some(step) = known {
+                return step;
+            }
+            self.begin_rule();
         }
         self.state.running = index;
         self.links(rule, index, cursor)
+    }
+
+    fn begin_rule(&mut self) {
+        self.state.matched.clear();
+        self.state.sight.begin_rule();
     }
 
     fn links(&mut self, rule: &Rule, index: RuleIndex, mut cursor: Cursor) -> Step {

@@ -2,6 +2,7 @@
 
 use super::super::variables::Variable;
 use super::select::Chosen;
+use super::sift::Sifted;
 use super::texts::{Keep, TextId, Texts};
 use super::transform::Made;
 
@@ -32,6 +33,8 @@ pub struct Sight {
     pub chosen: Chosen,
     /// What transformations made.
     pub made: Made,
+    /// What the prefilter found in texts.
+    pub sifted: Sifted,
     /// The values that the running link looks at.
     pub values: Vec<Member>,
 }
@@ -44,6 +47,7 @@ impl Sight {
         self.read.clear();
         self.chosen.clear();
         self.made.clear();
+        self.sifted.clear();
         self.begin_rule();
     }
 

@@ -23,7 +23,7 @@ impl Run<'_> {
         let found = match &link.test {
             Test::Always => true,
             Test::Never => false,
-            Test::Compares { matches, argument } => {
+            Test::Compares { matches, argument, .. } => {
                 let argument = expand(self, rule, argument);
                 matches(&argument, self.state.sight.text(text))
             }

@@ -3,6 +3,7 @@
 use aho_corasick::AhoCorasick;
 
 use super::{Fault, Matcher, Scope};
+use crate::detection::prefilter::Needs;
 
 /// A list of phrases, found in one pass.
 #[derive(Debug)]
@@ -44,5 +45,9 @@ impl Matcher for Phrases {
         captures.clear();
         captures.texts.extend(self.phrases.get(found.pattern().as_usize()).cloned());
         true
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::one_of(self.phrases.iter().map(Vec::as_slice))
     }
 }
