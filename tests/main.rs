@@ -32,6 +32,7 @@ mod modules;
 mod pages;
 mod patterns;
 mod phases;
+mod prefilter;
 mod prometheus;
 mod reload;
 mod rules_install;

@@ -54,7 +54,7 @@ impl Run<'_> {
     pub fn phase(&mut self, phase: RulePhase) -> Outcome {
         let resumed = self.state.cursor.filter(|cursor| cursor.phase == phase);
         if resumed.is_none() {
-            self.state.sight.begin_phase();
+            self.state.sight.begin_phase(phase);
             self.state.matched.clear();
         }
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
@@ -74,16 +74,15 @@ impl Run<'_> {
 
     fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
         let next = Step::To(cursor.place + 1);
-        let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if self.state.switches.removed.has(index.0) {
             return next;
         }
-        if cursor == Cursor::at(cursor.phase).rule(cursor.place) {
-            let filtered = self.plan.prefilter.rule(index);
-            let known = filtered.and_then(|known| self.shortcut(rule, index, known, cursor));
-            if let Some(step) = known {
-                return step;
-            }
+        let fresh = cursor == Cursor::at(cursor.phase).rule(cursor.place);
+        if let Some(step) = fresh.then(|| self.shortcut(index, cursor)).flatten() {
+            return step;
+        }
+        let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
+        if fresh {
             self.begin_rule();
         }
         self.state.running = index;

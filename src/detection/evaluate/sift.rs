@@ -1,12 +1,11 @@
 //! Which rules cannot match in this phase, told before they run.
 
-use super::super::prefilter::{Amount, Filtered, Quick, Sieve, Wanted};
+use super::super::prefilter::{Amount, Quick, Sieve, Wanted};
 use super::sight::Sight;
 use super::state::Cursor;
 use super::texts::{Keep, TextId};
-use super::tx::Tx;
 use super::{Run, Step, finish, select};
-use crate::detection::plan::{Rule, RuleIndex};
+use crate::detection::plan::RuleIndex;
 
 /// Words that rows may take; past that a text is sifted again each time it is asked for.
 const MOST_WORDS: usize = 1 << 19;
@@ -29,9 +28,19 @@ impl Sifted {
     /// Nothing any more; the memory stays.
     pub fn clear(&mut self) {
         self.texts.clear();
+        self.words.clear();
+        self.begin_phase();
+    }
+
+    /// Values may be others; what is known of texts stays.
+    pub fn begin_phase(&mut self) {
         self.parts.clear();
         self.groups.clear();
-        self.words.clear();
+    }
+
+    /// Bytes of memory that are held, roughly.
+    pub fn held(&self) -> usize {
+        self.words.capacity() * 8 + self.lower.capacity()
     }
 
     fn add_row(&mut self, width: usize) -> u32 {
@@ -118,25 +127,41 @@ impl Sight {
 
 impl Run<'_> {
     /// Where to go on from a rule of which it is known without running it.
-    pub(super) fn shortcut(
-        &mut self,
-        rule: &Rule,
-        index: RuleIndex,
-        filtered: &Filtered,
-        cursor: Cursor,
-    ) -> Option<Step> {
+    pub(super) fn shortcut(&mut self, index: RuleIndex, cursor: Cursor) -> Option<Step> {
+        let filtered = self.plan.prefilter.rule(index)?;
         if let Some(quick) = &filtered.quick {
-            let narrowed = self.state.switches.narrowed.has(index.0);
-            return if narrowed { None } else { quick_step(quick, &self.state.tx, rule, cursor) };
+            return self.quick_step(quick, index, cursor);
         }
-        let (group, wanted) = (filtered.group?, *filtered.links.first()?);
+        let group = filtered.group?;
         let sieve = self.plan.prefilter.sieve(cursor.phase);
         let row = match noted(&self.state.sight.sifted.groups, group as usize) {
             Some(row) => row,
             None => self.group(group, sieve),
         };
-        let meets = self.state.sight.sifted.meets(row, sieve.words(), wanted);
+        let meets = self.state.sight.sifted.meets(row, sieve.words(), filtered.head);
         (!meets).then_some(Step::To(cursor.place + 1))
+    }
+
+    fn quick_step(&self, quick: &Quick, index: RuleIndex, cursor: Cursor) -> Option<Step> {
+        let tx = &self.state.tx;
+        if self.state.switches.narrowed.has(index.0) {
+            return None;
+        }
+        let slot = quick.slot.0 as usize;
+        let value = match (quick.count, tx.has(slot)) {
+            (true, there) => i64::from(there),
+            (false, true) => tx.number(slot),
+            (false, false) => return Some(Step::To(cursor.place + 1)),
+        };
+        let with = match quick.with {
+            Amount::Fixed(number) => number,
+            Amount::Member(slot) => tx.number(slot.0 as usize),
+        };
+        if quick.order.holds(value, with) == quick.negated {
+            return Some(Step::To(cursor.place + 1));
+        }
+        let rule = self.plan.rules.get(index.0 as usize)?;
+        quick.only_skips.then(|| finish::after(rule, cursor))
     }
 
     /// What any text that a group looks at meets.
@@ -174,21 +199,4 @@ impl Run<'_> {
         sight.begin_link();
         row
     }
-}
-
-fn quick_step(quick: &Quick, tx: &Tx, rule: &Rule, cursor: Cursor) -> Option<Step> {
-    let slot = quick.slot.0 as usize;
-    let value = match (quick.count, tx.has(slot)) {
-        (true, there) => i64::from(there),
-        (false, true) => tx.number(slot),
-        (false, false) => return Some(Step::To(cursor.place + 1)),
-    };
-    let with = match quick.with {
-        Amount::Fixed(number) => number,
-        Amount::Member(slot) => tx.number(slot.0 as usize),
-    };
-    if quick.order.holds(value, with) == quick.negated {
-        return Some(Step::To(cursor.place + 1));
-    }
-    quick.only_skips.then(|| finish::after(rule, cursor))
 }

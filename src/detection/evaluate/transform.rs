@@ -66,6 +66,13 @@ impl Made {
         self.glances.clear();
     }
 
+    /// Bytes of memory that are held, roughly.
+    pub fn held(&self) -> usize {
+        self.work.capacity()
+            + self.texts.capacity() * size_of::<Option<TextId>>()
+            + self.glances.capacity() * size_of::<Option<Glance>>()
+    }
+
     fn known(&self, text: TextId, chain: ChainId, width: usize) -> Option<TextId> {
         let row = *self.rows.get(text.place())?;
         let start = (row as usize).checked_sub(1)? * width;

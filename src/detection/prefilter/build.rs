@@ -42,7 +42,8 @@ pub fn build(rules: &[Rule], sets: &[TargetSet], chains: &Chains) -> Prefilter {
             let places = seen.into_iter().map(|part| parts.number(part)).collect();
             groups.number(places)
         });
-        filtered.push(Filtered { quick: Quick::of(rule, sets), group, links });
+        let head = links.first().copied().unwrap_or_default();
+        filtered.push(Filtered { quick: Quick::of(rule, sets), group, head, links });
     }
     let sieves = gathered.map(|gathered| Sieve::new(&gathered));
     Prefilter { sieves, rules: filtered, groups: groups.1, parts: parts.1 }

@@ -246,11 +246,11 @@ mod tests {
 
     #[test]
     fn fillers_between_letters_are_another_way() {
-        assert_eq!(needs(r"c[\x5c'\x22]*u[\x5c'\x22]*r[\x5c'\x22]*l")[0], r#"curl ["\\']"#);
+        assert_eq!(needs(r"c[\x5c'\x22]*u[\x5c'\x22]*r[\x5c'\x22]*l")[0], r#"curl [\"\'\\]"#);
     }
 
     #[test]
     fn of_alternatives_one_must_be_there() {
-        assert_eq!(needs(r"foo\d+bar|x[0-9a-f]+quux"), ["bar quux", "foo [0123456789abcdef]"]);
+        assert_eq!(needs(r"foo\d+bar|x[0-9a-f]+quux"), ["foo quux", "bar [Xx]"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Many texts found in one pass: each is known by the rarest three (or two) bytes in a row of it.
+//! Many texts found in one pass: each is known by the rarest four bytes in a row of it.
 //!
 //! A bit says whether any text is known by what stands at a place; few places pass, and there the
 //! texts in question are compared whole. This takes a hundredth of the memory of an automaton, and
@@ -16,12 +16,13 @@ pub struct Grams {
     texts: Vec<Box<[u8]>>,
     twos: Index,
     threes: Index,
+    fours: Index,
 }
 
 /// From a key of 16 bits to the texts that are known by it.
 #[derive(Debug, Default)]
 struct Index {
-    /// One bit a key; empty if there are no texts.
+    /// One bit a key.
     bits: Vec<u64>,
     /// By word: how many bits are set before it.
     ranks: Vec<u32>,
@@ -40,48 +41,59 @@ struct Entry {
 impl Grams {
     /// Of these texts.
     pub fn new(texts: Vec<Box<[u8]>>) -> Self {
-        let (mut twos, mut threes) = (Vec::new(), Vec::new());
+        let (mut twos, mut threes, mut fours) = (Vec::new(), Vec::new(), Vec::new());
         let mut crowd = vec![0_u32; 1 << 16];
         for (text, bytes) in (0..).zip(&texts) {
-            match &**bytes {
+            match **bytes {
                 [] | [_] => {}
-                [one, two] => twos.push((two_key(*one, *two), Entry { text, before: 0 })),
-                _ => threes.extend(
-                    rarest(bytes, &mut crowd).map(|(before, key)| (key, Entry { text, before })),
-                ),
+                [one, two] => twos.push((two_key([one, two, 0, 0]), Entry { text, before: 0 })),
+                [one, two, three] => {
+                    threes.push((three_key([one, two, three, 0]), Entry { text, before: 0 }));
+                }
+                _ => {
+                    let known_by = rarest(bytes, &mut crowd);
+                    fours.extend(known_by.map(|(before, key)| (key, Entry { text, before })));
+                }
             }
         }
-        Self { twos: Index::new(twos), threes: Index::new(threes), texts }
+        let (twos, threes, fours) = (Index::new(twos), Index::new(threes), Index::new(fours));
+        Self { texts, twos, threes, fours }
     }
 
-    /// Tells of each text that is in a value in lower case, some more than once.
-    pub fn find(&self, value: &[u8], mut found: impl FnMut(u32)) {
-        let mut here = |index: &Index, key: u16, at: usize| {
-            for entry in index.entries(key) {
-                let start = at.checked_sub(entry.before as usize);
-                let rest = start.and_then(|start| value.get(start..)).unwrap_or_default();
-                let text = self.texts.get(entry.text as usize);
-                if text.is_some_and(|text| rest.starts_with(text)) {
-                    found(entry.text);
-                }
+    /// Tells of each text that is in a value in lower case, some more than once. Three more bytes
+    /// than the value stand at the end of `padded`.
+    pub fn find(&self, padded: &[u8], mut found: impl FnMut(u32)) {
+        let Some(end) = padded.len().checked_sub(3) else { return };
+        let value = padded.get(..end).unwrap_or_default();
+        for (at, four) in padded.windows(4).enumerate() {
+            let Some(four) = four.first_chunk() else { break };
+            let (two, three, key) = (two_key(*four), three_key(*four), four_key(*four));
+            if self.fours.has(key) {
+                self.compare(&self.fours, key, value, at, &mut found);
             }
-        };
-        if !self.twos.bits.is_empty() {
-            for (at, pair) in value.windows(2).enumerate() {
-                let [one, two] = pair else { break };
-                let key = two_key(*one, *two);
-                if self.twos.has(key) {
-                    here(&self.twos, key, at);
-                }
+            if self.threes.has(three) {
+                self.compare(&self.threes, three, value, at, &mut found);
+            }
+            if self.twos.has(two) {
+                self.compare(&self.twos, two, value, at, &mut found);
             }
         }
-        if !self.threes.bits.is_empty() {
-            for (at, three) in value.windows(3).enumerate() {
-                let [one, two, three] = three else { break };
-                let key = three_key(*one, *two, *three);
-                if self.threes.has(key) {
-                    here(&self.threes, key, at);
-                }
+    }
+
+    fn compare(
+        &self,
+        index: &Index,
+        key: u16,
+        value: &[u8],
+        at: usize,
+        found: &mut impl FnMut(u32),
+    ) {
+        for entry in index.entries(key) {
+            let start = at.checked_sub(entry.before as usize);
+            let rest = start.and_then(|start| value.get(start..)).unwrap_or_default();
+            let text = self.texts.get(entry.text as usize);
+            if text.is_some_and(|text| rest.starts_with(text)) {
+                found(entry.text);
             }
         }
     }
@@ -89,14 +101,11 @@ impl Grams {
 
 /// Where in a text stand the bytes that it is to be known by: rare ones, that few others use.
 fn rarest(text: &[u8], crowd: &mut [u32]) -> Option<(u32, u16)> {
-    let places = text.windows(3).take(FARTHEST).zip(0..);
-    let keys = places.filter_map(|(bytes, at)| match bytes {
-        [one, two, three] => {
-            let key = three_key(*one, *two, *three);
-            let crowd = crowd.get(usize::from(key)).copied().unwrap_or(0);
-            Some((literal_commonness(bytes) * (1 + crowd) as f32, at, key))
-        }
-        _ => None,
+    let places = text.windows(4).take(FARTHEST).zip(0..);
+    let keys = places.filter_map(|(bytes, at)| {
+        let key = four_key(*bytes.first_chunk()?);
+        let crowd = crowd.get(usize::from(key)).copied().unwrap_or(0);
+        Some((literal_commonness(bytes) * (1 + crowd) as f32, at, key))
     });
     let (_, at, key) = keys.min_by(|one, other| one.0.total_cmp(&other.0))?;
     if let Some(count) = crowd.get_mut(usize::from(key)) {
@@ -105,18 +114,26 @@ fn rarest(text: &[u8], crowd: &mut [u32]) -> Option<(u32, u16)> {
     Some((at, key))
 }
 
-fn two_key(one: u8, two: u8) -> u16 {
+fn two_key([one, two, _, _]: [u8; 4]) -> u16 {
     u16::from_le_bytes([one, two])
 }
 
-fn three_key(one: u8, two: u8, three: u8) -> u16 {
-    (u32::from_le_bytes([one, two, three, 0]).wrapping_mul(0x9E37_79B1) >> 16) as u16
+fn three_key(four: [u8; 4]) -> u16 {
+    hashed(u32::from_le_bytes(four) & 0xFF_FFFF)
+}
+
+fn four_key(four: [u8; 4]) -> u16 {
+    hashed(u32::from_le_bytes(four))
+}
+
+fn hashed(bytes: u32) -> u16 {
+    (bytes.wrapping_mul(0x9E37_79B1) >> 16) as u16
 }
 
 impl Index {
     fn new(mut known: Vec<(u16, Entry)>) -> Self {
         if known.is_empty() {
-            return Self::default();
+            return Self { bits: vec![0; WORDS], ranks: vec![0; WORDS], ..Self::default() };
         }
         known.sort_by_key(|(key, _)| *key);
         let mut index = Self { bits: vec![0; WORDS], ..Self::default() };
@@ -167,7 +184,8 @@ mod tests {
         let grams = Grams::new(texts.iter().map(|text| text.as_bytes().into()).collect());
         for value in ["", "a", "ab", "xabc", "selects elect", "zzz", "zzzz", "b.ab", "\0\u{ff}"] {
             let mut found = Vec::new();
-            grams.find(value.as_bytes(), |text| found.push(text as usize));
+            let padded = [value.as_bytes(), b"\0\0\0"].concat();
+            grams.find(&padded, |text| found.push(text as usize));
             found.sort_unstable();
             found.dedup();
             let there = (0..texts.len()).filter(|text| value.contains(texts[*text]));

@@ -47,6 +47,8 @@ pub struct Filtered {
     pub quick: Option<Quick>,
     /// What its head looks at, if that stays as it is for the phase and can be told from.
     pub group: Option<u32>,
+    /// What the head needs.
+    pub head: Wanted,
     /// By link: what it needs.
     pub links: Vec<Wanted>,
 }

@@ -34,9 +34,14 @@ impl Needs {
 
     /// All of these clauses; of many, the rarest.
     pub fn all(clauses: impl IntoIterator<Item = Clause>) -> Self {
-        let mut clauses: Vec<Clause> = clauses.into_iter().collect();
-        clauses.sort_by(|one, other| one.commonness().total_cmp(&other.commonness()));
-        clauses.dedup();
+        let mut all: Vec<(f32, Clause)> = Vec::new();
+        for clause in clauses {
+            if !all.iter().any(|(_, known)| *known == clause) {
+                all.push((clause.commonness(), clause));
+            }
+        }
+        all.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let mut clauses: Vec<Clause> = all.into_iter().map(|(_, clause)| clause).collect();
         clauses.truncate(MOST_CLAUSES);
         Self { clauses }
     }

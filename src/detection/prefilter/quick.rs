@@ -62,6 +62,7 @@ impl Quick {
 fn only_skips(rule: &Rule, head: &Link) -> bool {
     rule.links.len() == 1
         && head.deeds.is_empty()
+        && !head.capture
         && !rule.log
         && !rule.audit
         && rule.about.severity.is_none()

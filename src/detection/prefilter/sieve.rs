@@ -87,7 +87,10 @@ impl Sieve {
             row.iter_mut().zip(meets).for_each(|(word, more)| *word |= more);
         }
         lower.clear();
-        lower.extend(text.iter().map(u8::to_ascii_lowercase));
+        lower.extend_from_slice(text);
+        lower.make_ascii_lowercase();
+        // Four bytes are read at each place.
+        lower.extend_from_slice(&[0; 3]);
         self.grams.find(lower, |text| {
             for number in self.meets.get(text as usize).into_iter().flatten() {
                 if let Some(word) = row.get_mut(usize::from(number / 64)) {
