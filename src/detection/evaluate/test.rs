@@ -20,6 +20,10 @@ pub enum Tested {
 impl Run<'_> {
     /// Whether a link matches a value, negation included.
     pub(super) fn test(&mut self, rule: &Rule, link: &Link, text: TextId) -> Tested {
+        // What a test before this one captured is not this one's.
+        if link.capture {
+            self.state.captures.clear();
+        }
         let found = match &link.test {
             Test::Always => true,
             Test::Never => false,
