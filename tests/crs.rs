@@ -6,11 +6,11 @@
 //! the reason, and then it must behave as is said there.
 
 #[path = "crs/case.rs"]
-mod case;
+pub mod case;
 #[path = "crs/reflector.rs"]
 mod reflector;
 #[path = "crs/request.rs"]
-mod request;
+pub mod request;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;

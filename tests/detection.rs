@@ -169,7 +169,7 @@ impl Ready {
     fn new(operator: &Operator, argument: &Argument<'_>) -> Result<Self, Fault> {
         match &operator.kind {
             Kind::Compiled(compile) => compile(argument).map(Self::Compiled),
-            Kind::Compares { check, matches } => {
+            Kind::Compares { check, matches, .. } => {
                 check(argument.text)?;
                 Ok(Self::Compares(*matches, argument.text.to_vec()))
             }

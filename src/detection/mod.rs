@@ -10,6 +10,7 @@ pub mod operators;
 mod page;
 pub mod pattern;
 mod plan;
+mod prefilter;
 mod profile;
 mod settings;
 pub mod transformations;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::operators::{Matcher, Operator};
+use super::operators::{Matcher, Operator, Sense};
 use super::pattern::Pattern;
+use super::prefilter::Prefilter;
 use super::variables::Variable;
 use crate::diagnostic::Source;
 use crate::transaction::args::XPath;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub tx_names: Vec<Box<[u8]>>,
     /// The Lua files that rules call (`@inspectFile`, `exec`), each once.
     pub scripts: Vec<Script>,
+    /// What rules need to match at all.
+    pub prefilter: Prefilter,
 }
 
 /// A Lua file that rules call.
@@ -42,6 +45,12 @@ pub struct Script {
 }
 
 impl Plan {
+    /// The same rules without a prefilter: each is run over each of its values. Slow; the measure
+    /// for what the prefilter leaves out.
+    pub fn plainly(self) -> Self {
+        Self { prefilter: Prefilter::default(), ..self }
+    }
+
     /// The slot of a member of `TX` whose name (lower case) occurs in a rule or is well known.
     pub fn tx_slot(&self, name: &[u8]) -> Option<TxSlot> {
         let at = self.tx_names.iter().position(|known| **known == *name)?;
@@ -143,6 +152,8 @@ pub enum Test {
         matches: fn(argument: &[u8], value: &[u8]) -> bool,
         /// With macros.
         argument: Text,
+        /// What can be told before it is asked.
+        sense: Sense,
     },
     /// Compiled once.
     Compiled(Arc<dyn Matcher>),
@@ -262,6 +273,20 @@ pub struct Chains {
     pub nodes: Vec<ChainNode>,
 }
 
+impl Chains {
+    /// The empty chain, and what each further step of a chain makes it.
+    pub fn steps_to(&self, chain: ChainId) -> Vec<ChainId> {
+        let mut steps = vec![chain];
+        let mut at = chain;
+        while let Some(node) = self.nodes.get(at.0 as usize).filter(|node| node.step.is_some()) {
+            at = node.parent;
+            steps.push(at);
+        }
+        steps.reverse();
+        steps
+    }
+}
+
 /// One step of a chain.
 #[derive(Debug, Clone, Copy)]
 pub struct ChainNode {
@@ -269,6 +294,8 @@ pub struct ChainNode {
     pub parent: ChainId,
     /// The step, by its place in [`super::transformations::TRANSFORMATIONS`]; none at the root.
     pub step: Option<u16>,
+    /// All steps of the chain, as bits by the same places.
+    pub all: u64,
 }
 
 /// What a match does to the exchange.

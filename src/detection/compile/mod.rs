@@ -24,7 +24,7 @@ pub(super) use target::{Lookup, resolve, split};
 use context::Context;
 use read::Reader;
 
-use super::Plan;
+use super::{Plan, prefilter};
 use crate::config::Files;
 use crate::diagnostic::Diagnostic;
 use crate::seclang::Directive;
@@ -81,5 +81,6 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
     let (tx_names, target_sets, chains) = pools.into_parts();
     let scripts = std::mem::take(&mut context.scripts);
-    Plan { settings, rules, phases, target_sets, chains, tx_names, scripts }
+    let prefilter = prefilter::build(&rules, &target_sets, &chains);
+    Plan { settings, rules, phases, target_sets, chains, tx_names, scripts, prefilter }
 }

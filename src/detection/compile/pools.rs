@@ -103,10 +103,12 @@ impl Pools {
 
     /// The names of `TX`, the lists of targets and the chains, in the order of their numbers.
     pub(super) fn into_parts(self) -> (Vec<Box<[u8]>>, Vec<TargetSet>, Chains) {
-        let root = ChainNode { parent: ChainId(0), step: None };
-        let steps = self.steps.into_vec().into_iter();
-        let nodes = steps.map(|(parent, step)| ChainNode { parent, step: Some(step) });
-        let nodes = std::iter::once(root).chain(nodes).collect();
+        let mut nodes = vec![ChainNode { parent: ChainId(0), step: None, all: 0 }];
+        for (parent, step) in self.steps.into_vec() {
+            // A chain stands behind the one that it goes on from.
+            let before = nodes.get(parent.0 as usize).map_or(0, |node: &ChainNode| node.all);
+            nodes.push(ChainNode { parent, step: Some(step), all: before | 1 << step });
+        }
         (self.tx_names.into_vec(), self.target_sets.into_vec(), Chains { nodes })
     }
 }

@@ -45,9 +45,9 @@ fn compile(
     let argument = argument(context, Site::new(directive, written.argument.span), written);
     match &operator.kind {
         Kind::Refused(why) => Err(Fault::new(*why)),
-        Kind::Compares { check, matches } => {
+        Kind::Compares { check, matches, sense } => {
             argument.as_fixed().map_or(Ok(()), check)?;
-            Ok(Test::Compares { matches: *matches, argument })
+            Ok(Test::Compares { matches: *matches, argument, sense: *sense })
         }
         Kind::Compiled(_) if calls_script(written) && argument.as_fixed().is_none() => {
             Err(Fault::new("which script is run cannot depend on the request"))

@@ -46,11 +46,7 @@ impl Run<'_> {
             }
             return Step::Out(Outcome::Pass);
         }
-        match rule.skip {
-            // A place at or before this one would never end.
-            Skip::To(place) if place as usize > cursor.place => Step::To(place as usize),
-            Skip::No | Skip::To(_) => Step::To(cursor.place + 1),
-        }
+        after(rule, cursor)
     }
 
     /// How this rule ends the exchange, if it does (or would).
@@ -106,6 +102,15 @@ impl State {
         self.sight.write_name(member, &mut name);
         let value = self.sight.text(member.value);
         (shortened(name), value.get(..VALUE_BYTES).unwrap_or(value).to_vec())
+    }
+}
+
+/// Where to go on after a rule that matched.
+pub fn after(rule: &Rule, cursor: Cursor) -> Step {
+    match rule.skip {
+        // A place at or before this one would never end.
+        Skip::To(place) if place as usize > cursor.place => Step::To(place as usize),
+        Skip::No | Skip::To(_) => Step::To(cursor.place + 1),
     }
 }
 

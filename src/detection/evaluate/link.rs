@@ -1,13 +1,14 @@
 //! One link of a rule: its values, each transformed and tested; what follows for each that matches.
 
 use super::super::operators::Question;
-use super::super::plan::{ChainId, Chains, Deed, Link, Rule, RuleIndex, Target, TxSlot};
+use super::super::plan::{ChainId, Deed, Link, Rule, RuleIndex, Target, TxSlot};
+use super::super::prefilter::Wanted;
 use super::Run;
 use super::select::select;
 use super::sight::Member;
 use super::state::{Cursor, State};
 use super::test::Tested;
-use super::texts::TextId;
+use super::texts::{Keep, TextId};
 use super::tx::Key;
 
 /// Values of one rule that `MATCHED_VARS` can hold.
@@ -44,7 +45,7 @@ impl Run<'_> {
         }
         let all_steps;
         let steps = if link.multi_match {
-            all_steps = every_step(link.chain, &self.plan.chains);
+            all_steps = self.plan.chains.steps_to(link.chain);
             all_steps.as_slice()
         } else {
             std::slice::from_ref(&link.chain)
@@ -99,6 +100,9 @@ impl Run<'_> {
                 continue;
             }
             cursor.step = step;
+            if !self.may_match(cursor, text) {
+                continue;
+            }
             match self.test(rule, link, text) {
                 Tested::Ask(question) if self.may_ask() => return Some(question),
                 // A script that was not asked might have found something.
@@ -149,6 +153,19 @@ impl Run<'_> {
         questions.filter(|_| self.may_ask()).find(|question| !known(question))
     }
 
+    /// Whether a text has what the link needs of it.
+    fn may_match(&mut self, cursor: &Cursor, text: TextId) -> bool {
+        let filtered = self.plan.prefilter.rule(self.state.running);
+        let wanted = filtered.and_then(|filtered| filtered.links.get(cursor.link));
+        match wanted {
+            Some(wanted) if *wanted != Wanted::default() && text.keep() == Keep::Phase => {
+                let sieve = self.plan.prefilter.sieve(cursor.phase);
+                self.state.sight.meets(text, sieve, *wanted)
+            }
+            _ => true,
+        }
+    }
+
     fn may_ask(&self) -> bool {
         self.state.answers.len() < MOST_QUESTIONS
     }
@@ -176,16 +193,4 @@ impl State {
             }
         }
     }
-}
-
-/// The empty chain, and what each further step of a chain makes it.
-fn every_step(chain: ChainId, chains: &Chains) -> Vec<ChainId> {
-    let mut steps = vec![chain];
-    let mut at = chain;
-    while let Some(node) = chains.nodes.get(at.0 as usize).filter(|node| node.step.is_some()) {
-        at = node.parent;
-        steps.push(at);
-    }
-    steps.reverse();
-    steps
 }

@@ -5,6 +5,7 @@ mod finish;
 mod later;
 mod link;
 mod select;
+mod sift;
 mod sight;
 mod state;
 mod test;
@@ -55,7 +56,7 @@ impl Run<'_> {
         let resumed = self.state.cursor.filter(|cursor| cursor.phase == phase);
         if resumed.is_none() {
             self.state.leave_rule();
-            self.state.sight.begin_phase();
+            self.state.sight.begin_phase(phase);
         }
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
         self.state.cursor = None;
@@ -74,16 +75,24 @@ impl Run<'_> {
 
     fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
         let next = Step::To(cursor.place + 1);
-        let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if self.state.switches.removed.has(index.0) {
             return next;
         }
-        if cursor == Cursor::at(cursor.phase).rule(cursor.place) {
-            self.state.leave_rule();
-            self.state.sight.begin_rule();
+        let fresh = cursor == Cursor::at(cursor.phase).rule(cursor.place);
+        if let Some(step) = fresh.then(|| self.shortcut(index, cursor)).flatten() {
+            return step;
+        }
+        let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
+        if fresh {
+            self.begin_rule();
         }
         self.state.running = index;
         self.links(rule, index, cursor)
+    }
+
+    fn begin_rule(&mut self) {
+        self.state.leave_rule();
+        self.state.sight.begin_rule();
     }
 
     fn links(&mut self, rule: &Rule, index: RuleIndex, mut cursor: Cursor) -> Step {

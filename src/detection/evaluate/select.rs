@@ -115,7 +115,8 @@ fn one_target(
     }
 }
 
-fn choose(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) {
+/// Puts the members that a target names into [`Sight::values`].
+pub fn choose(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) {
     if changes_within_phase(target.variable) {
         return read_changing(state, view, plan, target);
     }

@@ -1,9 +1,13 @@
 //! What rules of a phase see: members of variables, each read once, by lists of targets.
 
+use std::cell::RefCell;
+
 use super::super::variables::Variable;
 use super::select::Chosen;
+use super::sift::Sifted;
 use super::texts::{Keep, TextId, Texts};
 use super::transform::Made;
+use crate::transaction::RulePhase;
 
 /// One value that a rule can look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +36,59 @@ pub struct Sight {
     pub chosen: Chosen,
     /// What transformations made.
     pub made: Made,
+    /// What the prefilter found in texts.
+    pub sifted: Sifted,
     /// The values that the running link looks at.
     pub values: Vec<Member>,
+    /// Whether what is known is of the request; none: nothing is.
+    side: Option<bool>,
+}
+
+/// Bytes that a worker keeps from one exchange for the next.
+const MOST_SPARE: usize = 4 << 20;
+
+thread_local! {
+    static SPARE: RefCell<Option<Sight>> = const { RefCell::new(None) };
 }
 
 impl Sight {
-    /// Nothing seen yet: a phase begins.
-    pub fn begin_phase(&mut self) {
+    /// Nothing seen yet: a phase begins. What is known of texts stays, but from the request to the
+    /// response, of which other things are asked.
+    pub fn begin_phase(&mut self, phase: RulePhase) {
+        let side = phase <= RulePhase::RequestBody;
+        if self.side.replace(side) != Some(side) {
+            self.forget_texts();
+        }
+        self.forget_values();
+    }
+
+    fn forget_texts(&mut self) {
         self.phase.clear();
+        self.made.clear();
+        self.sifted.clear();
+    }
+
+    fn forget_values(&mut self) {
         self.members.clear();
         self.read.clear();
         self.chosen.clear();
-        self.made.clear();
+        self.sifted.begin_phase();
         self.begin_rule();
+    }
+
+    /// One that a worker used before, with its memory, if there is one.
+    pub fn reused() -> Self {
+        SPARE.with_borrow_mut(Option::take).unwrap_or_default()
+    }
+
+    /// Gives its memory to who comes next, if it is not too much.
+    pub fn give_back(mut self) {
+        if self.phase.held() + self.made.held() + self.sifted.held() <= MOST_SPARE {
+            self.forget_texts();
+            self.forget_values();
+            self.side = None;
+            SPARE.with_borrow_mut(|spare| *spare = Some(self));
+        }
     }
 
     /// What was kept for the rule before is forgotten.
@@ -70,7 +114,7 @@ impl Sight {
 
     /// One more text.
     pub fn add_text(&mut self, text: &[u8], keep: Keep) -> TextId {
-        self.texts(keep).push(text, keep)
+        self.texts(keep).add(text, keep)
     }
 
     /// Bytes of what is kept for the phase.

@@ -164,6 +164,12 @@ impl Cursor {
     }
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.sight).give_back();
+    }
+}
+
 impl State {
     /// An exchange at its beginning.
     pub fn new(profile: &Profile) -> Self {
@@ -175,7 +181,7 @@ impl State {
             switches.narrowed.insert(rule.0);
         }
         Self {
-            sight: Sight::default(),
+            sight: Sight::reused(),
             tx: Tx::new(&profile.plan, &profile.pinned),
             matched: Vec::new(),
             recent: Recent::default(),

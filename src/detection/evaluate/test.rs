@@ -20,10 +20,14 @@ pub enum Tested {
 impl Run<'_> {
     /// Whether a link matches a value, negation included.
     pub(super) fn test(&mut self, rule: &Rule, link: &Link, text: TextId) -> Tested {
+        // What a test before this one captured is not this one's.
+        if link.capture {
+            self.state.captures.clear();
+        }
         let found = match &link.test {
             Test::Always => true,
             Test::Never => false,
-            Test::Compares { matches, argument } => {
+            Test::Compares { matches, argument, .. } => {
                 let argument = expand(self, rule, argument);
                 matches(&argument, self.state.sight.text(text))
             }

@@ -1,5 +1,7 @@
 //! Bytes that rules look at, end to end in one piece of memory, each known by a small number.
 
+use std::hash::{BuildHasher, RandomState};
+
 use bytes::Bytes;
 
 /// How long a text is kept.
@@ -24,6 +26,12 @@ pub struct Texts {
     /// Long texts that are shared instead of copied.
     pieces: Vec<Bytes>,
     spans: Vec<Span>,
+    /// Places of texts plus 1, by their hashes; 0 where there is none. At most half is in use.
+    seen: Vec<u32>,
+    /// How many are in use.
+    known: usize,
+    /// Clients choose texts: they must not choose where they go.
+    hasher: RandomState,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +42,10 @@ struct Span {
     end: usize,
 }
 
+/// Bytes of a text that is worth being compared with others.
+const LONGEST_COMPARED: usize = 4 << 10;
+/// A power of two, as all that follow.
+const FIRST_SLOTS: usize = 512;
 const KEEP_SHIFT: u32 = 30;
 const PLACE: u32 = (1 << KEEP_SHIFT) - 1;
 
@@ -73,6 +85,54 @@ impl Texts {
         self.note(span, keep)
     }
 
+    /// One more; where it stays for the phase, the same text has the same number.
+    pub fn add(&mut self, text: &[u8], keep: Keep) -> TextId {
+        if keep == Keep::Phase { self.push_once(text, keep) } else { self.push(text, keep) }
+    }
+
+    /// The same text has the same number; a long one is not compared.
+    fn push_once(&mut self, text: &[u8], keep: Keep) -> TextId {
+        if text.len() > LONGEST_COMPARED {
+            return self.push(text, keep);
+        }
+        if self.known * 2 >= self.seen.len() {
+            self.grow();
+        }
+        let mask = self.seen.len() - 1;
+        let mut slot = self.hasher.hash_one(text) as usize & mask;
+        while let Some(place) = self.seen.get(slot).and_then(|place| place.checked_sub(1)) {
+            if self.at(place as usize) == text {
+                return TextId(((keep as u32) << KEEP_SHIFT) | place);
+            }
+            slot = (slot + 1) & mask;
+        }
+        let new = self.push(text, keep);
+        if let Some(slot) = self.seen.get_mut(slot) {
+            *slot = new.place() as u32 + 1;
+            self.known += 1;
+        }
+        new
+    }
+
+    fn grow(&mut self) {
+        let size = (self.seen.len() * 2).max(FIRST_SLOTS);
+        let before = std::mem::replace(&mut self.seen, vec![0; size]);
+        for place in before.into_iter().filter(|place| *place != 0) {
+            let mut slot = self.hasher.hash_one(self.at(place as usize - 1)) as usize & (size - 1);
+            while self.seen.get(slot).is_some_and(|taken| *taken != 0) {
+                slot = (slot + 1) & (size - 1);
+            }
+            if let Some(slot) = self.seen.get_mut(slot) {
+                *slot = place;
+            }
+        }
+    }
+
+    /// Bytes of memory that are held, roughly.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity() + self.spans.capacity() * size_of::<Span>() + self.seen.len() * 4
+    }
+
     fn note(&mut self, span: Span, keep: Keep) -> TextId {
         // The limits on bodies, heads and `TX` end long before a thousand million texts.
         let place = self.spans.len() as u32 & PLACE;
@@ -100,6 +160,10 @@ impl Texts {
         self.bytes.clear();
         self.pieces.clear();
         self.spans.clear();
+        if self.known > 0 {
+            self.seen.fill(0);
+            self.known = 0;
+        }
     }
 }
 
@@ -118,5 +182,19 @@ mod tests {
         assert_eq!((one.keep(), texts.size()), (Keep::Rule, 3));
         texts.clear();
         assert_eq!(texts.at(one.place()), b"");
+    }
+
+    #[test]
+    fn the_same_text_has_one_number() {
+        let mut texts = Texts::default();
+        let words: Vec<String> = (0..2000).map(|number| format!("word {number}")).collect();
+        let push = |texts: &mut Texts| -> Vec<_> {
+            words.iter().map(|word| texts.push_once(word.as_bytes(), Keep::Phase)).collect()
+        };
+        let first = push(&mut texts);
+        assert_eq!(push(&mut texts), first);
+        assert!(first.iter().zip(&words).all(|(id, word)| texts.at(id.place()) == word.as_bytes()));
+        texts.clear();
+        assert_eq!(push(&mut texts), first, "in the same order");
     }
 }

@@ -2,25 +2,48 @@
 
 use std::sync::LazyLock;
 
+use super::super::pattern::ByteSet;
 use super::super::plan::{ChainId, Chains};
 use super::super::transformations::{TRANSFORMATIONS, Trigger};
 use super::sight::Sight;
 use super::texts::{Keep, TextId};
 
-/// A set of byte values.
-type ByteSet = [u64; 4];
-
 /// Bytes that transformed values may take for a phase; past that they are made anew for each rule.
 const MADE_BYTES: usize = 8 << 20;
 
-/// For each transformation the bytes without which it changes nothing; none: it may change any.
-static TRIGGERS: LazyLock<Vec<Option<ByteSet>>> = LazyLock::new(|| {
-    let trigger = |trigger: &Trigger| match trigger {
-        Trigger::Always => None,
-        Trigger::Bytes(wanted) => Some(byte_set((0..=255).filter(|byte| wanted(*byte)))),
-    };
-    TRANSFORMATIONS.iter().map(|known| trigger(&known.trigger)).collect()
+/// For each byte the transformations that may change a text which has it, as bits by their places in
+/// the list of all (a test holds that there are few enough); then those that may change any text.
+static TRIGGERS: LazyLock<([u64; 256], u64)> = LazyLock::new(|| {
+    let (mut by_byte, mut always) = ([0; 256], 0);
+    for (place, known) in TRANSFORMATIONS.iter().enumerate() {
+        match known.trigger {
+            Trigger::Always => always |= 1 << place,
+            Trigger::Bytes(wanted) => {
+                let bytes = (0..=u8::MAX).zip(&mut by_byte);
+                bytes.filter(|(byte, _)| wanted(*byte)).for_each(|(_, mask)| *mask |= 1 << place);
+            }
+        }
+    }
+    (by_byte, always)
 });
+
+/// What is known of a text at a glance.
+#[derive(Debug, Clone, Copy)]
+pub struct Glance {
+    /// The bytes in it.
+    pub present: ByteSet,
+    /// The transformations that may change it.
+    changes: u64,
+}
+
+impl Glance {
+    fn at(text: &[u8]) -> Self {
+        let present = ByteSet::of(text);
+        let (by_byte, always) = &*TRIGGERS;
+        let masks = present.iter().filter_map(|byte| by_byte.get(usize::from(byte)));
+        Self { present, changes: masks.fold(*always, |changes, mask| changes | mask) }
+    }
+}
 
 /// What chains made of texts that are kept for the phase.
 #[derive(Debug, Default)]
@@ -29,8 +52,8 @@ pub struct Made {
     rows: Vec<u32>,
     /// By row and chain: the text, if it was made.
     texts: Vec<Option<TextId>>,
-    /// By text: which bytes are in it.
-    present: Vec<Option<ByteSet>>,
+    /// By text: what is known of it at a glance.
+    glances: Vec<Option<Glance>>,
     /// Where transformations write.
     work: Vec<u8>,
 }
@@ -40,7 +63,14 @@ impl Made {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.texts.clear();
-        self.present.clear();
+        self.glances.clear();
+    }
+
+    /// Bytes of memory that are held, roughly.
+    pub fn held(&self) -> usize {
+        self.work.capacity()
+            + self.texts.capacity() * size_of::<Option<TextId>>()
+            + self.glances.capacity() * size_of::<Option<Glance>>()
     }
 
     fn known(&self, text: TextId, chain: ChainId, width: usize) -> Option<TextId> {
@@ -70,6 +100,10 @@ impl Sight {
     pub fn transformed(&mut self, text: TextId, chain: ChainId, chains: &Chains) -> TextId {
         let Some(node) = chains.nodes.get(chain.0 as usize) else { return text };
         let Some(step) = node.step else { return text };
+        // What no step of it may change, none changes.
+        if self.glance(text).changes & node.all == 0 {
+            return text;
+        }
         let width = chains.nodes.len();
         let lasting = text.keep() == Keep::Phase;
         if let Some(made) = lasting.then(|| self.made.known(text, chain, width)).flatten() {
@@ -85,7 +119,7 @@ impl Sight {
 
     fn step(&mut self, text: TextId, step: usize) -> TextId {
         let Some(transformation) = TRANSFORMATIONS.get(step) else { return text };
-        if !self.may_change(text, step) {
+        if self.glance(text).changes >> step & 1 == 0 {
             return text;
         }
         let mut work = std::mem::take(&mut self.made.work);
@@ -102,36 +136,35 @@ impl Sight {
         self.add_text(made, keep)
     }
 
-    fn may_change(&mut self, text: TextId, step: usize) -> bool {
-        let Some(Some(trigger)) = TRIGGERS.get(step) else { return true };
-        let present = self.present(text);
-        present.iter().zip(trigger).any(|(there, wanted)| there & wanted != 0)
+    /// Which bytes are in a text.
+    pub fn present(&mut self, text: TextId) -> ByteSet {
+        self.glance(text).present
     }
 
-    fn present(&mut self, text: TextId) -> ByteSet {
+    fn glance(&mut self, text: TextId) -> Glance {
         if text.keep() != Keep::Phase {
-            return byte_set(self.text(text).iter().copied());
+            return Glance::at(self.text(text));
         }
-        if let Some(Some(known)) = self.made.present.get(text.place()) {
+        if let Some(Some(known)) = self.made.glances.get(text.place()) {
             return *known;
         }
-        let set = byte_set(self.text(text).iter().copied());
-        if self.made.present.len() <= text.place() {
-            self.made.present.resize(text.place() + 1, None);
+        let glance = Glance::at(self.text(text));
+        if self.made.glances.len() <= text.place() {
+            self.made.glances.resize(text.place() + 1, None);
         }
-        if let Some(slot) = self.made.present.get_mut(text.place()) {
-            *slot = Some(set);
+        if let Some(slot) = self.made.glances.get_mut(text.place()) {
+            *slot = Some(glance);
         }
-        set
+        glance
     }
 }
 
-fn byte_set(bytes: impl Iterator<Item = u8>) -> ByteSet {
-    let mut set = ByteSet::default();
-    for byte in bytes {
-        if let Some(word) = set.get_mut(usize::from(byte >> 6)) {
-            *word |= 1 << (byte & 63);
-        }
+#[cfg(test)]
+mod tests {
+    use super::TRANSFORMATIONS;
+
+    #[test]
+    fn each_transformation_has_a_bit() {
+        assert!(TRANSFORMATIONS.len() <= u64::BITS as usize);
     }
-    set
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::super::plan::{Plan, TxSlot};
+pub use crate::detection::operators::number;
 
 /// Members whose names came up at run time.
 const MOST_NEW: usize = 2000;
@@ -187,21 +188,6 @@ impl Tx {
             }
         }
     }
-}
-
-/// A text as a number, as C reads it: blanks, a sign, digits, and whatever follows.
-pub fn number(text: &[u8]) -> i64 {
-    let text = text.trim_ascii_start();
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        other => (false, other),
-    };
-    let value = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0i64, |value, byte| value.saturating_mul(10).saturating_add(i64::from(byte - b'0')));
-    if negative { -value } else { value }
 }
 
 #[cfg(test)]

@@ -18,5 +18,6 @@
 mod sqli;
 mod xss;
 
+pub(super) use sqli::is_plain;
 pub use sqli::{Fingerprint, is_sqli};
 pub use xss::is_xss;

@@ -1,12 +1,12 @@
 //! `@beginsWith`: how a value begins.
 
-use super::{Kind, Operator};
+use super::{Kind, Operator, Sense};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "beginsWith",
     aliases: &[],
     doc: "The value begins with the argument.",
-    kind: Kind::Compares { check: |_| Ok(()), matches },
+    kind: Kind::Compares { check: |_| Ok(()), matches, sense: Sense::Contains },
 };
 
 fn matches(argument: &[u8], value: &[u8]) -> bool {

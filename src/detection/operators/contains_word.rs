@@ -2,13 +2,13 @@
 
 use memchr::memmem;
 
-use super::{Kind, Operator};
+use super::{Kind, Operator, Sense};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "containsWord",
     aliases: &[],
     doc: "The argument is in the value, with no ASCII letter before or after it.",
-    kind: Kind::Compares { check: |_| Ok(()), matches },
+    kind: Kind::Compares { check: |_| Ok(()), matches, sense: Sense::Contains },
 };
 
 fn matches(word: &[u8], value: &[u8]) -> bool {

@@ -2,7 +2,8 @@
 
 use super::{Kind, Matcher, Operator, Scope};
 use crate::detection::injection;
-use crate::detection::pattern::Captures;
+use crate::detection::pattern::{ByteSet, Captures};
+use crate::detection::prefilter::{Clause, Needs};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "detectSQLi",
@@ -22,6 +23,15 @@ impl Matcher for DetectSqli {
             **captures = Captures { texts, ..Captures::default() };
         }
         true
+    }
+
+    /// What is no number, name or version: it has a byte of another kind, or a digit after a dot.
+    fn needs(&self) -> Needs {
+        let dots: Vec<[u8; 2]> = (b'0'..=b'9').map(|digit| [b'.', digit]).collect();
+        let dots = Clause::one_of(dots.iter().map(|dot| &dot[..])).unwrap_or_default();
+        let others = (0..=u8::MAX).filter(|byte| !injection::is_plain(&[*byte])).map(ByteSet::one);
+        let others = others.fold(ByteSet::EMPTY, ByteSet::or);
+        Needs::all([Clause { bytes: others, ..dots }])
     }
 }
 

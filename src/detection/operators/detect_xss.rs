@@ -2,7 +2,8 @@
 
 use super::{Kind, Matcher, Operator, Scope};
 use crate::detection::injection;
-use crate::detection::pattern::Captures;
+use crate::detection::pattern::{ByteSet, Captures};
+use crate::detection::prefilter::Needs;
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "detectXSS",
@@ -23,6 +24,11 @@ impl Matcher for DetectXss {
             **captures = Captures { groups, texts: Vec::new() };
         }
         found
+    }
+
+    /// Without a tag's beginning and without an attribute's value nothing runs.
+    fn needs(&self) -> Needs {
+        Needs::byte(ByteSet::one(b'<').or(ByteSet::one(b'=')))
     }
 }
 

@@ -50,7 +50,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::geo_lookup::GeoDatabase;
-use super::pattern::Captures;
+pub use self::number::{Order, number};
+use super::pattern::{ByteSet, Captures};
+use super::prefilter::Needs;
 
 /// An operator: its name, and how its argument becomes a test.
 pub struct Operator {
@@ -75,10 +77,25 @@ pub enum Kind {
         check: fn(argument: &[u8]) -> Result<(), Fault>,
         /// Whether the value matches.
         matches: fn(argument: &[u8], value: &[u8]) -> bool,
+        /// What can be told before it is asked.
+        sense: Sense,
     },
     /// What it needs does not exist here, and leaving it out would weaken a rule: a fault that
     /// says why.
     Refused(&'static str),
+}
+
+/// What can be told of a comparison before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sense {
+    /// Nothing.
+    Anything,
+    /// A value that matches has one of these bytes.
+    Byte(ByteSet),
+    /// A value that matches has the argument in it.
+    Contains,
+    /// It compares whole numbers, the value before the argument.
+    Number(Order),
 }
 
 /// An operator's argument, and what it may read.
@@ -111,6 +128,12 @@ pub trait Matcher: Send + Sync + fmt::Debug {
     /// Whether the value matches. What it captures it puts into [`Scope::captures`], if the rule
     /// wants captures.
     fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool;
+
+    /// What a value must have in it to match; by default nothing is known. A value without it is
+    /// not shown to [`matches`](Self::matches).
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
 }
 
 /// What an operator may know besides the value, and where it leaves what it finds. By default there

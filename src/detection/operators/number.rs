@@ -2,9 +2,33 @@
 
 use super::Fault;
 
+/// How two numbers compare, the value before the argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "they are the operators' names")]
+pub enum Order {
+    Eq,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+}
+
+impl Order {
+    /// Whether it holds.
+    pub fn holds(self, value: i64, argument: i64) -> bool {
+        match self {
+            Self::Eq => value == argument,
+            Self::Ge => value >= argument,
+            Self::Gt => value > argument,
+            Self::Le => value <= argument,
+            Self::Lt => value < argument,
+        }
+    }
+}
+
 /// The whole number at the beginning, after blanks; 0 if there is none. One that is too large for
 /// 64 bits is the largest.
-pub(super) fn number(text: &[u8]) -> i64 {
+pub fn number(text: &[u8]) -> i64 {
     let text = text.trim_ascii_start();
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

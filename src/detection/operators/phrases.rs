@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::{Fault, Matcher, Scope};
+use crate::detection::prefilter::Needs;
 
 /// Bytes of all phrases together up to which the quickest automaton is chosen; it takes a table for
 /// each of them.
@@ -59,5 +60,9 @@ impl Matcher for Phrases {
         captures.clear();
         captures.texts.extend(self.phrases.get(found.pattern().as_usize()).cloned());
         true
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::one_of(self.phrases.iter().map(Vec::as_slice))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
 use crate::detection::pattern::{Captures, Case, Found, Pattern};
+use crate::detection::prefilter::{Needs, needs_of};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rx",
@@ -24,6 +25,10 @@ impl Matcher for Rx {
             None => self.0.find(value),
         };
         judged(found, scope)
+    }
+
+    fn needs(&self) -> Needs {
+        needs_of(self.0.translated())
     }
 }
 

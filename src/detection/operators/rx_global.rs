@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::rx::judged;
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
 use crate::detection::pattern::{Captures, Case, Found, Pattern};
+use crate::detection::prefilter::{Needs, needs_of};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rxGlobal",
@@ -27,6 +28,10 @@ impl Matcher for RxGlobal {
             None => self.0.find(value),
         };
         judged(found, scope)
+    }
+
+    fn needs(&self) -> Needs {
+        needs_of(self.0.translated())
     }
 }
 

@@ -1,6 +1,8 @@
 //! `@validateByteRange`: which bytes may be in a value.
 
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
+use crate::detection::pattern::ByteSet;
+use crate::detection::prefilter::Needs;
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "validateByteRange",
@@ -16,6 +18,11 @@ struct Allowed([u64; 4]);
 impl Matcher for Allowed {
     fn matches(&self, value: &[u8], _: &mut Scope<'_>) -> bool {
         !value.iter().all(|byte| self.has(*byte))
+    }
+
+    fn needs(&self) -> Needs {
+        let others = (0..=u8::MAX).filter(|byte| !self.has(*byte)).map(ByteSet::one);
+        Needs::byte(others.fold(ByteSet::EMPTY, ByteSet::or))
     }
 }
 

@@ -1,12 +1,13 @@
 //! `@validateUrlEncoding`: a `%` without two hexadecimal digits.
 
-use super::{Kind, Operator};
+use super::{Kind, Operator, Sense};
+use crate::detection::pattern::ByteSet;
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "validateUrlEncoding",
     aliases: &[],
     doc: "A `%` in the value has not two hexadecimal digits after it.",
-    kind: Kind::Compares { check: |_| Ok(()), matches },
+    kind: Kind::Compares { check: |_| Ok(()), matches, sense: Sense::Byte(ByteSet::one(b'%')) },
 };
 
 fn matches(_: &[u8], value: &[u8]) -> bool {

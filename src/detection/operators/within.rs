@@ -2,13 +2,13 @@
 
 use memchr::memmem;
 
-use super::{Kind, Operator};
+use super::{Kind, Operator, Sense};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "within",
     aliases: &[],
     doc: "The value is somewhere in the argument; an empty value always is.",
-    kind: Kind::Compares { check: |_| Ok(()), matches },
+    kind: Kind::Compares { check: |_| Ok(()), matches, sense: Sense::Anything },
 };
 
 fn matches(argument: &[u8], value: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Any of the 256 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ByteSet([u64; 4]);
 
 impl ByteSet {
@@ -67,6 +67,31 @@ impl ByteSet {
     /// Whether a byte is in it.
     pub fn contains(self, byte: u8) -> bool {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
+    }
+
+    /// Of the bytes of a text.
+    pub fn of(text: &[u8]) -> Self {
+        let mut there = [false; 256];
+        for byte in text {
+            there[usize::from(*byte)] = true;
+        }
+        let mut set = Self::EMPTY;
+        for (word, there) in set.0.iter_mut().zip(there.chunks_exact(64)) {
+            *word =
+                (0..64).zip(there).fold(0, |word, (bit, there)| word | u64::from(*there) << bit);
+        }
+        set
+    }
+
+    /// Its bytes, in order.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0_u8..4).zip(self.0).flat_map(|(place, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros() as u8;
+                word = (word != 0).then(|| word & (word - 1))?;
+                Some(place * 64 + bit)
+            })
+        })
     }
 
     /// Its bytes as ranges, both ends included, in order.

@@ -20,6 +20,7 @@ mod tree;
 
 use std::ops::Range;
 
+pub use self::byte_set::ByteSet;
 use self::engine::Engine;
 use super::operators::Fault;
 

@@ -80,7 +80,7 @@ impl<'a> Out<'a> {
 
     /// The value of a variable that has no members.
     pub fn value(&mut self, value: &[u8]) {
-        let value = self.texts.push(value, self.keep);
+        let value = self.texts.add(value, self.keep);
         self.members.push(Member { variable: self.variable, count: false, name: None, value });
     }
 
@@ -107,8 +107,8 @@ impl<'a> Out<'a> {
 
     /// One member of a collection.
     pub fn member(&mut self, name: &[u8], value: &[u8]) {
-        let name = Some(self.texts.push(name, self.keep));
-        let value = self.texts.push(value, self.keep);
+        let name = Some(self.texts.add(name, self.keep));
+        let value = self.texts.add(value, self.keep);
         self.members.push(Member { variable: self.variable, count: false, name, value });
     }
 }

@@ -42,7 +42,7 @@ pub fn is_sqli(value: &[u8]) -> Option<Fingerprint> {
 /// dot, and what folds a dot away leaves fingerprints that are not listed. (A dot before a digit
 /// begins a number, so that `SERIAL.5UNION` has no dot between its words.) libinjection finds nothing
 /// in any of 17 million such values, made up of its own words.
-fn is_plain(value: &[u8]) -> bool {
+pub fn is_plain(value: &[u8]) -> bool {
     let digits = value.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count();
     let mut after_dot = false;
     value.iter().skip(digits).all(|&byte| {
