@@ -113,8 +113,8 @@ fn form(values: &mut Values) -> Draft {
 }
 
 fn json(values: &mut Values, length: usize) -> Draft {
-    // The longer one has longer texts: both hold fewer than a thousand values.
-    let texts = if length > 10_000 { 24 } else { 4 };
+    // The longer one has longer texts, so that it holds fewer values than the limit, a thousand.
+    let texts = if length > 10_000 { 80 } else { 4 };
     let mut body = format!("{{\"order\":\"{}\",\"items\":[", values.token(12));
     while body.len() < length - 40 {
         let mark = if body.ends_with('[') { "" } else { "," };
