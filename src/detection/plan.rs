@@ -47,6 +47,7 @@ pub struct Script {
 impl Plan {
     /// The same rules without a prefilter: each is run over each of its values. Slow; the measure
     /// for what the prefilter leaves out.
+    #[must_use]
     pub fn plainly(self) -> Self {
         Self { prefilter: Prefilter::default(), ..self }
     }

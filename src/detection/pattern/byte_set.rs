@@ -33,24 +33,28 @@ impl ByteSet {
     }
 
     /// In one of two.
+    #[must_use]
     pub const fn or(self, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
         Self([a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3]])
     }
 
     /// In both.
+    #[must_use]
     pub const fn and(self, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
         Self([a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]])
     }
 
     /// The others.
+    #[must_use]
     pub const fn not(self) -> Self {
         let a = self.0;
         Self([!a[0], !a[1], !a[2], !a[3]])
     }
 
     /// With the other case of each ASCII letter.
+    #[must_use]
     pub fn folded(self) -> Self {
         // Word 1 holds bytes 64 to 127: `A` is bit 1, `a` bit 33.
         const UPPER: u64 = 0x07ff_fffe;
@@ -73,7 +77,9 @@ impl ByteSet {
     pub fn of(text: &[u8]) -> Self {
         let mut there = [false; 256];
         for byte in text {
-            there[usize::from(*byte)] = true;
+            if let Some(there) = there.get_mut(usize::from(*byte)) {
+                *there = true;
+            }
         }
         let mut set = Self::EMPTY;
         for (word, there) in set.0.iter_mut().zip(there.chunks_exact(64)) {
