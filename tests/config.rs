@@ -280,16 +280,6 @@ fn the_commented_default_file_names_every_setting() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-#[test]
-fn the_page_of_settings_is_the_one_in_docs() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, config::settings_page()).expect("the page is written");
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == config::settings_page(), "run the tests with UPDATE_DOCS=1");
-}
-
 /// Every file is there and holds the same.
 struct Everywhere;
 

@@ -33,6 +33,8 @@ pub struct Plan {
     pub scripts: Vec<Script>,
     /// What rules need to match at all.
     pub prefilter: Prefilter,
+    /// Whether a rule looks at `REQBODY_ERROR`, and so decides what becomes of what cannot be read.
+    pub judges_errors: bool,
 }
 
 /// A Lua file that rules call.

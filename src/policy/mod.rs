@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use build::{Built, build, check};
-pub use bundle::{Bundle, Origin};
+pub use bundle::{Bundle, Origin, hex};
 pub use diagnose::script_fault;
 pub use keep::LastGood;
 pub use live::Live;

@@ -24,7 +24,8 @@ pub(super) use target::{Lookup, resolve, split};
 use context::Context;
 use read::Reader;
 
-use super::{Plan, prefilter};
+use super::variables::Variable;
+use super::{Plan, TargetSet, prefilter};
 use crate::config::Files;
 use crate::diagnostic::Diagnostic;
 use crate::seclang::Directive;
@@ -82,5 +83,22 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let (tx_names, target_sets, chains) = pools.into_parts();
     let scripts = std::mem::take(&mut context.scripts);
     let prefilter = prefilter::build(&rules, &target_sets, &chains);
-    Plan { settings, rules, phases, target_sets, chains, tx_names, scripts, prefilter }
+    let judges_errors = target_sets.iter().any(looks_at_errors);
+    Plan {
+        settings,
+        rules,
+        phases,
+        target_sets,
+        chains,
+        tx_names,
+        scripts,
+        prefilter,
+        judges_errors,
+    }
+}
+
+fn looks_at_errors(set: &TargetSet) -> bool {
+    set.included.iter().any(|target| {
+        matches!(target.variable, Variable::ReqbodyError | Variable::ReqbodyProcessorError)
+    })
 }

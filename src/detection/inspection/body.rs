@@ -65,13 +65,7 @@ impl Inspection {
     /// `REQBODY_ERROR`: then nobody else would notice that something was not looked at. To be asked
     /// before phase 2.
     pub fn unread(&self, transaction: &Transaction) -> Option<String> {
-        let looks = |target: &Target| {
-            matches!(target.variable, Variable::ReqbodyError | Variable::ReqbodyProcessorError)
-        };
-        let sets = &self.profile.plan.target_sets;
-        if self.is_over(RulePhase::RequestBody)
-            || sets.iter().any(|set| set.included.iter().any(looks))
-        {
+        if self.is_over(RulePhase::RequestBody) || self.profile.plan.judges_errors {
             return None;
         }
         error(&view(&self.bodies, &self.profile.plan, &self.world, transaction))

@@ -12,6 +12,7 @@ use clap::Args;
 use sha2::{Digest as _, Sha256};
 
 use super::super::terminal;
+use crate::policy::hex;
 use fetch::fetch;
 use pin::Pin;
 
@@ -179,14 +180,6 @@ fn version(folder: &str, wanted: Option<&str>) -> Result<String, String> {
             "the archive's folder `{folder}` names no version; say it: owasp-crs@VERSION"
         )),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
