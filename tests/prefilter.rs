@@ -127,6 +127,7 @@ fn facts(profile: &Arc<Profile>, bytes: &[u8]) -> (String, usize) {
         loop {
             match inspection.evaluate(phase, &transaction) {
                 Outcome::Ask(question) => inspection.answer(question, false),
+                Outcome::Pause => {}
                 outcome => break said += &format!("{outcome:?}\n"),
             }
         }

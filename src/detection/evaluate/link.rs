@@ -4,6 +4,7 @@ use super::super::operators::Question;
 use super::super::plan::{ChainId, Deed, Link, Rule, RuleIndex, Target, TxSlot};
 use super::super::prefilter::Wanted;
 use super::Run;
+use super::budget::GLANCE;
 use super::select::select;
 use super::sight::Member;
 use super::state::{Cursor, State};
@@ -23,6 +24,8 @@ pub enum Linked {
     Ask(Question),
     /// No value matched.
     No,
+    /// Others have their turn.
+    Pause,
     /// At least one value matched.
     Yes,
 }
@@ -36,6 +39,9 @@ impl Run<'_> {
         link: &Link,
         cursor: &mut Cursor,
     ) -> Linked {
+        if !self.may_run(link) {
+            return Linked::No;
+        }
         if link.targets.is_none() {
             return self.unconditional(rule, link);
         }
@@ -55,6 +61,9 @@ impl Run<'_> {
                 return Linked::Ask(question);
             }
             *cursor = cursor.next_value();
+            if self.state.budget.slice_is_over() {
+                return Linked::Pause;
+            }
         }
         if cursor.matched { Linked::Yes } else { Linked::No }
     }
@@ -95,6 +104,7 @@ impl Run<'_> {
         let mut before = None;
         for (step, chain) in steps.iter().enumerate() {
             let text = self.state.sight.transformed(member.value, *chain, &self.plan.chains);
+            self.state.sight.spent += GLANCE;
             let changed = before.replace(text) != Some(text);
             if step < cursor.step || !changed {
                 continue;
@@ -102,6 +112,11 @@ impl Run<'_> {
             cursor.step = step;
             if !self.may_match(cursor, text) {
                 continue;
+            }
+            if !self.state.spend_on(text) {
+                // The rule looks at no more; what it found until then counts.
+                self.state.sight.values.clear();
+                return None;
             }
             match self.test(rule, link, text) {
                 Tested::Ask(question) if self.may_ask() => return Some(question),

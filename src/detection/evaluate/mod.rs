@@ -1,5 +1,6 @@
 //! The rules of a phase over one exchange: rule by rule, link by link, value by value.
 
+mod budget;
 mod expand;
 mod finish;
 mod later;
@@ -14,11 +15,12 @@ mod transform;
 mod tx;
 
 use super::inspection::{Outcome, World};
-use super::plan::{Plan, Rule, RuleIndex};
-use super::variables::View;
+use super::plan::{Link, Plan, Rule, RuleIndex};
+use super::variables::{Variable, View};
 use super::{Profile, actions};
-use crate::config::Engine;
+use crate::config::{Engine, OnExceeded};
 use crate::transaction::RulePhase;
+use budget::LOOK;
 pub use expand::{expand, number_of};
 pub use finish::record;
 pub use select::all;
@@ -57,20 +59,61 @@ impl Run<'_> {
         if resumed.is_none() {
             self.state.leave_rule();
             self.state.sight.begin_phase(phase);
+        } else {
+            self.state.budget.look_at_time();
         }
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
         self.state.cursor = None;
+        self.state.budget.begin_slice(phase);
         let rules = self.plan.phases.get(phase as usize).map_or(&[] as &[_], Vec::as_slice);
         while let Some(index) = rules.get(cursor.place) {
             if self.state.engine(self.profile) == Engine::Off {
                 break;
+            }
+            if let Some(outcome) = self.stopped(cursor) {
+                return outcome;
             }
             match self.rule(*index, cursor) {
                 Step::Out(outcome) => return outcome,
                 Step::To(place) => cursor = cursor.rule(place),
             }
         }
-        Outcome::Pass
+        if self.refuses(phase) { Outcome::Exceeded } else { Outcome::Pass }
+    }
+
+    /// Why the phase stops at the cursor, for now or for good.
+    fn stopped(&mut self, cursor: Cursor) -> Option<Outcome> {
+        if self.refuses(cursor.phase) {
+            return Some(Outcome::Exceeded);
+        }
+        let turn_is_over = self.state.budget.slice_is_over();
+        turn_is_over.then(|| {
+            self.state.cursor = Some(cursor);
+            Outcome::Pause
+        })
+    }
+
+    /// Whether the exchange ends because too much was spent.
+    fn refuses(&mut self, phase: RulePhase) -> bool {
+        let refuses = self.state.budget.exceeded().is_some()
+            && self.profile.budget.exceeded == OnExceeded::Refuse
+            && self.state.engine(self.profile) == Engine::On
+            && phase != RulePhase::Logging;
+        if refuses {
+            self.state.budget.refuse();
+            self.state.interrupted = true;
+        }
+        refuses
+    }
+
+    /// Whether a link may run: once all is spent, only what looks at what rules themselves set, so
+    /// that scores are still judged.
+    fn may_run(&self, link: &Link) -> bool {
+        let own = |set: super::plan::TargetSetId| {
+            let set = self.plan.target_sets.get(set.0 as usize);
+            set.is_some_and(|set| set.included.iter().all(|one| one.variable == Variable::Tx))
+        };
+        !self.state.budget.is_spent() || link.targets.is_none_or(own)
     }
 
     fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
@@ -79,12 +122,17 @@ impl Run<'_> {
             return next;
         }
         let fresh = cursor == Cursor::at(cursor.phase).rule(cursor.place);
-        if let Some(step) = fresh.then(|| self.shortcut(index, cursor)).flatten() {
+        if fresh {
+            self.state.budget.begin_rule(None);
+        }
+        let told = fresh && !self.state.budget.is_spent();
+        if let Some(step) = told.then(|| self.shortcut(index, cursor)).flatten() {
             return step;
         }
         let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if fresh {
             self.begin_rule();
+            self.state.budget.begin_rule(Some(rule.id));
         }
         self.state.running = index;
         self.links(rule, index, cursor)
@@ -102,6 +150,10 @@ impl Run<'_> {
                     self.state.cursor = Some(cursor);
                     return Step::Out(Outcome::Ask(question));
                 }
+                link::Linked::Pause => {
+                    self.state.cursor = Some(cursor);
+                    return Step::Out(Outcome::Pause);
+                }
                 link::Linked::No => return Step::To(cursor.place + 1),
                 link::Linked::Yes => cursor = cursor.next_link(),
             }
@@ -110,6 +162,7 @@ impl Run<'_> {
     }
 
     fn perform(&mut self, rule: &Rule, deeds: &[super::plan::Deed], again: bool) {
+        self.state.spend(LOOK * deeds.len() as u64);
         for deed in deeds {
             actions::perform(self, rule, deed, again);
         }

@@ -1,6 +1,7 @@
 //! Which rules cannot match in this phase, told before they run.
 
 use super::super::prefilter::{Amount, Quick, Sieve, Wanted};
+use super::budget::{GLANCE, LOOK};
 use super::sight::Sight;
 use super::state::Cursor;
 use super::texts::{Keep, TextId};
@@ -95,6 +96,7 @@ impl Sight {
         if let Some(row) = known {
             return (row, true);
         }
+        self.spent += self.text(text).len() as u64 + LOOK;
         let present = self.present(text);
         let mut sifted = std::mem::take(&mut self.sifted);
         let row = sifted.add_row(sieve.words());
@@ -186,8 +188,12 @@ impl Run<'_> {
         let Some(part) = self.plan.prefilter.part(place) else { return row };
         self.begin_rule();
         select::choose(self.state, &self.view, self.plan, &part.target);
-        let sight = &mut self.state.sight;
-        for at in 0..sight.values.len() {
+        for at in 0..self.state.sight.values.len() {
+            // Then no rule looks at what is left either.
+            if !self.state.spend(GLANCE) {
+                break;
+            }
+            let sight = &mut self.state.sight;
             let Some(member) = sight.values.get(at).copied() else { break };
             let text = sight.transformed(member.value, part.chain, &self.plan.chains);
             let (found, stays) = sight.sifted(text, sieve);
@@ -196,7 +202,7 @@ impl Run<'_> {
                 sight.drop_row(width);
             }
         }
-        sight.begin_link();
+        self.state.sight.begin_link();
         row
     }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use super::super::pattern::ByteSet;
 use super::super::plan::{ChainId, Chains};
 use super::super::transformations::{TRANSFORMATIONS, Trigger};
+use super::budget::LOOK;
 use super::sight::Sight;
 use super::texts::{Keep, TextId};
 
@@ -122,6 +123,7 @@ impl Sight {
         if self.glance(text).changes >> step & 1 == 0 {
             return text;
         }
+        self.spent += self.text(text).len() as u64 + LOOK;
         let mut work = std::mem::take(&mut self.made.work);
         work.clear();
         let changed = (transformation.apply)(self.text(text), &mut work);
