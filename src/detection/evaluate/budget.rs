@@ -17,7 +17,7 @@ pub const GLANCE: u64 = 8;
 /// One rule may take this part of the work, so that no rule takes it from all others.
 const SHARE: u64 = 4;
 /// Work after which others of the same worker have their turn: a millisecond or so.
-const SLICE: u64 = 1 << 20;
+const SLICE: u64 = 256 << 10;
 
 /// What judging one exchange may cost, and what it has cost so far.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Budget {
     of_rule: u64,
     /// Whether the running rule is to look at no more.
     rule_cut: bool,
+    /// Whether all of it is spent.
+    is_spent: bool,
     exceeded: Option<Exceeded>,
 }
 
@@ -49,6 +51,7 @@ impl Budget {
             rule: None,
             of_rule: 0,
             rule_cut: false,
+            is_spent: false,
             exceeded: None,
         }
     }
@@ -75,7 +78,7 @@ impl Budget {
     /// if that is too much and must not be done. Once all is spent, what may still run is free: it
     /// looks at nothing that a client sent.
     pub fn spend(&mut self, work: u64) -> bool {
-        if self.is_spent() {
+        if self.is_spent {
             return true;
         }
         if self.rule_cut {
@@ -104,7 +107,7 @@ impl Budget {
     /// To be called between two slices: an exchange that came to its end is not refused for its
     /// time.
     pub fn look_at_time(&mut self) {
-        if self.time > self.limits.time && !self.is_spent() {
+        if self.time > self.limits.time && !self.is_spent {
             let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
             self.exceed(BudgetPart::Time, micros(self.time), micros(self.limits.time));
         }
@@ -112,8 +115,7 @@ impl Budget {
 
     /// Whether all of it is spent: nothing that a client sent is looked at any more.
     pub fn is_spent(&self) -> bool {
-        let part = self.exceeded.as_ref().map(|exceeded| exceeded.part);
-        matches!(part, Some(BudgetPart::Time | BudgetPart::Work))
+        self.is_spent
     }
 
     /// How it came to be too much, if it did.
@@ -139,10 +141,11 @@ impl Budget {
         }
     }
 
-    /// The first is told, unless a rule alone was cut before.
+    /// What an exchange is refused for is told; else a rule that was cut only if nothing else is.
     fn exceed(&mut self, part: BudgetPart, spent: u64, limit: u64) {
-        let told = self.exceeded.as_ref().map(|exceeded| exceeded.part);
-        if told.is_none() || part != BudgetPart::Rule {
+        self.is_spent |= part != BudgetPart::Rule;
+        let stays = |told: &Exceeded| told.refused || part == BudgetPart::Rule;
+        if !self.exceeded.as_ref().is_some_and(stays) {
             let (rule, phase) = (self.rule, self.phase);
             self.exceeded = Some(Exceeded { part, rule, phase, spent, limit, refused: false });
         }
