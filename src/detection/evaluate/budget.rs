@@ -67,11 +67,31 @@ impl Budget {
         self.work - self.slice_began >= SLICE
     }
 
-    /// What is spent from now on is spent by this rule; by none: for many rules.
-    pub fn begin_rule(&mut self, rule: Option<u64>) {
+    /// What is spent from now on is spent by this rule, which spent so much before; by none: for
+    /// many rules.
+    pub fn begin_rule(&mut self, rule: Option<u64>, before: u64) {
         self.rule = rule;
-        self.of_rule = 0;
+        self.of_rule = before;
         self.rule_cut = false;
+    }
+
+    /// What one rule may spend.
+    pub fn share(&self) -> u64 {
+        self.limits.work / SHARE
+    }
+
+    /// What may still be spent.
+    pub fn left(&self) -> u64 {
+        if self.is_spent { 0 } else { self.limits.work - self.work }
+    }
+
+    /// A rule was to spend so much more than its share, or than is left.
+    pub fn overdrawn(&mut self, part: BudgetPart, rule: Option<u64>, spent: u64) {
+        self.rule = rule;
+        match part {
+            BudgetPart::Rule => self.exceed(part, spent, self.share()),
+            _ => self.exceed(part, self.work.saturating_add(spent), self.limits.work),
+        }
     }
 
     /// To be asked before something looks at so many bytes, [`LOOK`] included for each look; false
@@ -85,7 +105,7 @@ impl Budget {
             return false;
         }
         let (all, own) = (self.work.saturating_add(work), self.of_rule.saturating_add(work));
-        let share = self.limits.work / SHARE;
+        let share = self.share();
         if all > self.limits.work {
             self.exceed(BudgetPart::Work, all, self.limits.work);
             return false;
@@ -169,11 +189,11 @@ mod tests {
     #[test]
     fn a_rule_is_cut_at_its_share_and_others_go_on() {
         let mut budget = budget(1000);
-        budget.begin_rule(Some(7));
+        budget.begin_rule(Some(7), 0);
         assert!(budget.spend(250));
         assert!(!budget.spend(1) && !budget.spend(0), "once cut it stays so");
         assert_eq!(told(&budget), Some((BudgetPart::Rule, Some(7), 251, 250)));
-        budget.begin_rule(Some(8));
+        budget.begin_rule(Some(8), 0);
         assert!(budget.spend(250) && !budget.is_spent());
         assert!(!budget.spend(1));
         assert_eq!(told(&budget), Some((BudgetPart::Rule, Some(7), 251, 250)), "the first is told");
@@ -195,7 +215,7 @@ mod tests {
         budget.took(Duration::from_millis(100));
         budget.look_at_time();
         assert!(!budget.is_spent());
-        budget.begin_rule(Some(3));
+        budget.begin_rule(Some(3), 0);
         budget.took(Duration::from_micros(1));
         budget.look_at_time();
         assert_eq!(told(&budget), Some((BudgetPart::Time, Some(3), 100_001, 100_000)));

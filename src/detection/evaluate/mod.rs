@@ -3,16 +3,18 @@
 mod budget;
 mod expand;
 mod finish;
+mod gather;
 mod later;
 mod link;
 mod select;
-mod sift;
 mod sight;
 mod state;
+mod sweep;
 mod test;
 mod texts;
 mod transform;
 mod tx;
+mod verdict;
 
 use super::inspection::{Outcome, World};
 use super::plan::{Link, Plan, Rule, RuleIndex};
@@ -23,12 +25,15 @@ use crate::transaction::RulePhase;
 use budget::LOOK;
 pub use expand::{expand, number_of};
 pub use finish::record;
+pub use gather::Gather;
 pub use select::all;
 pub use sight::Member;
 use state::Cursor;
 pub use state::State;
-pub use texts::{Keep, Texts};
+use sweep::Next;
+pub use texts::Keep;
 pub use tx::{Key, number};
+pub use verdict::{Recall, forget_verdicts, take_recall};
 
 /// One phase over one exchange.
 pub struct Run<'a> {
@@ -52,27 +57,34 @@ enum Step {
     To(usize),
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Runs the rules of a phase from its beginning, or from where they stopped to ask.
     pub fn phase(&mut self, phase: RulePhase) -> Outcome {
         let resumed = self.state.cursor.filter(|cursor| cursor.phase == phase);
         if resumed.is_none() {
             self.state.leave_rule();
             self.state.sight.begin_phase(phase);
+            let (rules, screen) = (self.rules(phase).len(), self.plan.prefilter.screen(phase));
+            self.state.sight.todo.begin(rules, screen);
         } else {
             self.state.budget.look_at_time();
         }
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
         self.state.cursor = None;
         self.state.budget.begin_slice(phase);
-        let rules = self.plan.phases.get(phase as usize).map_or(&[] as &[_], Vec::as_slice);
-        while let Some(index) = rules.get(cursor.place) {
-            if self.state.engine(self.profile) == Engine::Off {
-                break;
-            }
+        let rules = self.rules(phase);
+        while self.state.engine(self.profile) != Engine::Off {
             if let Some(outcome) = self.stopped(cursor) {
                 return outcome;
             }
+            if cursor.is_at_rule() {
+                match self.next_rule(phase, cursor.place) {
+                    Next::Later => continue,
+                    Next::None => break,
+                    Next::Rule(place) => cursor = cursor.rule(place),
+                }
+            }
+            let Some(index) = rules.get(cursor.place) else { break };
             match self.rule(*index, cursor) {
                 Step::Out(outcome) => return outcome,
                 Step::To(place) => cursor = cursor.rule(place),
@@ -116,26 +128,41 @@ impl Run<'_> {
         !self.state.budget.is_spent() || link.targets.is_none_or(own)
     }
 
+    fn rules(&self, phase: RulePhase) -> &'a [RuleIndex] {
+        self.plan.phases.get(phase as usize).map_or(&[], Vec::as_slice)
+    }
+
     fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
         let next = Step::To(cursor.place + 1);
         if self.state.switches.removed.has(index.0) {
             return next;
         }
-        let fresh = cursor == Cursor::at(cursor.phase).rule(cursor.place);
-        if fresh {
-            self.state.budget.begin_rule(None);
-        }
-        let told = fresh && !self.state.budget.is_spent();
-        if let Some(step) = told.then(|| self.shortcut(index, cursor)).flatten() {
+        let fresh = cursor.is_at_rule();
+        if let Some(step) = fresh.then(|| self.quick(index, cursor)).flatten() {
             return step;
         }
         let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if fresh {
             self.begin_rule();
-            self.state.budget.begin_rule(Some(rule.id));
+            let spent = self.state.sight.todo.spent_by(cursor.place);
+            self.state.budget.begin_rule(Some(rule.id), spent);
         }
         self.state.running = index;
         self.links(rule, index, cursor)
+    }
+
+    /// Where to go on from a rule that only compares numbers, if that is all there is to it.
+    fn quick(&self, index: RuleIndex, cursor: Cursor) -> Option<Step> {
+        let screen = self.plan.prefilter.screen(cursor.phase);
+        let quick = screen.quick.get(cursor.place)?.as_ref()?;
+        if self.state.switches.narrowed.has(index.0) {
+            return None;
+        }
+        if self.holds(quick) != Some(true) {
+            return Some(Step::To(cursor.place + 1));
+        }
+        let rule = self.plan.rules.get(index.0 as usize)?;
+        quick.only_skips.then(|| finish::after(rule, cursor))
     }
 
     fn begin_rule(&mut self) {

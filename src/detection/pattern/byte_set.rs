@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Any of the 256 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ByteSet([u64; 4]);
 
 impl ByteSet {

@@ -1,0 +1,290 @@
+//! All values of a phase, shown to the heads that look at them: what is to run after that.
+
+use bytes::Bytes;
+
+use super::Run;
+use super::budget::{Budget, GLANCE};
+use super::state::State;
+use super::texts::{Keep, TextId, Texts};
+use super::verdict::{Bench, Focus, Purse, Worker, with_worker};
+use crate::detection::bits::Bits;
+use crate::detection::prefilter::{Amount, ClassId, Origin, Quick, Screen, Source};
+use crate::detection::variables::{Out, Sink};
+use crate::transaction::{BudgetPart, RulePhase};
+
+/// Bytes of a text beyond which it is not told which heads it hit: they look for themselves.
+const LONGEST_TOLD: usize = 4 << 10;
+
+/// What is to run in a phase.
+#[derive(Debug, Default)]
+pub struct Todo {
+    /// The rules that may match, by place; of heads that were not asked yet, all.
+    rules: Bits,
+    /// Heads that were not asked yet.
+    unasked: Bits,
+    /// What heads matched; none: a long text, which each looks for itself.
+    hits: Vec<(u32, Option<TextId>)>,
+    /// What is left of a sweep that others interrupt.
+    left: Option<Left>,
+    /// By place: what heads spent.
+    spent: Vec<u64>,
+}
+
+/// What is left of a sweep.
+#[derive(Debug)]
+struct Left {
+    heads: Bits,
+    /// The source, and how many of its values were shown.
+    source: usize,
+    shown: usize,
+}
+
+/// What is next in a phase.
+pub enum Next {
+    /// Others have their turn, or all is spent.
+    Later,
+    /// Nothing.
+    None,
+    /// The rule at this place.
+    Rule(usize),
+}
+
+impl Todo {
+    /// Everything, and nothing was asked yet.
+    pub fn begin(&mut self, rules: usize, screen: &Screen) {
+        self.rules.fill(rules as u32);
+        self.unasked.clear();
+        self.unasked.join(&screen.heads);
+        self.hits.clear();
+        self.left = None;
+        self.spent.clear();
+    }
+
+    /// What the head at a place spent.
+    pub fn spent_by(&self, place: usize) -> u64 {
+        self.spent.get(place).copied().unwrap_or(0)
+    }
+
+    /// Whether the head of the rule at a place may match a text.
+    pub fn may_match(&self, place: usize, text: TextId) -> bool {
+        self.hits.iter().any(|(at, hit)| *at as usize == place && hit.is_none_or(|hit| hit == text))
+    }
+}
+
+impl Run<'_> {
+    /// The next rule that may match, at or after a place.
+    pub(super) fn next_rule(&mut self, phase: RulePhase, mut from: usize) -> Next {
+        loop {
+            if let Some(left) = self.state.sight.todo.left.take()
+                && !self.sweep_on(phase, left)
+            {
+                return Next::Later;
+            }
+            let todo = &self.state.sight.todo;
+            let place = u32::try_from(from).ok().and_then(|from| todo.rules.next(from));
+            let Some(place) = place else { return Next::None };
+            if !todo.unasked.has(place) {
+                return Next::Rule(place as usize);
+            }
+            if self.state.budget.is_spent() {
+                from = place as usize + 1;
+            } else {
+                self.begin_sweep(phase, place);
+            }
+        }
+    }
+
+    /// Shows all values to the heads that are not skipped as things stand, that at `place` in any
+    /// case.
+    fn begin_sweep(&mut self, phase: RulePhase, place: u32) {
+        let heads = self.in_question(self.plan.prefilter.screen(phase), place);
+        let todo = &mut self.state.sight.todo;
+        todo.rules.leave_out(&heads);
+        todo.unasked.leave_out(&heads);
+        todo.left = Some(Left { heads, source: 0, shown: 0 });
+    }
+
+    /// Goes on with a sweep; whether it came to its end. Once all is spent, the rest of it is left.
+    fn sweep_on(&mut self, phase: RulePhase, mut left: Left) -> bool {
+        let (view, screen) = (self.view, self.plan.prefilter.screen(phase));
+        let State { sight, budget, .. } = &mut *self.state;
+        budget.begin_rule(None, 0);
+        let mut todo = std::mem::take(&mut sight.todo);
+        with_worker(|worker| {
+            let focus = worker.lenses.focus(self.plan, phase, &left.heads);
+            let bench = Bench { plan: self.plan, phase, screen };
+            while let Some(source) = screen.sources.get(left.source) {
+                let (texts, todo) = (sight.texts(Keep::Phase), &mut todo);
+                let (shown, budget) = (left.shown, &mut *budget);
+                let mut show = Show {
+                    bench: &bench,
+                    focus: &focus,
+                    source,
+                    worker,
+                    texts,
+                    todo,
+                    budget,
+                    shown,
+                    seen: 0,
+                };
+                let mut out = Out::new(&mut show);
+                match &source.origin {
+                    Origin::Variable(variable) => view.read(*variable, &mut out),
+                    Origin::Path(path) => view.read_path(path, &mut out),
+                }
+                left.shown = show.shown;
+                if show.shown < show.seen {
+                    break;
+                }
+                (left.source, left.shown) = (left.source + 1, 0);
+            }
+        });
+        let ended = left.source >= screen.sources.len();
+        todo.left = (!ended && !budget.is_spent()).then_some(left);
+        sight.todo = todo;
+        ended
+    }
+
+    fn in_question(&self, screen: &Screen, place: u32) -> Bits {
+        let bars = (0..).zip(&screen.bars).filter(|(_, bar)| self.holds(bar) == Some(true));
+        let closed: Bits = bars.map(|(number, _)| number).collect();
+        let mut heads = Bits::default();
+        for group in &screen.groups {
+            if !group.bars.meets(&closed) || group.heads.has(place) {
+                heads.join(&group.heads);
+            }
+        }
+        heads.keep(&self.state.sight.todo.unasked);
+        heads
+    }
+
+    /// Whether a rule that only compares numbers matches; none: what it compares is not there.
+    pub(super) fn holds(&self, quick: &Quick) -> Option<bool> {
+        let tx = &self.state.tx;
+        let slot = quick.slot.0 as usize;
+        let value = match (quick.count, tx.has(slot)) {
+            (true, there) => i64::from(there),
+            (false, true) => tx.number(slot),
+            (false, false) => return None,
+        };
+        let with = match quick.with {
+            Amount::Fixed(number) => number,
+            Amount::Member(slot) => tx.number(slot.0 as usize),
+        };
+        Some(quick.order.holds(value, with) != quick.negated)
+    }
+}
+
+/// Shows the values of one source.
+struct Show<'a> {
+    bench: &'a Bench<'a>,
+    focus: &'a Focus,
+    source: &'a Source,
+    worker: &'a mut Worker,
+    texts: &'a mut Texts,
+    todo: &'a mut Todo,
+    budget: &'a mut Budget,
+    /// How many values were shown, and how many there are.
+    shown: usize,
+    seen: usize,
+}
+
+impl Sink for Show<'_> {
+    fn take(&mut self, name: Option<&[u8]>, value: &[u8]) {
+        if !self.is_next() {
+            return;
+        }
+        self.show(self.source.values.of(name), value, true);
+        if let Some(name) = name.filter(|_| !self.source.names.is_empty()) {
+            self.show(self.source.names.of(Some(name)), name, true);
+        }
+    }
+
+    fn take_shared(&mut self, value: &Bytes) {
+        if !self.is_next() {
+            return;
+        }
+        self.show(self.source.values.of(None), value, false);
+    }
+}
+
+impl Show<'_> {
+    /// Whether a value was not shown yet and this slice has room for it.
+    fn is_next(&mut self) -> bool {
+        self.seen += 1;
+        let next = self.shown + 1 == self.seen
+            && !self.budget.slice_is_over()
+            && self.budget.spend(GLANCE)
+            && !self.budget.is_spent();
+        self.shown += usize::from(next);
+        next
+    }
+
+    /// A text that is `shared` has no number that others of the same bytes have.
+    fn show(&mut self, class: Option<ClassId>, text: &[u8], told: bool) {
+        let Some(lens) = class.and_then(|class| self.focus.lens(class)) else { return };
+        let Worker { memory, judge, .. } = &mut *self.worker;
+        let key = memory.key(lens.number, text);
+        if let Some(key) = key
+            && let Some((hits, cost)) = memory.recall(key, lens.number, text)
+        {
+            // What was remembered costs what it cost: work is the same whoever came before.
+            if self.budget.spend(cost) && !hits.is_empty() {
+                note(
+                    self.todo,
+                    self.texts,
+                    (text, told),
+                    hits.iter().map(|place| u32::from(*place)),
+                );
+            }
+            return;
+        }
+        let mut purse = Purse {
+            left: self.budget.left(),
+            share: self.budget.share(),
+            by_head: &mut self.todo.spent,
+            emptied: None,
+            cut: None,
+        };
+        judge.judge(self.bench, lens, text, &mut purse);
+        let (emptied, cut) = (purse.emptied, purse.cut);
+        if let Some(key) = key.filter(|_| emptied.is_none()) {
+            memory.remember(key, lens.number, text, &judge.hits, judge.cost);
+        }
+        if !judge.hits.is_empty() {
+            note(self.todo, self.texts, (text, told), judge.hits.iter().copied());
+        }
+        let cost = judge.cost;
+        self.account(cost, emptied, cut);
+    }
+
+    fn account(&mut self, cost: u64, emptied: Option<u64>, cut: Option<(u32, u64)>) {
+        if let Some((place, spent)) = cut {
+            let rules = self.bench.plan.phases.get(self.bench.phase as usize);
+            let index = rules.and_then(|rules| rules.get(place as usize));
+            let rule = index.and_then(|index| self.bench.plan.rules.get(index.0 as usize));
+            self.budget.overdrawn(BudgetPart::Rule, rule.map(|rule| rule.id), spent);
+            self.budget.begin_rule(None, 0);
+        }
+        match emptied {
+            Some(spent) => self.budget.overdrawn(BudgetPart::Work, None, spent),
+            None => {
+                self.budget.spend(cost);
+            }
+        }
+    }
+}
+
+fn note(
+    todo: &mut Todo,
+    texts: &mut Texts,
+    (text, told): (&[u8], bool),
+    hits: impl Iterator<Item = u32>,
+) {
+    let told = told && text.len() <= LONGEST_TOLD;
+    let text = told.then(|| texts.add(text, Keep::Phase));
+    for place in hits {
+        todo.rules.insert(place);
+        todo.hits.push((place, text));
+    }
+}
