@@ -13,6 +13,7 @@ use tokenizer::{Dialect, Tokenizer};
 
 pub use fingerprints::Fingerprint;
 
+mod beginnings;
 mod fingerprints;
 mod folding;
 mod innocence;
@@ -25,9 +26,6 @@ mod words;
 
 /// The fingerprint of a value that is an SQL injection.
 pub fn is_sqli(value: &[u8]) -> Option<Fingerprint> {
-    if is_plain(value) {
-        return None;
-    }
     in_context(value, None)
         .or_else(|| memchr(b'\'', value).and_then(|_| in_context(value, Some(b'\''))))
         .or_else(|| {
@@ -73,6 +71,9 @@ struct Harmless {
 
 fn in_dialect(value: &[u8], quote: Option<u8>, dialect: Dialect) -> Result<Fingerprint, Harmless> {
     let folded = Folded::new(Tokenizer::new(value, quote, dialect));
+    if folded.leads_nowhere {
+        return Err(Harmless { differs_in_mysql: folded.differs_in_mysql });
+    }
     let fingerprint = Fingerprint::of(folded.kinds());
     if fingerprint.is_known() && !innocence::is_innocent(&folded, value) {
         return Ok(fingerprint);

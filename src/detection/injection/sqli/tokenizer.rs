@@ -1,6 +1,6 @@
 //! Cuts a value into tokens of SQL: every dialect's at once, as nobody knows the database.
 
-use memchr::{memchr, memchr2_iter, memmem};
+use memchr::{memchr, memchr2, memchr2_iter, memmem};
 
 use super::literals::until;
 use super::token::{Kind, LONGEST, Token};
@@ -42,6 +42,12 @@ impl<'a> Tokenizer<'a> {
         };
         self.seen += 1;
         Some(token)
+    }
+
+    /// Whether what is still to be read may be what no two databases read alike: `/*! */`, or braces
+    /// around an empty name.
+    pub fn may_turn_evil(&self) -> bool {
+        memchr2(b'*', b'{', self.rest).is_some()
     }
 
     fn read(&mut self) -> Option<Token<'a>> {
