@@ -38,7 +38,7 @@ fn stays(word: &Token<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::fingerprints::Fingerprint;
-    use super::super::folding::Folding;
+    use super::super::folding::{self, Folding};
     use super::super::tokenizer::{Dialect, Tokenizer};
 
     const BEGINNINGS: [&str; 19] = [
@@ -138,7 +138,9 @@ mod tests {
         dialects
             .into_iter()
             .filter(|dialect| {
-                let folding = || Folding::new(Tokenizer::new(value, None, *dialect));
+                let mut tokenizer = Tokenizer::new(value, None, *dialect);
+                let first = folding::first(&mut tokenizer).expect("it begins with one");
+                let folding = || Folding::new(first, tokenizer);
                 let early = folding().run(super::lead_nowhere).leads_nowhere;
                 let whole = folding().run(|_| false);
                 let known = Fingerprint::of(whole.kinds()).is_known();

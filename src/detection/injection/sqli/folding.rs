@@ -35,10 +35,21 @@ pub(super) struct Folding<'a> {
     leads_nowhere: bool,
 }
 
+/// The first token of a value that means something: what only opens the way to it is left out.
+pub fn first<'a>(tokenizer: &mut Tokenizer<'a>) -> Option<Token<'a>> {
+    loop {
+        let token = tokenizer.next()?;
+        let opens = matches!(token.kind, Kind::Comment | Kind::LeftParen | Kind::Type);
+        if !opens && !token.is_unary() {
+            return Some(token);
+        }
+    }
+}
+
 impl<'a> Folded<'a> {
-    /// Of the tokens of a value, as far as they matter.
-    pub fn new(tokenizer: Tokenizer<'a>) -> Self {
-        Folding::new(tokenizer).run(beginnings::lead_nowhere)
+    /// Of the [first](first) token of a value and those behind it, as far as they matter.
+    pub fn new(first: Token<'a>, tokenizer: Tokenizer<'a>) -> Self {
+        Folding::new(first, tokenizer).run(beginnings::lead_nowhere)
     }
 
     /// What the tokens are, in order.
@@ -53,11 +64,12 @@ impl<'a> Folded<'a> {
 }
 
 impl<'a> Folding<'a> {
-    pub(super) fn new(tokenizer: Tokenizer<'a>) -> Self {
+    pub(super) fn new(first: Token<'a>, tokenizer: Tokenizer<'a>) -> Self {
+        let none = Token::default();
         Self {
             tokenizer,
-            tokens: [Token::default(); LENGTH + 1],
-            count: 0,
+            tokens: [first, none, none, none, none, none],
+            count: 1,
             left: 0,
             more: true,
             comment: None,
@@ -67,9 +79,6 @@ impl<'a> Folding<'a> {
 
     /// Folds all tokens, or stops where those that are settled `lead_nowhere`.
     pub(super) fn run(mut self, lead_nowhere: fn(&[Token<'_>]) -> bool) -> Folded<'a> {
-        if !self.begin() {
-            return self.finish();
-        }
         while self.goes_on() {
             if self.reach(2) && self.two() {
                 if self.count == self.left + 2
@@ -119,18 +128,6 @@ impl<'a> Folding<'a> {
             Three::Keep => self.left += 1,
             Three::Fold(tokens) => self.fold(tokens, Then::Restart),
         }
-    }
-
-    /// The first token that means something: what only opens the way to it is left out.
-    fn begin(&mut self) -> bool {
-        while let Some(token) = self.tokenizer.next() {
-            let opens = matches!(token.kind, Kind::Comment | Kind::LeftParen | Kind::Type);
-            if !opens && !token.is_unary() {
-                self.push(token);
-                return true;
-            }
-        }
-        false
     }
 
     /// `1+(1)+(1)+…`: all that was read so far is as good as its first token.
