@@ -1,15 +1,17 @@
 //! A request head's raw bytes, checked and split one way only.
 //!
-//! Pingora's parser accepts, repairs or drops some of what is refused here; between two parsers
-//! that differ, requests are smuggled. So what can be read in two ways is answered with 400 and
-//! never reaches it.
+//! Parsers accept, repair or drop some of what is refused here; between two parsers that differ,
+//! requests are smuggled. So what can be read in two ways is answered with 400, and what goes on to
+//! the upstream is written anew from what was read here.
 
 mod fields;
 mod line;
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+
+pub(in crate::proxy) use fields::is_token;
 
 use crate::config::Limits;
 use crate::transaction::Request;
@@ -53,7 +55,6 @@ refusals! {
     FOLDED 400 "guard::folded_field",
     LENGTH_AND_CHUNKED 400 "guard::length_and_chunked",
     NO_HOST 400 "guard::no_host",
-    NOT_PARSED 400 "guard::not_parsed",
     NO_PROXY_HEADER 400 "guard::no_proxy_header",
     TARGET_TOO_LONG 414 "guard::target_too_long",
     TOO_LARGE 431 "guard::head_too_large",
@@ -104,23 +105,9 @@ pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
     Ok(request)
 }
 
-/// The bytes of a head for Pingora's parser, which takes no target with bytes that should have been
-/// percent-encoded; none: it takes the head as it is.
-pub fn for_parser(request: &Request, bytes: &BytesMut) -> Option<BytesMut> {
-    let target = &request.original_target;
-    let Cow::Owned(encoded) = encoded(target) else { return None };
-    let start = request.method.len() + 1;
-    let rest = bytes.get(start + target.len()..)?;
-    let mut head = BytesMut::with_capacity(bytes.len() + encoded.len());
-    head.extend_from_slice(bytes.get(..start)?);
-    head.extend_from_slice(&encoded);
-    head.extend_from_slice(rest);
-    Some(head)
-}
-
 /// A target as it may stand in a request line: quotes, angle brackets and bytes beyond ASCII
 /// percent-encoded, all else as it is.
-pub fn encoded(target: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::proxy) fn encoded(target: &[u8]) -> Cow<'_, [u8]> {
     let odd = |byte: &u8| matches!(byte, b'"' | b'<' | b'>') || !byte.is_ascii();
     if !target.iter().any(odd) {
         return Cow::Borrowed(target);

@@ -1,9 +1,11 @@
-//! Memory that outlives a request: dictionaries bounded in bytes, sets of addresses.
+//! What all rooms share: memory that outlives a request (dictionaries bounded in bytes, sets of
+//! addresses), clocks and time limits.
 
 mod collections;
 mod dictionary;
 pub mod ip_set;
 mod local_time;
+mod within;
 
 pub use collections::{
     CollectionId, CollectionKind, CollectionStatistics, Collections, Member, Refused,
@@ -11,3 +13,4 @@ pub use collections::{
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
+pub use within::{Elapsed, within};

@@ -8,8 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::Idle;
 use super::connector::Connector;
+use super::idle::Idle;
 use super::{Connection, Lease, UpstreamError};
 use crate::config::Address;
 
@@ -30,7 +30,7 @@ impl Pool {
     /// A connection to the lease's peer: an idle one that is still good, else a new one.
     pub async fn connect(&self, lease: &Lease) -> Result<Connection, UpstreamError> {
         match self.take(lease.address()) {
-            Some(idle) => Ok(idle.wake(lease)),
+            Some(idle) => Ok(Connection::of(lease, idle)),
             None => self.connect_fresh(lease).await,
         }
     }

@@ -66,7 +66,7 @@ const TOKEN: [bool; 256] = {
 };
 
 /// Whether each byte may stand in a name or method.
-pub(super) fn is_token(name: &[u8]) -> bool {
+pub(in crate::proxy) fn is_token(name: &[u8]) -> bool {
     name.iter().all(|byte| TOKEN.get(usize::from(*byte)) == Some(&true))
 }
 
