@@ -1,7 +1,7 @@
 //! An answer on its way to the client: what waits is gathered, so that a small one leaves in one
 //! system call, head, body and end.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::client_stream::GATHERED;
 use super::{ClientStream, Sent};

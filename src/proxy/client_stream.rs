@@ -24,7 +24,7 @@ pub struct ClientStream {
     /// Bytes that were read and belong to what comes next.
     pub unread: BytesMut,
     /// Bytes that leave with the next that are sent.
-    pub(super) waiting: BytesMut,
+    pub(super) waiting: Vec<u8>,
     /// How long the client may take for each write.
     write_time: Duration,
     /// Body bytes of this exchange that were read.
@@ -39,7 +39,7 @@ impl ClientStream {
         Self {
             socket: Some(socket),
             unread: BytesMut::new(),
-            waiting: BytesMut::new(),
+            waiting: Vec::new(),
             write_time: Duration::ZERO,
             body_read: 0,
             body_sent: 0,
@@ -58,7 +58,7 @@ impl ClientStream {
         self.write_time = write_time;
         (self.body_read, self.body_sent) = (0, 0);
         if self.waiting.capacity() > GATHERED {
-            self.waiting = BytesMut::new();
+            self.waiting = Vec::new();
         }
     }
 

@@ -1,9 +1,5 @@
 //! What the upstream is sent: the request as it was judged, written anew.
 
-use std::fmt::Write as _;
-
-use bytes::BytesMut;
-
 use super::framing::HOP_BY_HOP;
 use super::head::{encoded, is_token};
 use super::{Failure, wire};
@@ -20,8 +16,8 @@ const OURS: [&str; 5] =
 pub(super) fn head(
     transaction: &Transaction,
     upstream: &config::Upstream,
-) -> Result<BytesMut, Failure> {
-    let mut out = BytesMut::with_capacity(transaction.request.raw_head.len() + ROOM);
+) -> Result<Vec<u8>, Failure> {
+    let mut out = Vec::with_capacity(transaction.request.raw_head.len() + ROOM);
     request_line(&mut out, transaction)?;
     fields(&mut out, transaction, upstream)?;
     forwarded(&mut out, transaction);
@@ -33,7 +29,7 @@ pub(super) fn head(
 /// Room for the fields that we write ourselves.
 const ROOM: usize = 256;
 
-fn request_line(out: &mut BytesMut, transaction: &Transaction) -> Result<(), Failure> {
+fn request_line(out: &mut Vec<u8>, transaction: &Transaction) -> Result<(), Failure> {
     let method = &transaction.request.method;
     let target = transaction.request.target();
     let target = encoded(&target);
@@ -49,7 +45,7 @@ fn request_line(out: &mut BytesMut, transaction: &Transaction) -> Result<(), Fai
 
 /// What the client or a script wants the upstream to see.
 fn fields(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     transaction: &Transaction,
     upstream: &config::Upstream,
 ) -> Result<(), Failure> {
@@ -87,7 +83,7 @@ fn named_by_connection(transaction: &Transaction) -> Vec<&[u8]> {
 }
 
 /// Who asked: the chain so far, if the one who wrote it is trusted, and the other end of the socket.
-fn forwarded(out: &mut BytesMut, transaction: &Transaction) {
+fn forwarded(out: &mut Vec<u8>, transaction: &Transaction) {
     let client = &transaction.client;
     let socket = client.socket.ip().to_canonical();
     out.extend_from_slice(b"X-Forwarded-For: ");
@@ -97,12 +93,13 @@ fn forwarded(out: &mut BytesMut, transaction: &Transaction) {
             out.extend_from_slice(b", ");
         }
     }
-    let proto = if client.tls { "https" } else { "http" };
-    let _ = write!(out, "{socket}\r\nX-Forwarded-Proto: {proto}\r\n");
+    wire::address(out, socket);
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+    out.extend_from_slice(if client.tls { b"https\r\n" } else { b"http\r\n" });
 }
 
 /// The body's length as it is now, or an upgrade.
-fn frame(out: &mut BytesMut, transaction: &Transaction) {
+fn frame(out: &mut Vec<u8>, transaction: &Transaction) {
     if is_upgrade(transaction) {
         return out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
     }
@@ -110,7 +107,7 @@ fn frame(out: &mut BytesMut, transaction: &Transaction) {
     let usual = matches!(&transaction.request.method[..], b"POST" | b"PUT" | b"PATCH");
     let length = transaction.body.length().unwrap_or_default();
     if length > 0 || usual {
-        let _ = write!(out, "Content-Length: {length}\r\n");
+        wire::content_length(out, length);
     }
 }
 

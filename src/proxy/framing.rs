@@ -2,8 +2,6 @@
 //!
 //! Where the body ends is ours to say: no field of a script or of an upstream can say otherwise.
 
-use bytes::BytesMut;
-
 use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::{respond, wire};
@@ -47,7 +45,7 @@ pub(super) fn is_unseen(exchange: &Exchange) -> bool {
 /// Writes the head of an unseen response: the upstream's, without the fields that belong to one
 /// connection. None if it cannot be written.
 pub(super) fn pass(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     (exchange, downstream): (&Exchange, &Downstream),
     connection: &Connection,
 ) -> Option<Framing> {
@@ -141,7 +139,7 @@ impl Length {
 
 /// Writes the head for the client, with the body's framing; none if it cannot be written.
 pub(super) fn framed(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     (exchange, downstream): (&Exchange, &Downstream),
     length: Length,
 ) -> Option<Framing> {

@@ -118,6 +118,8 @@ struct Answered {
     connection: Connection,
     /// Counts the peer as busy.
     lease: Lease,
+    /// When it was asked.
+    asked: Instant,
     /// Whether a WebSocket follows.
     upgraded: bool,
     /// Whether it took the whole request; if not, the connection can serve no other.

@@ -47,14 +47,14 @@ async fn try_upstream(
     loop {
         let lease = group.pick(key.as_deref(), &tried).ok_or(NO_PEER)?;
         let head = forward::head(&exchange.subject.transaction.borrow(), group.config())?;
-        let first = note_try(exchange, &group);
+        let asked = note_try(exchange, &group);
         let (error, reused) = match attempt(site, exchange, &lease, &head, fresh).await {
             Ok((connection, heard)) => {
                 lease.succeeded();
-                note_head(exchange, &connection, first);
+                note_head(exchange, &connection, asked);
                 report(&group, "ok", connection.reused);
                 let Heard { upgraded, took_all } = heard;
-                return Ok(Answered { connection, lease, upgraded, took_all });
+                return Ok(Answered { connection, lease, asked, upgraded, took_all });
             }
             Err(attempt) => attempt,
         };

@@ -1,6 +1,6 @@
 //! Answers of our own: what scripts staged, refusals, failures.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
@@ -91,7 +91,7 @@ async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes) -> Sent
 }
 
 fn write_head(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     exchange: &Exchange,
     downstream: &Downstream,
     length: usize,
@@ -116,7 +116,7 @@ fn write_head(
 pub(super) const OURS: [&str; 2] = ["connection", "date"];
 
 /// Writes status and fields of a response, without the fields `not`; none if it cannot be written.
-pub(super) fn head(out: &mut BytesMut, response: &Response, not: &[&str]) -> Option<()> {
+pub(super) fn head(out: &mut Vec<u8>, response: &Response, not: &[&str]) -> Option<()> {
     let mut sound = wire::status_line(out, response.status, reason(response.status).as_bytes());
     for field in &response.headers {
         if !is_one_of(not, &field.name) {

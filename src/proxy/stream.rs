@@ -23,11 +23,10 @@ pub(super) async fn stream(
     downstream: &Downstream,
     answered: Answered,
 ) -> Sent {
-    let Answered { mut connection, lease, took_all, .. } = answered;
-    let since = Instant::now();
+    let Answered { mut connection, lease, asked, took_all, .. } = answered;
     if is_unseen(exchange) {
         let sent = copy(exchange, downstream, &mut connection, None, (None, None)).await;
-        note_time(exchange, since);
+        note_time(exchange, asked);
         return end(site, connection, sent, took_all).await;
     }
     take_head(exchange, &connection);
@@ -48,7 +47,7 @@ pub(super) async fn stream(
         }
         filter => send_chunks(exchange, downstream, &mut connection, (filter, pieces)).await,
     };
-    note_time(exchange, since);
+    note_time(exchange, asked);
     drop(lease);
     end(site, connection, sent, took_all).await
 }
@@ -74,10 +73,9 @@ async fn end(site: &Site, connection: Connection, sent: Sent, took_all: bool) ->
     sent
 }
 
-fn note_time(exchange: &Exchange, since: Instant) {
+fn note_time(exchange: &Exchange, asked: Instant) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    let head = transaction.upstream.header_time.unwrap_or_default();
-    transaction.upstream.response_time = Some(head + since.elapsed());
+    transaction.upstream.response_time = Some(asked.elapsed());
 }
 
 /// Chunk by chunk, with constant memory. What follows at once is sent with what is before it; what

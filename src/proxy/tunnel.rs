@@ -1,6 +1,5 @@
 //! A WebSocket: after its upgrade, bytes pass both ways until one side ends.
 
-use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::downstream::Downstream;
@@ -31,7 +30,7 @@ pub(super) async fn tunnel(
     Sent::Cut
 }
 
-fn write_head(out: &mut BytesMut, exchange: &Exchange) -> Option<()> {
+fn write_head(out: &mut Vec<u8>, exchange: &Exchange) -> Option<()> {
     let transaction = exchange.subject.transaction.borrow();
     respond::head(out, transaction.response.as_ref()?, &[])?;
     out.extend_from_slice(b"\r\n");

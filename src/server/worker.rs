@@ -19,6 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
 use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
+use crate::shared::tick;
 use crate::transaction::Client;
 
 /// Bytes of stack: scripts recurse, and a stack that overflows ends the process.
@@ -115,6 +116,7 @@ async fn run(
         tokio::task::spawn_local(accept(local.clone(), listener.clone(), socket));
     }
     drop(shared);
+    tokio::task::spawn_local(tick());
     tokio::task::spawn_local(sweep(local.clone()));
     if ready.send(Ok(())).is_ok() {
         obey(&local, inbox).await;

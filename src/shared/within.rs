@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
+use super::timers::Timer;
+
 /// The time was over first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed;
@@ -17,18 +19,24 @@ pub struct Elapsed;
 /// If the time was over first; then the future is dropped.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    let mut timer = pin!(None::<Sleep>);
+    let mut exact = pin!(None::<Sleep>);
+    let mut timer = None;
     std::future::poll_fn(|context| {
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
-        if timer.is_none() {
-            timer.set(Some(sleep(limit)));
+        if timer.is_none() && exact.is_none() {
+            timer = Timer::set(limit, context);
+            if timer.is_none() {
+                exact.set(Some(sleep(limit)));
+            }
         }
-        match timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(context).map(|()| Err(Elapsed)),
-            None => Poll::Pending,
-        }
+        let over = match (&timer, exact.as_mut().as_pin_mut()) {
+            (Some(timer), _) => timer.poll(context),
+            (None, Some(exact)) => exact.poll(context),
+            (None, None) => Poll::Pending,
+        };
+        over.map(|()| Err(Elapsed))
     })
     .await
 }

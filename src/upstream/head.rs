@@ -19,6 +19,8 @@ pub struct Head {
     reason: Place,
     status: u16,
     version: Version,
+    /// Which lengths the names have: most look-ups are for names that are not there.
+    lengths: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,6 +57,7 @@ impl Default for Head {
             reason: Place::default(),
             status: 0,
             version: Version::Http11,
+            lengths: 0,
         }
     }
 }
@@ -94,6 +97,8 @@ impl Head {
             value: place(field.value),
         };
         self.fields.extend(parsed.headers.iter().map(field));
+        let bits = parsed.headers.iter().map(|field| length_bit(field.name));
+        self.lengths = bits.fold(0, |all, bit| all | bit);
         Ok(Some(length))
     }
 
@@ -135,13 +140,14 @@ impl Head {
 
     /// All values of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(known, _)| is(known, name)).map(|(_, value)| value)
+        let likely = if self.lengths & length_bit(name) == 0 { &[] } else { &self.fields[..] };
+        let named = likely.iter().filter(move |field| is(self.at(field.name), name));
+        named.map(|field| self.at(field.value))
     }
 
     /// The first value of that name.
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let mut named = self.iter().filter(|(known, _)| is(known, name));
-        named.next().map(|(_, value)| value)
+    pub fn get(&self, name: &'static str) -> Option<&[u8]> {
+        self.get_all(name).next()
     }
 
     /// Where the body ends (RFC 9112, 6.3).
@@ -203,6 +209,11 @@ impl Place {
         let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr()) as u32;
         Self { start, end: start.wrapping_add(part.len() as u32) }
     }
+}
+
+/// A name's length as one bit; the long ones share the last.
+fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 fn is(known: &[u8], name: &str) -> bool {

@@ -10,6 +10,7 @@ use pingora_core::protocols::l4::stream::Stream;
 use tokio::io::AsyncReadExt as _;
 
 use super::head::Head;
+use crate::shared::about_now;
 
 /// A connection that waits for its next request, with the room that the last response needed.
 pub(super) struct Idle {
@@ -26,7 +27,7 @@ impl Idle {
     /// One that has not served yet.
     pub(super) fn fresh(stream: Box<Stream>, address: SocketAddr) -> Self {
         let (unread, head) = (BytesMut::new(), Head::default());
-        Self { stream, address, unread, head, served: false, until: Instant::now() }
+        Self { stream, address, unread, head, served: false, until: about_now() }
     }
 
     /// One that has, and may wait so long.
@@ -36,7 +37,7 @@ impl Idle {
         (unread, head): (BytesMut, Head),
         time: Duration,
     ) -> Self {
-        let until = Instant::now() + time;
+        let until = about_now() + time;
         Self { stream, address, unread, head, served: true, until }
     }
 

@@ -4,7 +4,7 @@
 //! closed is seen when it is taken, or when the worker sweeps.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,12 +12,13 @@ use super::connector::Connector;
 use super::idle::Idle;
 use super::{Connection, Lease, UpstreamError};
 use crate::config::Address;
+use crate::shared::about_now;
 
 /// The connections of one worker.
 pub struct Pool {
     /// By peer, the last to come last: it is the first to go, so that the others age, and a quiet
     /// hour keeps no more connections than it uses.
-    idle: RefCell<HashMap<Address, VecDeque<Idle>>>,
+    idle: RefCell<BTreeMap<Address, VecDeque<Idle>>>,
     connector: Connector,
 }
 
@@ -66,7 +67,7 @@ impl Pool {
 
     fn take(&self, address: &Address) -> Option<Idle> {
         let mut idle = self.idle.borrow_mut();
-        let (idle, now) = (idle.get_mut(address)?, Instant::now());
+        let (idle, now) = (idle.get_mut(address)?, about_now());
         std::iter::from_fn(|| idle.pop_back())
             .find_map(|mut idle| idle.is_good(now).then_some(idle))
     }
