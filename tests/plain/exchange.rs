@@ -1,0 +1,242 @@
+//! One exchange before either evaluator, and all that can be seen of it from outside after each
+//! phase.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use bytes::Bytes;
+use moongate::config::Engine;
+use moongate::detection::operators::Question;
+use moongate::detection::variables::VARIABLES;
+use moongate::detection::{
+    AuditEngine, BodyPlan, Inspection, Interruption, Outcome, Overflow, Profile, Seen, Target,
+    World,
+};
+use moongate::shared::Collections;
+use moongate::transaction::args::{Parsed, Parser};
+use moongate::transaction::{
+    Client, Headers, Match, Request, Response, RulePhase, Scores, Transaction, Version,
+};
+
+/// A request as bytes (anything is taken for one), and what is answered.
+#[derive(Clone)]
+pub struct Sent {
+    pub request: Vec<u8>,
+    pub status: u16,
+    pub fields: Vec<(&'static str, &'static str)>,
+    /// None: what was sent comes back.
+    pub body: Option<Vec<u8>>,
+}
+
+/// How closely one looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// At every variable there is: the engine reads them all then, also those that no rule names.
+    AtAll,
+    /// At what rules change.
+    AtChanges,
+}
+
+/// Bytes of `MATCHED_VAR` that outlast its rule.
+const MOST_REMEMBERED: usize = 4096;
+
+/// What can be seen after a phase.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub phase: RulePhase,
+    pub outcome: Outcome,
+    pub matches: Vec<Match>,
+    pub scores: Scores,
+    pub would_have: Option<Interruption>,
+    pub environment: Vec<(Vec<u8>, Vec<u8>)>,
+    pub engine: Engine,
+    pub audit: (Option<AuditEngine>, Vec<Box<str>>),
+    pub hidden: Vec<Target>,
+    pub cuts: u32,
+    pub asked: Vec<Question>,
+    pub body_plan: Option<BodyPlan>,
+    pub response_plan: Option<(u64, Overflow)>,
+    pub unread: Option<String>,
+    pub seen: Vec<(String, Vec<Seen>)>,
+}
+
+/// One of the two evaluators.
+pub trait Judge {
+    fn evaluate(&mut self, phase: RulePhase, transaction: &Transaction) -> Outcome;
+    fn body_plan(&self, transaction: &Transaction) -> Option<BodyPlan>;
+    fn response_plan(&self, transaction: &Transaction) -> Option<(u64, Overflow)>;
+    fn take_request(&mut self, bytes: Vec<u8>, parsed: Parsed, length: u64, cut: bool);
+    fn take_response(&mut self, bytes: Vec<u8>, cut: bool);
+    /// What is seen now, but for the outcome.
+    fn facts(&mut self, transaction: &Transaction, look: Look) -> Facts;
+}
+
+/// What is seen after each phase.
+pub fn exchange(judge: &mut dyn Judge, sent: &Sent, look: Look) -> Vec<Facts> {
+    let (mut transaction, body) = transaction(&sent.request);
+    transaction.started_at = world().now - Duration::from_millis(1500);
+    let mut all = Vec::new();
+    for phase in RulePhase::ALL {
+        match phase {
+            RulePhase::RequestBody => give_body(judge, &transaction, &body),
+            RulePhase::ResponseHeaders => {
+                let mut headers = Headers::default();
+                sent.fields.iter().for_each(|(name, value)| headers.append(*name, *value));
+                transaction.response = Some(Response { status: sent.status, headers });
+            }
+            RulePhase::ResponseBody => {
+                let body = sent.body.as_ref().unwrap_or(&body);
+                if let Some((limit, _)) = judge.response_plan(&transaction) {
+                    let seen = &body[..body.len().min(limit as usize)];
+                    judge.take_response(seen.to_vec(), seen.len() < body.len());
+                }
+            }
+            RulePhase::RequestHeaders | RulePhase::Logging => {}
+        }
+        let outcome = judge.evaluate(phase, &transaction);
+        let mut facts = judge.facts(&transaction, look);
+        // Whether the last rule is over when its phase is, is nobody's business.
+        facts.seen.iter_mut().filter(|(name, _)| name == "MATCHED_VAR").for_each(|(_, seen)| {
+            seen.iter_mut().for_each(|seen| seen.value.truncate(MOST_REMEMBERED));
+        });
+        all.push(Facts { phase, outcome, ..facts });
+    }
+    all
+}
+
+fn give_body(judge: &mut dyn Judge, transaction: &Transaction, body: &[u8]) {
+    let Some(plan) = judge.body_plan(transaction) else { return };
+    let seen = &body[..body.len().min(plan.limit as usize)];
+    let kind = transaction.request.headers.get("content-type").cloned().unwrap_or_default();
+    let parsed = plan.format.map_or_else(Parsed::default, |format| {
+        let mut parser = Parser::new(format, &kind, plan.limits.clone());
+        parser.feed(seen);
+        parser.finish()
+    });
+    let bytes = if plan.keep { seen.to_vec() } else { Vec::new() };
+    judge.take_request(bytes, parsed, body.len() as u64, seen.len() < body.len());
+}
+
+/// The names of variables that are looked at.
+pub fn looked_at(look: Look) -> Vec<String> {
+    let changing = ["HIGHEST_SEVERITY", "MATCHED_VAR", "MATCHED_VAR_NAME", "TX"];
+    let names = changing.map(str::to_owned).into_iter();
+    // These are of a rule that is running; between phases none is.
+    let of_rules = ["MATCHED_VARS", "MATCHED_VARS_NAMES", "RULE"];
+    match look {
+        Look::AtAll => {
+            let all = VARIABLES.iter().map(|known| known.name.to_owned());
+            let all = all.filter(|name| !of_rules.contains(&&**name));
+            names.chain(all).chain(["XML:/*", "XML://@*"].map(str::to_owned)).collect()
+        }
+        Look::AtChanges => names.collect(),
+    }
+}
+
+/// Persistent collections that are empty, on Sunday, 2 August 2026, 10:20:30 UTC.
+pub fn world() -> World {
+    let now = UNIX_EPOCH + Duration::from_secs(1_785_666_030);
+    World { now, collections: Arc::new(Collections::default()) }
+}
+
+/// The engine, and what it asked.
+pub struct Inspected {
+    inspection: Inspection,
+    asked: Vec<Question>,
+}
+
+impl Inspected {
+    pub fn new(profile: &Arc<Profile>, world: World) -> Self {
+        let inspection = Inspection::new(Arc::clone(profile), world);
+        Self { inspection, asked: Vec::new() }
+    }
+}
+
+impl Judge for Inspected {
+    fn evaluate(&mut self, phase: RulePhase, transaction: &Transaction) -> Outcome {
+        loop {
+            match self.inspection.evaluate(phase, transaction) {
+                Outcome::Ask(question) => {
+                    self.asked.push(question.clone());
+                    let answer = super::test::oracle(&question);
+                    self.inspection.answer(question, answer);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn body_plan(&self, transaction: &Transaction) -> Option<BodyPlan> {
+        self.inspection.body_plan(transaction)
+    }
+
+    fn response_plan(&self, transaction: &Transaction) -> Option<(u64, Overflow)> {
+        self.inspection.response_plan(transaction)
+    }
+
+    fn take_request(&mut self, bytes: Vec<u8>, parsed: Parsed, length: u64, cut: bool) {
+        self.inspection.take_body(bytes, parsed, length, cut);
+    }
+
+    fn take_response(&mut self, bytes: Vec<u8>, cut: bool) {
+        self.inspection.take_response_body(bytes, cut);
+    }
+
+    fn facts(&mut self, transaction: &Transaction, look: Look) -> Facts {
+        let seen = looked_at(look).into_iter().map(|name| {
+            let seen = self.inspection.seen(&name, usize::MAX, transaction);
+            (name, seen.expect("a variable"))
+        });
+        let seen = seen.collect();
+        let inspection = &self.inspection;
+        Facts {
+            phase: RulePhase::Logging,
+            outcome: Outcome::Pass,
+            matches: inspection.matches().to_vec(),
+            scores: inspection.scores(),
+            would_have: inspection.would_have().cloned(),
+            environment: inspection.environment().to_vec(),
+            engine: inspection.engine(),
+            audit: (inspection.audit_engine(), inspection.audit_parts().to_vec()),
+            hidden: inspection.hidden().to_vec(),
+            cuts: inspection.cuts(),
+            asked: self.asked.clone(),
+            body_plan: inspection.body_plan(transaction),
+            response_plan: inspection.response_plan(transaction),
+            unread: inspection.unread(transaction),
+            seen,
+        }
+    }
+}
+
+/// Takes anything for a request.
+fn transaction(bytes: &[u8]) -> (Transaction, Vec<u8>) {
+    let end = memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |end| end + 4);
+    let (head, body) = bytes.split_at(end);
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let mut words = lines.next().unwrap_or_default().split(|byte| *byte == b' ');
+    let mut word = || Bytes::copy_from_slice(words.next().unwrap_or_default());
+    let (method, target) = (word(), word());
+    let mut headers = Headers::default();
+    for line in lines.filter(|line| !line.is_empty()) {
+        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
+        let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
+        headers.append(Bytes::copy_from_slice(&line[..colon]), Bytes::copy_from_slice(value));
+    }
+    let mut request = Request::new(method, target, Version::Http11, headers);
+    request.raw_head = Bytes::copy_from_slice(head);
+    let id = "00c0ffee00c0ffee".to_owned();
+    (Transaction::new(id, Instant::now(), client(), request), body.to_vec())
+}
+
+fn client() -> Client {
+    Client {
+        address: "192.0.2.7".parse().unwrap(),
+        port: 40_000,
+        socket: "192.0.2.7:40000".parse().unwrap(),
+        server: "198.51.100.1:8080".parse().unwrap(),
+        connection: 1,
+        connection_requests: 1,
+        tls: false,
+    }
+}
