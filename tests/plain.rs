@@ -23,7 +23,7 @@ use std::sync::Arc;
 use moongate::detection::{Outcome, Profile};
 
 use self::evaluator::Plain;
-use self::exchange::{Facts, Inspected, Judge, Look, Sent, exchange, world};
+use self::exchange::{Facts, Inspected, Look, Sent, exchange, world};
 
 /// Whether everything is compared that there is: minutes, where a part of it takes seconds.
 fn all() -> bool {
@@ -70,15 +70,15 @@ fn same(engine: &[Facts], plain: &[Facts], sent: &Sent, about: &str) {
         if engine == plain {
             continue;
         }
-        let (engine, plain) = (format!("{engine:#?}"), format!("{plain:#?}"));
-        let differ = |(one, other): &(&str, &str)| one != other;
-        let at = engine.lines().zip(plain.lines()).take_while(|both| !differ(both)).count();
+        let (engine, plain) = (engine.told(), plain.told());
+        let differs = |(one, other): &(&str, &str)| one != other;
+        let at = engine.lines().zip(plain.lines()).take_while(|both| !differs(both)).count();
         let near = |text: &str| {
-            let lines = text.lines().skip(at.saturating_sub(12)).take(30);
-            lines.collect::<Vec<_>>().join("\n")
+            let lines = text.lines().skip(at.saturating_sub(2)).take(6);
+            lines.map(|line| format!("  {line:.1000}\n")).collect::<String>()
         };
         panic!(
-            "{about}\nrequest:\n{}\nengine:\n{}\nplain:\n{}\n",
+            "{about}\nrequest:\n{}\nengine:\n{}plain:\n{}",
             sent.request.escape_ascii().to_string().replace("\\r\\n", "\n"),
             near(&engine),
             near(&plain)

@@ -156,7 +156,7 @@ fn check_corpus(rules: &RuleSet, seed: u64) {
 }
 
 impl Compared {
-    fn told(&self, least: usize) {
+    pub fn told(&self, least: usize) {
         let Self { exchanges, matches, interruptions } = self;
         eprintln!("{exchanges} exchanges compared, {matches} matches, {interruptions} refused");
         assert!(*exchanges >= least && matches >= exchanges, "too few");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use moongate::config::Engine;
 use moongate::detection::transformations::{TRANSFORMATIONS, Transformation};
 use moongate::detection::{
-    Deed, Disruption, Link, Outcome, Plan, Profile, Rule, RuleIndex, Skip, TargetSetId, World,
+    Deed, Link, Outcome, Plan, Profile, Rule, RuleIndex, Skip, TargetSetId, World,
 };
 use moongate::transaction::{RulePhase, Transaction};
 
@@ -149,11 +149,6 @@ impl Run<'_> {
             Skip::No => Then::Next,
             Skip::To(place) => Then::To(place as usize),
         }
-    }
-
-    /// Whether the rule ends or allows nothing.
-    pub fn passes(&self) -> bool {
-        matches!(self.rule.disruption, Disruption::Pass | Disruption::Allow(_))
     }
 }
 

@@ -37,9 +37,6 @@ pub enum Look {
     AtChanges,
 }
 
-/// Bytes of `MATCHED_VAR` that outlast its rule.
-const MOST_REMEMBERED: usize = 4096;
-
 /// What can be seen after a phase.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -58,6 +55,31 @@ pub struct Facts {
     pub response_plan: Option<(u64, Overflow)>,
     pub unread: Option<String>,
     pub seen: Vec<(String, Vec<Seen>)>,
+}
+
+impl Facts {
+    /// One fact a line, for people.
+    pub fn told(&self) -> String {
+        let mut told = format!("{:?}: {:?}\n", self.phase, self.outcome);
+        for found in &self.matches {
+            let of = [&found.variable, &found.value, &found.message, &found.data];
+            let of = of.map(|text| text.escape_ascii().to_string()).join(" | ");
+            let Match { id, place, tags, severity, .. } = found;
+            told += &format!("match {id} | {of} | {place} {tags:?} {severity:?}\n");
+        }
+        told += &format!("{:?}, would have: {:?}\n", self.scores, self.would_have);
+        told += &format!("{:?} {:?} cuts: {}\n", self.engine, self.audit, self.cuts);
+        told += &format!("hidden: {:?}\nasked: {:?}\n", self.hidden, self.asked);
+        told += &format!("environment: {:?}\nunread: {:?}\n", self.environment, self.unread);
+        told += &format!("{:?}\n{:?}\n", self.body_plan, self.response_plan);
+        for (variable, seen) in &self.seen {
+            for Seen { name, value } in seen {
+                let (name, value) = (name.escape_ascii(), value.escape_ascii());
+                told += &format!("{variable} has {name}={value}\n");
+            }
+        }
+        told
+    }
 }
 
 /// One of the two evaluators.
@@ -94,12 +116,7 @@ pub fn exchange(judge: &mut dyn Judge, sent: &Sent, look: Look) -> Vec<Facts> {
             RulePhase::RequestHeaders | RulePhase::Logging => {}
         }
         let outcome = judge.evaluate(phase, &transaction);
-        let mut facts = judge.facts(&transaction, look);
-        // Whether the last rule is over when its phase is, is nobody's business.
-        facts.seen.iter_mut().filter(|(name, _)| name == "MATCHED_VAR").for_each(|(_, seen)| {
-            seen.iter_mut().for_each(|seen| seen.value.truncate(MOST_REMEMBERED));
-        });
-        all.push(Facts { phase, outcome, ..facts });
+        all.push(Facts { phase, outcome, ..judge.facts(&transaction, look) });
     }
     all
 }
@@ -119,10 +136,11 @@ fn give_body(judge: &mut dyn Judge, transaction: &Transaction, body: &[u8]) {
 
 /// The names of variables that are looked at.
 pub fn looked_at(look: Look) -> Vec<String> {
-    let changing = ["HIGHEST_SEVERITY", "MATCHED_VAR", "MATCHED_VAR_NAME", "TX"];
+    let changing = ["HIGHEST_SEVERITY", "TX"];
     let names = changing.map(str::to_owned).into_iter();
-    // These are of a rule that is running; between phases none is.
-    let of_rules = ["MATCHED_VARS", "MATCHED_VARS_NAMES", "RULE"];
+    // What these say is said to a rule that is running; between phases none is.
+    let of_rules =
+        ["MATCHED_VAR", "MATCHED_VARS", "MATCHED_VARS_NAMES", "MATCHED_VAR_NAME", "RULE"];
     match look {
         Look::AtAll => {
             let all = VARIABLES.iter().map(|known| known.name.to_owned());
