@@ -14,6 +14,7 @@ mod made_up;
 mod more_variables;
 mod random;
 mod rules;
+mod sequences;
 mod state;
 mod test;
 mod variables;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use moongate::detection::{Outcome, Profile};
 
 use self::evaluator::Plain;
-use self::exchange::{Facts, Inspected, Look, Sent, exchange, world};
+use self::exchange::{Course, Facts, Inspected, Look, Sent, world};
 
 /// Whether everything is compared that there is: minutes, where a part of it takes seconds.
 fn all() -> bool {
@@ -31,11 +32,11 @@ fn all() -> bool {
 }
 
 fn found_by_engine(profile: &Arc<Profile>, sent: &Sent, look: Look) -> Vec<Facts> {
-    exchange(&mut Inspected::new(profile, world()), sent, look)
+    Course::new(Inspected::new(profile, world()), sent, look).run()
 }
 
 fn found_plainly(profile: &Arc<Profile>, sent: &Sent, look: Look) -> Vec<Facts> {
-    exchange(&mut Plain::new(profile, world()), sent, look)
+    Course::new(Plain::new(profile, world()), sent, look).run()
 }
 
 /// What has been compared so far.

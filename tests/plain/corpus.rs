@@ -110,7 +110,7 @@ impl Corpus<'_> {
         let body = self.text();
         let body = self.random.once_in(2).then(|| [b"<html><body>", &body[..], b"</body>"].concat());
         let status = [200, 200, 302, 404, 500][self.random.below(5)];
-        Sent { request: self.request(), status, fields: fields.to_vec(), body }
+        Sent { request: self.request(), status, fields: fields.to_vec(), body, meddlings: vec![] }
     }
 
     fn request(&mut self) -> Vec<u8> {

@@ -11,7 +11,7 @@ use moongate::seclang;
 use super::corpus::Corpus;
 use super::exchange::{Look, Sent};
 use super::random::Random;
-use super::{Compared, all, found_by_engine, found_plainly, same};
+use super::{Compared, all};
 use crate::crs::{case, request};
 use crate::support;
 
@@ -32,18 +32,19 @@ impl Files for Disk {
 }
 
 /// A rule set with the authors' tests.
-struct RuleSet {
+pub struct RuleSet {
     plan: Arc<Plan>,
-    tests: Vec<Sent>,
+    pub tests: Vec<Sent>,
 }
 
-fn debian() -> RuleSet {
+/// CRS 3.
+pub fn debian() -> RuleSet {
     let setup = Path::new("/etc/modsecurity/crs/crs-setup.conf");
     RuleSet::new(Path::new(DEBIAN), setup, &support::shared("crs-3.3.4-tests"))
 }
 
 /// CRS 4, where there is one.
-fn crs_4() -> Option<RuleSet> {
+pub fn crs_4() -> Option<RuleSet> {
     let Some(tree) = std::env::var_os("CRS_DIR").map(PathBuf::from) else {
         eprintln!("skipped: CRS_DIR names no tree of CRS 4");
         return None;
@@ -63,6 +64,7 @@ impl RuleSet {
             fields: vec![("Content-Type", "text/html")],
             // What was sent comes back, as from the authors' own server.
             body: None,
+            meddlings: Vec::new(),
         });
         Self { tests: tests.collect(), plan: Arc::new(plan(rules, setup)) }
     }
@@ -114,7 +116,7 @@ fn plan(rules: &Path, setup: &Path) -> Plan {
 }
 
 /// The four ways in which the rules are used by turns.
-fn profiles(rules: &RuleSet) -> [Arc<Profile>; 4] {
+pub fn profiles(rules: &RuleSet) -> [Arc<Profile>; 4] {
     let out = |from, to, target: Option<&str>| Exclusion {
         which: Which::Ids(vec![(from, to)]),
         target: target.map(str::to_owned),
@@ -136,8 +138,8 @@ fn profiles(rules: &RuleSet) -> [Arc<Profile>; 4] {
 
 fn check_tests(rules: &RuleSet, step: usize) {
     let mut compared = Compared::default();
-    for (at, profile) in profiles(rules).iter().enumerate() {
-        for (number, sent) in rules.some(at, step).enumerate() {
+    for (from, profile) in profiles(rules).iter().enumerate() {
+        for (number, sent) in rules.some(from, step).enumerate() {
             let look = if number % 10 == 0 { Look::AtAll } else { Look::AtChanges };
             compared.compare(profile, sent, look, "a test of the authors");
         }

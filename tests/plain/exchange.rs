@@ -9,7 +9,7 @@ use moongate::config::Engine;
 use moongate::detection::operators::Question;
 use moongate::detection::variables::VARIABLES;
 use moongate::detection::{
-    AuditEngine, BodyPlan, Inspection, Interruption, Outcome, Overflow, Profile, Seen, Target,
+    AuditEngine, BodyPlan, Inspection, Interruption, Named, Outcome, Overflow, Profile, Seen, Target,
     World,
 };
 use moongate::shared::Collections;
@@ -26,6 +26,19 @@ pub struct Sent {
     pub fields: Vec<(&'static str, &'static str)>,
     /// None: what was sent comes back.
     pub body: Option<Vec<u8>>,
+    /// What scripts do after a phase.
+    pub meddlings: Vec<(RulePhase, Meddling)>,
+}
+
+/// What a script does to the rules of its exchange.
+#[derive(Debug, Clone)]
+pub enum Meddling {
+    /// Rules of these ids do not run.
+    Remove(u64, u64),
+    /// Rules of these ids do not look at this.
+    RemoveTarget(u64, u64, &'static str),
+    /// A member of `TX` is this, or no more.
+    Set(&'static str, Option<&'static str>),
 }
 
 /// How closely one looks.
@@ -89,36 +102,65 @@ pub trait Judge {
     fn response_plan(&self, transaction: &Transaction) -> Option<(u64, Overflow)>;
     fn take_request(&mut self, bytes: Vec<u8>, parsed: Parsed, length: u64, cut: bool);
     fn take_response(&mut self, bytes: Vec<u8>, cut: bool);
+    fn meddle(&mut self, meddling: &Meddling);
     /// What is seen now, but for the outcome.
     fn facts(&mut self, transaction: &Transaction, look: Look) -> Facts;
 }
 
-/// What is seen after each phase.
-pub fn exchange(judge: &mut dyn Judge, sent: &Sent, look: Look) -> Vec<Facts> {
-    let (mut transaction, body) = transaction(&sent.request);
-    transaction.started_at = world().now - Duration::from_millis(1500);
-    let mut all = Vec::new();
-    for phase in RulePhase::ALL {
+/// An exchange on its way: other exchanges of the same thread may come between its phases.
+pub struct Course<'a> {
+    judge: Box<dyn Judge>,
+    sent: &'a Sent,
+    look: Look,
+    transaction: Transaction,
+    body: Vec<u8>,
+    /// What was seen so far.
+    pub facts: Vec<Facts>,
+}
+
+impl<'a> Course<'a> {
+    pub fn new(judge: impl Judge + 'static, sent: &'a Sent, look: Look) -> Self {
+        let (mut transaction, body) = transaction(&sent.request);
+        transaction.started_at = world().now - Duration::from_millis(1500);
+        Self { judge: Box::new(judge), sent, look, transaction, body, facts: Vec::new() }
+    }
+
+    /// The next phase; false: there is none.
+    pub fn step(&mut self) -> bool {
+        let Some(phase) = RulePhase::ALL.get(self.facts.len()).copied() else { return false };
+        self.before(phase);
+        let outcome = self.judge.evaluate(phase, &self.transaction);
+        let facts = self.judge.facts(&self.transaction, self.look);
+        self.facts.push(Facts { phase, outcome, ..facts });
+        let meddlings = self.sent.meddlings.iter().filter(|(after, _)| *after == phase);
+        meddlings.for_each(|(_, meddling)| self.judge.meddle(meddling));
+        true
+    }
+
+    /// All phases.
+    pub fn run(mut self) -> Vec<Facts> {
+        while self.step() {}
+        self.facts
+    }
+
+    fn before(&mut self, phase: RulePhase) {
         match phase {
-            RulePhase::RequestBody => give_body(judge, &transaction, &body),
+            RulePhase::RequestBody => give_body(&mut *self.judge, &self.transaction, &self.body),
             RulePhase::ResponseHeaders => {
                 let mut headers = Headers::default();
-                sent.fields.iter().for_each(|(name, value)| headers.append(*name, *value));
-                transaction.response = Some(Response { status: sent.status, headers });
+                self.sent.fields.iter().for_each(|(name, value)| headers.append(*name, *value));
+                self.transaction.response = Some(Response { status: self.sent.status, headers });
             }
             RulePhase::ResponseBody => {
-                let body = sent.body.as_ref().unwrap_or(&body);
-                if let Some((limit, _)) = judge.response_plan(&transaction) {
+                let body = self.sent.body.as_ref().unwrap_or(&self.body);
+                if let Some((limit, _)) = self.judge.response_plan(&self.transaction) {
                     let seen = &body[..body.len().min(limit as usize)];
-                    judge.take_response(seen.to_vec(), seen.len() < body.len());
+                    self.judge.take_response(seen.to_vec(), seen.len() < body.len());
                 }
             }
             RulePhase::RequestHeaders | RulePhase::Logging => {}
         }
-        let outcome = judge.evaluate(phase, &transaction);
-        all.push(Facts { phase, outcome, ..judge.facts(&transaction, look) });
     }
-    all
 }
 
 fn give_body(judge: &mut dyn Judge, transaction: &Transaction, body: &[u8]) {
@@ -198,6 +240,21 @@ impl Judge for Inspected {
 
     fn take_response(&mut self, bytes: Vec<u8>, cut: bool) {
         self.inspection.take_response_body(bytes, cut);
+    }
+
+    fn meddle(&mut self, meddling: &Meddling) {
+        match meddling {
+            Meddling::Remove(from, to) => {
+                self.inspection.remove_rules(Named::Ids(*from, *to));
+            }
+            Meddling::RemoveTarget(from, to, target) => {
+                let named = Named::Ids(*from, *to);
+                self.inspection.remove_target(named, target).expect("a target");
+            }
+            Meddling::Set(name, value) => {
+                self.inspection.set_tx(name.as_bytes(), value.map(str::as_bytes));
+            }
+        }
     }
 
     fn facts(&mut self, transaction: &Transaction, look: Look) -> Facts {

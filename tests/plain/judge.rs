@@ -7,7 +7,7 @@ use moongate::transaction::args::{Parsed, XPath};
 use moongate::transaction::{RulePhase, Scores, Transaction};
 
 use super::evaluator::{Plain, Run};
-use super::exchange::{Facts, Judge, Look, looked_at};
+use super::exchange::{Facts, Judge, Look, Meddling, looked_at};
 
 impl Judge for Plain {
     fn evaluate(&mut self, phase: RulePhase, transaction: &Transaction) -> Outcome {
@@ -29,6 +29,20 @@ impl Judge for Plain {
     fn take_response(&mut self, bytes: Vec<u8>, cut: bool) {
         self.bodies.response = Some(bytes);
         self.bodies.response_cut = cut;
+    }
+
+    fn meddle(&mut self, meddling: &Meddling) {
+        match *meddling {
+            Meddling::Remove(from, to) => self.state.removed.extend(&self.rules(from, to)),
+            Meddling::RemoveTarget(from, to, name) => {
+                let rules = self.rules(from, to).into();
+                self.state.removed_targets.push((rules, target(name)));
+            }
+            Meddling::Set(name, Some(value)) => {
+                self.state.tx.set(name.as_bytes(), value.as_bytes().to_vec());
+            }
+            Meddling::Set(name, None) => self.state.tx.unset(name.as_bytes()),
+        }
     }
 
     fn facts(&mut self, transaction: &Transaction, look: Look) -> Facts {
@@ -71,12 +85,14 @@ impl Plain {
         }
     }
 
+    fn rules(&self, from: u64, to: u64) -> Vec<RuleIndex> {
+        let rules = self.profile.plan.rules.iter().zip(0..);
+        let meant = rules.filter(|(rule, _)| (from..=to).contains(&rule.id));
+        meant.map(|(_, index)| RuleIndex(index)).collect()
+    }
+
     fn seen(&mut self, name: &str, transaction: &Transaction) -> Vec<Seen> {
-        let (name, path) = name.split_once(':').unwrap_or((name, ""));
-        let variable = find(name).expect("a variable").variable;
-        let path = (variable == Variable::Xml && !path.is_empty()).then(|| XPath::parse(path));
-        let members = path.map_or(Members::All, |path| Members::Path(path.expect("a path")));
-        let target = Target { variable, members, count: false };
+        let target = target(name);
         let plan = &self.profile.plan;
         // Whichever: nothing that is looked at depends on the rule that looks.
         let index = RuleIndex(0);
@@ -95,4 +111,16 @@ impl Plain {
         let chosen = run.chosen(&target, &[]).into_iter();
         chosen.map(|it| Seen { name: it.full_name(), value: it.text }).collect()
     }
+}
+
+/// `ARGS`, `ARGS:a`, `XML:/*`.
+fn target(text: &str) -> Target {
+    let (name, member) = text.split_once(':').unwrap_or((text, ""));
+    let variable = find(name).expect("a variable").variable;
+    let members = match (variable, member) {
+        (_, "") => Members::All,
+        (Variable::Xml, path) => Members::Path(XPath::parse(path).expect("a path")),
+        (_, name) => Members::Named(name.as_bytes().into()),
+    };
+    Target { variable, members, count: false }
 }

@@ -7,8 +7,9 @@ use moongate::config::{Engine, Files};
 use moongate::detection::{Exclusion, Plan, Profile, Which, compile};
 use moongate::diagnostic::{Diagnostic, render};
 use moongate::seclang;
+use moongate::transaction::RulePhase;
 
-use super::exchange::{Look, Sent};
+use super::exchange::{Look, Meddling, Sent};
 use super::random::Random;
 use super::{Compared, all, rules};
 
@@ -30,7 +31,7 @@ impl Files for Scripts {
     }
 }
 
-fn plan(text: &str) -> Result<Plan, String> {
+pub fn plan(text: &str) -> Result<Plan, String> {
     let source = seclang::source("rules.conf", text.as_bytes());
     let (directives, mut faults) = seclang::parse(&source, text.as_bytes());
     let compiled = compile(&directives, &Scripts);
@@ -40,7 +41,7 @@ fn plan(text: &str) -> Result<Plan, String> {
 }
 
 /// A route over some rules: on or in `detect`, now and then with things left out or set.
-fn profile(random: &mut Random, plan: &Arc<Plan>) -> Arc<Profile> {
+pub fn profile(random: &mut Random, plan: &Arc<Plan>) -> Arc<Profile> {
     let engine = if random.once_in(2) { Engine::On } else { Engine::Detect };
     let mut exclusions = Vec::new();
     for target in [None, Some("ARGS:b"), Some("ARGS:/^a/"), Some("TX:n"), Some("XML://@*")] {
@@ -84,7 +85,23 @@ pub fn sent(random: &mut Random) -> Sent {
     let fields = vec![("Content-Type", "text/html"), ("X-A", "ab"), ("Content-Length", "7")];
     let fields = fields[..1 + random.below(3)].to_vec();
     let status = [200, 200, 404, 500][random.below(4)];
-    Sent { request: text.into_bytes(), status, fields, body: Some(answer) }
+    Sent { request: text.into_bytes(), status, fields, body: Some(answer), meddlings: meddlings(random) }
+}
+
+/// What scripts do between phases, mostly nothing.
+fn meddlings(random: &mut Random) -> Vec<(RulePhase, Meddling)> {
+    let count = if random.once_in(4) { 1 + random.below(3) } else { 0 };
+    let meddlings = (0..count).map(|_| {
+        let from = 1 + random.below(12) as u64;
+        let meddling = match random.below(4) {
+            0 => Meddling::Remove(from, from + 1),
+            1 => Meddling::RemoveTarget(from, from + 2, "ARGS:a"),
+            2 => Meddling::RemoveTarget(from, from + 5, "REQUEST_HEADERS"),
+            _ => Meddling::Set(random.one(&["s", "n", "new"]), Some("ab").filter(|_| from > 4)),
+        };
+        (RulePhase::ALL[random.below(4)], meddling)
+    });
+    meddlings.collect()
 }
 
 fn pair(random: &mut Random) -> String {

@@ -324,7 +324,7 @@ fn deeds(random: &mut Random, count: usize) -> String {
     }
     if random.once_in(5) {
         let (one, other) = (1 + random.below(count), 1 + random.below(count));
-        let control = random.one(CONTROLS).replace("=I", &one.min(other).to_string());
+        let control = random.one(CONTROLS).replace("=I", &format!("={}", one.min(other)));
         deeds += &format!(",{}", control.replace('J', &one.max(other).to_string()));
     }
     deeds
