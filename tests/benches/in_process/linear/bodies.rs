@@ -15,16 +15,16 @@ const RESPONSE: &str = "response";
 
 /// All of them.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "form, many fields", media_type: FORM, write: many_fields },
-    Kind { name: "form, one long value", media_type: FORM, write: one_field },
-    Kind { name: "JSON, many leaves", media_type: "application/json", write: many_leaves },
-    Kind { name: "JSON, one long string", media_type: "application/json", write: one_string },
-    Kind { name: "multipart, many fields", media_type: MULTIPART, write: parts },
-    Kind { name: "multipart, one file", media_type: MULTIPART, write: file },
-    Kind { name: "XML, many elements", media_type: "text/xml", write: elements },
-    Kind { name: "XML, entities", media_type: "text/xml", write: entities },
-    Kind { name: "plain text", media_type: "text/plain", write: text },
-    Kind { name: "HTML response", media_type: RESPONSE, write: page },
+    Kind { name: "form-fields", media_type: FORM, write: many_fields },
+    Kind { name: "form-value", media_type: FORM, write: one_field },
+    Kind { name: "json-leaves", media_type: "application/json", write: many_leaves },
+    Kind { name: "json-string", media_type: "application/json", write: one_string },
+    Kind { name: "multipart-fields", media_type: MULTIPART, write: parts },
+    Kind { name: "multipart-file", media_type: MULTIPART, write: file },
+    Kind { name: "xml-elements", media_type: "text/xml", write: elements },
+    Kind { name: "xml-entities", media_type: "text/xml", write: entities },
+    Kind { name: "text", media_type: "text/plain", write: text },
+    Kind { name: "html-response", media_type: RESPONSE, write: page },
 ];
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -69,18 +69,19 @@ pub fn run(options: &Options) -> ExitCode {
     let names = sizes.iter().map(|size| format!(" {} |", size_name(*size))).collect::<String>();
     println!("| body |{names} growth |");
     println!("| --- |{}", " ---: |".repeat(sizes.len() + 1));
-    let wanted =
-        |kind: &&Kind| options.only.is_empty() || options.only.iter().any(|it| it == kind.name);
-    let curves: Vec<Curve> = KINDS
-        .iter()
-        .filter(wanted)
-        .map(|kind| curve(kind, &sizes, &ours, options))
-        .inspect(row)
-        .collect();
+    let curves: Vec<Curve> =
+        kinds(&options.only).map(|kind| curve(kind, &sizes, &ours, options)).inspect(row).collect();
     if let Some(path) = &options.plot {
         fs::write(path, plot::svg(&curves)).unwrap();
     }
     verdict(&curves)
+}
+
+/// Those of these names, or all.
+fn kinds(names: &[String]) -> impl Iterator<Item = &'static Kind> + '_ {
+    let known = |name: &&String| KINDS.iter().any(|kind| kind.name == *name);
+    assert_eq!(names.iter().find(|name| !known(name)), None, "no such kind of body");
+    KINDS.iter().filter(|kind| names.is_empty() || names.iter().any(|name| name == kind.name))
 }
 
 fn curve(kind: &'static Kind, sizes: &[usize], ours: &Ours, options: &Options) -> Curve {
