@@ -134,6 +134,11 @@ pub trait Matcher: Send + Sync + fmt::Debug {
     fn needs(&self) -> Needs {
         Needs::default()
     }
+
+    /// Whether the verdict depends on nothing but the value, and leaves nothing behind but captures.
+    fn is_pure(&self) -> bool {
+        true
+    }
 }
 
 /// What an operator may know besides the value, and where it leaves what it finds. By default there
