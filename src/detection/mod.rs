@@ -3,6 +3,7 @@
 
 mod actions;
 mod compile;
+pub mod cost;
 mod evaluate;
 pub mod injection;
 mod inspection;

@@ -30,6 +30,10 @@ impl Matcher for Rx {
     fn needs(&self) -> Needs {
         needs_of(self.0.translated())
     }
+
+    fn pattern(&self) -> Option<&Pattern> {
+        Some(&self.0)
+    }
 }
 
 /// A search that was cut counts as a match: who can make a search long could else pass it.

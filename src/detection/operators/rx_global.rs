@@ -33,6 +33,10 @@ impl Matcher for RxGlobal {
     fn needs(&self) -> Needs {
         needs_of(self.0.translated())
     }
+
+    fn pattern(&self) -> Option<&Pattern> {
+        Some(&self.0)
+    }
 }
 
 /// The captures of all matches in a row, as far as there is room.

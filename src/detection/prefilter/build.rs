@@ -61,7 +61,8 @@ fn wanted(link: &Link, gathering: &mut Gathering) -> Wanted {
     wanted
 }
 
-fn needs(test: &Test) -> Needs {
+/// What a value must have for a test to find it.
+pub fn needs(test: &Test) -> Needs {
     match test {
         Test::Compares { argument, sense, .. } => match (sense, argument.as_fixed()) {
             (Sense::Byte(bytes), _) => Needs::byte(*bytes),

@@ -12,7 +12,7 @@ mod needs;
 mod quick;
 mod sieve;
 
-pub use build::build;
+pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
