@@ -3,13 +3,13 @@
 //! The unit is the step: a byte of a value that an automaton reads. A link costs
 //!
 //! ```text
-//! reach × ( asked × (values × CALL + bytes × effort) + bytes × transformations ÷ sharers )
+//! reach × ( asked × (values × call + bytes × effort) + bytes × transformations ÷ sharers )
 //! ```
 //!
 //! where `values` and `bytes` are what an ordinary request has of its targets, `asked` is the part
-//! of values that has what every match needs, `effort` is what a byte costs the operator, and
-//! `sharers` are the links that have the same values transformed in the same way, which is done once
-//! for all. `reach` is 1 for the head; a later link is reached where a value may match in the one
+//! of values that has what every match needs, `call` and `effort` are what a value and each byte of
+//! it cost the operator, and `sharers` are the links that have the same values transformed in the
+//! same way, which is done once for all. `reach` is 1 for the head; a later link is reached where a value may match in the one
 //! before. What a rule costs is the sum of its links: what an ordinary request pays at the most.
 
 use std::collections::HashMap;
@@ -17,12 +17,18 @@ use std::collections::HashMap;
 use super::ordinary::{Amount, amount_of};
 use crate::detection::operators::Matcher;
 use crate::detection::plan::{ChainId, Link, Plan, Rule, TargetSetId, Test};
-use crate::detection::prefilter::needs;
+use crate::detection::prefilter::{Clause, needs};
 
-/// Steps of running a test at all, on a value of no length.
-const CALL: f64 = 20.0;
+/// Steps of running a compiled operator at all, on a value of no length.
+const CALL: f64 = 40.0;
+/// The same of a comparison (`@streq`, `@eq`).
+const COMPARISON: f64 = 4.0;
 /// What each byte costs an expression that needs backtracking, by what it costs an automaton.
-const BACKTRACKING: f64 = 20.0;
+const BACKTRACKING: f64 = 10.0;
+/// Of a thousand values, how many a rule may be asked about for its needs to tell anything.
+const COMMON: f64 = 900.0;
+/// Steps up to which nobody has to care.
+const CHEAP: f64 = 150.0;
 /// Of a thousand ordinary values.
 const ALL: f64 = 1000.0;
 
@@ -58,8 +64,17 @@ pub struct LinkEstimate {
     pub captures: bool,
     /// Whether it is an expression that an automaton alone cannot run.
     pub backtracks: bool,
-    /// Whether nothing is known that every match has.
-    pub needs_nothing: bool,
+    /// Whether it is run over so many values because nothing rare is known that every match has.
+    pub unsifted: Option<Unsifted>,
+}
+
+/// Why an expression is run over nearly every value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsifted {
+    /// The texts of which every match has one are in nearly every value.
+    Common,
+    /// There is no text that every match has, nor a rare byte.
+    NoLiteral,
 }
 
 /// What each rule of a plan costs, by its place in it.
@@ -74,11 +89,7 @@ pub fn estimate(plan: &Plan) -> Vec<Estimate> {
     plan.rules.iter().map(|rule| of_rule(plan, rule, &sharers)).collect()
 }
 
-fn of_rule(
-    plan: &Plan,
-    rule: &Rule,
-    sharers: &dyn Fn(&Link) -> Option<usize>,
-) -> Estimate {
+fn of_rule(plan: &Plan, rule: &Rule, sharers: &dyn Fn(&Link) -> Option<usize>) -> Estimate {
     let mut reach = 1.0;
     let mut links = Vec::new();
     for link in &rule.links {
@@ -98,7 +109,7 @@ fn of_link(plan: &Plan, link: &Link, sharers: usize, reach: f64) -> LinkEstimate
     let transformations = plan.chains.steps_to(link.chain).len().saturating_sub(1);
     let backtracks = matcher(&link.test).is_some_and(backtracks);
     let effort = effort(&link.test, backtracks);
-    let runs = asked / ALL * (values * CALL + bytes * effort);
+    let runs = asked / ALL * (values * call(&link.test) + bytes * effort);
     let made = bytes * transformations as f64 / sharers as f64;
     LinkEstimate {
         steps: reach * (runs + made),
@@ -111,7 +122,7 @@ fn of_link(plan: &Plan, link: &Link, sharers: usize, reach: f64) -> LinkEstimate
         sharers,
         captures: link.capture,
         backtracks,
-        needs_nothing: needs.is_empty(),
+        unsifted: unsifted(link, needs.first(), asked, values * CALL + bytes),
     }
 }
 
@@ -119,6 +130,13 @@ fn matcher(test: &Test) -> Option<&dyn Matcher> {
     match test {
         Test::Compiled(matcher) => Some(&**matcher),
         Test::Always | Test::Compares { .. } | Test::Later { .. } | Test::Never => None,
+    }
+}
+
+fn call(test: &Test) -> f64 {
+    match test {
+        Test::Compiled(_) | Test::Later { .. } => CALL,
+        Test::Always | Test::Compares { .. } | Test::Never => COMPARISON,
     }
 }
 
@@ -135,9 +153,83 @@ fn effort(test: &Test, backtracks: bool) -> f64 {
     }
 }
 
+/// Only of expressions: who writes one can ask for a literal. What `!` turns around is run over every
+/// value by its nature. `steps` are those of an automaton over every value.
+fn unsifted(link: &Link, rarest: Option<&Clause>, asked: f64, steps: f64) -> Option<Unsifted> {
+    let is_expression = matcher(&link.test).is_some_and(|matcher| matcher.pattern().is_some());
+    if link.negated || !is_expression || asked < COMMON || steps <= CHEAP {
+        return None;
+    }
+    let has_literal = rarest.is_some_and(|clause| !clause.literals.is_empty());
+    Some(if has_literal { Unsifted::Common } else { Unsifted::NoLiteral })
+}
+
 impl LinkEstimate {
-    /// What its author can do about it, if anything helps.
-    pub fn next_step(&self) -> Option<&'static str> {
-        None
+    /// What is dear about it and can be helped.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self.unsifted {
+            _ if self.backtracks => Some(
+                "an automaton cannot run this expression: without look-around, back references and \
+                 atomic groups it takes a tenth of the time",
+            ),
+            Some(Unsifted::NoLiteral) => {
+                Some("no literal that every match has: each value is run through the expression")
+            }
+            Some(Unsifted::Common) => Some(
+                "what every match has, nearly every value has: each is run through the expression",
+            ),
+            None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Estimate, Unsifted, estimate};
+    use crate::config::DiskFiles;
+    use crate::detection::compile;
+    use crate::seclang;
+
+    fn estimates(rules: &str) -> Vec<Estimate> {
+        let source = seclang::source("a.conf", rules.as_bytes());
+        let (directives, _) = seclang::parse(&source, rules.as_bytes());
+        estimate(&compile(&directives, &DiskFiles).plan.expect("no fault"))
+    }
+
+    #[test]
+    fn the_formula_holds_link_by_link() {
+        let rules = "SecRule ARGS \"@rx ^.{9}$\" \"id:1,phase:2,t:lowercase,t:trim,chain\"\n\
+            SecRule REQUEST_URI \"@contains zz\"\n\
+            SecRule ARGS \"@eq 1\" \"id:2,phase:2,t:lowercase,t:trim\"";
+        let [chain, single] = &estimates(rules)[..] else { panic!("two rules") };
+        let [head, second] = &chain.links[..] else { panic!("two links") };
+        // Eight values of 128 bytes; two transformations that two rules share.
+        assert_eq!(head.steps, 8.0 * 40.0 + 128.0 + 128.0 * 2.0 / 2.0);
+        assert_eq!((head.values, head.asked, head.sharers), (8.0, 1000.0, 2));
+        assert_eq!((second.reach, second.asked), (1.0, 100.0));
+        assert_eq!(second.steps, 0.1 * (4.0 + 40.0));
+        assert_eq!(chain.steps, head.steps + second.steps);
+        assert_eq!(single.steps, 8.0 * 4.0 + 128.0 + 128.0);
+    }
+
+    #[test]
+    fn only_what_its_author_can_help_is_told() {
+        for (rule, unsifted, backtracks) in [
+            ("ARGS \"@rx ^.{9}$\"", Some(Unsifted::NoLiteral), false),
+            ("ARGS \"@rx [0-9]{16}\"", Some(Unsifted::NoLiteral), false),
+            ("ARGS \"@rx ^(?:.*e.*a|o.*i)$\"", Some(Unsifted::NoLiteral), false),
+            ("RESPONSE_BODY \"@rx ^.{9}$\"", Some(Unsifted::NoLiteral), false),
+            ("ARGS \"@rx (.)x\\1\"", None, true),
+            ("ARGS \"@rx union\\s+select\"", None, false),
+            ("ARGS \"!@rx ^\\w+$\"", None, false),
+            ("ARGS \"@streq x\"", None, false),
+            ("ARGS:id \"@rx ^.{9}$\"", None, false),
+            ("REQUEST_METHOD \"@rx ^(?!G).{3}$\"", None, true),
+        ] {
+            let estimates = estimates(&format!("SecRule {rule} \"id:1,phase:4,pass\""));
+            let link = &estimates[0].links[0];
+            assert_eq!((link.unsifted, link.backtracks), (unsifted, backtracks), "{rule}");
+            assert_eq!(link.advice().is_some(), unsifted.is_some() || backtracks, "{rule}");
+        }
     }
 }

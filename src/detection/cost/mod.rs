@@ -6,6 +6,7 @@
 //! needs. Whoever measures brings the clock.
 
 mod advice;
+mod constructs;
 mod estimate;
 mod ordinary;
 mod shortlist;
@@ -13,6 +14,6 @@ mod survey;
 mod test;
 mod values;
 
-pub use advice::{advice, origin};
-pub use estimate::{Estimate, LinkEstimate, estimate};
+pub use advice::advice;
+pub use estimate::{Estimate, LinkEstimate, Unsifted, estimate};
 pub use survey::{Spent, Survey, judge};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::detection::Inspection;
 use crate::detection::operators::{Argument, Kind, Matcher, Operator, Scope};
 use crate::detection::pattern::Captures;
 use crate::detection::plan::{Link, Rule, Test};
-use crate::detection::Inspection;
 use crate::transaction::Transaction;
 
 /// A test whose argument is known.

@@ -149,8 +149,7 @@ fn transaction(sample: &Sample) -> Transaction {
         connection_requests: 1,
         tls: false,
     };
-    let mut transaction =
-        Transaction::new("0".repeat(32), Instant::now(), client, request);
+    let mut transaction = Transaction::new("0".repeat(32), Instant::now(), client, request);
     if !sample.body.is_empty() {
         transaction.body = Body::Memory(sample.body.clone());
     }
@@ -173,4 +172,72 @@ fn headers(fields: &Fields) -> Headers {
     }
     headers.received();
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::super::corpus::{Sample, ordinary};
+    use super::*;
+    use crate::config::Overrides;
+    use crate::policy::{Origin, build};
+
+    const DEBIAN: &str = "/usr/share/modsecurity-crs";
+
+    fn policy(rules: &[&str]) -> Policy {
+        let overrides = Overrides {
+            upstream: Some("http://127.0.0.1:1".to_owned()),
+            rules: rules.iter().map(Path::new).map(Path::to_owned).collect(),
+            ..Overrides::default()
+        };
+        build(None, &overrides, Origin::Disk, None).policy.expect("no fault")
+    }
+
+    /// How often the engine tells of each rule.
+    fn told(policy: &Policy, corpus: &[Sample]) -> BTreeMap<u64, u64> {
+        let mut told = BTreeMap::new();
+        for sample in corpus {
+            let (profile, mut transaction) = begin(policy, sample).expect("its engine is on");
+            let mut inspection = Inspection::new(profile, world(policy));
+            exchange(&mut inspection, &mut transaction, sample, judge);
+            for found in inspection.matches() {
+                *told.entry(found.id).or_default() += 1;
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn a_survey_counts_the_matches_that_the_engine_tells() {
+        for rules in [&[][..], &[DEBIAN]] {
+            let (policy, corpus) = (policy(rules), ordinary());
+            let measured = replay(&policy, &corpus);
+            let plan = &policy.rulesets[0].plan;
+            let logged = plan.rules.iter().zip(&measured.spent[0]);
+            let logged =
+                logged.filter(|(rule, spent)| (rule.log || rule.audit) && spent.matches > 0);
+            let counted: BTreeMap<u64, u64> =
+                logged.map(|(rule, spent)| (rule.id, spent.matches)).collect();
+            assert_eq!(counted, told(&policy, &corpus), "{rules:?}");
+            assert_eq!(measured.requests, corpus.len() as u64);
+        }
+    }
+
+    #[test]
+    fn ordinary_requests_pass() {
+        for rules in [&[][..], &[DEBIAN]] {
+            let policy = policy(rules);
+            for sample in ordinary() {
+                let (profile, mut transaction) = begin(&policy, &sample).expect("the engine is on");
+                let mut inspection = Inspection::new(profile, world(&policy));
+                exchange(&mut inspection, &mut transaction, &sample, |phase, one, of| {
+                    let outcome = judge(phase, one, of);
+                    assert_eq!(outcome, Outcome::Pass, "{rules:?}: {:?}", sample.target);
+                    outcome
+                });
+            }
+        }
+    }
 }

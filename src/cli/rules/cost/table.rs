@@ -63,7 +63,7 @@ impl Report<'_> {
         );
         if let Some(link) = &row.dearest {
             let _ = writeln!(text, "{:>58}{}", "", parts(link));
-            if let Some(help) = link.next_step() {
+            if let Some(help) = link.advice() {
                 let _ = writeln!(text, "{:>58}= help: {help}", "");
             }
         }
@@ -87,7 +87,8 @@ impl Report<'_> {
     }
 
     pub(super) fn json(&self) -> String {
-        let rows: Vec<Value> = self.rows.iter().take(self.top).map(|row| self.object(row)).collect();
+        let rows: Vec<Value> =
+            self.rows.iter().take(self.top).map(|row| self.object(row)).collect();
         let own: Duration = self.rows.iter().map(|row| row.spent.time).sum();
         let report = json!({
             "corpus": self.corpus.map(|path| path.display().to_string()),
@@ -135,7 +136,7 @@ fn link_object(link: &LinkEstimate) -> Value {
         "sharers": link.sharers,
         "captures": link.captures,
         "backtracks": link.backtracks,
-        "help": link.next_step(),
+        "help": link.advice(),
     })
 }
 
