@@ -22,7 +22,7 @@ const MOST_BYTES: usize = 32 << 20;
 /// How often all that a link was asked about is run through it; the shortest time counts.
 const PASSES: usize = 5;
 /// Runs of one pass, at the least: the clock itself takes time.
-const LEAST_RUNS: usize = 500;
+const LEAST_RUNS: usize = 100;
 
 /// What one rule cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use super::rows::Row;
 use crate::detection::cost::LinkEstimate;
 
+/// Before what a row is made of.
+const DETAIL: &str = "          ";
+
 /// What is told.
 pub(super) struct Report<'a> {
     pub(super) corpus: Option<&'a Path>,
@@ -62,9 +65,9 @@ impl Report<'_> {
             row.steps,
         );
         if let Some(link) = &row.dearest {
-            let _ = writeln!(text, "{:>58}{}", "", parts(link));
+            let _ = writeln!(text, "{DETAIL}{}", parts(link));
             if let Some(help) = link.advice() {
-                let _ = writeln!(text, "{:>58}= help: {help}", "");
+                let _ = writeln!(text, "{DETAIL}= help: {help}");
             }
         }
         text
@@ -143,7 +146,7 @@ fn link_object(link: &LinkEstimate) -> Value {
 /// What a link is made of, in words.
 fn parts(link: &LinkEstimate) -> String {
     let mut parts = format!(
-        "{:.1} values, {:.0} bytes; {:.0} of 1000 values are run",
+        "looks at {:.1} values, {:.0} bytes; {:.0} of 1000 values are run",
         link.values, link.bytes, link.asked
     );
     if link.effort > 1.0 {
@@ -151,7 +154,11 @@ fn parts(link: &LinkEstimate) -> String {
     }
     if link.transformations > 0 {
         let (count, sharers) = (link.transformations, link.sharers);
-        let _ = write!(parts, "; {count} transformations, made once for {sharers} rules");
+        let plural = if count == 1 { "" } else { "s" };
+        let _ = write!(parts, "; {count} transformation{plural}");
+        if sharers > 1 {
+            let _ = write!(parts, ", made once for {sharers} rules");
+        }
     }
     for (is, word) in [(link.backtracks, "backtracks"), (link.captures, "captures")] {
         if is {
