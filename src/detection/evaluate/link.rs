@@ -2,13 +2,12 @@
 
 use super::super::operators::Question;
 use super::super::plan::{ChainId, Deed, Link, Rule, RuleIndex, Target, TxSlot};
-use super::super::prefilter::Wanted;
 use super::Run;
 use super::select::select;
 use super::sight::Member;
 use super::state::{Cursor, State};
 use super::test::Tested;
-use super::texts::{Keep, TextId};
+use super::texts::TextId;
 use super::tx::Key;
 
 /// Values of one rule that `MATCHED_VARS` can hold.
@@ -92,6 +91,9 @@ impl Run<'_> {
         member: Member,
         cursor: &mut Cursor,
     ) -> Option<Question> {
+        if !self.may_match(cursor, member.value) {
+            return None;
+        }
         let mut before = None;
         for (step, chain) in steps.iter().enumerate() {
             let text = self.state.sight.transformed(member.value, *chain, &self.plan.chains);
@@ -100,9 +102,6 @@ impl Run<'_> {
                 continue;
             }
             cursor.step = step;
-            if !self.may_match(cursor, text) {
-                continue;
-            }
             match self.test(rule, link, text) {
                 Tested::Ask(question) if self.may_ask() => return Some(question),
                 // A script that was not asked might have found something.
@@ -153,17 +152,11 @@ impl Run<'_> {
         questions.filter(|_| self.may_ask()).find(|question| !known(question))
     }
 
-    /// Whether a text has what the link needs of it.
-    fn may_match(&mut self, cursor: &Cursor, text: TextId) -> bool {
-        let filtered = self.plan.prefilter.rule(self.state.running);
-        let wanted = filtered.and_then(|filtered| filtered.links.get(cursor.link));
-        match wanted {
-            Some(wanted) if *wanted != Wanted::default() && text.keep() == Keep::Phase => {
-                let sieve = self.plan.prefilter.sieve(cursor.phase);
-                self.state.sight.meets(text, sieve, *wanted)
-            }
-            _ => true,
-        }
+    /// Whether a value may match: of heads it is known which do.
+    fn may_match(&self, cursor: &Cursor, value: TextId) -> bool {
+        let heads = &self.plan.prefilter.screen(cursor.phase).heads;
+        let known = cursor.link == 0 && heads.has(cursor.place as u32);
+        !known || self.state.sight.todo.may_match(cursor.place, value)
     }
 
     fn may_ask(&self) -> bool {

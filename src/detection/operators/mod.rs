@@ -144,6 +144,11 @@ pub trait Matcher: Send + Sync + fmt::Debug {
     fn effort(&self) -> u32 {
         1
     }
+
+    /// Whether the verdict depends on nothing but the value, and leaves nothing behind but captures.
+    fn is_pure(&self) -> bool {
+        true
+    }
 }
 
 /// What an operator may know besides the value, and where it leaves what it finds. By default there
