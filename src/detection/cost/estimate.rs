@@ -7,7 +7,7 @@
 //! ```
 //!
 //! where `values` and `bytes` are what an ordinary request has of its targets, `asked` is the part
-//! of values that has what every match needs, `call` and `effort` are what a value and each byte of
+//! of values that has what every match needs (of the head; later links are run over all), `call` and `effort` are what a value and each byte of
 //! it cost the operator, and `sharers` are the links that have the same values transformed in the
 //! same way, which is done once for all. `reach` is 1 for the head; a later link is reached where a value may match in the one
 //! before. What a rule costs is the sum of its links: what an ordinary request pays at the most.
@@ -15,9 +15,10 @@
 use std::collections::HashMap;
 
 use super::ordinary::{Amount, amount_of};
+use super::shortlist::{is_sifted, may_match};
 use crate::detection::operators::Matcher;
 use crate::detection::plan::{ChainId, Link, Plan, Rule, TargetSetId, Test};
-use crate::detection::prefilter::{Clause, needs};
+use crate::detection::prefilter::Clause;
 
 /// Steps of running a compiled operator at all, on a value of no length.
 const CALL: f64 = 40.0;
@@ -92,20 +93,21 @@ pub fn estimate(plan: &Plan) -> Vec<Estimate> {
 fn of_rule(plan: &Plan, rule: &Rule, sharers: &dyn Fn(&Link) -> Option<usize>) -> Estimate {
     let mut reach = 1.0;
     let mut links = Vec::new();
-    for link in &rule.links {
-        let estimated = of_link(plan, link, sharers(link).unwrap_or(1), reach);
-        reach = f64::min(reach, reach * estimated.values * estimated.asked / ALL);
+    for (at, link) in rule.links.iter().enumerate() {
+        let sifted = at == 0 && is_sifted(link, plan);
+        let estimated = of_link(plan, link, sifted, sharers(link).unwrap_or(1), reach);
+        reach = f64::min(reach, reach * estimated.values * commonness(&may_match(link)) / ALL);
         links.push(estimated);
     }
     Estimate { steps: links.iter().map(|link| link.steps).sum(), links }
 }
 
-fn of_link(plan: &Plan, link: &Link, sharers: usize, reach: f64) -> LinkEstimate {
+fn of_link(plan: &Plan, link: &Link, sifted: bool, sharers: usize, reach: f64) -> LinkEstimate {
     let set = link.targets.and_then(|set| plan.target_sets.get(set.0 as usize));
     // Without targets it is an action, which is done once.
     let Amount { values, bytes } = set.map_or(Amount { values: 1.0, bytes: 0.0 }, amount_of);
-    let needs = if link.negated { Vec::new() } else { needs(&link.test).clauses };
-    let asked = needs.first().map_or(ALL, |rarest| f64::from(rarest.commonness()));
+    let needs = may_match(link);
+    let asked = if sifted { commonness(&needs) } else { ALL };
     let transformations = plan.chains.steps_to(link.chain).len().saturating_sub(1);
     let backtracks = matcher(&link.test).is_some_and(backtracks);
     let effort = effort(&link.test, backtracks);
@@ -122,8 +124,15 @@ fn of_link(plan: &Plan, link: &Link, sharers: usize, reach: f64) -> LinkEstimate
         sharers,
         captures: link.capture,
         backtracks,
-        unsifted: unsifted(link, needs.first(), asked, values * CALL + bytes),
+        unsifted: sifted
+            .then(|| unsifted(link, needs.first(), asked, values * CALL + bytes))
+            .flatten(),
     }
+}
+
+/// Of a thousand ordinary values, how many have the rarest of these.
+fn commonness(needs: &[Clause]) -> f64 {
+    needs.first().map_or(ALL, |rarest| f64::from(rarest.commonness()))
 }
 
 fn matcher(test: &Test) -> Option<&dyn Matcher> {
@@ -198,16 +207,15 @@ mod tests {
 
     #[test]
     fn the_formula_holds_link_by_link() {
-        let rules = "SecRule ARGS \"@rx ^.{9}$\" \"id:1,phase:2,t:lowercase,t:trim,chain\"\n\
+        let rules = "SecRule ARGS \"@rx ^.*zz$\" \"id:1,phase:2,t:lowercase,t:trim,chain\"\n\
             SecRule REQUEST_URI \"@contains zz\"\n\
             SecRule ARGS \"@eq 1\" \"id:2,phase:2,t:lowercase,t:trim\"";
         let [chain, single] = &estimates(rules)[..] else { panic!("two rules") };
         let [head, second] = &chain.links[..] else { panic!("two links") };
         // Eight values of 128 bytes; two transformations that two rules share.
-        assert_eq!(head.steps, 8.0 * 40.0 + 128.0 + 128.0 * 2.0 / 2.0);
-        assert_eq!((head.values, head.asked, head.sharers), (8.0, 1000.0, 2));
-        assert_eq!((second.reach, second.asked), (1.0, 100.0));
-        assert_eq!(second.steps, 0.1 * (4.0 + 40.0));
+        assert_eq!(head.steps, 0.1 * (8.0 * 40.0 + 128.0) + 128.0 * 2.0 / 2.0);
+        assert_eq!((head.values, head.asked, head.sharers), (8.0, 100.0, 2));
+        assert_eq!((second.reach, second.asked, second.steps), (0.8, 1000.0, 0.8 * (4.0 + 40.0)));
         assert_eq!(chain.steps, head.steps + second.steps);
         assert_eq!(single.steps, 8.0 * 4.0 + 128.0 + 128.0);
     }

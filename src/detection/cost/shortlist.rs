@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use aho_corasick::AhoCorasick;
 
 use crate::detection::pattern::ByteSet;
-use crate::detection::plan::Plan;
+use crate::detection::plan::{Link, Plan};
 use crate::detection::prefilter::{Clause, needs};
+use crate::detection::variables::changes_within_phase;
 
 /// Every clause that a link of some rules needs.
 pub(super) struct Shortlist {
@@ -30,9 +31,10 @@ impl Shortlist {
         };
         let mut links = Vec::new();
         for rule in &plan.rules {
-            let of_link = rule.links.iter().map(|link| match link.negated {
-                true => Vec::new(),
-                false => needs(&link.test).clauses.into_iter().map(&mut number).collect(),
+            let of_link = rule.links.iter().enumerate().map(|(at, link)| {
+                let sifted = at == 0 && is_sifted(link, plan);
+                let clauses = if sifted { may_match(link) } else { Vec::new() };
+                clauses.into_iter().map(&mut number).collect()
             });
             links.push(of_link.collect());
         }
@@ -76,4 +78,18 @@ impl Shortlist {
         let is_met = |clause: &usize| met.0.get(*clause).copied().unwrap_or(false);
         needed.is_none_or(|needed| needed.iter().all(is_met))
     }
+}
+
+/// What a value must have for a link to match it, the rarest first.
+pub(super) fn may_match(link: &Link) -> Vec<Clause> {
+    if link.negated { Vec::new() } else { needs(&link.test).clauses }
+}
+
+/// Whether the values of a rule's first link are passed over without what it needs: only of what
+/// stays as it is for a phase that can be told before the rule runs.
+pub(super) fn is_sifted(link: &Link, plan: &Plan) -> bool {
+    let set = link.targets.and_then(|set| plan.target_sets.get(set.0 as usize));
+    set.is_some_and(|set| {
+        set.included.iter().all(|target| !target.count && !changes_within_phase(target.variable))
+    })
 }

@@ -69,6 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         corpus: arguments.corpus.as_deref(),
         requests: measured.requests,
         whole: measured.whole,
+        repeated: measured.repeated,
         rows: &rows,
         top: if arguments.top == 0 { rows.len() } else { arguments.top },
     };
