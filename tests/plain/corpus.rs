@@ -74,8 +74,21 @@ const ATTACKS: &[&str] = &[
 ];
 
 const NAMES: &[&str] = &[
-    "id", "q", "name", "password", "a[b]", "user.name", "_ga", "PHPSESSID", "json.a", "ID", "x y",
-    "utm_source", "__proto__", "", "redirect_to",
+    "id",
+    "q",
+    "name",
+    "password",
+    "a[b]",
+    "user.name",
+    "_ga",
+    "PHPSESSID",
+    "json.a",
+    "ID",
+    "x y",
+    "utm_source",
+    "__proto__",
+    "",
+    "redirect_to",
 ];
 
 const FIELDS: &[(&str, &str)] = &[
@@ -108,14 +121,16 @@ impl Corpus<'_> {
     pub fn sent(&mut self) -> Sent {
         let fields = [("Content-Type", "text/html"), ("Server", "nginx")];
         let body = self.text();
-        let body = self.random.once_in(2).then(|| [b"<html><body>", &body[..], b"</body>"].concat());
+        let body =
+            self.random.once_in(2).then(|| [b"<html><body>", &body[..], b"</body>"].concat());
         let status = [200, 200, 302, 404, 500][self.random.below(5)];
         Sent { request: self.request(), status, fields: fields.to_vec(), body, meddlings: vec![] }
     }
 
     fn request(&mut self) -> Vec<u8> {
         let method = self.random.one(&["GET", "GET", "POST", "POST", "PUT", "HEAD", "OPTIONS"]);
-        let path = self.random.one(&["/", "/index.php", "/a/b/c.html", "/api/v1/items/7", "/x%20y"]);
+        let path =
+            self.random.one(&["/", "/index.php", "/a/b/c.html", "/api/v1/items/7", "/x%20y"]);
         let mut head = format!("{method} {path}").into_bytes();
         if self.random.once_in(8) {
             head.extend(escaped(&self.attack()));
@@ -146,7 +161,11 @@ impl Corpus<'_> {
             0 | 1 => (FORM, self.form()),
             2 | 3 => {
                 let json = self.json(0);
-                let cut = if self.random.once_in(12) { self.random.below(json.len()) } else { json.len() };
+                let cut = if self.random.once_in(12) {
+                    self.random.below(json.len())
+                } else {
+                    json.len()
+                };
                 ("application/json", json[..cut].to_vec())
             }
             4 => ("text/xml", self.xml(0)),

@@ -9,8 +9,8 @@ use moongate::config::Engine;
 use moongate::detection::operators::Question;
 use moongate::detection::variables::VARIABLES;
 use moongate::detection::{
-    AuditEngine, BodyPlan, Inspection, Interruption, Named, Outcome, Overflow, Profile, Seen, Target,
-    World,
+    AuditEngine, BodyPlan, Inspection, Interruption, Named, Outcome, Overflow, Profile, Seen,
+    Target, World,
 };
 use moongate::shared::Collections;
 use moongate::transaction::args::{Parsed, Parser};

@@ -76,9 +76,11 @@ impl Run<'_> {
             phase: self.phase,
             message: said(&rule.about.message),
             data: said(&rule.about.log_data),
-            place: rule.about.source.as_ref().map_or_else(String::new, |source| {
-                format!("{}:{}", source.name, rule.about.line)
-            }),
+            place: rule
+                .about
+                .source
+                .as_ref()
+                .map_or_else(String::new, |source| format!("{}:{}", source.name, rule.about.line)),
             tags: tags.map(|tag| String::from_utf8_lossy(&tag).into_owned()).collect(),
             severity: rule.about.severity,
             variable: matched.map(|it| cut(it.full_name(), TEXT_BYTES)).unwrap_or_default(),

@@ -15,9 +15,38 @@ use super::{Compared, all, rules};
 
 /// What values are made of.
 const PIECES: &[&str] = &[
-    "a", "b", "ab", "1", "2", "5", "x", " ", "", "union", "SELECT", "all", "%41", "%2541", "&lt;",
-    "<x>", "'", "1 or 1=1", "/a/../b", "<script>", "%", "%zz", "\u{fc}", "ab12", "0", "-1",
-    "4111111111111111", "%00", "/*c*/", "YWI=", "\\x61", "no",
+    "a",
+    "b",
+    "ab",
+    "1",
+    "2",
+    "5",
+    "x",
+    " ",
+    "",
+    "union",
+    "SELECT",
+    "all",
+    "%41",
+    "%2541",
+    "&lt;",
+    "<x>",
+    "'",
+    "1 or 1=1",
+    "/a/../b",
+    "<script>",
+    "%",
+    "%zz",
+    "\u{fc}",
+    "ab12",
+    "0",
+    "-1",
+    "4111111111111111",
+    "%00",
+    "/*c*/",
+    "YWI=",
+    "\\x61",
+    "no",
 ];
 const NAMES: &[&str] = &["a", "b", "A", "ab", "id", "x", ""];
 
@@ -85,7 +114,13 @@ pub fn sent(random: &mut Random) -> Sent {
     let fields = vec![("Content-Type", "text/html"), ("X-A", "ab"), ("Content-Length", "7")];
     let fields = fields[..1 + random.below(3)].to_vec();
     let status = [200, 200, 404, 500][random.below(4)];
-    Sent { request: text.into_bytes(), status, fields, body: Some(answer), meddlings: meddlings(random) }
+    Sent {
+        request: text.into_bytes(),
+        status,
+        fields,
+        body: Some(answer),
+        meddlings: meddlings(random),
+    }
 }
 
 /// What scripts do between phases, mostly nothing.
@@ -117,11 +152,15 @@ fn body(random: &mut Random) -> (&'static str, String) {
     let (name, one, other) = (random.one(NAMES), value(random), value(random));
     match random.below(6) {
         0 | 1 => ("application/x-www-form-urlencoded", pairs(random)),
-        2 => ("application/json", format!("{{\"{name}\":[\"{one}\",{{\"b\":\"{other}\"}}],\"n\":1}}")),
+        2 => (
+            "application/json",
+            format!("{{\"{name}\":[\"{one}\",{{\"b\":\"{other}\"}}],\"n\":1}}"),
+        ),
         3 => ("text/xml", format!("<r a=\"{}\"><b>{other}</b>{one}</r>", one.replace('<', "("))),
         4 => {
             let said = "Content-Disposition: form-data; name=";
-            let file = format!("--B\r\n{said}\"{name}\"; filename=\"{one}.txt\"\r\n\r\n{other}\r\n");
+            let file =
+                format!("--B\r\n{said}\"{name}\"; filename=\"{one}.txt\"\r\n\r\n{other}\r\n");
             let field = format!("--B\r\n{said}\"b\"\r\n\r\n{one}\r\n--B--\r\n");
             ("multipart/form-data; boundary=B", file + &field)
         }

@@ -114,7 +114,8 @@ impl Run<'_> {
             Variable::Session => self.kept(variable, Collection::Session),
             Variable::SessionId => state.session_id.iter().flat_map(|id| one(id)).collect(),
             Variable::Tx => {
-                let there = |name: &Vec<u8>| Some((name.clone(), state.tx.values.get(name)?.clone()));
+                let there =
+                    |name: &Vec<u8>| Some((name.clone(), state.tx.values.get(name)?.clone()));
                 self.members(variable, &state.tx.names.iter().filter_map(there).collect::<Vec<_>>())
             }
             Variable::User => self.kept(variable, Collection::User),

@@ -92,8 +92,16 @@ const TARGETS: &[&str] = &[
 
 /// Those that a rule is the likelier to have.
 const OFTEN: usize = 6;
-const COMMON: &[&str] =
-    &["ARGS", "ARGS:a", "ARGS_NAMES", "REQUEST_COOKIES", "REQUEST_HEADERS", "TX:n", "TX:s", "&TX:n"];
+const COMMON: &[&str] = &[
+    "ARGS",
+    "ARGS:a",
+    "ARGS_NAMES",
+    "REQUEST_COOKIES",
+    "REQUEST_HEADERS",
+    "TX:n",
+    "TX:s",
+    "&TX:n",
+];
 
 const OUT: &[&str] = &[
     "!ARGS:a",
@@ -218,8 +226,24 @@ const CONTROLS: &[&str] = &[
 ];
 
 const DISRUPTIONS: &[&str] = &[
-    "pass", "pass", "pass", "pass", "pass", "pass", "pass", "pass", "pass", "pass", "pass", "pass",
-    "deny,status:406", "block", "allow", "allow:phase", "allow:request", "drop",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "deny,status:406",
+    "block",
+    "allow",
+    "allow:phase",
+    "allow:request",
+    "drop",
     "redirect:http://a.example/%{MATCHED_VAR}",
 ];
 
@@ -250,7 +274,8 @@ fn rule(random: &mut Random, id: usize, count: usize) -> String {
         actions += &format!(",severity:{}", random.below(8));
     }
     if random.once_in(2) {
-        actions += ",msg:'said %{MATCHED_VAR_NAME} %{tx.n}',logdata:'%{tx.0} %{MATCHED_VAR} %{rule.msg}'";
+        actions +=
+            ",msg:'said %{MATCHED_VAR_NAME} %{tx.n}',logdata:'%{tx.0} %{MATCHED_VAR} %{rule.msg}'";
     }
     for tag in ["t1", "t2", "%{tx.s}"] {
         if random.once_in(3) {

@@ -35,9 +35,8 @@ fn check(random: &mut Random, known: &[Known<'_>], count: usize, about: &str) {
         let together = if random.once_in(3) { 2 + random.below(3) } else { 1 };
         let chosen: Vec<&Known<'_>> =
             (0..together).map(|_| &known[random.below(known.len())]).collect();
-        let begun = chosen.iter().map(|it| {
-            Course::new(Inspected::new(it.profile, world()), it.sent, LOOK)
-        });
+        let begun =
+            chosen.iter().map(|it| Course::new(Inspected::new(it.profile, world()), it.sent, LOOK));
         let mut courses: Vec<Course<'_>> = begun.collect();
         let mut left: Vec<usize> = (0..together).collect();
         while !left.is_empty() {
@@ -105,7 +104,9 @@ fn what_was_found_under_other_rules_does_not_count() {
         let texts = [rules::rule_set(&mut random), rules::rule_set(&mut random)];
         let plans = texts.iter().filter_map(|text| made_up::plan(text).ok().map(Arc::new));
         let profiles: Vec<Arc<Profile>> = plans
-            .flat_map(|plan| [made_up::profile(&mut random, &plan), made_up::profile(&mut random, &plan)])
+            .flat_map(|plan| {
+                [made_up::profile(&mut random, &plan), made_up::profile(&mut random, &plan)]
+            })
             .collect();
         if profiles.is_empty() {
             continue;

@@ -67,16 +67,21 @@ impl Run<'_> {
             // Nothing is written to disk.
             Variable::FilesTmpNames => Vec::new(),
             Variable::MultipartName => {
-                let fields = bodies.parsed.args.iter().filter(|_| bodies.parsed.multipart.is_some());
+                let fields =
+                    bodies.parsed.args.iter().filter(|_| bodies.parsed.multipart.is_some());
                 let names = fields.map(|(name, _)| name.to_vec());
-                names.chain(files.map(|file| file.name.to_vec())).map(|it| (it.clone(), it)).collect()
+                names
+                    .chain(files.map(|file| file.name.to_vec()))
+                    .map(|it| (it.clone(), it))
+                    .collect()
             }
-            Variable::MultipartPartHeaders => bodies.parsed.part_headers.iter().map(owned).collect(),
+            Variable::MultipartPartHeaders => {
+                bodies.parsed.part_headers.iter().map(owned).collect()
+            }
             Variable::RequestCookies => {
                 let fields = self.transaction.request.headers.get_all("cookie");
-                let all = fields.flat_map(|field| {
-                    cookies(field).iter().map(owned).collect::<Vec<_>>()
-                });
+                let all =
+                    fields.flat_map(|field| cookies(field).iter().map(owned).collect::<Vec<_>>());
                 all.take(self.plan.settings.arguments).collect()
             }
             Variable::RequestHeaders => pairs(&self.transaction.request.headers),

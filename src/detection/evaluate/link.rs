@@ -91,7 +91,8 @@ impl Run<'_> {
         member: Member,
         cursor: &mut Cursor,
     ) -> Option<Question> {
-        if !self.may_match(cursor, member.value) {
+        let known = self.known(cursor, link, member.value);
+        if known == Known::Not {
             return None;
         }
         let mut before = None;
@@ -102,7 +103,11 @@ impl Run<'_> {
                 continue;
             }
             cursor.step = step;
-            match self.test(rule, link, text) {
+            let tested = match known {
+                Known::Matches => Tested::Yes,
+                Known::Not | Known::Nothing => self.test(rule, link, text),
+            };
+            match tested {
                 Tested::Ask(question) if self.may_ask() => return Some(question),
                 // A script that was not asked might have found something.
                 Tested::Ask(Question::Resolves(_)) | Tested::No => {}
@@ -152,16 +157,31 @@ impl Run<'_> {
         questions.filter(|_| self.may_ask()).find(|question| !known(question))
     }
 
-    /// Whether a value may match: of heads it is known which do.
-    fn may_match(&self, cursor: &Cursor, value: TextId) -> bool {
+    /// What is known of a value before it is tested: the verdict on heads.
+    fn known(&self, cursor: &Cursor, link: &Link, value: TextId) -> Known {
         let heads = &self.plan.prefilter.screen(cursor.phase).heads;
-        let known = cursor.link == 0 && heads.has(cursor.place as u32);
-        !known || self.state.sight.todo.may_match(cursor.place, value)
+        if cursor.link != 0 || !heads.has(cursor.place as u32) {
+            return Known::Nothing;
+        }
+        match self.state.sight.todo.verdict(cursor.place, value) {
+            None => Known::Not,
+            // Where a step is looked at, or something is captured, the test is to say what.
+            Some(true) if !link.multi_match && !link.capture => Known::Matches,
+            Some(_) => Known::Nothing,
+        }
     }
 
     fn may_ask(&self) -> bool {
         self.state.answers.len() < MOST_QUESTIONS
     }
+}
+
+/// What is known of a value before it is tested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Matches,
+    Not,
+    Nothing,
 }
 
 impl State {

@@ -3,6 +3,7 @@
 mod asked;
 mod body;
 mod scripted;
+mod surveyed;
 mod tuned;
 
 use std::sync::Arc;

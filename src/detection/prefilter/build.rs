@@ -56,8 +56,11 @@ fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
         let set = head.targets.and_then(|set| sets.get(set.0 as usize));
         if let Some(set) = set.filter(|set| stays(set)) {
             screen.heads.insert(place);
+            if head.negated {
+                screen.negated.insert(place);
+            }
             heads.push((place, set));
-            needed.push((place, needs(head)));
+            needed.push((place, needs_of_link(head)));
         }
     }
     screen.sieve = Sieve::new(needed);
@@ -81,11 +84,17 @@ fn stays(set: &TargetSet) -> bool {
     set.included.iter().all(|target| !target.count && !changes_within_phase(target.variable))
 }
 
-fn needs(link: &Link) -> Needs {
-    if link.negated {
-        return Needs::default();
-    }
+/// Of a negated link: what a value must have for it not to match.
+fn needs_of_link(link: &Link) -> [Needs; 2] {
     match &link.test {
+        Test::Compiled(matcher) => [matcher.needs(), matcher.plain_needs()],
+        other => [needs(other), needs(other)],
+    }
+}
+
+/// What a value must have for a test to find it.
+pub fn needs(test: &Test) -> Needs {
+    match test {
         Test::Compares { argument, sense, .. } => match (sense, argument.as_fixed()) {
             (Sense::Byte(bytes), _) => Needs::byte(*bytes),
             (Sense::Contains, Some(argument)) => Needs::one_of([argument]),

@@ -19,6 +19,8 @@ use crate::transaction::args::XPath;
 pub struct Screen {
     /// The rules that have a head.
     pub heads: Bits,
+    /// Those of them that match where their test finds nothing.
+    pub negated: Bits,
     /// By place: a rule that only compares numbers.
     pub quick: Vec<Option<Quick>>,
     /// Where values come from.

@@ -193,13 +193,28 @@ impl Judge {
     }
 
     fn ask_some(&mut self, bench: &Bench<'_>, made: &Made, candidates: &Bits, text: &[u8]) {
+        let Bench { screen, .. } = bench;
         let mut from = 0;
         while let Some(place) = candidates.next(from) {
             from = place + 1;
-            let asked = made.heads.has(place) && bench.screen.sieve.meets(place, made.glance);
-            if asked && matches(bench, place, text) && !self.hits.contains(&place) {
-                self.hits.push(place);
+            let may = screen.sieve.meets(place, made.glance);
+            if made.heads.has(place) && may && matches(bench, place, text) {
+                self.hit(place);
             }
+        }
+        if !made.heads.meets(&screen.negated) {
+            return;
+        }
+        for place in screen.negated.iter().filter(|place| made.heads.has(*place)) {
+            if !candidates.has(place) || !screen.sieve.meets(place, made.glance) {
+                self.hit(place);
+            }
+        }
+    }
+
+    fn hit(&mut self, place: u32) {
+        if !self.hits.contains(&place) {
+            self.hits.push(place);
         }
     }
 }
