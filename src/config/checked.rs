@@ -145,7 +145,7 @@ pub struct Peer {
 }
 
 /// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Address {
     /// An address that needs no look-up.
     Socket(SocketAddr),

@@ -82,9 +82,7 @@ impl Run<'_> {
         let closed: Bits = bars.map(|(number, _)| number).collect();
         let mut heads = Bits::default();
         for group in &screen.groups {
-            let mut behind = group.bars.clone();
-            behind.keep(&closed);
-            if behind.is_empty() || group.heads.has(place) {
+            if !group.bars.meets(&closed) || group.heads.has(place) {
                 heads.join(&group.heads);
             }
         }

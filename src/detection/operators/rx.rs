@@ -1,5 +1,7 @@
 //! `@rx`: a regular expression.
 
+use std::sync::OnceLock;
+
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
 use crate::detection::pattern::{Captures, Case, Found, Pattern};
 use crate::detection::prefilter::{Needs, needs_of};
@@ -12,24 +14,33 @@ pub(super) const OPERATOR: Operator = Operator {
 };
 
 #[derive(Debug)]
-struct Rx(Pattern);
+struct Rx {
+    pattern: Pattern,
+    needs: OnceLock<Needs>,
+}
 
 fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {
-    Ok(Box::new(Rx(Pattern::new(argument.text, Case::Differs)?)))
+    let pattern = Pattern::new(argument.text, Case::Differs)?;
+    Ok(Box::new(Rx { pattern, needs: OnceLock::new() }))
 }
 
 impl Matcher for Rx {
     fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
         let found = match scope.captures.as_deref_mut() {
-            Some(captures) => self.0.captures(value, captures),
-            None => self.0.find(value),
+            Some(captures) => self.pattern.captures(value, captures),
+            None => self.pattern.find(value),
         };
         judged(found, scope)
     }
 
     fn needs(&self) -> Needs {
-        needs_of(self.0.translated())
+        self.needs.get_or_init(|| needs_of_pattern(&self.pattern)).clone()
     }
+}
+
+/// What a value must have in it for a pattern to be found.
+pub(super) fn needs_of_pattern(pattern: &Pattern) -> Needs {
+    pattern.outline().map(|tree| needs_of(&tree)).unwrap_or_default()
 }
 
 /// A search that was cut counts as a match: who can make a search long could else pass it.

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::Prefilter;
 use super::needs::Needs;
 use super::quick::Quick;
 use super::screen::{Class, ClassId, Classes, Group, LONGEST_NAME, Origin, Screen, Source};
-use super::sieve::{Gathering, Sieve};
-use super::{Prefilter, Wanted};
+use super::sieve::Sieve;
 use crate::detection::bits::Bits;
 use crate::detection::operators::Sense;
 use crate::detection::plan::{Link, Members, Rule, RuleIndex, Skip, Target, TargetSet, Test};
@@ -49,21 +49,18 @@ fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
         quick: rules.iter().map(|rule| Quick::of(rule, sets)).collect(),
         ..Screen::default()
     };
-    let mut gathering = Gathering::default();
-    let mut heads = Vec::new();
+    let (mut heads, mut needed) = (Vec::new(), Vec::new());
     for (place, rule) in (0..).zip(rules) {
         let head = rule.links.first().filter(|head| is_pure(head));
-        let set = head.and_then(|head| sets.get(head.targets?.0 as usize)).filter(|set| stays(set));
-        let wanted = head.filter(|_| set.is_some()).map(|head| wanted(head, &mut gathering));
-        screen.wanted.push(wanted.unwrap_or_default());
-        if let Some(set) = set {
+        let Some(head) = head else { continue };
+        let set = head.targets.and_then(|set| sets.get(set.0 as usize));
+        if let Some(set) = set.filter(|set| stays(set)) {
             screen.heads.insert(place);
             heads.push((place, set));
+            needed.push((place, needs(head)));
         }
     }
-    screen.sieve = Sieve::new(&gathering);
-    screen.by_clause = by_clause(&screen);
-    screen.undemanding = undemanding(&screen);
+    screen.sieve = Sieve::new(needed);
     set_groups(&mut screen, rules);
     set_sources(&mut screen, &heads);
     screen
@@ -84,19 +81,11 @@ fn stays(set: &TargetSet) -> bool {
     set.included.iter().all(|target| !target.count && !changes_within_phase(target.variable))
 }
 
-fn wanted(link: &Link, gathering: &mut Gathering) -> Wanted {
-    let mut wanted = Wanted::default();
+fn needs(link: &Link) -> Needs {
     if link.negated {
-        return wanted;
+        return Needs::default();
     }
-    for (place, clause) in wanted.iter_mut().zip(needs(&link.test).clauses) {
-        *place = gathering.number(clause);
-    }
-    wanted
-}
-
-fn needs(test: &Test) -> Needs {
-    match test {
+    match &link.test {
         Test::Compares { argument, sense, .. } => match (sense, argument.as_fixed()) {
             (Sense::Byte(bytes), _) => Needs::byte(*bytes),
             (Sense::Contains, Some(argument)) => Needs::one_of([argument]),
@@ -105,22 +94,6 @@ fn needs(test: &Test) -> Needs {
         Test::Compiled(matcher) => matcher.needs(),
         Test::Always | Test::Later { .. } | Test::Never => Needs::default(),
     }
-}
-
-fn by_clause(screen: &Screen) -> Vec<Bits> {
-    let mut by_clause = vec![Bits::default(); screen.sieve.clauses()];
-    for place in screen.heads.iter() {
-        let rarest = screen.wanted.get(place as usize).map_or(0, |[rarest, ..]| *rarest);
-        if let Some(heads) = by_clause.get_mut(usize::from(rarest)) {
-            heads.insert(place);
-        }
-    }
-    by_clause
-}
-
-/// Clause 0 is the one that every text meets.
-fn undemanding(screen: &Screen) -> Bits {
-    screen.by_clause.first().cloned().unwrap_or_default()
 }
 
 /// Which heads are skipped by what.

@@ -1,6 +1,5 @@
 //! What an expression needs, read from its tree.
 
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 use super::needs::{Clause, Needs};
@@ -16,20 +15,11 @@ const LONGEST: usize = 40;
 const MOST_BYTES: usize = 8;
 /// Of a thousand ordinary values, how many may have what fills gaps, for it to tell anything.
 const COMMON_FILLER: f32 = 600.0;
-/// Nesting, as for the automaton.
-const DEEPEST: u32 = 300;
 
-/// What an expression in the language of the crate `regex` (bytes, no Unicode) needs.
-pub fn needs_of(expression: &str) -> Needs {
-    let parsed = ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .nest_limit(DEEPEST)
-        .build()
-        .parse(expression);
-    let Ok(tree) = parsed else { return Needs::default() };
-    let strict = walk(&tree, Fillers::Split).into_clauses();
-    let bridged = walk(&tree, Fillers::Bridge).into_clauses();
+/// What an expression needs.
+pub fn needs_of(tree: &Hir) -> Needs {
+    let strict = walk(tree, Fillers::Split).into_clauses();
+    let bridged = walk(tree, Fillers::Bridge).into_clauses();
     Needs::all(strict.into_iter().chain(bridged))
 }
 
@@ -217,7 +207,7 @@ mod tests {
 
     fn needs(expression: &str) -> Vec<String> {
         let pattern = Pattern::new(expression.as_bytes(), Case::Differs).unwrap();
-        let clauses = needs_of(pattern.translated()).clauses;
+        let clauses = needs_of(&pattern.outline().unwrap()).clauses;
         clauses.iter().map(shown).collect()
     }
 

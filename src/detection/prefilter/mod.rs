@@ -10,6 +10,7 @@
 mod build;
 mod expression;
 mod grams;
+mod literals;
 mod needs;
 mod quick;
 mod screen;
@@ -25,12 +26,6 @@ pub use sieve::Glance;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::transaction::RulePhase;
-
-/// The number of a clause in its sieve; 0 is met by every text.
-pub type ClauseId = u16;
-
-/// What a link needs of a text: all of these clauses, the rarest first.
-pub type Wanted = [ClauseId; 3];
 
 /// What can be told of rules before they are run. Of a plan without any, nothing is told, and every
 /// rule is run.

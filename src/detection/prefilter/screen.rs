@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use super::Wanted;
 use super::quick::Quick;
 use super::sieve::Sieve;
 use crate::detection::bits::Bits;
@@ -22,12 +21,6 @@ pub struct Screen {
     pub heads: Bits,
     /// By place: a rule that only compares numbers.
     pub quick: Vec<Option<Quick>>,
-    /// By place: what a head needs of a text.
-    pub wanted: Vec<Wanted>,
-    /// Heads that need nothing.
-    pub undemanding: Bits,
-    /// By clause: the heads whose rarest need it is.
-    pub by_clause: Vec<Bits>,
     /// Where values come from.
     pub sources: Vec<Source>,
     /// What is looked at in the same way: sources and names share these.

@@ -174,6 +174,5 @@ fn what_should_have_been_encoded_is_judged_as_it_is_and_encoded_on_its_way() {
     let head = "GET /a\"<\u{e9}>?q={|}^` HTTP/1.1\r\nHost: a\r\n\r\nrest";
     let request = judge(head).expect("there is one way to read it");
     assert_eq!(&request.path[..], "/a\"<\u{e9}>".as_bytes());
-    let sent = for_parser(&request, &BytesMut::from(head.as_bytes())).expect("it is written anew");
-    assert_eq!(&sent[..], b"GET /a%22%3C%C3%A9%3E?q={|}^` HTTP/1.1\r\nHost: a\r\n\r\nrest");
+    assert_eq!(&encoded(&request.target())[..], b"/a%22%3C%C3%A9%3E?q={|}^`");
 }

@@ -31,6 +31,10 @@ pub struct Lens {
     pub number: u32,
     /// By what is done to a value first.
     pub looks: Vec<Look>,
+    /// All that is done, as bits.
+    pub steps: u64,
+    /// All heads.
+    pub heads: Bits,
 }
 
 /// Heads that do the same to a value first.
@@ -97,7 +101,8 @@ fn lens(
         return None;
     }
     *given = given.wrapping_add(1);
-    Some(Lens { number: *given, looks })
+    let steps = looks.iter().fold(0, |all, look| all | look.steps);
+    Some(Lens { number: *given, looks, steps, heads: wanted })
 }
 
 /// All that a head does to a value before it looks.
