@@ -98,7 +98,10 @@ impl Run<'_> {
         let mut before = None;
         for (step, chain) in steps.iter().enumerate() {
             let text = self.state.sight.transformed(member.value, *chain, &self.plan.chains);
-            let changed = before.replace(text) != Some(text);
+            // What is not kept for the phase has another number each time it is made.
+            let sight = &self.state.sight;
+            let changed = before.is_none_or(|before| sight.text(before) != sight.text(text));
+            before = Some(text);
             if step < cursor.step || !changed {
                 continue;
             }

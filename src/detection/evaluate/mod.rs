@@ -67,7 +67,8 @@ impl<'a> Run<'a> {
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
         self.state.cursor = None;
         let rules = self.rules(phase);
-        while self.state.engine(self.profile) != Engine::Off {
+        // A rule that was begun is brought to its end, whatever it switched off itself.
+        while !cursor.is_at_rule() || self.state.engine(self.profile) != Engine::Off {
             if cursor.is_at_rule() {
                 let Some(place) = self.next_rule(phase, cursor.place) else { break };
                 cursor = cursor.rule(place);
@@ -87,10 +88,10 @@ impl<'a> Run<'a> {
 
     fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
         let next = Step::To(cursor.place + 1);
-        if self.state.switches.removed.has(index.0) {
+        let fresh = cursor.is_at_rule();
+        if fresh && self.state.switches.removed.has(index.0) {
             return next;
         }
-        let fresh = cursor.is_at_rule();
         if let Some(step) = fresh.then(|| self.quick(index, cursor)).flatten() {
             return step;
         }
