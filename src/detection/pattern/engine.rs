@@ -8,6 +8,7 @@ use super::backtrack::Search;
 use super::byte_set::ByteSet;
 use super::exact::{Exactness, exactness, first_bytes};
 use super::program::{self, Program};
+use super::shape::Shape;
 use super::tree::Node;
 use super::{Captures, Found};
 use crate::detection::operators::Fault;
@@ -31,12 +32,21 @@ pub enum Engine {
         /// What a match begins with.
         first: Option<ByteSet>,
     },
+    Shape(Shape),
 }
 
 impl Engine {
     /// # Errors
     /// If it is too large, or is refused for another reason.
     pub fn new(tree: &Node, translated: &str) -> Result<Self, Fault> {
+        match Shape::of(tree) {
+            Some(shape) => Ok(Self::Shape(shape)),
+            None => Self::automaton(tree, translated),
+        }
+    }
+
+    /// The same, whatever shape it has.
+    pub fn automaton(tree: &Node, translated: &str) -> Result<Self, Fault> {
         let regex = compile(translated)?;
         Ok(match exactness(tree) {
             Exactness::None => {
@@ -55,6 +65,7 @@ impl Engine {
                 let Some(place) = outline.find(value) else { return Found::No };
                 search(exact, value, place.start(), *first).0
             }
+            Self::Shape(shape) => shape.find(value),
         }
     }
 
@@ -82,6 +93,7 @@ impl Engine {
                 }
                 found
             }
+            Self::Shape(shape) => shape.captures(value, start, captures),
         }
     }
 }
@@ -126,6 +138,10 @@ fn found(there: bool) -> Found {
 
 impl Captures {
     fn fill_from(&mut self, regex: &Regex, value: &[u8], start: usize) {
+        if regex.captures_len() == 1 {
+            let whole = regex.find_at(value, start).map(|whole| whole.range());
+            return self.fill(|group| whole.clone().filter(|_| group == 0));
+        }
         let mut places = regex.capture_locations();
         let _ = regex.captures_read_at(&mut places, value, start);
         self.fill(|group| places.get(group).map(|(start, end)| start..end));

@@ -16,6 +16,7 @@ mod exact;
 mod group;
 mod parser;
 mod program;
+mod shape;
 mod tree;
 
 use std::ops::Range;
