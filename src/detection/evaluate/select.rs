@@ -2,6 +2,7 @@
 
 use super::super::plan::{Members, Plan, Target, TargetSet, TargetSetId};
 use super::super::variables::{Out, Variable, View, changes_within_phase, read_changing};
+use super::gather::Gather;
 use super::sight::{Member, Sight};
 use super::state::State;
 use super::texts::Keep;
@@ -252,7 +253,9 @@ impl Sight {
     fn read_with(&mut self, variable: Variable, read: impl FnOnce(&mut Out<'_>)) {
         let mut members = std::mem::take(&mut self.members);
         let texts = self.texts(Keep::Phase);
-        read(&mut Out::new(variable, Keep::Phase, texts, &mut members));
+        let keep = Keep::Phase;
+        let mut gather = Gather { variable, keep, texts, members: &mut members };
+        read(&mut Out::new(&mut gather));
         self.members = members;
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Any of the 256 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ByteSet([u64; 4]);
 
 impl ByteSet {
@@ -34,6 +34,7 @@ impl ByteSet {
 
     /// In one of two.
     #[must_use]
+    #[inline]
     pub const fn or(self, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
         Self([a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3]])
@@ -41,6 +42,7 @@ impl ByteSet {
 
     /// In both.
     #[must_use]
+    #[inline]
     pub const fn and(self, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
         Self([a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]])
@@ -48,6 +50,7 @@ impl ByteSet {
 
     /// The others.
     #[must_use]
+    #[inline]
     pub const fn not(self) -> Self {
         let a = self.0;
         Self([!a[0], !a[1], !a[2], !a[3]])
@@ -55,6 +58,7 @@ impl ByteSet {
 
     /// With the other case of each ASCII letter.
     #[must_use]
+    #[inline]
     pub fn folded(self) -> Self {
         // Word 1 holds bytes 64 to 127: `A` is bit 1, `a` bit 33.
         const UPPER: u64 = 0x07ff_fffe;
@@ -64,11 +68,13 @@ impl ByteSet {
     }
 
     /// Whether it has none.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self == Self::EMPTY
     }
 
     /// Whether a byte is in it.
+    #[inline]
     pub fn contains(self, byte: u8) -> bool {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
@@ -103,7 +109,7 @@ impl ByteSet {
     /// Its bytes as ranges, both ends included, in order.
     pub fn ranges(self) -> Vec<(u8, u8)> {
         let mut ranges: Vec<(u8, u8)> = Vec::new();
-        for byte in (0..=u8::MAX).filter(|byte| self.contains(*byte)) {
+        for byte in self.iter() {
             match ranges.last_mut() {
                 Some((_, last)) if last.checked_add(1) == Some(byte) => *last = byte,
                 _ => ranges.push((byte, byte)),

@@ -1,6 +1,5 @@
 //! What an expression needs, read from its tree.
 
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 use super::needs::{Clause, Needs};
@@ -16,21 +15,19 @@ const LONGEST: usize = 40;
 const MOST_BYTES: usize = 8;
 /// Of a thousand ordinary values, how many may have what fills gaps, for it to tell anything.
 const COMMON_FILLER: f32 = 600.0;
-/// Nesting, as for the automaton.
-const DEEPEST: u32 = 300;
 
-/// What an expression in the language of the crate `regex` (bytes, no Unicode) needs.
-pub fn needs_of(expression: &str) -> Needs {
-    let parsed = ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .nest_limit(DEEPEST)
-        .build()
-        .parse(expression);
-    let Ok(tree) = parsed else { return Needs::default() };
-    let strict = walk(&tree, Fillers::Split).into_clauses();
-    let bridged = walk(&tree, Fillers::Bridge).into_clauses();
-    Needs::all(strict.into_iter().chain(bridged))
+/// What an expression needs of values that have no other bytes than these. Where they are few, much
+/// of an expression falls away: without quotes `c['"]*u['"]*r['"]*l` is `curl`.
+pub fn needs_of(tree: &Hir, alphabet: ByteSet) -> Needs {
+    let walked = |fillers| Walk { fillers, alphabet }.walk(tree).into_clauses();
+    Needs::all(walked(Fillers::Split).into_iter().chain(walked(Fillers::Bridge)))
+}
+
+/// How a tree is read.
+struct Walk {
+    fillers: Fillers,
+    /// The bytes that values may have.
+    alphabet: ByteSet,
 }
 
 /// What is made of parts that may be absent, as in `c['"]*u['"]*r['"]*l`.
@@ -67,6 +64,17 @@ impl Known {
         Self { whole: Some(whole), clauses: Vec::new() }
     }
 
+    /// What matches nothing.
+    fn never() -> Self {
+        Self::texts(Vec::new())
+    }
+
+    fn is_never(&self) -> bool {
+        let nothing = Clause::default();
+        self.whole.as_ref().is_some_and(|whole| whole.texts.is_empty() && whole.or == nothing)
+            || self.clauses.contains(&nothing)
+    }
+
     fn into_clauses(self) -> Vec<Clause> {
         self.whole.and_then(|whole| whole.clause()).into_iter().chain(self.clauses).collect()
     }
@@ -93,40 +101,70 @@ impl Whole {
     }
 }
 
-fn walk(tree: &Hir, fillers: Fillers) -> Known {
-    match tree.kind() {
-        HirKind::Alternation(parts) => {
-            alternation(parts.iter().map(|part| walk(part, fillers)).collect())
+impl Walk {
+    fn walk(&self, tree: &Hir) -> Known {
+        match tree.kind() {
+            HirKind::Alternation(parts) => {
+                let parts = parts.iter().map(|part| self.walk(part));
+                alternation(parts.filter(|part| !part.is_never()).collect())
+            }
+            HirKind::Capture(capture) => self.walk(&capture.sub),
+            HirKind::Class(class) => self.one_byte(class),
+            HirKind::Concat(parts) => concat(parts.iter().map(|part| self.walk(part))),
+            HirKind::Empty | HirKind::Look(_) => Known::text(b""),
+            HirKind::Literal(literal) => {
+                let known = literal.0.iter().all(|byte| self.alphabet.contains(*byte));
+                if known { Known::text(&literal.0) } else { Known::never() }
+            }
+            HirKind::Repetition(repetition) => self.repeated(repetition),
         }
-        HirKind::Capture(capture) => walk(&capture.sub, fillers),
-        HirKind::Class(class) => one_byte(class),
-        HirKind::Concat(parts) => concat(parts.iter().map(|part| walk(part, fillers))),
-        HirKind::Empty | HirKind::Look(_) => Known::text(b""),
-        HirKind::Literal(literal) => Known::text(&literal.0),
-        HirKind::Repetition(repetition) => repeated(repetition, fillers),
     }
-}
 
-fn one_byte(class: &Class) -> Known {
-    let class = match class {
-        Class::Bytes(class) => Some(class.clone()),
-        Class::Unicode(class) => class.to_byte_class(),
-    };
-    let Some(class) = class else { return Known::default() };
-    let bytes = class
-        .ranges()
-        .iter()
-        .fold(ByteSet::EMPTY, |set, range| set.or(ByteSet::range(range.start(), range.end())));
-    let mut lower: Vec<Vec<u8>> = (0..=u8::MAX)
-        .filter(|byte| bytes.contains(*byte))
-        .map(|byte| vec![byte.to_ascii_lowercase()])
-        .collect();
-    lower.sort_unstable();
-    lower.dedup();
-    if lower.len() <= MOST_BYTES {
-        return Known::texts(lower);
+    fn one_byte(&self, class: &Class) -> Known {
+        let class = match class {
+            Class::Bytes(class) => Some(class.clone()),
+            Class::Unicode(class) => class.to_byte_class(),
+        };
+        let Some(class) = class else { return Known::default() };
+        let bytes = class
+            .ranges()
+            .iter()
+            .fold(ByteSet::EMPTY, |set, range| set.or(ByteSet::range(range.start(), range.end())));
+        let bytes = bytes.and(self.alphabet);
+        let mut lower: Vec<Vec<u8>> =
+            bytes.iter().map(|byte| vec![byte.to_ascii_lowercase()]).collect();
+        lower.sort_unstable();
+        lower.dedup();
+        if lower.len() <= MOST_BYTES {
+            return Known::texts(lower);
+        }
+        Known { whole: None, clauses: vec![Clause { literals: Vec::new(), bytes }] }
     }
-    Known { whole: None, clauses: vec![Clause { literals: Vec::new(), bytes }] }
+
+    fn repeated(&self, repetition: &Repetition) -> Known {
+        let inside = self.walk(&repetition.sub);
+        if repetition.min > 0 {
+            return match (repetition.min, repetition.max) {
+                (2..=4, Some(max)) if max == repetition.min => {
+                    concat((0..max).map(|_| self.walk(&repetition.sub)))
+                }
+                _ => Known { whole: None, clauses: inside.into_clauses() },
+            };
+        }
+        if inside.is_never() {
+            return Known::text(b"");
+        }
+        match inside {
+            Known { whole: Some(mut whole), clauses }
+                if repetition.max == Some(1) && clauses.is_empty() =>
+            {
+                whole.texts.push(Vec::new());
+                Known { whole: Some(whole), clauses }
+            }
+            inside if self.fillers == Fillers::Bridge => filler(inside),
+            _ => Known::default(),
+        }
+    }
 }
 
 fn concat(parts: impl Iterator<Item = Known>) -> Known {
@@ -135,6 +173,9 @@ fn concat(parts: impl Iterator<Item = Known>) -> Known {
     let empty = || Whole { texts: vec![Vec::new()], or: Clause::default() };
     let mut row = empty();
     for part in parts {
+        if part.is_never() {
+            return Known::never();
+        }
         let longer = part.whole.as_ref().and_then(|whole| row.then(whole));
         match (longer, part.whole) {
             (Some(longer), _) => row = longer,
@@ -155,6 +196,9 @@ fn concat(parts: impl Iterator<Item = Known>) -> Known {
 }
 
 fn alternation(parts: Vec<Known>) -> Known {
+    if parts.is_empty() {
+        return Known::never();
+    }
     let wholes: Option<Vec<&Whole>> = parts.iter().map(|part| part.whole.as_ref()).collect();
     let wholes = wholes.filter(|wholes| {
         wholes.iter().map(|whole| whole.texts.len()).sum::<usize>() <= MOST_TEXTS
@@ -176,29 +220,6 @@ fn alternation(parts: Vec<Known>) -> Known {
     Known { whole: None, clauses: [clause(0), clause(1)].into_iter().flatten().collect() }
 }
 
-fn repeated(repetition: &Repetition, fillers: Fillers) -> Known {
-    let inside = walk(&repetition.sub, fillers);
-    if repetition.min > 0 {
-        return match (repetition.min, repetition.max) {
-            (2..=4, Some(max)) if max == repetition.min => {
-                let again = || walk(&repetition.sub, fillers);
-                concat((0..max).map(|_| again()))
-            }
-            _ => Known { whole: None, clauses: inside.into_clauses() },
-        };
-    }
-    match inside {
-        Known { whole: Some(mut whole), clauses }
-            if repetition.max == Some(1) && clauses.is_empty() =>
-        {
-            whole.texts.push(Vec::new());
-            Known { whole: Some(whole), clauses }
-        }
-        inside if fillers == Fillers::Bridge => filler(inside),
-        _ => Known::default(),
-    }
-}
-
 /// Nothing, or what is inside.
 fn filler(inside: Known) -> Known {
     let needs = Needs::all(inside.into_clauses());
@@ -217,7 +238,7 @@ mod tests {
 
     fn needs(expression: &str) -> Vec<String> {
         let pattern = Pattern::new(expression.as_bytes(), Case::Differs).unwrap();
-        let clauses = needs_of(pattern.translated()).clauses;
+        let clauses = needs_of(&pattern.outline().unwrap(), ByteSet::ALL).clauses;
         clauses.iter().map(shown).collect()
     }
 

@@ -7,7 +7,7 @@ use crate::detection::plan::{
 use crate::detection::variables::Variable;
 
 /// The head of a rule, if it compares one member of `TX` with a number.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Quick {
     /// The member.
     pub slot: TxSlot,
@@ -24,7 +24,7 @@ pub struct Quick {
 }
 
 /// A number that a rule compares with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Amount {
     /// This.
     Fixed(i64),

@@ -1,7 +1,7 @@
 //! Variables that rules themselves change, or that differ from rule to rule: read anew each time.
 
 use super::{Out, Variable, View, format_by_type};
-use crate::detection::evaluate::{Keep, Member, State};
+use crate::detection::evaluate::{Gather, Keep, Member, State};
 use crate::detection::pattern::Found;
 use crate::detection::plan::{Members, Plan, Target, Text};
 use crate::shared::{CollectionId, CollectionKind};
@@ -133,7 +133,8 @@ fn with_out(state: &mut State, target: &Target, write: impl FnOnce(&mut Out<'_>)
     let sight = &mut state.sight;
     let mut values = std::mem::take(&mut sight.values);
     let texts = sight.texts(Keep::Link);
-    write(&mut Out::new(target.variable, Keep::Link, texts, &mut values));
+    let (variable, keep) = (target.variable, Keep::Link);
+    write(&mut Out::new(&mut Gather { variable, keep, texts, members: &mut values }));
     sight.values = values;
 }
 
@@ -163,7 +164,9 @@ fn others(state: &mut State, view: &View<'_>, target: &Target) {
     let State { sight, geo, environment, highest, cuts, switches, session_id, user_id, .. } = state;
     let mut values = std::mem::take(&mut sight.values);
     let texts = sight.texts(Keep::Link);
-    let mut out = Out::new(target.variable, Keep::Link, texts, &mut values);
+    let (variable, keep) = (target.variable, Keep::Link);
+    let mut gather = Gather { variable, keep, texts, members: &mut values };
+    let mut out = Out::new(&mut gather);
     match target.variable {
         Variable::Env => {
             for (name, value) in environment.iter().filter(|(name, _)| wants(&target.members, name))

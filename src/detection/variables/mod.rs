@@ -17,7 +17,7 @@ pub(in crate::detection) use body::{error, format_by_type};
 pub(in crate::detection) use changing::{changes_within_phase, read_changing};
 pub(in crate::detection) use response::media_type;
 pub use variable::Variable;
-pub(in crate::detection) use view::{Bodies, Out, View};
+pub(in crate::detection) use view::{Bodies, Out, Sink, View};
 
 /// What a variable is.
 pub struct VariableSpec {
