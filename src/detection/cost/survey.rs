@@ -20,9 +20,9 @@ use crate::transaction::{RulePhase, Transaction};
 const MOST_TRIALS: usize = 1 << 20;
 const MOST_BYTES: usize = 32 << 20;
 /// How often all that a link was asked about is run through it; the shortest time counts.
-const PASSES: usize = 5;
+const PASSES: usize = 3;
 /// Runs of one pass, at the least: the clock itself takes time.
-const LEAST_RUNS: usize = 100;
+const LEAST_RUNS: usize = 50;
 
 /// What one rule cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
