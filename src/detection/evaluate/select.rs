@@ -167,7 +167,10 @@ fn drop_excluded(sight: &mut Sight, plan: &Plan, excluded: &[&Target], from: usi
 fn count(sight: &mut Sight, plan: &Plan, target: &Target, from: usize, keep: Keep) {
     let number = sight.values.len() - from;
     sight.values.truncate(from);
-    let value = sight.add_text(number.to_string().as_bytes(), keep);
+    let value = match number {
+        0..=9 => sight.add_text(&[b'0' + number as u8], keep),
+        _ => sight.add_text(number.to_string().as_bytes(), keep),
+    };
     let name = match &target.members {
         Members::Named(name) => Some(name),
         Members::Slot(slot) => plan.tx_names.get(slot.0 as usize),

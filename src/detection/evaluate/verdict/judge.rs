@@ -63,7 +63,7 @@ impl Judge {
         } else {
             self.make(bench, lens, changes, text);
         }
-        self.ask(bench, text);
+        self.ask(bench, lens.tier, text);
     }
 
     fn make(&mut self, bench: &Bench<'_>, lens: &Lens, changes: u64, text: &[u8]) {
@@ -74,7 +74,7 @@ impl Judge {
             let at = self.reach(bench, look.chain, text);
             self.look(at, &look.heads);
             if self.held > MOST_MADE {
-                self.ask(bench, text);
+                self.ask(bench, lens.tier, text);
                 self.begin(bench, text);
             }
         }
@@ -172,7 +172,7 @@ impl Judge {
     }
 
     /// Asks the heads that look at what was made.
-    fn ask(&mut self, bench: &Bench<'_>, text: &[u8]) {
+    fn ask(&mut self, bench: &Bench<'_>, tier: usize, text: &[u8]) {
         let mut made = std::mem::take(&mut self.made);
         for at in 0..self.count {
             let (before, after) = made.split_at_mut(at);
@@ -187,7 +187,8 @@ impl Judge {
             if !one.wanted.is_empty() {
                 let text = if at == 0 { text } else { &one.bytes };
                 let sieve = &bench.screen.sieve;
-                sieve.candidates(text, one.glance, &one.wanted, &mut one.candidates);
+                let wanted = (tier, &one.wanted);
+                sieve.candidates(text, one.glance, wanted, &mut one.candidates);
             }
         }
         for (at, one) in made.iter().take(self.count).enumerate() {
