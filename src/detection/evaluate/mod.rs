@@ -104,17 +104,18 @@ impl<'a> Run<'a> {
     }
 
     /// Where to go on from a rule that only compares numbers, if that is all there is to it.
-    fn quick(&self, index: RuleIndex, cursor: Cursor) -> Option<Step> {
-        let screen = self.plan.prefilter.screen(cursor.phase);
-        let quick = screen.quick.get(cursor.place)?.as_ref()?;
+    fn quick(&mut self, index: RuleIndex, cursor: Cursor) -> Option<Step> {
+        let plan = self.plan;
+        let quick = plan.prefilter.screen(cursor.phase).quick.get(cursor.place)?.as_ref()?;
         if self.state.switches.narrowed.has(index.0) {
             return None;
         }
         if self.holds(quick) != Some(true) {
             return Some(Step::To(cursor.place + 1));
         }
-        let rule = self.plan.rules.get(index.0 as usize)?;
-        quick.only_skips.then(|| finish::after(rule, cursor))
+        let rule = plan.rules.get(index.0 as usize).filter(|_| quick.only_skips)?;
+        self.state.remember_tx(plan, quick.slot, quick.count);
+        Some(finish::after(rule, cursor))
     }
 
     fn begin_rule(&mut self) {
