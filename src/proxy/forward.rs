@@ -59,7 +59,7 @@ fn fields(
             && !named.iter().any(|name| field.name.eq_ignore_ascii_case(name))
     };
     if let Some(host) = host {
-        wire::known_field(out, b"Host", host.as_bytes());
+        wire::tame_field(out, b"Host", host.as_bytes());
     }
     for field in headers.iter().filter(passes) {
         // What was received is as the guard read it.

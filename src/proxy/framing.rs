@@ -7,7 +7,7 @@ use super::forward::is_one_of;
 use super::{respond, wire};
 use crate::phases::Exchange;
 use crate::transaction::{Header, Headers, Response, Transaction, Version};
-use crate::upstream::{Connection, Framing};
+use crate::upstream::{Connection, Framing, Head};
 
 /// Fields that belong to one connection (RFC 9110, 7.6.1).
 pub(super) const HOP_BY_HOP: [&str; 7] = [
@@ -51,12 +51,11 @@ pub(super) fn pass(
 ) -> Option<Framing> {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let head = connection.head();
-    let framing = match connection.framing() {
-        Framing::Chunked | Framing::UntilClose => endless(&transaction),
-        known => known,
+    let (length, framing) = match connection.framing() {
+        Framing::Chunked | Framing::UntilClose => (None, endless(&transaction)),
+        Framing::Length(length) => (Some(length), Framing::Length(length)),
+        Framing::Nothing => (length(head).filter(|_| head.status() != 204), Framing::Nothing),
     };
-    let Length::AsReceived(length) = Length::of(connection) else { return None };
-    let length = length.filter(|_| head.status() != 204);
     if !wire::status_line(out, head.status(), head.reason()) {
         return None;
     }
@@ -64,7 +63,7 @@ pub(super) fn pass(
         !is_one_of(&HOP_BY_HOP, name) && !is_one_of(&["content-length", "date"], name)
     };
     for (name, value) in head.iter().filter(|(name, _)| passes(name)) {
-        wire::known_field(out, name, value);
+        wire::tame_field(out, name, value);
     }
     wire::end(out, (length, framing), downstream.goes_on(framing));
     transaction.response = Some(Response { status: head.status(), headers: Headers::default() });
@@ -130,11 +129,15 @@ pub(super) enum Length {
 impl Length {
     /// The length of a body that passes unchanged.
     pub(super) fn of(connection: &Connection) -> Self {
-        let head = connection.head();
-        let chunked = head.get("transfer-encoding").is_some();
-        // A length that is none was seen before, where it mattered.
-        Self::AsReceived(head.length().ok().flatten().filter(|_| !chunked))
+        Self::AsReceived(length(connection.head()))
     }
+}
+
+/// What the upstream says of the length; beside chunks it says nothing.
+fn length(head: &Head) -> Option<u64> {
+    let chunked = head.get("transfer-encoding").is_some();
+    // A length that is none was seen before, where it mattered.
+    head.length().ok().flatten().filter(|_| !chunked)
 }
 
 /// Writes the head for the client, with the body's framing; none if it cannot be written.

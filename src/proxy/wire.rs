@@ -8,29 +8,32 @@ use std::time::{Duration, SystemTime};
 use super::head::is_token;
 use crate::upstream::Framing;
 
-/// A field; false, and nothing is written, if its name cannot be one. Control characters of the value
-/// (which a script may have put there) become spaces.
+/// A field; false, and nothing is written, if its name cannot be one.
 #[must_use]
 pub(super) fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> bool {
     let sound = !name.is_empty() && is_token(name);
     if sound {
-        known_field(out, name, value);
+        tame_field(out, name, value);
     }
     sound
 }
 
-/// A field whose name is known to be one.
-pub(super) fn known_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.reserve(name.len() + value.len() + 4);
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    let start = out.len();
-    out.extend_from_slice(value);
+/// A field whose name is known to be one. Control characters of the value (which a script may have
+/// put there, or an upstream) become spaces.
+pub(super) fn tame_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    known_field(out, name, value);
     if value.iter().fold(false, |found, byte| found | is_control(*byte)) {
-        let written = out.get_mut(start..).unwrap_or_default();
+        let start = out.len() - value.len() - 2;
+        let written = out.get_mut(start..start + value.len()).unwrap_or_default();
         written.iter_mut().filter(|byte| is_control(**byte)).for_each(|byte| *byte = b' ');
     }
-    out.extend_from_slice(b"\r\n");
+}
+
+/// A field that the guard read, or one of ours.
+pub(super) fn known_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 fn is_control(byte: u8) -> bool {

@@ -20,9 +20,9 @@ use crate::transaction::{RulePhase, Transaction};
 const MOST_TRIALS: usize = 1 << 20;
 const MOST_BYTES: usize = 32 << 20;
 /// How often all that a link was asked about is run through it; the shortest time counts.
-const PASSES: usize = 5;
+const PASSES: usize = 3;
 /// Runs of one pass, at the least: the clock itself takes time.
-const LEAST_RUNS: usize = 100;
+const LEAST_RUNS: usize = 50;
 
 /// What one rule cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,11 +60,13 @@ pub struct Survey<'c> {
     clock: &'c dyn Fn() -> Duration,
     shortlist: Shortlist,
     spent: Vec<Spent>,
-    /// By rule, link and argument: its test, and the values that it was asked about.
-    trials: HashMap<(u32, usize, Vec<u8>), (Ready, Vec<Text>)>,
+    trials: Trials,
     gathered: usize,
     bytes: usize,
 }
+
+/// By rule, link and argument: its test, and the values that it was asked about.
+type Trials = HashMap<(u32, usize, Vec<u8>), (Ready, Vec<Text>)>;
 
 /// A rule phase of an exchange, just evaluated.
 struct Walk<'w> {
@@ -171,8 +173,8 @@ impl<'c> Survey<'c> {
         };
         let looked_at = walk.looked_at(index, link, &self.plan, so_far);
         let ready = Ready::of(link, rule, walk.inspection, walk.transaction);
+        so_far.matched.clear();
         let mut asked = Vec::new();
-        let mut matched = Vec::new();
         let mut captures = Captures::default();
         for named in &looked_at {
             for text in walk.steps(&named.value, link, &self.plan) {
@@ -182,16 +184,12 @@ impl<'c> Survey<'c> {
                 }
                 captures.clear();
                 if ready.finds(&text, &mut captures) != link.negated {
-                    matched.push(Named { name: named.name.clone(), value: text.clone() });
-                    if link.capture && !link.negated {
-                        so_far.captured = Some(texts(&captures, &text));
-                    }
+                    so_far.take(link, &named.name, &text, &captures);
                 }
                 asked.push(text);
             }
         }
         self.note(index, at, looked_at.len(), ready, asked);
-        so_far.matched = matched;
         !so_far.matched.is_empty()
     }
 
@@ -274,25 +272,20 @@ impl Walk<'_> {
     }
 
     fn of(&mut self, target: &Target, so_far: &SoFar) -> Vec<Named> {
-        let named = |name: &Text, value: &Text| Named { name: name.clone(), value: value.clone() };
+        let name_of = |matched: &Named| Named { value: matched.name.clone(), ..matched.clone() };
         match (target.variable, &target.members) {
             _ if target.count => {}
             (Variable::MatchedVars, _) => return so_far.matched.clone(),
             (Variable::MatchedVar, _) => {
                 return so_far.matched.last().cloned().into_iter().collect();
             }
-            (Variable::MatchedVarsNames, _) => {
-                let names =
-                    so_far.matched.iter().map(|matched| named(&matched.name, &matched.name));
-                return names.collect();
-            }
+            (Variable::MatchedVarsNames, _) => return so_far.matched.iter().map(name_of).collect(),
             (Variable::MatchedVarName, _) => {
-                let last = so_far.matched.last();
-                return last.map(|last| named(&last.name, &last.name)).into_iter().collect();
+                return so_far.matched.last().map(name_of).into_iter().collect();
             }
             (Variable::Tx, Members::Slot(TxSlot(slot))) => {
                 if let Some(captured) = so_far.captured_at(*slot) {
-                    let text = |text: &Text| named(&b"TX"[..].into(), text);
+                    let text = |text: &Text| Named { name: b"TX"[..].into(), value: text.clone() };
                     return captured.iter().map(text).collect();
                 }
             }
@@ -315,6 +308,14 @@ impl Walk<'_> {
 }
 
 impl SoFar {
+    /// A value matched.
+    fn take(&mut self, link: &Link, name: &Text, value: &Text, captures: &Captures) {
+        self.matched.push(Named { name: name.clone(), value: value.clone() });
+        if link.capture && !link.negated {
+            self.captured = Some(texts(captures, value));
+        }
+    }
+
     /// What a link before captured into a slot, if it captured anything.
     fn captured_at(&self, slot: u32) -> Option<&Option<Text>> {
         self.captured.as_ref()?.get(slot as usize)

@@ -3,7 +3,7 @@
 use super::super::operators::Question;
 use super::super::plan::{ChainId, Deed, Link, Rule, RuleIndex, Target, TxSlot};
 use super::Run;
-use super::select::select;
+use super::select::{choose_one, select};
 use super::sight::Member;
 use super::state::{Cursor, State};
 use super::test::Tested;
@@ -39,7 +39,7 @@ impl Run<'_> {
             return self.unconditional(rule, link);
         }
         if !cursor.chosen {
-            self.choose(index, link);
+            self.choose(index, link, cursor);
             cursor.chosen = true;
         }
         let all_steps;
@@ -68,9 +68,16 @@ impl Run<'_> {
         Linked::Yes
     }
 
-    fn choose(&mut self, index: RuleIndex, link: &Link) {
+    fn choose(&mut self, index: RuleIndex, link: &Link, cursor: &Cursor) {
         self.state.sight.begin_link();
         let Some(set) = link.targets else { return };
+        let quick = self.plan.prefilter.screen(cursor.phase).quick.get(cursor.place);
+        if let Some(Some(quick)) = quick
+            && cursor.link == 0
+            && !self.state.switches.narrowed.has(index.0)
+        {
+            return choose_one(self.state, self.plan, quick.slot, quick.count);
+        }
         if !self.state.switches.narrowed.has(index.0) {
             return select(self.state, &self.view, self.plan, set, &[]);
         }

@@ -92,30 +92,12 @@ impl<'a> Run<'a> {
         if fresh && self.state.switches.removed.has(index.0) {
             return next;
         }
-        if let Some(step) = fresh.then(|| self.quick(index, cursor)).flatten() {
-            return step;
-        }
         let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if fresh {
             self.begin_rule();
         }
         self.state.running = index;
         self.links(rule, index, cursor)
-    }
-
-    /// Where to go on from a rule that only compares numbers, if that is all there is to it.
-    fn quick(&mut self, index: RuleIndex, cursor: Cursor) -> Option<Step> {
-        let plan = self.plan;
-        let quick = plan.prefilter.screen(cursor.phase).quick.get(cursor.place)?.as_ref()?;
-        if self.state.switches.narrowed.has(index.0) {
-            return None;
-        }
-        if self.holds(quick) != Some(true) {
-            return Some(Step::To(cursor.place + 1));
-        }
-        let rule = plan.rules.get(index.0 as usize).filter(|_| quick.only_skips)?;
-        self.state.remember_tx(plan, quick.slot, quick.count);
-        Some(finish::after(rule, cursor))
     }
 
     fn begin_rule(&mut self) {

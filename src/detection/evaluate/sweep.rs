@@ -42,15 +42,36 @@ impl Todo {
 }
 
 impl Run<'_> {
-    /// The next rule that may match, at or after a place.
+    /// The next rule that may match, at or after a place. Rules that only compare numbers are done
+    /// with where they stand, unless more follows from them than where to go on.
     pub(super) fn next_rule(&mut self, phase: RulePhase, from: usize) -> Option<usize> {
+        let plan = self.plan;
+        let (screen, rules) = (plan.prefilter.screen(phase), self.rules(phase));
+        let mut from = u32::try_from(from).ok()?;
         loop {
             let todo = &self.state.sight.todo;
-            let place = todo.rules.next(u32::try_from(from).ok()?)?;
-            if !todo.unasked.has(place) {
-                return Some(place as usize);
+            let place = todo.rules.next(from)?;
+            if todo.unasked.has(place) {
+                self.sweep(phase, place);
+                continue;
             }
-            self.sweep(phase, place);
+            let quick = screen.quick.get(place as usize).and_then(Option::as_ref);
+            let (Some(quick), Some(index)) = (quick, rules.get(place as usize)) else {
+                return Some(place as usize);
+            };
+            let switches = &self.state.switches;
+            from = match self.holds(quick) {
+                // What is left out of it, it does not compare.
+                _ if switches.narrowed.has(index.0) => return Some(place as usize),
+                Some(true) if !switches.removed.has(index.0) => match quick.only_skips {
+                    Some(to) => {
+                        self.state.remember_tx(plan, quick.slot, quick.count);
+                        to.max(place + 1)
+                    }
+                    None => return Some(place as usize),
+                },
+                _ => place + 1,
+            };
         }
     }
 

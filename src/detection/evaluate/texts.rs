@@ -1,8 +1,9 @@
 //! Bytes that rules look at, end to end in one piece of memory, each known by a small number.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 
 /// How long a text is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -113,8 +113,11 @@ fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
     for (place, rule) in (0..).zip(rules) {
         open.retain(|(end, _)| *end > place);
         let quick = screen.quick.get(place as usize).copied().flatten();
-        if let (Some(quick), Skip::To(end)) = (quick.filter(|quick| quick.only_skips), rule.skip) {
-            let bar = bars.number(&quick);
+        if let (Some(quick), Skip::To(end)) =
+            (quick.filter(|quick| quick.only_skips.is_some()), rule.skip)
+        {
+            // Where it skips to does not matter for what it skips.
+            let bar = bars.number(&Quick { only_skips: None, ..quick });
             if bar < MOST_BARS {
                 open.push((end, bar));
             }
@@ -195,7 +198,7 @@ fn classes_of(
     };
     let others = class(None);
     let names = names(variables, heads);
-    let named: HashMap<Box<[u8]>, _> =
+    let named: HashMap<Box<[u8]>, _, _> =
         names.into_iter().map(|name| (name.into(), class(Some(name)))).collect();
     let longest = named.keys().map(|name| name.len()).max().unwrap_or(0);
     Classes { named, others, longest }

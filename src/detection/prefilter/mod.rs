@@ -13,6 +13,7 @@ mod grams;
 mod literals;
 mod needs;
 mod quick;
+mod restrict;
 mod screen;
 mod sieve;
 

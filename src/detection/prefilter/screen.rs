@@ -71,7 +71,7 @@ pub type ClassId = u32;
 #[derive(Debug, Default)]
 pub struct Classes {
     /// By a member's name, lower case; none: nothing looks at it.
-    pub named: HashMap<Box<[u8]>, Option<ClassId>>,
+    pub named: HashMap<Box<[u8]>, Option<ClassId>, foldhash::fast::RandomState>,
     /// Of members with any other name; none: nothing looks at them.
     pub others: Option<ClassId>,
     /// The longest name.

@@ -32,8 +32,8 @@ impl Report<'_> {
         let mut text = format!("{}\n\n", self.heading());
         let _ = writeln!(
             text,
-            "{:>7} {:>9} {:>9} {:>9} {:>8} {:>9}  {}",
-            "share", "µs", "values", "runs", "matches", "steps", "rule"
+            "{:>7} {:>9} {:>9} {:>9} {:>8} {:>9}  rule",
+            "share", "µs", "values", "runs", "matches", "steps"
         );
         for row in self.rows.iter().take(self.top) {
             text += &self.row(row);
@@ -46,7 +46,8 @@ impl Report<'_> {
         let rules: usize = self.rows.iter().map(|row| row.rules).sum();
         let corpus = self.corpus.map_or("built in".to_owned(), |path| path.display().to_string());
         format!(
-            "{rules} rules over {} requests ({corpus}); µs of CPU and steps are of one request",
+            "{rules} rules over {} requests ({corpus})\n\
+             µs of CPU and steps are of one request; values, runs and matches of all",
             self.requests
         )
     }

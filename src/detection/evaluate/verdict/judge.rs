@@ -67,9 +67,11 @@ impl Judge {
     }
 
     fn make(&mut self, bench: &Bench<'_>, lens: &Lens, changes: u64, text: &[u8]) {
-        for look in &lens.looks {
-            let same = changes & look.steps == 0;
-            let at = if same { 0 } else { self.reach(bench, look.chain, text) };
+        let parted = lens.parted(changes);
+        self.look(0, &parted.unchanged);
+        for at in &parted.others {
+            let Some(look) = lens.looks.get(*at) else { continue };
+            let at = self.reach(bench, look.chain, text);
             self.look(at, &look.heads);
             if self.held > MOST_MADE {
                 self.ask(bench, text);
@@ -82,10 +84,6 @@ impl Judge {
     fn look(&mut self, at: usize, heads: &Bits) {
         if let Some(made) = self.made.get_mut(at) {
             made.heads.join(heads);
-            let like = made.like;
-            if let Some(first) = self.made.get_mut(like) {
-                first.wanted.join(heads);
-            }
         }
     }
 
@@ -176,6 +174,15 @@ impl Judge {
     /// Asks the heads that look at what was made.
     fn ask(&mut self, bench: &Bench<'_>, text: &[u8]) {
         let mut made = std::mem::take(&mut self.made);
+        for at in 0..self.count {
+            let (before, after) = made.split_at_mut(at);
+            if let Some(one) = after.first_mut() {
+                match before.get_mut(one.like) {
+                    Some(first) => first.wanted.join(&one.heads),
+                    None => one.wanted.join(&one.heads),
+                }
+            }
+        }
         for (at, one) in made.iter_mut().take(self.count).enumerate() {
             if !one.wanted.is_empty() {
                 let text = if at == 0 { text } else { &one.bytes };

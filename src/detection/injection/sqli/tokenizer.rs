@@ -1,6 +1,6 @@
 //! Cuts a value into tokens of SQL: every dialect's at once, as nobody knows the database.
 
-use memchr::{memchr, memchr2, memchr2_iter, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::literals::until;
 use super::token::{Kind, LONGEST, Token};
@@ -233,8 +233,8 @@ const fn roles() -> [Role; 256] {
 
 /// The word of SQL that stands before a dot or tick: what it is, and how long.
 fn first_of(text: &[u8]) -> Option<(Kind, usize)> {
-    let mut lengths = memchr2_iter(b'.', b'`', text);
-    lengths.find_map(|length| {
+    let joins = text.iter().zip(0..).filter(|(byte, _)| matches!(byte, b'.' | b'`'));
+    joins.map(|(_, length)| length).find_map(|length| {
         let word = text.get(..length).and_then(words::find)?;
         (word.kind != Kind::Bareword).then_some((word.kind, length))
     })

@@ -39,6 +39,8 @@ struct Table {
     words: Vec<Word>,
     /// Places in `words`, from 1; 0 for none.
     slots: Vec<u16>,
+    /// By length: the initials of words, a bit each. Most absent words need no more than this.
+    initials: [u32; LONGEST + 1],
     /// Of what phrases begin with, by its length: the initials, a bit each.
     phrases: [u32; LONGEST + 1],
 }
@@ -46,9 +48,17 @@ struct Table {
 impl Table {
     fn new(words: impl Iterator<Item = Word>) -> Self {
         let slots = vec![0; SLOTS];
-        let mut table = Self { words: Vec::new(), slots, phrases: [0; LONGEST + 1] };
+        let mut table = Self {
+            words: Vec::new(),
+            slots,
+            initials: [0; LONGEST + 1],
+            phrases: [0; LONGEST + 1],
+        };
         for word in words {
             table.insert(word);
+            if let Some(initials) = table.initials.get_mut(word.text.len()) {
+                *initials |= initial(word.text);
+            }
             for length in memchr_iter(b' ', word.text) {
                 if let Some(initials) = table.phrases.get_mut(length) {
                     *initials |= initial(word.text);
@@ -70,6 +80,9 @@ impl Table {
     }
 
     fn find(&self, word: &[u8]) -> Option<Word> {
+        if self.initials.get(word.len()).is_none_or(|initials| initials & initial(word) == 0) {
+            return None;
+        }
         let mut at = hash(word);
         loop {
             let place = usize::from(*self.slots.get(at)?).checked_sub(1)?;
