@@ -35,7 +35,6 @@ mod pages;
 mod patterns;
 mod phases;
 mod plain;
-mod prefilter;
 mod prometheus;
 mod reload;
 mod rule_set;

@@ -64,7 +64,10 @@ impl Run<'_> {
                 // What is left out of it, it does not compare.
                 _ if switches.narrowed.has(index.0) => return Some(place as usize),
                 Some(true) if !switches.removed.has(index.0) => match quick.only_skips {
-                    Some(to) => to.max(place + 1),
+                    Some(to) => {
+                        self.state.remember_tx(plan, quick.slot, quick.count);
+                        to.max(place + 1)
+                    }
                     None => return Some(place as usize),
                 },
                 _ => place + 1,
