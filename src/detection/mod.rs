@@ -17,7 +17,8 @@ pub mod transformations;
 pub mod variables;
 
 pub use compile::{
-    ACTIONS, ActionSpec, CONTROLS, Compiled, ControlSpec, WELL_KNOWN_TX, compile, find_action,
+    ACTIONS, ActionSpec, CONTROLS, Compiled, ControlSpec, Matchers, WELL_KNOWN_TX, compile,
+    compile_with, find_action,
 };
 pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, Seen, World};
 pub use page::{actions_page, operators_page, transformations_page, variables_page};
