@@ -7,9 +7,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::{Fault, Matcher, Scope};
 use crate::detection::prefilter::Needs;
 
-/// Bytes of all phrases together up to which the quickest automaton is chosen; it takes a table for
-/// each of them.
-const SMALL: usize = 64 << 10;
+/// Bytes of all phrases together up to which the quickest automaton is chosen; it takes a quarter of
+/// a KiB for each of them, and few values get here.
+const SMALL: usize = 512;
 /// Bytes of all phrases together, at the most: an automaton takes fifty times as much.
 const LARGEST: usize = 4 << 20;
 
