@@ -171,10 +171,14 @@ fn every_rule_of_debian_s_package_has_a_cost_and_the_dearest_comes_first() {
 
 #[test]
 fn files_and_sets_cost_what_their_rules_cost() {
-    let rules = cost(&["--top", "0"]);
-    for by in ["file", "set"] {
-        let said = cost(&["--top", "0", "--by", by]);
+    let (_kept, one) = written("one.conf", OWN);
+    let (_held, other) = written("other.conf", &OWN.replace("id:10", "id:20"));
+    let paths = ["--rules", &one, "--rules", &other];
+    let rules = cost(&paths);
+    for (by, count) in [("file", 2), ("set", 2)] {
+        let said = cost(&[&paths[..], &["--by", by]].concat());
         let rows = said["rows"].as_array().expect("rows");
+        assert_eq!(rows.len(), count, "{by}: {rows:?}");
         let sum = |rows: &serde_json::Value, key: &str| -> u64 {
             let rows = rows.as_array().expect("rows").iter();
             rows.map(|row| row[key].as_u64().expect("a number")).sum()
