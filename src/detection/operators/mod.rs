@@ -145,6 +145,11 @@ pub trait Matcher: Send + Sync + fmt::Debug {
         1
     }
 
+    /// The same of a value that has none but [plain](crate::detection::prefilter::plain) bytes.
+    fn plain_needs(&self) -> Needs {
+        self.needs()
+    }
+
     /// Whether the verdict depends on nothing but the value, and leaves nothing behind but captures.
     fn is_pure(&self) -> bool {
         true
