@@ -50,3 +50,4 @@ mod support;
 mod telemetry;
 mod tuning;
 mod upstream;
+mod wire;
