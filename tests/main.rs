@@ -49,3 +49,4 @@ mod support;
 mod telemetry;
 mod tuning;
 mod upstream;
+mod wire;
