@@ -57,6 +57,11 @@ impl Bits {
         self.0.iter_mut().zip(&other.0).for_each(|(word, kept)| *word &= kept);
     }
 
+    /// Whether it has one in common with another.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(word, more)| word & more != 0)
+    }
+
     /// The first at or after a number.
     pub fn next(&self, from: u32) -> Option<u32> {
         let first = from as usize / 64;

@@ -4,6 +4,7 @@
 mod actions;
 mod bits;
 mod compile;
+pub mod cost;
 mod evaluate;
 pub mod injection;
 mod inspection;

@@ -19,6 +19,7 @@ mod tuning;
 pub use actions::{ACTIONS, ActionSpec, CONTROLS, ControlSpec, find as find_action};
 pub(super) use actions::{Kind, Takes};
 pub(super) use catalog::{Choice, Expression};
+pub(super) use context::inside;
 pub(super) use target::{Lookup, resolve, split};
 
 use context::Context;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::Prefilter;
 use super::needs::Needs;
 use super::quick::Quick;
 use super::screen::{Class, ClassId, Classes, Group, LONGEST_NAME, Origin, Screen, Source};
-use super::sieve::{Gathering, Sieve};
-use super::{Prefilter, Wanted};
+use super::sieve::Sieve;
 use crate::detection::bits::Bits;
 use crate::detection::operators::Sense;
 use crate::detection::plan::{Link, Members, Rule, RuleIndex, Skip, Target, TargetSet, Test};
@@ -49,21 +49,21 @@ fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
         quick: rules.iter().map(|rule| Quick::of(rule, sets)).collect(),
         ..Screen::default()
     };
-    let mut gathering = Gathering::default();
-    let mut heads = Vec::new();
+    let (mut heads, mut needed) = (Vec::new(), Vec::new());
     for (place, rule) in (0..).zip(rules) {
         let head = rule.links.first().filter(|head| is_pure(head));
-        let set = head.and_then(|head| sets.get(head.targets?.0 as usize)).filter(|set| stays(set));
-        let wanted = head.filter(|_| set.is_some()).map(|head| wanted(head, &mut gathering));
-        screen.wanted.push(wanted.unwrap_or_default());
-        if let Some(set) = set {
+        let Some(head) = head else { continue };
+        let set = head.targets.and_then(|set| sets.get(set.0 as usize));
+        if let Some(set) = set.filter(|set| stays(set)) {
             screen.heads.insert(place);
+            if head.negated {
+                screen.negated.insert(place);
+            }
             heads.push((place, set));
+            needed.push((place, needs_of_link(head)));
         }
     }
-    screen.sieve = Sieve::new(&gathering);
-    screen.by_clause = by_clause(&screen);
-    screen.undemanding = undemanding(&screen);
+    screen.sieve = Sieve::new(needed);
     set_groups(&mut screen, rules);
     set_sources(&mut screen, &heads);
     screen
@@ -84,18 +84,16 @@ fn stays(set: &TargetSet) -> bool {
     set.included.iter().all(|target| !target.count && !changes_within_phase(target.variable))
 }
 
-fn wanted(link: &Link, gathering: &mut Gathering) -> Wanted {
-    let mut wanted = Wanted::default();
-    if link.negated {
-        return wanted;
+/// Of a negated link: what a value must have for it not to match.
+fn needs_of_link(link: &Link) -> [Needs; 2] {
+    match &link.test {
+        Test::Compiled(matcher) => [matcher.needs(), matcher.plain_needs()],
+        other => [needs(other), needs(other)],
     }
-    for (place, clause) in wanted.iter_mut().zip(needs(&link.test).clauses) {
-        *place = gathering.number(clause);
-    }
-    wanted
 }
 
-fn needs(test: &Test) -> Needs {
+/// What a value must have for a test to find it.
+pub fn needs(test: &Test) -> Needs {
     match test {
         Test::Compares { argument, sense, .. } => match (sense, argument.as_fixed()) {
             (Sense::Byte(bytes), _) => Needs::byte(*bytes),
@@ -107,22 +105,6 @@ fn needs(test: &Test) -> Needs {
     }
 }
 
-fn by_clause(screen: &Screen) -> Vec<Bits> {
-    let mut by_clause = vec![Bits::default(); screen.sieve.clauses()];
-    for place in screen.heads.iter() {
-        let rarest = screen.wanted.get(place as usize).map_or(0, |[rarest, ..]| *rarest);
-        if let Some(heads) = by_clause.get_mut(usize::from(rarest)) {
-            heads.insert(place);
-        }
-    }
-    by_clause
-}
-
-/// Clause 0 is the one that every text meets.
-fn undemanding(screen: &Screen) -> Bits {
-    screen.by_clause.first().cloned().unwrap_or_default()
-}
-
 /// Which heads are skipped by what.
 fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
     let (mut bars, mut groups) = (Numbers::new(), Numbers::new());
@@ -131,8 +113,11 @@ fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
     for (place, rule) in (0..).zip(rules) {
         open.retain(|(end, _)| *end > place);
         let quick = screen.quick.get(place as usize).copied().flatten();
-        if let (Some(quick), Skip::To(end)) = (quick.filter(|quick| quick.only_skips), rule.skip) {
-            let bar = bars.number(&quick);
+        if let (Some(quick), Skip::To(end)) =
+            (quick.filter(|quick| quick.only_skips.is_some()), rule.skip)
+        {
+            // Where it skips to does not matter for what it skips.
+            let bar = bars.number(&Quick { only_skips: None, ..quick });
             if bar < MOST_BARS {
                 open.push((end, bar));
             }
@@ -213,7 +198,7 @@ fn classes_of(
     };
     let others = class(None);
     let names = names(variables, heads);
-    let named: HashMap<Box<[u8]>, _> =
+    let named: HashMap<Box<[u8]>, _, _> =
         names.into_iter().map(|name| (name.into(), class(Some(name)))).collect();
     let longest = named.keys().map(|name| name.len()).max().unwrap_or(0);
     Classes { named, others, longest }

@@ -66,10 +66,11 @@ impl Grams {
     /// Tells of each text that is in a value, whatever the case of its letters; of some more than
     /// once.
     pub fn find(&self, value: &[u8], mut found: impl FnMut(u32)) {
-        for (at, four) in value.windows(4).enumerate() {
-            if let Some(four) = four.first_chunk() {
-                self.at(*four, value, at, &mut found);
-            }
+        if self.texts.is_empty() {
+            return;
+        }
+        for (at, four) in value.array_windows().enumerate() {
+            self.at(*four, value, at, &mut found);
         }
         for at in value.len().saturating_sub(3)..value.len() {
             let mut four = [0; 4];
@@ -79,7 +80,7 @@ impl Grams {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn at(&self, four: [u8; 4], value: &[u8], at: usize, found: &mut impl FnMut(u32)) {
         let four = folded(four);
         let (two, three, key) = (two_key(four), three_key(four), four_key(four));

@@ -10,27 +10,23 @@
 mod build;
 mod expression;
 mod grams;
+mod literals;
 mod needs;
 mod quick;
+mod restrict;
 mod screen;
 mod sieve;
 
-pub use build::build;
+pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
 pub use screen::{ClassId, Origin, Screen, Source};
-pub use sieve::Glance;
+pub use sieve::{Glance, plain};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::transaction::RulePhase;
-
-/// The number of a clause in its sieve; 0 is met by every text.
-pub type ClauseId = u16;
-
-/// What a link needs of a text: all of these clauses, the rarest first.
-pub type Wanted = [ClauseId; 3];
 
 /// What can be told of rules before they are run. Of a plan without any, nothing is told, and every
 /// rule is run.

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use super::Wanted;
 use super::quick::Quick;
 use super::sieve::Sieve;
 use crate::detection::bits::Bits;
@@ -20,14 +19,10 @@ use crate::transaction::args::XPath;
 pub struct Screen {
     /// The rules that have a head.
     pub heads: Bits,
+    /// Those of them that match where their test finds nothing.
+    pub negated: Bits,
     /// By place: a rule that only compares numbers.
     pub quick: Vec<Option<Quick>>,
-    /// By place: what a head needs of a text.
-    pub wanted: Vec<Wanted>,
-    /// Heads that need nothing.
-    pub undemanding: Bits,
-    /// By clause: the heads whose rarest need it is.
-    pub by_clause: Vec<Bits>,
     /// Where values come from.
     pub sources: Vec<Source>,
     /// What is looked at in the same way: sources and names share these.
@@ -76,7 +71,7 @@ pub type ClassId = u32;
 #[derive(Debug, Default)]
 pub struct Classes {
     /// By a member's name, lower case; none: nothing looks at it.
-    pub named: HashMap<Box<[u8]>, Option<ClassId>>,
+    pub named: HashMap<Box<[u8]>, Option<ClassId>, foldhash::fast::RandomState>,
     /// Of members with any other name; none: nothing looks at them.
     pub others: Option<ClassId>,
     /// The longest name.

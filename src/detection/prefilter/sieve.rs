@@ -1,164 +1,241 @@
-//! Which clauses a text meets, in one pass over its bytes and one over its groups of bytes.
+//! Which heads a text may match, told by the kinds of its bytes and one pass for literals.
 
 use std::collections::HashMap;
 
-use super::ClauseId;
-use super::grams::Grams;
-use super::needs::Clause;
+use super::literals::Literals;
+use super::needs::{Clause, Needs};
+use crate::detection::bits::Bits;
+use crate::detection::pattern::ByteSet;
 use crate::detection::transformations::{always, changes_of};
 
 /// Kinds of bytes that are told apart, at the most; the last is any of the rest.
 const MOST_KINDS: usize = 128;
+/// Further needs of a head that are kept.
+const MOST_FURTHER: usize = 3;
+/// Of a thousand ordinary values, how many may meet a need for it to be worth looking for.
+const TOO_COMMON: f32 = 700.0;
 
-/// All clauses of a phase.
+/// What all heads of a phase need.
 #[derive(Debug)]
 pub struct Sieve {
-    grams: Grams,
-    /// By text of `grams`: the clauses that it meets.
-    meets: Vec<Vec<ClauseId>>,
-    /// By byte: its kind, as a bit. Bytes of a kind meet the same clauses, and the same
+    /// By byte: its kind, as a bit. Bytes of a kind meet the same needs, and the same
     /// transformations may change them.
     kinds: Box<[u128; 256]>,
     /// By kind: the transformations that may change it.
     changes: Vec<u64>,
-    /// By kind: the clauses that it meets, as bits, [`words`](Self::words) for each.
-    rows: Vec<u64>,
-    clauses: usize,
+    /// What heads need of any text.
+    any: Level,
+    /// Kinds of [`plain`] bytes only.
+    plain_kinds: u128,
+    /// What they need of a text of plain bytes.
+    plain: Level,
+}
+
+/// What heads need of some texts.
+#[derive(Debug, Default)]
+struct Level {
+    /// By kind: the heads whose first need it meets.
+    by_kind: Vec<Bits>,
+    /// Heads that need nothing.
+    undemanding: Bits,
+    /// Heads whose first need has literals.
+    literate: Bits,
+    /// By head: the kinds of which a text must have one besides, for each further need; 0: none.
+    further: Vec<[u128; MOST_FURTHER]>,
+    /// All literals of first needs.
+    literals: Literals,
 }
 
 /// What is known of a text at a glance: the kinds of its bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Glance(u128);
 
-/// Clauses being gathered.
+/// What a head needs: first what is looked for, then what is tested.
 #[derive(Debug, Default)]
-pub struct Gathering {
-    numbers: HashMap<Clause, ClauseId>,
-    /// The one before number 1 is met by every text.
-    clauses: Vec<Clause>,
+struct Wanted {
+    /// None: nothing.
+    first: Option<Clause>,
+    /// Only bytes.
+    further: Vec<ByteSet>,
 }
 
-impl Gathering {
-    /// The number of a clause; 0 if there are too many.
-    pub fn number(&mut self, clause: Clause) -> ClauseId {
-        let clause = Clause { bytes: clause.bytes.folded(), ..clause };
-        if let Some(known) = self.numbers.get(&clause) {
-            return *known;
-        }
-        let Ok(number) = ClauseId::try_from(self.clauses.len() + 1) else { return 0 };
-        self.clauses.push(clause.clone());
-        self.numbers.insert(clause, number);
-        number
-    }
-
-    /// The clauses that a byte meets, as bits.
-    fn row(&self, byte: u8) -> Vec<u64> {
-        let mut row = vec![0; self.clauses.len() / 64 + 1];
-        for (number, clause) in (1..).zip(&self.clauses) {
-            if clause.bytes.contains(byte) {
-                set(&mut row, number);
-            }
-        }
-        row
-    }
+/// What ordinary words, numbers, names and paths are made of: most values have no other byte.
+pub fn plain() -> ByteSet {
+    let marks = b" _.-,:/@+".iter().fold(ByteSet::EMPTY, |set, byte| set.or(ByteSet::one(*byte)));
+    ByteSet::range(b'a', b'z').folded().or(ByteSet::range(b'0', b'9')).or(marks)
 }
 
-fn set(row: &mut [u64], number: usize) {
-    if let Some(word) = row.get_mut(number / 64) {
-        *word |= 1 << (number % 64);
+impl Wanted {
+    fn of(needs: Needs) -> Self {
+        if needs.clauses.contains(&Clause::default()) {
+            return Self { first: Some(Clause::default()), further: Vec::new() };
+        }
+        let told = needs.clauses.into_iter().filter(|clause| clause.commonness() < TOO_COMMON);
+        let told = told.map(|clause| Clause { bytes: clause.bytes.folded(), ..clause });
+        let (bytes, literal): (Vec<Clause>, Vec<Clause>) =
+            told.partition(|clause| clause.literals.is_empty());
+        let mut further: Vec<ByteSet> = bytes.iter().map(|clause| clause.bytes).collect();
+        let first = literal.into_iter().next().or_else(|| {
+            let rarest = bytes.into_iter().next()?;
+            further.remove(0);
+            Some(rarest)
+        });
+        further.truncate(MOST_FURTHER);
+        Self { first, further }
+    }
+
+    /// The same of a text of plain bytes.
+    fn plainly(mut self) -> Self {
+        let plain = plain();
+        if let Some(first) = &mut self.first {
+            first.bytes = first.bytes.and(plain);
+            let is_plain = |text: &Vec<u8>| text.iter().all(|byte| plain.contains(*byte));
+            first.literals.retain(is_plain);
+        }
+        if self.further.iter().any(|bytes| bytes.and(plain).is_empty()) {
+            self.first = Some(Clause::default());
+        }
+        self
     }
 }
 
 impl Default for Sieve {
     fn default() -> Self {
-        Self::new(&Gathering::default())
+        Self::new(Vec::new())
     }
 }
 
 impl Sieve {
-    /// Of these clauses.
-    pub fn new(gathered: &Gathering) -> Self {
-        let mut texts: HashMap<&[u8], Vec<ClauseId>> = HashMap::new();
-        for (number, clause) in (1..).zip(&gathered.clauses) {
-            for literal in &clause.literals {
-                texts.entry(literal).or_default().push(number);
-            }
+    /// Of heads by their places, with what they need of any text and of one of plain bytes.
+    pub fn new(heads: Vec<(u32, [Needs; 2])>) -> Self {
+        let (mut any, mut plainly) = (Vec::new(), Vec::new());
+        for (place, [needs, plain]) in heads {
+            any.push((place, Wanted::of(needs)));
+            plainly.push((place, Wanted::of(plain).plainly()));
         }
-        let mut texts: Vec<_> = texts.into_iter().collect();
-        texts.sort_unstable();
         let mut sieve = Self {
-            grams: Grams::new(texts.iter().map(|(text, _)| (*text).into()).collect()),
-            meets: texts.into_iter().map(|(_, clauses)| clauses).collect(),
             kinds: Box::new([0; 256]),
             changes: Vec::new(),
-            rows: Vec::new(),
-            clauses: gathered.clauses.len() + 1,
+            any: Level::default(),
+            plain_kinds: 0,
+            plain: Level::default(),
         };
-        sieve.set_kinds(gathered);
+        sieve.set_kinds(any.iter().chain(&plainly));
+        sieve.any = sieve.level(&any);
+        sieve.plain = sieve.level(&plainly);
+        sieve.plain_kinds = sieve.kinds_of(plain().iter()) & !sieve.kinds_of(plain().not().iter());
         sieve
     }
 
-    fn set_kinds(&mut self, gathered: &Gathering) {
-        let mut known: HashMap<(u64, Vec<u64>), usize> = HashMap::new();
-        let words = self.words();
+    /// Bytes that are in the same needs, and that the same transformations may change, are of a kind.
+    fn set_kinds<'a>(&mut self, heads: impl Iterator<Item = &'a (u32, Wanted)>) {
+        let mut sets: Vec<ByteSet> = vec![plain()];
+        for (_, wanted) in heads {
+            let first = wanted.first.iter().map(|first| first.bytes);
+            let new = first.chain(wanted.further.iter().copied());
+            sets.extend(new.filter(|set| !set.is_empty()));
+        }
+        sets.sort_unstable();
+        sets.dedup();
+        let mut known: HashMap<(u64, Bits), usize> = HashMap::new();
         for byte in 0..=u8::MAX {
-            let (changes, row) = (changes_of(byte), gathered.row(byte));
+            let changes = changes_of(byte);
+            let meets = (0..).zip(&sets).filter(|(_, set)| set.contains(byte));
             let next = known.len().min(MOST_KINDS - 1);
-            let kind = *known.entry((changes, row.clone())).or_insert(next);
+            let kind = *known.entry((changes, meets.map(|(at, _)| at).collect())).or_insert(next);
             if let Some(bits) = self.kinds.get_mut(usize::from(byte)) {
                 *bits = 1 << kind;
             }
-            if kind >= self.changes.len() {
-                self.changes.push(0);
-                self.rows.resize(self.rows.len() + words, 0);
-            }
+            self.changes.resize(self.changes.len().max(kind + 1), 0);
             if let Some(of_kind) = self.changes.get_mut(kind) {
                 *of_kind |= changes;
             }
-            let of_kind = self.rows.get_mut(kind * words..).unwrap_or_default();
-            of_kind.iter_mut().zip(row).for_each(|(word, more)| *word |= more);
         }
     }
 
-    /// How many clauses there are, that which every text meets included.
-    pub fn clauses(&self) -> usize {
-        self.clauses
+    fn level(&self, heads: &[(u32, Wanted)]) -> Level {
+        let literals = heads.iter().flat_map(|(place, wanted)| {
+            let first = wanted.first.iter().flat_map(|first| &first.literals);
+            first.map(|literal| (&**literal, *place))
+        });
+        let by_kind = vec![Bits::default(); self.changes.len()];
+        let mut level = Level { literals: Literals::new(literals), by_kind, ..Level::default() };
+        heads.iter().for_each(|(place, wanted)| level.add(self, *place, wanted));
+        level
     }
 
-    /// How many words the clauses take as bits.
-    pub fn words(&self) -> usize {
-        (self.clauses - 1) / 64 + 1
+    fn kinds_of(&self, bytes: impl Iterator<Item = u8>) -> u128 {
+        let kinds = bytes.filter_map(|byte| self.kinds.get(usize::from(byte)));
+        kinds.fold(0, |all, kind| all | kind)
+    }
+
+    fn level_of(&self, Glance(kinds): Glance) -> &Level {
+        if kinds & !self.plain_kinds == 0 { &self.plain } else { &self.any }
     }
 
     /// What kinds of bytes a text has.
     pub fn glance(&self, text: &[u8]) -> Glance {
-        let kinds = text.iter().filter_map(|byte| self.kinds.get(usize::from(*byte)));
-        Glance(kinds.fold(0, |all, kind| all | kind))
+        let mut all = 0;
+        for byte in text {
+            if let Some(kind) = self.kinds.get(usize::from(*byte)) {
+                all |= kind;
+            }
+        }
+        Glance(all)
     }
 
     /// The transformations that may change a text, as bits by their places in the list of all.
-    pub fn changes(&self, glance: Glance) -> u64 {
-        let changes = kinds(glance).filter_map(|kind| self.changes.get(kind));
+    pub fn changes(&self, Glance(kinds): Glance) -> u64 {
+        let changes = ones(kinds).filter_map(|kind| self.changes.get(kind));
         changes.fold(always(), |all, more| all | more)
     }
 
-    /// Adds to `row` the clauses that a text meets.
-    pub fn sift(&self, text: &[u8], glance: Glance, row: &mut [u64]) {
-        set(row, 0);
-        let words = self.words();
-        for kind in kinds(glance) {
-            let meets = self.rows.get(kind * words..).unwrap_or_default();
-            row.iter_mut().zip(meets).for_each(|(word, more)| *word |= more);
-        }
-        self.grams.find(text, |literal| {
-            for number in self.meets.get(literal as usize).into_iter().flatten() {
-                set(row, usize::from(*number));
+    /// Puts those of some heads that a text may match into `out`. Letters count in either case: what
+    /// is found of a text holds for it in lower case.
+    pub fn candidates(&self, text: &[u8], glance: Glance, heads: &Bits, out: &mut Bits) {
+        let level = self.level_of(glance);
+        out.clear();
+        out.join(&level.undemanding);
+        for kind in ones(glance.0) {
+            if let Some(more) = level.by_kind.get(kind) {
+                out.join(more);
             }
-        });
+        }
+        if heads.meets(&level.literate) {
+            level.literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
+        }
+        out.keep(heads);
+    }
+
+    /// Whether a text meets what a head needs besides.
+    pub fn meets(&self, place: u32, glance: Glance) -> bool {
+        let further = self.level_of(glance).further.get(place as usize);
+        let mut further = further.into_iter().flatten();
+        further.all(|wanted| *wanted == 0 || wanted & glance.0 != 0)
     }
 }
 
-fn kinds(Glance(mut rest): Glance) -> impl Iterator<Item = usize> {
+impl Level {
+    fn add(&mut self, sieve: &Sieve, place: u32, wanted: &Wanted) {
+        self.further.resize(self.further.len().max(place as usize + 1), [0; MOST_FURTHER]);
+        let kinds = wanted.further.iter().map(|bytes| sieve.kinds_of(bytes.iter()));
+        let kinds: Vec<u128> = kinds.collect();
+        if let Some(further) = self.further.get_mut(place as usize) {
+            further.iter_mut().zip(kinds).for_each(|(room, kinds)| *room = kinds);
+        }
+        let Some(first) = &wanted.first else { return self.undemanding.insert(place) };
+        if !first.literals.is_empty() {
+            self.literate.insert(place);
+        }
+        for kind in ones(sieve.kinds_of(first.bytes.iter())) {
+            if let Some(heads) = self.by_kind.get_mut(kind) {
+                heads.insert(place);
+            }
+        }
+    }
+}
+
+fn ones(mut rest: u128) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let kind = rest.trailing_zeros() as usize;
         rest = (rest != 0).then(|| rest & (rest - 1))?;

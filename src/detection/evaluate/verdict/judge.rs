@@ -24,8 +24,6 @@ pub struct Judge {
     turn: u32,
     /// Bytes that were made in this turn.
     held: usize,
-    row: Vec<u64>,
-    candidates: Bits,
     /// The heads that match, in the order found; none twice.
     pub hits: Vec<u32>,
 }
@@ -36,7 +34,14 @@ struct Made {
     bytes: Vec<u8>,
     glance: Glance,
     changes: u64,
+    /// The heads that look at it.
     heads: Bits,
+    /// Where a text is that differs from it in the case of letters at most: the first of them.
+    like: usize,
+    /// Of the first of them: the heads that look at any of them.
+    wanted: Bits,
+    /// Of the first of them: of those, the heads that may match.
+    candidates: Bits,
 }
 
 /// What a text is judged by.
@@ -51,21 +56,35 @@ impl Judge {
     pub fn judge(&mut self, bench: &Bench<'_>, lens: &Lens, text: &[u8]) {
         self.hits.clear();
         self.begin(bench, text);
-        for look in &lens.looks {
-            let at = match self.made.first() {
-                // What no step of it may change, none changes.
-                Some(whole) if whole.changes & look.steps == 0 => 0,
-                _ => self.reach(bench, look.chain, text),
-            };
-            if let Some(made) = self.made.get_mut(at) {
-                made.heads.join(&look.heads);
-            }
+        let changes = self.made.first().map_or(0, |whole| whole.changes);
+        // What no step may change, none changes.
+        if changes & lens.steps == 0 {
+            self.look(0, &lens.heads);
+        } else {
+            self.make(bench, lens, changes, text);
+        }
+        self.ask(bench, text);
+    }
+
+    fn make(&mut self, bench: &Bench<'_>, lens: &Lens, changes: u64, text: &[u8]) {
+        let parted = lens.parted(changes);
+        self.look(0, &parted.unchanged);
+        for at in &parted.others {
+            let Some(look) = lens.looks.get(*at) else { continue };
+            let at = self.reach(bench, look.chain, text);
+            self.look(at, &look.heads);
             if self.held > MOST_MADE {
                 self.ask(bench, text);
                 self.begin(bench, text);
             }
         }
-        self.ask(bench, text);
+    }
+
+    /// Heads look at a text that was made.
+    fn look(&mut self, at: usize, heads: &Bits) {
+        if let Some(made) = self.made.get_mut(at) {
+            made.heads.join(heads);
+        }
     }
 
     /// Nothing made of this text yet.
@@ -77,11 +96,11 @@ impl Judge {
             self.turn = 1;
         }
         (self.count, self.held) = (0, 0);
-        self.add(bench, text);
+        self.add(bench, text, 0);
     }
 
     /// Takes a text's measure, and gives it the next place.
-    fn add(&mut self, bench: &Bench<'_>, text: &[u8]) -> usize {
+    fn add(&mut self, bench: &Bench<'_>, text: &[u8], like: usize) -> usize {
         if self.made.len() <= self.count {
             self.made.push(Made::default());
         }
@@ -90,6 +109,8 @@ impl Judge {
             made.glance = glance;
             made.changes = bench.screen.sieve.changes(glance);
             made.heads.clear();
+            made.wanted.clear();
+            made.like = like;
         }
         self.count += 1;
         self.count - 1
@@ -123,7 +144,9 @@ impl Judge {
         let after = if changed { self.same(&work, text) } else { Some(before) };
         let at = after.unwrap_or_else(|| {
             self.held += work.len();
-            self.add(bench, &work)
+            let like = self.made.get(before).map_or(0, |made| made.like);
+            let like = if changes_case_only(step) { like } else { self.count };
+            self.add(bench, &work, like)
         });
         if let Some(made) = self.made.get_mut(if after.is_none() { at } else { self.count }) {
             made.bytes = work;
@@ -150,59 +173,62 @@ impl Judge {
 
     /// Asks the heads that look at what was made.
     fn ask(&mut self, bench: &Bench<'_>, text: &[u8]) {
-        let made = std::mem::take(&mut self.made);
+        let mut made = std::mem::take(&mut self.made);
+        for at in 0..self.count {
+            let (before, after) = made.split_at_mut(at);
+            if let Some(one) = after.first_mut() {
+                match before.get_mut(one.like) {
+                    Some(first) => first.wanted.join(&one.heads),
+                    None => one.wanted.join(&one.heads),
+                }
+            }
+        }
+        for (at, one) in made.iter_mut().take(self.count).enumerate() {
+            if !one.wanted.is_empty() {
+                let text = if at == 0 { text } else { &one.bytes };
+                let sieve = &bench.screen.sieve;
+                sieve.candidates(text, one.glance, &one.wanted, &mut one.candidates);
+            }
+        }
         for (at, one) in made.iter().take(self.count).enumerate() {
-            let text = if at == 0 { text } else { &one.bytes };
-            self.ask_of(bench, one, text);
+            if let Some(first) = made.get(one.like).filter(|_| !one.heads.is_empty()) {
+                let text = if at == 0 { text } else { &one.bytes };
+                self.ask_some(bench, one, &first.candidates, text);
+            }
         }
         self.made = made;
     }
 
-    fn ask_of(&mut self, bench: &Bench<'_>, made: &Made, text: &[u8]) {
-        if made.heads.is_empty() {
-            return;
-        }
-        let screen = bench.screen;
-        self.row.clear();
-        self.row.resize(screen.sieve.words(), 0);
-        screen.sieve.sift(text, made.glance, &mut self.row);
-        self.candidates.clear();
-        self.candidates.join(&screen.undemanding);
-        for clause in ones(&self.row) {
-            if let Some(heads) = screen.by_clause.get(clause) {
-                self.candidates.join(heads);
+    fn ask_some(&mut self, bench: &Bench<'_>, made: &Made, candidates: &Bits, text: &[u8]) {
+        let Bench { screen, .. } = bench;
+        let mut from = 0;
+        while let Some(place) = candidates.next(from) {
+            from = place + 1;
+            let may = screen.sieve.meets(place, made.glance);
+            if made.heads.has(place) && may && matches(bench, place, text) {
+                self.hit(place);
             }
         }
-        self.candidates.keep(&made.heads);
-        let mut from = 0;
-        while let Some(place) = self.candidates.next(from) {
-            from = place + 1;
-            if self.meets(screen, place) && matches(bench, place, text) {
-                if !self.hits.contains(&place) {
-                    self.hits.push(place);
-                }
+        if !made.heads.meets(&screen.negated) {
+            return;
+        }
+        for place in screen.negated.iter().filter(|place| made.heads.has(*place)) {
+            if !candidates.has(place) || !screen.sieve.meets(place, made.glance) {
+                self.hit(place);
             }
         }
     }
 
-    fn meets(&self, screen: &Screen, place: u32) -> bool {
-        let wanted = screen.wanted.get(place as usize).copied().unwrap_or_default();
-        wanted.iter().all(|clause| {
-            let word = self.row.get(usize::from(clause / 64));
-            word.is_some_and(|word| word >> (clause % 64) & 1 == 1)
-        })
+    fn hit(&mut self, place: u32) {
+        if !self.hits.contains(&place) {
+            self.hits.push(place);
+        }
     }
 }
 
-fn ones(row: &[u64]) -> impl Iterator<Item = usize> + '_ {
-    row.iter().enumerate().flat_map(|(at, word)| {
-        let mut word = *word;
-        std::iter::from_fn(move || {
-            let bit = word.trailing_zeros() as usize;
-            word = (word != 0).then(|| word & (word - 1))?;
-            Some(at * 64 + bit)
-        })
-    })
+/// Letters count in either case where candidates are looked for.
+fn changes_case_only(step: usize) -> bool {
+    TRANSFORMATIONS.get(step).is_some_and(|step| matches!(step.name, "lowercase" | "uppercase"))
 }
 
 fn matches(bench: &Bench<'_>, place: u32, text: &[u8]) -> bool {
