@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use moongate::config::{DiskFiles, Engine};
-use moongate::detection::{Inspection, Outcome, Profile, World, compile};
+use moongate::detection::{
+    Inspection, Outcome, Profile, Recall, World, compile, forget_verdicts, take_recall,
+};
 use moongate::diagnostic::render;
 use moongate::seclang;
 use moongate::shared::Collections;
@@ -31,15 +33,6 @@ pub enum Memory {
     Off,
 }
 
-/// How often what was kept has helped.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Recall {
-    /// Values whose verdict was known.
-    pub hits: u64,
-    /// Values that were looked up.
-    pub asked: u64,
-}
-
 /// The rules, compiled.
 pub struct Ours {
     profile: Arc<Profile>,
@@ -62,14 +55,14 @@ impl Ours {
         Self { profile: Arc::new(profile), collections, took }
     }
 
-    /// Switches what is kept of exchanges that are over. The one place that knows how.
-    pub fn remember(&self, _memory: Memory) {
-        // The engine keeps nothing yet: cold, fresh and repeated differ only by the processor.
+    /// Forgets what is kept of exchanges that are over, and keeps it from now on, or not.
+    pub fn remember(&self, memory: Memory) {
+        forget_verdicts(memory == Memory::Kept);
     }
 
-    /// How often what was kept has helped, since the start; none: nothing is kept.
-    pub fn recall(&self) -> Option<Recall> {
-        None
+    /// How verdicts on values were come by since this was last asked.
+    pub fn recall(&self) -> Recall {
+        take_recall()
     }
 
     /// One exchange, from its head to its log line.
