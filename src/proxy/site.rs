@@ -94,12 +94,35 @@ impl Site {
     pub fn next_id(&self) -> String {
         let number = self.ids.next.get();
         self.ids.next.set(number + 1);
-        let [high, low] = &self.ids.keys;
-        format!("{:016x}{:016x}", high.hash_one(number), low.hash_one(number))
+        let mut id = String::with_capacity(32);
+        for half in self.ids.keys.each_ref().map(|key| key.hash_one(number)) {
+            for byte in half.to_be_bytes() {
+                id.extend(hex(byte));
+            }
+        }
+        id
     }
 
     /// How many copies are held, for tests and `GET /policy`.
     pub fn copies(&self) -> usize {
         self.prepared.borrow().len()
+    }
+}
+
+/// A byte as two lower-case hex digits.
+fn hex(byte: u8) -> [char; 2] {
+    let digit = |digit: u8| char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+    [digit(byte >> 4), digit(byte & 15)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hex;
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        for byte in 0..=255 {
+            assert_eq!(String::from_iter(hex(byte)), format!("{byte:02x}"));
+        }
     }
 }

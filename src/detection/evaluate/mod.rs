@@ -73,7 +73,8 @@ impl<'a> Run<'a> {
         self.state.cursor = None;
         self.state.budget.begin_slice(phase);
         let rules = self.rules(phase);
-        while self.state.engine(self.profile) != Engine::Off {
+        // A rule that was begun is brought to its end, whatever it switched off itself.
+        while !cursor.is_at_rule() || self.state.engine(self.profile) != Engine::Off {
             if let Some(outcome) = self.stopped(cursor) {
                 return outcome;
             }
@@ -134,12 +135,9 @@ impl<'a> Run<'a> {
 
     fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
         let next = Step::To(cursor.place + 1);
-        if self.state.switches.removed.has(index.0) {
-            return next;
-        }
         let fresh = cursor.is_at_rule();
-        if let Some(step) = fresh.then(|| self.quick(index, cursor)).flatten() {
-            return step;
+        if fresh && self.state.switches.removed.has(index.0) {
+            return next;
         }
         let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if fresh {
@@ -149,20 +147,6 @@ impl<'a> Run<'a> {
         }
         self.state.running = index;
         self.links(rule, index, cursor)
-    }
-
-    /// Where to go on from a rule that only compares numbers, if that is all there is to it.
-    fn quick(&self, index: RuleIndex, cursor: Cursor) -> Option<Step> {
-        let screen = self.plan.prefilter.screen(cursor.phase);
-        let quick = screen.quick.get(cursor.place)?.as_ref()?;
-        if self.state.switches.narrowed.has(index.0) {
-            return None;
-        }
-        if self.holds(quick) != Some(true) {
-            return Some(Step::To(cursor.place + 1));
-        }
-        let rule = self.plan.rules.get(index.0 as usize)?;
-        quick.only_skips.then(|| finish::after(rule, cursor))
     }
 
     fn begin_rule(&mut self) {

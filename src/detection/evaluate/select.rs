@@ -1,6 +1,6 @@
 //! From a list of targets to the members that it chooses.
 
-use super::super::plan::{Members, Plan, Target, TargetSet, TargetSetId};
+use super::super::plan::{Members, Plan, Target, TargetSet, TargetSetId, TxSlot};
 use super::super::variables::{Out, Variable, View, changes_within_phase, read_changing};
 use super::budget::GLANCE;
 use super::gather::Gather;
@@ -64,6 +64,23 @@ pub fn select(
             state.sight.remember(set);
         }
     }
+}
+
+/// Chooses one member of `TX`, or whether it is there.
+pub fn choose_one(state: &mut State, plan: &Plan, slot: TxSlot, count: bool) {
+    let State { tx, sight, .. } = state;
+    let place = slot.0 as usize;
+    if !count && !tx.has(place) {
+        return;
+    }
+    let there = tx.has(place);
+    let texts = sight.texts(Keep::Link);
+    let name = Some(texts.push(tx.name(plan, place), Keep::Link));
+    let value = texts.push_with(Keep::Link, |out| match count {
+        true => out.push(b'0' + u8::from(there)),
+        false => tx.write(place, out),
+    });
+    sight.values.push(Member { variable: Variable::Tx, count, name, value });
 }
 
 /// The first member that a target chooses: what a macro stands for.
@@ -152,7 +169,10 @@ fn drop_excluded(sight: &mut Sight, plan: &Plan, excluded: &[&Target], from: usi
 fn count(sight: &mut Sight, plan: &Plan, target: &Target, from: usize, keep: Keep) {
     let number = sight.values.len() - from;
     sight.values.truncate(from);
-    let value = sight.add_text(number.to_string().as_bytes(), keep);
+    let value = match number {
+        0..=9 => sight.add_text(&[b'0' + number as u8], keep),
+        _ => sight.add_text(number.to_string().as_bytes(), keep),
+    };
     let name = match &target.members {
         Members::Named(name) => Some(name),
         Members::Slot(slot) => plan.tx_names.get(slot.0 as usize),

@@ -65,15 +65,21 @@ impl Todo {
         self.spent.get(place).copied().unwrap_or(0)
     }
 
-    /// Whether the head of the rule at a place may match a text.
-    pub fn may_match(&self, place: usize, text: TextId) -> bool {
-        self.hits.iter().any(|(at, hit)| *at as usize == place && hit.is_none_or(|hit| hit == text))
+    /// Whether the head of the rule at a place matches a text: surely, maybe, or not.
+    pub fn verdict(&self, place: usize, text: TextId) -> Option<bool> {
+        let mut hits = self.hits.iter().filter(|(at, _)| *at as usize == place);
+        let (_, hit) = hits.find(|(_, hit)| hit.is_none_or(|hit| hit == text))?;
+        Some(hit.is_some())
     }
 }
 
 impl Run<'_> {
-    /// The next rule that may match, at or after a place.
-    pub(super) fn next_rule(&mut self, phase: RulePhase, mut from: usize) -> Next {
+    /// The next rule that may match, at or after a place. Rules that only compare numbers are done
+    /// with where they stand, unless more follows from them than where to go on.
+    pub(super) fn next_rule(&mut self, phase: RulePhase, from: usize) -> Next {
+        let plan = self.plan;
+        let (screen, rules) = (plan.prefilter.screen(phase), self.rules(phase));
+        let Ok(mut from) = u32::try_from(from) else { return Next::None };
         loop {
             if let Some(left) = self.state.sight.todo.left.take()
                 && !self.sweep_on(phase, left)
@@ -81,16 +87,31 @@ impl Run<'_> {
                 return Next::Later;
             }
             let todo = &self.state.sight.todo;
-            let place = u32::try_from(from).ok().and_then(|from| todo.rules.next(from));
-            let Some(place) = place else { return Next::None };
-            if !todo.unasked.has(place) {
+            let Some(place) = todo.rules.next(from) else { return Next::None };
+            if todo.unasked.has(place) {
+                match self.state.budget.is_spent() {
+                    true => from = place + 1,
+                    false => self.begin_sweep(phase, place),
+                }
+                continue;
+            }
+            let quick = screen.quick.get(place as usize).and_then(Option::as_ref);
+            let (Some(quick), Some(index)) = (quick, rules.get(place as usize)) else {
                 return Next::Rule(place as usize);
-            }
-            if self.state.budget.is_spent() {
-                from = place as usize + 1;
-            } else {
-                self.begin_sweep(phase, place);
-            }
+            };
+            let switches = &self.state.switches;
+            from = match self.holds(quick) {
+                // What is left out of it, it does not compare.
+                _ if switches.narrowed.has(index.0) => return Next::Rule(place as usize),
+                Some(true) if !switches.removed.has(index.0) => match quick.only_skips {
+                    Some(to) => {
+                        self.state.remember_tx(plan, quick.slot, quick.count);
+                        to.max(place + 1)
+                    }
+                    None => return Next::Rule(place as usize),
+                },
+                _ => place + 1,
+            };
         }
     }
 
@@ -146,7 +167,8 @@ impl Run<'_> {
     }
 
     fn in_question(&self, screen: &Screen, place: u32) -> Bits {
-        let bars = (0..).zip(&screen.bars).filter(|(_, bar)| self.holds(bar) == Some(true));
+        // What skips by something that is not there yet is left for later.
+        let bars = (0..).zip(&screen.bars).filter(|(_, bar)| self.holds(bar) != Some(false));
         let closed: Bits = bars.map(|(number, _)| number).collect();
         let mut heads = Bits::default();
         for group in &screen.groups {
@@ -189,14 +211,21 @@ struct Show<'a> {
     seen: usize,
 }
 
+/// A text as it comes: the same bytes have the same number later.
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    Copied(&'a [u8]),
+    Shared(&'a Bytes),
+}
+
 impl Sink for Show<'_> {
     fn take(&mut self, name: Option<&[u8]>, value: &[u8]) {
         if !self.is_next() {
             return;
         }
-        self.show(self.source.values.of(name), value, true);
+        self.show(self.source.values.of(name), Shown::Copied(value));
         if let Some(name) = name.filter(|_| !self.source.names.is_empty()) {
-            self.show(self.source.names.of(Some(name)), name, true);
+            self.show(self.source.names.of(Some(name)), Shown::Copied(name));
         }
     }
 
@@ -204,7 +233,7 @@ impl Sink for Show<'_> {
         if !self.is_next() {
             return;
         }
-        self.show(self.source.values.of(None), value, false);
+        self.show(self.source.values.of(None), Shown::Shared(value));
     }
 }
 
@@ -220,22 +249,18 @@ impl Show<'_> {
         next
     }
 
-    /// A text that is `shared` has no number that others of the same bytes have.
-    fn show(&mut self, class: Option<ClassId>, text: &[u8], told: bool) {
+    fn show(&mut self, class: Option<ClassId>, shown: Shown<'_>) {
         let Some(lens) = class.and_then(|class| self.focus.lens(class)) else { return };
+        let text = shown.text();
         let Worker { memory, judge, .. } = &mut *self.worker;
         let key = memory.key(lens.number, text);
         if let Some(key) = key
             && let Some((hits, cost)) = memory.recall(key, lens.number, text)
         {
             // What was remembered costs what it cost: work is the same whoever came before.
-            if self.budget.spend(cost) && !hits.is_empty() {
-                note(
-                    self.todo,
-                    self.texts,
-                    (text, told),
-                    hits.iter().map(|place| u32::from(*place)),
-                );
+            if self.budget.spend(cost) {
+                let hits = hits.iter().map(|place| u32::from(*place));
+                note(self.todo, self.texts, shown, hits);
             }
             return;
         }
@@ -251,9 +276,7 @@ impl Show<'_> {
         if let Some(key) = key.filter(|_| emptied.is_none()) {
             memory.remember(key, lens.number, text, &judge.hits, judge.cost);
         }
-        if !judge.hits.is_empty() {
-            note(self.todo, self.texts, (text, told), judge.hits.iter().copied());
-        }
+        note(self.todo, self.texts, shown, judge.hits.iter().copied());
         let cost = judge.cost;
         self.account(cost, emptied, cut);
     }
@@ -275,14 +298,34 @@ impl Show<'_> {
     }
 }
 
+impl Shown<'_> {
+    fn text(&self) -> &[u8] {
+        match self {
+            Self::Copied(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+
+    /// Its number; none: others of the same bytes have other numbers.
+    fn number(self, texts: &mut Texts) -> Option<TextId> {
+        match self {
+            Self::Shared(text) => Some(texts.push_shared(text, Keep::Phase)),
+            Self::Copied(text) if text.len() <= LONGEST_TOLD => Some(texts.add(text, Keep::Phase)),
+            Self::Copied(_) => None,
+        }
+    }
+}
+
 fn note(
     todo: &mut Todo,
     texts: &mut Texts,
-    (text, told): (&[u8], bool),
-    hits: impl Iterator<Item = u32>,
+    shown: Shown<'_>,
+    hits: impl ExactSizeIterator<Item = u32>,
 ) {
-    let told = told && text.len() <= LONGEST_TOLD;
-    let text = told.then(|| texts.add(text, Keep::Phase));
+    if hits.len() == 0 {
+        return;
+    }
+    let text = shown.number(texts);
     for place in hits {
         todo.rules.insert(place);
         todo.hits.push((place, text));

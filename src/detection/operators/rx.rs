@@ -1,8 +1,10 @@
 //! `@rx`: a regular expression.
 
+use std::sync::OnceLock;
+
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
-use crate::detection::pattern::{Captures, Case, Found, Pattern};
-use crate::detection::prefilter::{Needs, needs_of};
+use crate::detection::pattern::{ByteSet, Captures, Case, Found, Pattern};
+use crate::detection::prefilter::{Needs, needs_of, plain};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rx",
@@ -12,24 +14,42 @@ pub(super) const OPERATOR: Operator = Operator {
 };
 
 #[derive(Debug)]
-struct Rx(Pattern);
+struct Rx {
+    pattern: Pattern,
+    needs: OnceLock<Needs>,
+    plain_needs: OnceLock<Needs>,
+}
 
 fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {
-    Ok(Box::new(Rx(Pattern::new(argument.text, Case::Differs)?)))
+    let pattern = Pattern::new(argument.text, Case::Differs)?;
+    Ok(Box::new(Rx { pattern, needs: OnceLock::new(), plain_needs: OnceLock::new() }))
 }
 
 impl Matcher for Rx {
     fn matches(&self, value: &[u8], scope: &mut Scope<'_>) -> bool {
         let found = match scope.captures.as_deref_mut() {
-            Some(captures) => self.0.captures(value, captures),
-            None => self.0.find(value),
+            Some(captures) => self.pattern.captures(value, captures),
+            None => self.pattern.find(value),
         };
         judged(found, scope)
     }
 
     fn needs(&self) -> Needs {
-        needs_of(self.0.translated())
+        self.needs.get_or_init(|| needs_of_pattern(&self.pattern, ByteSet::ALL)).clone()
     }
+
+    fn plain_needs(&self) -> Needs {
+        self.plain_needs.get_or_init(|| needs_of_pattern(&self.pattern, plain())).clone()
+    }
+
+    fn pattern(&self) -> Option<&Pattern> {
+        Some(&self.pattern)
+    }
+}
+
+/// What a value must have in it for a pattern to be found.
+pub(super) fn needs_of_pattern(pattern: &Pattern, alphabet: ByteSet) -> Needs {
+    pattern.outline().map(|tree| needs_of(&tree, alphabet)).unwrap_or_default()
 }
 
 /// A search that was cut counts as a match: who can make a search long could else pass it.

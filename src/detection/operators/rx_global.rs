@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::rx::judged;
+use super::rx::{judged, needs_of_pattern};
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
-use crate::detection::pattern::{Captures, Case, Found, Pattern};
-use crate::detection::prefilter::{Needs, needs_of};
+use crate::detection::pattern::{ByteSet, Captures, Case, Found, Pattern};
+use crate::detection::prefilter::Needs;
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rxGlobal",
@@ -31,7 +31,11 @@ impl Matcher for RxGlobal {
     }
 
     fn needs(&self) -> Needs {
-        needs_of(self.0.translated())
+        needs_of_pattern(&self.0, ByteSet::ALL)
+    }
+
+    fn pattern(&self) -> Option<&Pattern> {
+        Some(&self.0)
     }
 }
 

@@ -34,6 +34,7 @@ impl ByteSet {
 
     /// In one of two.
     #[must_use]
+    #[inline]
     pub const fn or(self, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
         Self([a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3]])
@@ -41,6 +42,7 @@ impl ByteSet {
 
     /// In both.
     #[must_use]
+    #[inline]
     pub const fn and(self, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
         Self([a[0] & b[0], a[1] & b[1], a[2] & b[2], a[3] & b[3]])
@@ -48,6 +50,7 @@ impl ByteSet {
 
     /// The others.
     #[must_use]
+    #[inline]
     pub const fn not(self) -> Self {
         let a = self.0;
         Self([!a[0], !a[1], !a[2], !a[3]])
@@ -55,6 +58,7 @@ impl ByteSet {
 
     /// With the other case of each ASCII letter.
     #[must_use]
+    #[inline]
     pub fn folded(self) -> Self {
         // Word 1 holds bytes 64 to 127: `A` is bit 1, `a` bit 33.
         const UPPER: u64 = 0x07ff_fffe;
@@ -64,27 +68,29 @@ impl ByteSet {
     }
 
     /// Whether it has none.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self == Self::EMPTY
     }
 
     /// Whether a byte is in it.
+    #[inline]
     pub fn contains(self, byte: u8) -> bool {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
     /// Of the bytes of a text.
     pub fn of(text: &[u8]) -> Self {
-        let mut there = [false; 256];
+        let mut there = [0_u8; 256];
         for byte in text {
             if let Some(there) = there.get_mut(usize::from(*byte)) {
-                *there = true;
+                *there = 1;
             }
         }
         let mut set = Self::EMPTY;
-        for (word, there) in set.0.iter_mut().zip(there.chunks_exact(64)) {
-            *word =
-                (0..64).zip(there).fold(0, |word, (bit, there)| word | u64::from(*there) << bit);
+        for (word, flags) in set.0.iter_mut().zip(there.as_chunks::<64>().0) {
+            let bits = flags.as_chunks::<8>().0.iter().rev();
+            *word = bits.fold(0, |word, eight| word << 8 | gathered(*eight));
         }
         set
     }
@@ -103,7 +109,7 @@ impl ByteSet {
     /// Its bytes as ranges, both ends included, in order.
     pub fn ranges(self) -> Vec<(u8, u8)> {
         let mut ranges: Vec<(u8, u8)> = Vec::new();
-        for byte in (0..=u8::MAX).filter(|byte| self.contains(*byte)) {
+        for byte in self.iter() {
             match ranges.last_mut() {
                 Some((_, last)) if last.checked_add(1) == Some(byte) => *last = byte,
                 _ => ranges.push((byte, byte)),
@@ -111,6 +117,12 @@ impl ByteSet {
         }
         ranges
     }
+}
+
+/// Eight bytes that are 0 or 1 as eight bits, the first the lowest.
+fn gathered(flags: [u8; 8]) -> u64 {
+    // Byte `n` is multiplied by 2 to the power of 56 - 7 n, which makes it bit 56 + n.
+    u64::from_le_bytes(flags).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 impl fmt::Debug for ByteSet {
@@ -130,6 +142,15 @@ mod tests {
             let both = [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
             let expected = ByteSet::one(both[0]).or(ByteSet::one(both[1]));
             assert_eq!(folded, expected, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_text_has_the_bytes_that_are_in_it() {
+        let texts = [&b""[..], b"a", b"hello, world", b"\0\x3f\x40\x7f\x80\xff", &[b'z'; 300]];
+        for text in texts {
+            let there = (0..=u8::MAX).filter(|byte| text.contains(byte));
+            assert_eq!(ByteSet::of(text).iter().collect::<Vec<_>>(), there.collect::<Vec<_>>());
         }
     }
 

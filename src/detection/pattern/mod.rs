@@ -1,11 +1,12 @@
 //! Regular expressions as rules write them (PCRE's language, over bytes), run in linear time.
 //!
-//! An expression is read into a tree ([`tree`]), and written anew for an automaton: the crate
-//! `regex` takes part of PCRE's language for something else (`x*+`, `\<`, `[a&&b]`), so that
-//! nothing reaches it as written. What an automaton cannot do (look-around, back references, some
-//! atomic groups) is left to an engine that backtracks, with a limit; an automaton that matches
-//! more stands before it, so that few values reach it.
+//! An expression is read into a tree ([`tree`]), and from it automata are made: the crate `regex`
+//! takes part of PCRE's language for something else (`x*+`, `\<`, `[a&&b]`), so that its parser
+//! reads none of it. What an automaton cannot do (look-around, back references, some atomic groups)
+//! is left to an engine that backtracks, with a limit; an automaton that matches more stands before
+//! it, so that few values reach it.
 
+mod automaton;
 mod backtrack;
 mod byte_set;
 mod class;
@@ -14,11 +15,17 @@ mod engine;
 mod escape;
 mod exact;
 mod group;
+mod lazy;
+mod outline;
 mod parser;
 mod program;
+mod shape;
 mod tree;
 
 use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex_syntax::hir::Hir;
 
 pub use self::byte_set::ByteSet;
 use self::engine::Engine;
@@ -32,7 +39,8 @@ use super::operators::Fault;
 #[derive(Debug)]
 pub struct Pattern {
     written: Box<[u8]>,
-    translated: Box<str>,
+    case: Case,
+    translated: OnceLock<Box<str>>,
     engine: Engine,
 }
 
@@ -73,9 +81,8 @@ impl Pattern {
     /// If it is not one; the text says what is wrong, and where if that is known.
     pub fn new(expression: &[u8], case: Case) -> Result<Self, Fault> {
         let tree = parser::parse(expression, case)?;
-        let translated = emit::for_automaton(&tree);
-        let engine = Engine::new(&tree, &translated)?;
-        Ok(Self { written: expression.into(), translated: translated.into(), engine })
+        let engine = Engine::new(&tree)?;
+        Ok(Self { written: expression.into(), case, translated: OnceLock::new(), engine })
     }
 
     /// As the rule has it.
@@ -87,7 +94,15 @@ impl Pattern {
     /// [needs backtracking](Self::needs_backtracking), one that matches more: wherever this
     /// pattern matches, that one matches from the same place.
     pub fn translated(&self) -> &str {
-        &self.translated
+        let write =
+            || parser::parse(&self.written, self.case).map(|tree| emit::for_automaton(&tree));
+        self.translated.get_or_init(|| write().unwrap_or_default().into())
+    }
+
+    /// As [`translated`](Self::translated), as a tree; read anew each time.
+    pub fn outline(&self) -> Option<Hir> {
+        let tree = parser::parse(&self.written, self.case).ok()?;
+        Some(outline::for_automaton(&tree))
     }
 
     /// Whether an automaton alone cannot run it.
@@ -97,7 +112,7 @@ impl Pattern {
 
     /// Whether it is found in a value.
     pub fn find(&self, value: &[u8]) -> Found {
-        self.engine.find(value)
+        self.engine.find(value, || self.outline())
     }
 
     /// The same, with its captures; those of before are gone.
@@ -108,7 +123,7 @@ impl Pattern {
 
     /// The first match that begins at or after `start`; only what was found is written.
     pub fn captures_from(&self, value: &[u8], start: usize, captures: &mut Captures) -> Found {
-        self.engine.captures(value, start, captures)
+        self.engine.captures(value, start, || self.outline(), captures)
     }
 }
 

@@ -15,6 +15,8 @@ use crate::detection::variables::{Variable, changes_within_phase};
 
 /// Different reasons to skip that are told apart; heads behind further ones count as not skipped.
 const MOST_BARS: usize = 64;
+/// Sets of heads that have literals of their own besides those of all.
+const MOST_TIERS: usize = 3;
 
 /// Things, each once, by number.
 struct Numbers<T>(HashMap<T, usize>, Vec<T>);
@@ -56,12 +58,15 @@ fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
         let set = head.targets.and_then(|set| sets.get(set.0 as usize));
         if let Some(set) = set.filter(|set| stays(set)) {
             screen.heads.insert(place);
+            if head.negated {
+                screen.negated.insert(place);
+            }
             heads.push((place, set));
-            needed.push((place, needs(head)));
+            needed.push((place, needs_of_link(head)));
         }
     }
-    screen.sieve = Sieve::new(needed);
     set_groups(&mut screen, rules);
+    screen.sieve = Sieve::new(needed, tiers(&screen.groups));
     set_sources(&mut screen, &heads);
     screen
 }
@@ -81,11 +86,17 @@ fn stays(set: &TargetSet) -> bool {
     set.included.iter().all(|target| !target.count && !changes_within_phase(target.variable))
 }
 
-fn needs(link: &Link) -> Needs {
-    if link.negated {
-        return Needs::default();
-    }
+/// Of a negated link: what a value must have for it not to match.
+fn needs_of_link(link: &Link) -> [Needs; 2] {
     match &link.test {
+        Test::Compiled(matcher) => [matcher.needs(), matcher.plain_needs()],
+        other => [needs(other), needs(other)],
+    }
+}
+
+/// What a value must have for a test to find it.
+pub fn needs(test: &Test) -> Needs {
+    match test {
         Test::Compares { argument, sense, .. } => match (sense, argument.as_fixed()) {
             (Sense::Byte(bytes), _) => Needs::byte(*bytes),
             (Sense::Contains, Some(argument)) => Needs::one_of([argument]),
@@ -104,8 +115,11 @@ fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
     for (place, rule) in (0..).zip(rules) {
         open.retain(|(end, _)| *end > place);
         let quick = screen.quick.get(place as usize).copied().flatten();
-        if let (Some(quick), Skip::To(end)) = (quick.filter(|quick| quick.only_skips), rule.skip) {
-            let bar = bars.number(&quick);
+        if let (Some(quick), Skip::To(end)) =
+            (quick.filter(|quick| quick.only_skips.is_some()), rule.skip)
+        {
+            // Where it skips to does not matter for what it skips.
+            let bar = bars.number(&Quick { only_skips: None, ..quick });
             if bar < MOST_BARS {
                 open.push((end, bar));
             }
@@ -122,6 +136,22 @@ fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
     screen.bars = bars.1;
     screen.groups =
         groups.1.into_iter().zip(members).map(|(bars, heads)| Group { bars, heads }).collect();
+}
+
+/// What is in question where all bars are down but some: the heads of each group with those that are
+/// behind no other bars than its own.
+fn tiers(groups: &[Group]) -> Vec<Bits> {
+    let behind = |bars: &Bits| {
+        let mut heads = Bits::default();
+        let within = groups.iter().filter(|group| group.bars.is_within(bars));
+        within.for_each(|group| heads.join(&group.heads));
+        heads
+    };
+    let mut tiers: Vec<Bits> = groups.iter().map(|group| behind(&group.bars)).collect();
+    tiers.sort_by_key(|tier| tier.iter().count());
+    tiers.pop();
+    tiers.truncate(MOST_TIERS);
+    tiers
 }
 
 fn set_sources(screen: &mut Screen, heads: &[(u32, &TargetSet)]) {
@@ -186,7 +216,7 @@ fn classes_of(
     };
     let others = class(None);
     let names = names(variables, heads);
-    let named: HashMap<Box<[u8]>, _> =
+    let named: HashMap<Box<[u8]>, _, _> =
         names.into_iter().map(|name| (name.into(), class(Some(name)))).collect();
     let longest = named.keys().map(|name| name.len()).max().unwrap_or(0);
     Classes { named, others, longest }

@@ -13,15 +13,16 @@ mod grams;
 mod literals;
 mod needs;
 mod quick;
+mod restrict;
 mod screen;
 mod sieve;
 
-pub use build::build;
+pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
 pub use screen::{ClassId, Origin, Screen, Source};
-pub use sieve::Glance;
+pub use sieve::{Glance, plain};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -19,6 +19,8 @@ use crate::transaction::args::XPath;
 pub struct Screen {
     /// The rules that have a head.
     pub heads: Bits,
+    /// Those of them that match where their test finds nothing.
+    pub negated: Bits,
     /// By place: a rule that only compares numbers.
     pub quick: Vec<Option<Quick>>,
     /// Where values come from.
@@ -69,7 +71,7 @@ pub type ClassId = u32;
 #[derive(Debug, Default)]
 pub struct Classes {
     /// By a member's name, lower case; none: nothing looks at it.
-    pub named: HashMap<Box<[u8]>, Option<ClassId>>,
+    pub named: HashMap<Box<[u8]>, Option<ClassId>, foldhash::fast::RandomState>,
     /// Of members with any other name; none: nothing looks at them.
     pub others: Option<ClassId>,
     /// The longest name.

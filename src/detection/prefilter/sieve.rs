@@ -23,6 +23,19 @@ pub struct Sieve {
     kinds: Box<[u128; 256]>,
     /// By kind: the transformations that may change it.
     changes: Vec<u64>,
+    /// What heads need of any text.
+    any: Level,
+    /// Kinds of [`plain`] bytes only.
+    plain_kinds: u128,
+    /// What they need of a text of plain bytes.
+    plain: Level,
+    /// Heads that are in question together, fewest first; all are last.
+    tiers: Vec<Bits>,
+}
+
+/// What heads need of some texts.
+#[derive(Debug, Default)]
+struct Level {
     /// By kind: the heads whose first need it meets.
     by_kind: Vec<Bits>,
     /// Heads that need nothing.
@@ -31,13 +44,8 @@ pub struct Sieve {
     literate: Bits,
     /// By head: the kinds of which a text must have one besides, for each further need; 0: none.
     further: Vec<[u128; MOST_FURTHER]>,
-    /// All literals of first needs.
-    literals: Literals,
-    /// Kinds of [`plain`] bytes only.
-    plain: u128,
-    /// The heads that a text of plain bytes may match, and the literals that it may have.
-    plain_heads: Bits,
-    plain_literals: Literals,
+    /// The literals of first needs, of some heads and of more and more.
+    tiers: Vec<Literals>,
 }
 
 /// What is known of a text at a glance: the kinds of its bytes.
@@ -54,13 +62,16 @@ struct Wanted {
 }
 
 /// What ordinary words, numbers, names and paths are made of: most values have no other byte.
-fn plain() -> ByteSet {
+pub fn plain() -> ByteSet {
     let marks = b" _.-,:/@+".iter().fold(ByteSet::EMPTY, |set, byte| set.or(ByteSet::one(*byte)));
     ByteSet::range(b'a', b'z').folded().or(ByteSet::range(b'0', b'9')).or(marks)
 }
 
 impl Wanted {
     fn of(needs: Needs) -> Self {
+        if needs.clauses.contains(&Clause::default()) {
+            return Self { first: Some(Clause::default()), further: Vec::new() };
+        }
         let told = needs.clauses.into_iter().filter(|clause| clause.commonness() < TOO_COMMON);
         let told = told.map(|clause| Clause { bytes: clause.bytes.folded(), ..clause });
         let (bytes, literal): (Vec<Clause>, Vec<Clause>) =
@@ -75,68 +86,54 @@ impl Wanted {
         Self { first, further }
     }
 
-    /// Whether a text of plain bytes may meet it.
-    fn is_plain(&self, plain: ByteSet) -> bool {
-        let first = self.first.as_ref().is_none_or(|first| {
-            !first.bytes.and(plain).is_empty()
-                || first.literals.iter().any(|literal| is_plain(literal, plain))
-        });
-        first && self.further.iter().all(|bytes| !bytes.and(plain).is_empty())
+    /// The same of a text of plain bytes.
+    fn plainly(mut self) -> Self {
+        let plain = plain();
+        if let Some(first) = &mut self.first {
+            first.bytes = first.bytes.and(plain);
+            let is_plain = |text: &Vec<u8>| text.iter().all(|byte| plain.contains(*byte));
+            first.literals.retain(is_plain);
+        }
+        if self.further.iter().any(|bytes| bytes.and(plain).is_empty()) {
+            self.first = Some(Clause::default());
+        }
+        self
     }
-}
-
-fn is_plain(literal: &[u8], plain: ByteSet) -> bool {
-    literal.iter().all(|byte| plain.contains(*byte))
 }
 
 impl Default for Sieve {
     fn default() -> Self {
-        Self::new(Vec::new())
+        Self::new(Vec::new(), Vec::new())
     }
 }
 
 impl Sieve {
-    /// Of heads by their places, and what they need.
-    pub fn new(heads: Vec<(u32, Needs)>) -> Self {
-        let heads: Vec<_> =
-            heads.into_iter().map(|(place, needs)| (place, Wanted::of(needs))).collect();
-        let plain = plain();
-        let plain_heads: Bits = heads
-            .iter()
-            .filter(|(_, wanted)| wanted.is_plain(plain))
-            .map(|(place, _)| *place)
-            .collect();
-        let literals = |keep: &dyn Fn(u32, &[u8]) -> bool| {
-            let all = heads.iter().flat_map(|(place, wanted)| {
-                let first = wanted.first.iter().flat_map(|first| &first.literals);
-                first.map(|literal| (&**literal, *place))
-            });
-            Literals::new(all.filter(|(literal, place)| keep(*place, literal)))
-        };
+    /// Of heads by their places, with what they need of any text and of one of plain bytes. `tiers`
+    /// are heads that are often in question without the others: they are looked for alone.
+    pub fn new(heads: Vec<(u32, [Needs; 2])>, tiers: Vec<Bits>) -> Self {
+        let (mut any, mut plainly) = (Vec::new(), Vec::new());
+        for (place, [needs, plain]) in heads {
+            any.push((place, Wanted::of(needs)));
+            plainly.push((place, Wanted::of(plain).plainly()));
+        }
         let mut sieve = Self {
             kinds: Box::new([0; 256]),
             changes: Vec::new(),
-            by_kind: Vec::new(),
-            undemanding: Bits::default(),
-            literate: Bits::default(),
-            further: Vec::new(),
-            literals: literals(&|_, _| true),
-            plain: 0,
-            plain_literals: literals(&|place, literal| {
-                plain_heads.has(place) && is_plain(literal, plain)
-            }),
-            plain_heads,
+            any: Level::default(),
+            plain_kinds: 0,
+            plain: Level::default(),
+            tiers,
         };
-        sieve.set_kinds(&heads);
-        heads.iter().for_each(|(place, wanted)| sieve.add(*place, wanted));
-        let bytes = (0..=u8::MAX).filter(|byte| plain.contains(*byte));
-        let others = (0..=u8::MAX).filter(|byte| !plain.contains(*byte));
-        sieve.plain = sieve.kinds_of(bytes) & !sieve.kinds_of(others);
+        sieve.tiers.push(any.iter().map(|(place, _)| *place).collect());
+        sieve.set_kinds(any.iter().chain(&plainly));
+        sieve.any = sieve.level(&any);
+        sieve.plain = sieve.level(&plainly);
+        sieve.plain_kinds = sieve.kinds_of(plain().iter()) & !sieve.kinds_of(plain().not().iter());
         sieve
     }
 
     /// Bytes that are in the same needs, and that the same transformations may change, are of a kind.
-    fn set_kinds(&mut self, heads: &[(u32, Wanted)]) {
+    fn set_kinds<'a>(&mut self, heads: impl Iterator<Item = &'a (u32, Wanted)>) {
         let mut sets: Vec<ByteSet> = vec![plain()];
         for (_, wanted) in heads {
             let first = wanted.first.iter().map(|first| first.bytes);
@@ -159,30 +156,29 @@ impl Sieve {
                 *of_kind |= changes;
             }
         }
-        self.by_kind.resize(self.changes.len(), Bits::default());
     }
 
-    fn add(&mut self, place: u32, wanted: &Wanted) {
-        self.further.resize(self.further.len().max(place as usize + 1), [0; MOST_FURTHER]);
-        let kinds = wanted.further.iter().map(|bytes| self.kinds_of(bytes.iter()));
-        let kinds: Vec<u128> = kinds.collect();
-        if let Some(further) = self.further.get_mut(place as usize) {
-            further.iter_mut().zip(kinds).for_each(|(room, kinds)| *room = kinds);
-        }
-        let Some(first) = &wanted.first else { return self.undemanding.insert(place) };
-        if !first.literals.is_empty() {
-            self.literate.insert(place);
-        }
-        for kind in ones(self.kinds_of(first.bytes.iter())) {
-            if let Some(heads) = self.by_kind.get_mut(kind) {
-                heads.insert(place);
-            }
-        }
+    fn level(&self, heads: &[(u32, Wanted)]) -> Level {
+        let tiers = self.tiers.iter().map(|tier| {
+            let heads = heads.iter().filter(|(place, _)| tier.has(*place));
+            Literals::new(heads.flat_map(|(place, wanted)| {
+                let first = wanted.first.iter().flat_map(|first| &first.literals);
+                first.map(|literal| (&**literal, *place))
+            }))
+        });
+        let by_kind = vec![Bits::default(); self.changes.len()];
+        let mut level = Level { tiers: tiers.collect(), by_kind, ..Level::default() };
+        heads.iter().for_each(|(place, wanted)| level.add(self, *place, wanted));
+        level
     }
 
     fn kinds_of(&self, bytes: impl Iterator<Item = u8>) -> u128 {
         let kinds = bytes.filter_map(|byte| self.kinds.get(usize::from(byte)));
         kinds.fold(0, |all, kind| all | kind)
+    }
+
+    fn level_of(&self, Glance(kinds): Glance) -> &Level {
+        if kinds & !self.plain_kinds == 0 { &self.plain } else { &self.any }
     }
 
     /// What kinds of bytes a text has.
@@ -202,31 +198,59 @@ impl Sieve {
         changes.fold(always(), |all, more| all | more)
     }
 
-    /// Puts those of some heads that a text may match into `out`. Letters count in either case: what
-    /// is found of a text holds for it in lower case.
-    pub fn candidates(&self, text: &[u8], glance: Glance, heads: &Bits, out: &mut Bits) {
+    /// The tier that some heads are in.
+    pub fn tier(&self, heads: &Bits) -> usize {
+        self.tiers.iter().position(|tier| heads.is_within(tier)).unwrap_or(0)
+    }
+
+    /// Puts those of some heads of a tier that a text may match into `out`. Letters count in either
+    /// case: what is found of a text holds for it in lower case.
+    pub fn candidates(
+        &self,
+        text: &[u8],
+        glance: Glance,
+        (tier, heads): (usize, &Bits),
+        out: &mut Bits,
+    ) {
+        let level = self.level_of(glance);
         out.clear();
-        out.join(&self.undemanding);
+        out.join(&level.undemanding);
         for kind in ones(glance.0) {
-            if let Some(more) = self.by_kind.get(kind) {
+            if let Some(more) = level.by_kind.get(kind) {
                 out.join(more);
             }
         }
-        let is_plain = glance.0 & !self.plain == 0;
-        let literals = if is_plain { &self.plain_literals } else { &self.literals };
-        if heads.meets(&self.literate) {
+        if let Some(literals) = level.tiers.get(tier).filter(|_| heads.meets(&level.literate)) {
             literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
         }
         out.keep(heads);
-        if is_plain {
-            out.keep(&self.plain_heads);
-        }
     }
 
     /// Whether a text meets what a head needs besides.
-    pub fn meets(&self, place: u32, Glance(kinds): Glance) -> bool {
-        let further = self.further.get(place as usize).copied().unwrap_or_default();
-        further.iter().all(|wanted| *wanted == 0 || wanted & kinds != 0)
+    pub fn meets(&self, place: u32, glance: Glance) -> bool {
+        let further = self.level_of(glance).further.get(place as usize);
+        let mut further = further.into_iter().flatten();
+        further.all(|wanted| *wanted == 0 || wanted & glance.0 != 0)
+    }
+}
+
+impl Level {
+    fn add(&mut self, sieve: &Sieve, place: u32, wanted: &Wanted) {
+        self.further.resize(self.further.len().max(place as usize + 1), [0; MOST_FURTHER]);
+        let kinds = wanted.further.iter().map(|bytes| sieve.kinds_of(bytes.iter()));
+        let kinds: Vec<u128> = kinds.collect();
+        if let Some(further) = self.further.get_mut(place as usize) {
+            further.iter_mut().zip(kinds).for_each(|(room, kinds)| *room = kinds);
+        }
+        let Some(first) = &wanted.first else { return self.undemanding.insert(place) };
+        if !first.literals.is_empty() {
+            self.literate.insert(place);
+        }
+        for kind in ones(sieve.kinds_of(first.bytes.iter())) {
+            if let Some(heads) = self.by_kind.get_mut(kind) {
+                heads.insert(place);
+            }
+        }
     }
 }
 

@@ -56,6 +56,17 @@ fn tx(state: &mut State, plan: &Plan, target: &Target) {
     if let Members::Slot(slot) = &target.members {
         return tx_member(state, plan, slot.0 as usize);
     }
+    if let Members::Matching(selecting) = &target.members {
+        for place in selecting.slots(plan).iter() {
+            tx_member(state, plan, place as usize);
+        }
+        for place in plan.tx_names.len()..state.tx.len() {
+            if selecting.names(state.tx.name(plan, place)) {
+                tx_member(state, plan, place);
+            }
+        }
+        return;
+    }
     for place in 0..state.tx.len() {
         if state.tx.has(place) && wants(&target.members, state.tx.name(plan, place)) {
             tx_member(state, plan, place);

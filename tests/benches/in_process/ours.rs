@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use moongate::config::{DiskFiles, Engine};
-use moongate::detection::{Inspection, Outcome, Profile, World, compile};
+use moongate::detection::{
+    Inspection, Outcome, Profile, Recall, World, compile, forget_verdicts, take_recall,
+};
 use moongate::diagnostic::render;
 use moongate::seclang;
 use moongate::shared::Collections;
@@ -21,6 +23,15 @@ use super::theirs::Finding;
 
 /// Bytes that the proxy gives to the parser at once.
 const PIECE: usize = 64 << 10;
+
+/// What the engine keeps of exchanges that are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// As in service.
+    Kept,
+    /// Nothing: each exchange is as the first one.
+    Off,
+}
 
 /// The rules, compiled.
 pub struct Ours {
@@ -42,6 +53,16 @@ impl Ours {
         let (profile, _) = Profile::new(Arc::new(plan), Engine::On, &presets(paranoia), &[]);
         let collections = Arc::new(Collections::default());
         Self { profile: Arc::new(profile), collections, took }
+    }
+
+    /// Forgets what is kept of exchanges that are over, and keeps it from now on, or not.
+    pub fn remember(&self, memory: Memory) {
+        forget_verdicts(memory == Memory::Kept);
+    }
+
+    /// How verdicts on values were come by since this was last asked.
+    pub fn recall(&self) -> Recall {
+        take_recall()
     }
 
     /// One exchange, from its head to its log line.

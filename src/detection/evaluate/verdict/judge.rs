@@ -68,7 +68,7 @@ impl Judge {
         } else {
             self.make(bench, lens, changes, text, purse);
         }
-        self.ask(bench, text, purse);
+        self.ask(bench, lens.tier, text, purse);
     }
 
     fn make(
@@ -79,15 +79,16 @@ impl Judge {
         text: &[u8],
         purse: &mut Purse<'_>,
     ) {
-        for look in &lens.looks {
-            if purse.is_empty(self.cost) {
-                break;
-            }
-            let same = changes & look.steps == 0;
-            let at = if same { 0 } else { self.reach(bench, look.chain, text) };
+        let parted = lens.parted(changes);
+        self.look(0, &parted.unchanged);
+        for at in &parted.others {
+            let Some(look) = lens.looks.get(*at).filter(|_| !purse.is_empty(self.cost)) else {
+                continue;
+            };
+            let at = self.reach(bench, look.chain, text);
             self.look(at, &look.heads);
             if self.held > MOST_MADE {
-                self.ask(bench, text, purse);
+                self.ask(bench, lens.tier, text, purse);
                 self.begin(bench, text);
             }
         }
@@ -97,10 +98,6 @@ impl Judge {
     fn look(&mut self, at: usize, heads: &Bits) {
         if let Some(made) = self.made.get_mut(at) {
             made.heads.join(heads);
-            let like = made.like;
-            if let Some(first) = self.made.get_mut(like) {
-                first.wanted.join(heads);
-            }
         }
     }
 
@@ -191,14 +188,24 @@ impl Judge {
     }
 
     /// Asks the heads that look at what was made.
-    fn ask(&mut self, bench: &Bench<'_>, text: &[u8], purse: &mut Purse<'_>) {
+    fn ask(&mut self, bench: &Bench<'_>, tier: usize, text: &[u8], purse: &mut Purse<'_>) {
         let mut made = std::mem::take(&mut self.made);
+        for at in 0..self.count {
+            let (before, after) = made.split_at_mut(at);
+            if let Some(one) = after.first_mut() {
+                match before.get_mut(one.like) {
+                    Some(first) => first.wanted.join(&one.heads),
+                    None => one.wanted.join(&one.heads),
+                }
+            }
+        }
         for (at, one) in made.iter_mut().take(self.count).enumerate() {
             if !one.wanted.is_empty() && !purse.is_empty(self.cost) {
                 let text = if at == 0 { text } else { &one.bytes };
                 self.cost += text.len() as u64 + LOOK;
                 let sieve = &bench.screen.sieve;
-                sieve.candidates(text, one.glance, &one.wanted, &mut one.candidates);
+                let wanted = (tier, &one.wanted);
+                sieve.candidates(text, one.glance, wanted, &mut one.candidates);
             }
         }
         for (at, one) in made.iter().take(self.count).enumerate() {
@@ -218,18 +225,33 @@ impl Judge {
         text: &[u8],
         purse: &mut Purse<'_>,
     ) {
+        let Bench { screen, .. } = bench;
         let mut from = 0;
         let cost = text.len() as u64 + LOOK;
         while let Some(place) = candidates.next(from) {
             from = place + 1;
-            let asked = made.heads.has(place) && bench.screen.sieve.meets(place, made.glance);
-            if !asked || !purse.allows(place, self.cost, cost) {
+            let may = screen.sieve.meets(place, made.glance);
+            if !may || !made.heads.has(place) || !purse.allows(place, self.cost, cost) {
                 continue;
             }
             self.cost += cost;
-            if matches(bench, place, text) && !self.hits.contains(&place) {
-                self.hits.push(place);
+            if matches(bench, place, text) {
+                self.hit(place);
             }
+        }
+        if !made.heads.meets(&screen.negated) {
+            return;
+        }
+        for place in screen.negated.iter().filter(|place| made.heads.has(*place)) {
+            if !candidates.has(place) || !screen.sieve.meets(place, made.glance) {
+                self.hit(place);
+            }
+        }
+    }
+
+    fn hit(&mut self, place: u32) {
+        if !self.hits.contains(&place) {
+            self.hits.push(place);
         }
     }
 }

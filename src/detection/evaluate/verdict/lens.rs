@@ -1,5 +1,6 @@
 //! What heads look at, of the heads that are in question.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -10,6 +11,9 @@ use crate::transaction::RulePhase;
 
 /// How many sets of heads a worker knows the lenses of; past that all are made anew.
 const MOST_FOCUSES: usize = 256;
+
+/// Ways to change a text that a lens knows what they come to.
+const MOST_PARTED: usize = 32;
 
 /// Lenses by the heads that are in question.
 #[derive(Default)]
@@ -35,6 +39,41 @@ pub struct Lens {
     pub steps: u64,
     /// All heads.
     pub heads: Bits,
+    /// The tier of the sieve that they are in.
+    pub tier: usize,
+    /// By what of its steps may change a text: what that comes to.
+    parted: RefCell<Vec<(u64, Rc<Parted>)>>,
+}
+
+/// What a lens comes to for texts that some steps may change.
+pub struct Parted {
+    /// Heads that see such a text as it is.
+    pub unchanged: Bits,
+    /// The other looks, by their places.
+    pub others: Vec<usize>,
+}
+
+impl Lens {
+    /// What it comes to for texts that these steps may change.
+    pub fn parted(&self, changes: u64) -> Rc<Parted> {
+        let changes = changes & self.steps;
+        let mut known = self.parted.borrow_mut();
+        if let Some((_, parted)) = known.iter().find(|(of, _)| *of == changes) {
+            return parted.clone();
+        }
+        let (others, same): (Vec<usize>, Vec<usize>) = (0..self.looks.len())
+            .partition(|at| self.looks.get(*at).is_some_and(|look| look.steps & changes != 0));
+        let mut unchanged = Bits::default();
+        same.iter()
+            .filter_map(|at| self.looks.get(*at))
+            .for_each(|look| unchanged.join(&look.heads));
+        let parted = Rc::new(Parted { unchanged, others });
+        if known.len() >= MOST_PARTED {
+            known.clear();
+        }
+        known.push((changes, parted.clone()));
+        parted
+    }
 }
 
 /// Heads that do the same to a value first.
@@ -102,7 +141,8 @@ fn lens(
     }
     *given = given.wrapping_add(1);
     let steps = looks.iter().fold(0, |all, look| all | look.steps);
-    Some(Lens { number: *given, looks, steps, heads: wanted })
+    let tier = screen.sieve.tier(&wanted);
+    Some(Lens { number: *given, looks, steps, heads: wanted, tier, parted: RefCell::default() })
 }
 
 /// All that a head does to a value before it looks.
