@@ -89,9 +89,10 @@ impl Run<'_> {
             let todo = &self.state.sight.todo;
             let Some(place) = todo.rules.next(from) else { return Next::None };
             if todo.unasked.has(place) {
-                match self.state.budget.is_spent() {
-                    true => from = place + 1,
-                    false => self.begin_sweep(phase, place),
+                if self.state.budget.is_spent() {
+                    from = place + 1;
+                } else {
+                    self.begin_sweep(phase, place);
                 }
                 continue;
             }
