@@ -15,6 +15,7 @@ mod architecture;
 mod base_rules;
 mod benches;
 mod bodies;
+mod bounds;
 mod command_line;
 mod compile;
 mod config;

@@ -2,6 +2,7 @@
 
 use super::super::plan::{Members, Plan, Target, TargetSet, TargetSetId, TxSlot};
 use super::super::variables::{Out, Variable, View, changes_within_phase, read_changing};
+use super::budget::GLANCE;
 use super::gather::Gather;
 use super::sight::{Member, Sight};
 use super::state::State;
@@ -143,6 +144,7 @@ pub fn choose(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) 
         _ => state.sight.read(target.variable, view),
     };
     let sight = &mut state.sight;
+    sight.spent += u64::from(to - from) * GLANCE;
     for place in from..to {
         let Some(member) = sight.members.get(place as usize).copied() else { break };
         if is_named(sight, plan, &member, &target.members) {

@@ -8,8 +8,9 @@ use super::super::operators::Question;
 use super::super::pattern::Captures;
 use super::super::plan::{AllowScope, Plan, RuleIndex, Target, TxSlot};
 use super::super::variables::Variable;
+use super::budget::{Budget, LOOK};
 use super::sight::{Member, Sight};
-use super::texts::Keep;
+use super::texts::{Keep, TextId};
 use super::tx::Tx;
 use crate::config::Engine;
 use crate::shared::CollectionId;
@@ -54,6 +55,8 @@ pub struct State {
     pub highest: Option<Severity>,
     /// How often an expression gave up at its step limit.
     pub cuts: u32,
+    /// What was spent.
+    pub budget: Budget,
     /// The rules that matched.
     pub matches: Vec<Match>,
     /// What `on` would have done.
@@ -195,6 +198,7 @@ impl State {
             hidden: Vec::new(),
             highest: None,
             cuts: 0,
+            budget: Budget::new(profile.budget),
             matches: Vec::new(),
             would_have: None,
             interrupted: false,
@@ -238,6 +242,17 @@ impl State {
         let name = named.then(|| texts.push(name, Keep::Link));
         let value = texts.push(value, Keep::Link);
         Some(Member { variable: (*variable)?, count: *count, name, value })
+    }
+
+    /// Spends so much, and what was spent to see what is looked at; false if that is too much.
+    pub fn spend(&mut self, work: u64) -> bool {
+        let seen = std::mem::take(&mut self.sight.spent);
+        self.budget.spend(work.saturating_add(seen))
+    }
+
+    /// Spends what it costs to look at a text.
+    pub fn spend_on(&mut self, text: TextId) -> bool {
+        self.spend(self.sight.text(text).len() as u64 + LOOK)
     }
 
     /// What is done with what rules find.

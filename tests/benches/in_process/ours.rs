@@ -136,6 +136,8 @@ fn judge_response(
 
 fn stops(inspection: &mut Inspection, phase: RulePhase, transaction: &Transaction) -> bool {
     match inspection.evaluate(phase, transaction) {
+        Outcome::Pause => stops(inspection, phase, transaction),
+        Outcome::Exceeded => panic!("{:?}", inspection.cost()),
         Outcome::Ask(question) => panic!("no rule of the Core Rule Set asks {question:?}"),
         Outcome::Interrupt(_) => true,
         Outcome::Pass => false,
