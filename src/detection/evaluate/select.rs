@@ -192,7 +192,7 @@ fn is_named(sight: &Sight, plan: &Plan, member: &Member, members: &Members) -> b
     match members {
         Members::All | Members::Path(_) => true,
         Members::Matching(selecting) => selecting.pattern.find(name) != Found::No,
-        Members::Named(wanted) => name.eq_ignore_ascii_case(wanted),
+        Members::Named(wanted) => name.len() == wanted.len() && name.eq_ignore_ascii_case(wanted),
         Members::Slot(slot) => {
             plan.tx_names.get(slot.0 as usize).is_some_and(|wanted| **wanted == *name)
         }

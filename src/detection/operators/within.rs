@@ -1,6 +1,6 @@
 //! `@within`: a value in a text, such as a list of what is allowed.
 
-use memchr::memmem;
+use memchr::memchr_iter;
 
 use super::{Kind, Operator, Sense};
 
@@ -12,5 +12,8 @@ pub(super) const OPERATOR: Operator = Operator {
 };
 
 fn matches(argument: &[u8], value: &[u8]) -> bool {
-    memmem::find(argument, value).is_some()
+    let Some(first) = value.first() else { return true };
+    // Lists are short: preparing a search would cost more than it saves.
+    memchr_iter(*first, argument)
+        .any(|start| argument.get(start..).is_some_and(|rest| rest.starts_with(value)))
 }
