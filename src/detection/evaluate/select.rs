@@ -182,9 +182,12 @@ fn count(sight: &mut Sight, plan: &Plan, target: &Target, from: usize, keep: Kee
     sight.values.push(Member { variable: target.variable, count: true, name, value });
 }
 
-/// Whether a target names a member.
-pub fn names(sight: &Sight, plan: &Plan, target: &Target, member: &Member) -> bool {
-    target.variable == member.variable && is_named(sight, plan, member, &target.members)
+/// Whether an excluded target names a member. An XPath names only what the same one chose, and
+/// that is left out as a whole.
+fn names(sight: &Sight, plan: &Plan, target: &Target, member: &Member) -> bool {
+    target.variable == member.variable
+        && !matches!(target.members, Members::Path(_))
+        && is_named(sight, plan, member, &target.members)
 }
 
 fn is_named(sight: &Sight, plan: &Plan, member: &Member, members: &Members) -> bool {
