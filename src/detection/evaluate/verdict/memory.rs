@@ -158,9 +158,11 @@ impl Memory {
     }
 }
 
-/// Where there is room: nothing is there, or what was not of use; all are asked to be of use anew.
+/// Where there is room: nothing is there, else what was not of use; all are asked to be of use anew.
+/// What is free goes first: what came last had no time yet to be of use.
 fn room(ways: &mut [Slot], since: u32) -> Option<&mut Slot> {
-    let place = ways.iter().position(|slot| slot.since != since || !slot.used);
+    let free = ways.iter().position(|slot| slot.since != since);
+    let place = free.or_else(|| ways.iter().position(|slot| !slot.used));
     if place.is_none() {
         ways.iter_mut().for_each(|slot| slot.used = false);
     }
@@ -169,7 +171,7 @@ fn room(ways: &mut [Slot], since: u32) -> Option<&mut Slot> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, MOST_BYTES, Memory};
+    use super::{LONGEST, MOST_BYTES, Memory, WAYS};
 
     fn known(memory: &mut Memory, lens: u32, text: &[u8]) -> Option<Vec<u16>> {
         let key = memory.key(lens, text)?;
@@ -195,6 +197,20 @@ mod tests {
         memory.forget(false);
         learn(&mut memory, 1, b"a", &[]);
         assert_eq!(known(&mut memory, 1, b"a"), None);
+    }
+
+    #[test]
+    fn texts_of_one_place_are_remembered_beside_each_other() {
+        let mut memory = Memory::default();
+        let texts = (0..40_000_u32).map(|number| number.to_string());
+        let same: Vec<String> = texts
+            .filter(|text| memory.key(1, text.as_bytes()).map(|key| memory.start(key)) == Some(0))
+            .collect();
+        let same = same.get(..WAYS).expect("of so many texts, twenty in the mean have one place");
+        same.iter().for_each(|text| learn(&mut memory, 1, text.as_bytes(), &[7]));
+        for text in same {
+            assert_eq!(known(&mut memory, 1, text.as_bytes()), Some(vec![7]), "{text}");
+        }
     }
 
     #[test]
