@@ -34,6 +34,7 @@ mod modules;
 mod pages;
 mod patterns;
 mod phases;
+mod plain;
 mod prefilter;
 mod prometheus;
 mod reload;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use moongate::config::{self, Address, Balance, HealthCheck, Retries, Timeouts};
-use moongate::upstream::{Connection, Group, Lease, Pool, UpstreamError, Upstreams, watch_health};
-use pingora_http::RequestHeader;
+use moongate::upstream::{
+    Asked, Connection, Group, Lease, Pool, UpstreamError, Upstreams, watch_health,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -133,17 +134,14 @@ fn lease(config: config::Upstream) -> Lease {
 /// A request and its whole response on a connection from the pool.
 async fn exchange(pool: &Pool, lease: &Lease) -> Connection {
     let mut connection = asked(pool, lease).await;
-    connection.session.read_response().await.unwrap();
-    while connection.session.read_body_bytes().await.unwrap().is_some() {}
+    connection.hear(Asked::Anything).await.unwrap();
+    while connection.body().await.unwrap().is_some() {}
     connection
 }
 
 async fn asked(pool: &Pool, lease: &Lease) -> Connection {
     let mut connection = pool.connect(lease).await.unwrap();
-    let mut request = RequestHeader::build("GET", b"/", None).unwrap();
-    request.insert_header("Host", "app").unwrap();
-    connection.session.write_request_header(Box::new(request)).await.unwrap();
-    connection.session.finish_body().await.unwrap();
+    connection.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n", b"").await.unwrap();
     connection
 }
 
@@ -217,7 +215,7 @@ async fn a_connection_whose_response_was_not_read_to_its_end_is_not_kept() {
     let server = Server::start(OK, Then::Wait).await;
     let (pool, lease) = (Pool::new(), lease(upstream(&server)));
     let mut connection = asked(&pool, &lease).await;
-    connection.session.read_response().await.unwrap();
+    connection.hear(Asked::Anything).await.unwrap();
     pool.release(connection).await;
     assert!(!pool.connect(&lease).await.unwrap().reused);
     pool.release(asked(&pool, &lease).await).await;
@@ -336,7 +334,7 @@ async fn a_server_that_does_not_answer_is_not_waited_for_past_its_time() {
     let timeouts = Timeouts { read: SHORT, ..Timeouts::default() };
     let config = config::Upstream { timeouts, ..upstream(listener.local_addr().unwrap()) };
     let mut connection = asked(&Pool::new(), &lease(config)).await;
-    let read = connection.session.read_response();
+    let read = connection.hear(Asked::Anything);
     let failed = tokio::time::timeout(SHORT * 100, read).await.expect("ends").unwrap_err();
     let failed = connection.error(failed);
     assert_eq!(failed.to_string(), "upstream `app` did not answer within 50ms");

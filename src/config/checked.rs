@@ -83,7 +83,7 @@ pub struct Limits {
     pub connections_per_client: usize,
     /// Bytes of a request head.
     pub head_bytes: usize,
-    /// Fields in a request head; at most 250 (Pingora's parser ends at 256).
+    /// Fields in a request head; at most 250.
     pub headers: usize,
     /// Bytes of the request target.
     pub target_bytes: usize,
@@ -145,7 +145,7 @@ pub struct Peer {
 }
 
 /// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Address {
     /// An address that needs no look-up.
     Socket(SocketAddr),

@@ -2,7 +2,9 @@
 //! knows no Lua: facts come in with the transaction and go out as an [`Outcome`].
 
 mod actions;
+mod bits;
 mod compile;
+pub mod cost;
 mod evaluate;
 pub mod injection;
 mod inspection;
@@ -20,6 +22,7 @@ pub use compile::{
     ACTIONS, ActionSpec, CONTROLS, Compiled, ControlSpec, Matchers, WELL_KNOWN_TX, compile,
     compile_with, find_action,
 };
+pub use evaluate::{Recall, forget_verdicts, take_recall};
 pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, Seen, World};
 pub use page::{actions_page, operators_page, transformations_page, variables_page};
 pub use plan::{

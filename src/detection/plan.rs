@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use super::bits::Bits;
 use super::operators::{Matcher, Operator, Sense};
-use super::pattern::Pattern;
+use super::pattern::{Found, Pattern};
 use super::prefilter::Prefilter;
 use super::variables::Variable;
 use crate::diagnostic::Source;
@@ -218,6 +219,27 @@ pub struct Selecting {
     pub written: Box<[u8]>,
     /// Compiled; letters fold.
     pub pattern: Arc<Pattern>,
+    /// Of [`Plan::tx_names`], those that match: found when first asked for.
+    pub slots: OnceLock<Bits>,
+}
+
+impl Selecting {
+    /// A pattern on names, as written.
+    pub fn new(written: &[u8], pattern: Arc<Pattern>) -> Self {
+        Self { written: written.into(), pattern, slots: OnceLock::new() }
+    }
+
+    /// Whether a name matches.
+    pub fn names(&self, name: &[u8]) -> bool {
+        self.pattern.find(name) != Found::No
+    }
+
+    /// Of a plan's names of `TX`, those that match.
+    pub fn slots(&self, plan: &Plan) -> &Bits {
+        let names = || (0..).zip(&plan.tx_names);
+        let chosen = || names().filter(|(_, name)| self.names(name)).map(|(slot, _)| slot);
+        self.slots.get_or_init(|| chosen().collect())
+    }
 }
 
 /// Text with macros, resolved.

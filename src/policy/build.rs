@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use super::advice::advice;
 use super::bundle::{Recorder, hex, text};
 use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
@@ -53,10 +54,12 @@ pub fn build(
     Built { policy: None, bundle, diagnostics }
 }
 
-/// Everything that `run` would find at fault: the settings, the scripts, and what `init` says.
+/// Everything that `run` would find at fault: the settings, the scripts, and what `init` says. And
+/// which rules of the operator's own are dear.
 pub fn check(path: Option<&Path>, overrides: &Overrides) -> Vec<Diagnostic> {
     let built = build(path, overrides, Origin::Disk, None);
     let mut diagnostics = built.diagnostics;
+    diagnostics.extend(built.policy.as_ref().map(advice).unwrap_or_default());
     let rehearsed = built.policy.map_or(Ok(()), |policy| Live::rehearse(&Arc::new(policy)));
     diagnostics.extend(rehearsed.err().unwrap_or_default());
     diagnostics

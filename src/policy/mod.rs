@@ -3,6 +3,7 @@
 //! A [`Bundle`] of files is [`build`]t into a [`Policy`], whole or not at all; the [`PolicyStore`]
 //! swaps it in by one atomic pointer; each worker holds its own [`Live`] copy of the states.
 
+mod advice;
 mod base;
 mod build;
 mod bundle;

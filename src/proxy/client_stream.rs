@@ -1,244 +1,169 @@
-//! A client's socket that gathers what is written and sends it at once.
-//!
-//! Pingora writes head, chunk sizes, chunks and the end apart, and flushes after each chunk; on a
-//! socket that is a system call each, a third of what a small request costs. Under a [`Cork`]
-//! writes and flushes wait, so that a whole small answer leaves in one call; without one, nothing
-//! waits.
+//! A client's connection: what was read of it and not used, what waits to be sent.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::{Buf as _, BytesMut};
-use pingora_core::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
-    TimingDigest, UniqueID, UniqueIDType, raw_connect::ProxyDigest,
-};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::shared::within;
+
+/// Room for a head with a dozen fields.
+const ROOM: usize = 4096;
+/// Bytes of a body that are read at once.
+const PIECE: usize = 64 << 10;
 /// Bytes that are gathered at the most; more than that is sent, with what waits before it.
-const GATHERED: usize = 32 << 10;
+pub(super) const GATHERED: usize = 32 << 10;
 
-/// Whether flushes of one client's socket wait for more.
-#[derive(Debug, Clone, Default)]
-pub struct Cork(Arc<AtomicBool>);
-
-/// A client's socket.
+/// A client's connection.
 #[derive(Debug)]
 pub struct ClientStream {
-    socket: TcpStream,
-    waiting: BytesMut,
-    cork: Cork,
-}
-
-impl Cork {
-    /// Whether flushes wait from now on. What waits is sent with the next flush that does not.
-    pub(super) fn set(&self, holds: bool) {
-        self.0.store(holds, Ordering::Relaxed);
-    }
-
-    fn holds(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
+    /// None while Pingora reads from it.
+    socket: Option<TcpStream>,
+    /// Bytes that were read and belong to what comes next.
+    pub unread: BytesMut,
+    /// Bytes that leave with the next that are sent.
+    pub(super) waiting: Vec<u8>,
+    /// How long the client may take for each write.
+    write_time: Duration,
+    /// Body bytes of this exchange that were read.
+    pub(super) body_read: u64,
+    /// Body bytes of this exchange that were sent.
+    pub(super) body_sent: u64,
 }
 
 impl ClientStream {
     /// Takes over a socket.
-    pub fn new(socket: TcpStream) -> (Self, Cork) {
-        let cork = Cork::default();
-        (Self { socket, waiting: BytesMut::new(), cork: cork.clone() }, cork)
+    pub fn new(socket: TcpStream) -> Self {
+        Self {
+            socket: Some(socket),
+            unread: BytesMut::new(),
+            waiting: Vec::new(),
+            write_time: Duration::ZERO,
+            body_read: 0,
+            body_sent: 0,
+        }
     }
 
-    /// Sends what waits and then as much of `slices` as the socket takes, in one call if it can be.
-    fn poll_send_with(
-        &mut self,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        while !self.waiting.is_empty() {
-            let mut all = Vec::with_capacity(slices.len() + 1);
-            all.push(IoSlice::new(&self.waiting));
-            all.extend_from_slice(slices);
-            let sent = ready!(Pin::new(&mut self.socket).poll_write_vectored(context, &all))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            let waited = sent.min(self.waiting.len());
-            self.waiting.advance(waited);
-            if sent > waited {
-                return Poll::Ready(Ok(sent - waited));
+    /// Waits for a request: a connection that does nothing keeps no more room than a head needs.
+    pub fn rest(&mut self) {
+        if self.unread.is_empty() && self.unread.capacity() > 2 * ROOM {
+            self.unread = BytesMut::new();
+        }
+    }
+
+    /// A new exchange begins, in which the client may take so long for each write.
+    pub fn begin(&mut self, write_time: Duration) {
+        self.write_time = write_time;
+        (self.body_read, self.body_sent) = (0, 0);
+        if self.waiting.capacity() > GATHERED {
+            self.waiting = Vec::new();
+        }
+    }
+
+    /// Reads more bytes behind those that are there, with room for so many at least (but no more
+    /// than is read at once); 0: the client sends no more.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn read(&mut self, wanted: usize) -> io::Result<usize> {
+        self.unread.reserve(wanted.clamp(ROOM, PIECE));
+        let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        socket.read_buf(&mut self.unread).await
+    }
+
+    /// Sends what waits and then both parts, in one call if it can be.
+    ///
+    /// # Errors
+    /// If the client is gone, or does not read.
+    pub async fn send(&mut self, parts: [&[u8]; 2]) -> io::Result<()> {
+        let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let [first, second] = parts.map(IoSlice::new);
+        let mut slices = [IoSlice::new(&self.waiting), first, second];
+        let mut rest = &mut slices[..];
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            let written = within(self.write_time, socket.write_vectored(rest)).await;
+            match written.map_err(|_| io::ErrorKind::TimedOut)?? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => IoSlice::advance_slices(&mut rest, written),
             }
         }
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        self.waiting.clear();
+        Ok(())
     }
 
-    /// Sends what waits.
-    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.waiting.is_empty() {
-            let sent = ready!(Pin::new(&mut self.socket).poll_write(context, &self.waiting))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.waiting.advance(sent);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for ClientStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+    /// The socket, which is then no longer here.
+    pub(super) fn take(&mut self) -> Option<TcpStream> {
+        self.socket.take()
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let length = slices.iter().map(|slice| slice.len()).sum();
-        if self.cork.holds() && self.waiting.len() + length <= GATHERED {
-            self.waiting.reserve(length);
-            for slice in slices {
-                self.waiting.extend_from_slice(slice);
-            }
-            return Poll::Ready(Ok(length));
-        }
-        self.poll_send_with(context, slices)
+    /// The socket is here again.
+    pub(super) fn give_back(&mut self, socket: Option<TcpStream>) {
+        self.socket = socket;
     }
 
-    fn is_write_vectored(&self) -> bool {
-        true
+    /// The socket, to be read and written at the same time.
+    pub(super) fn socket(&mut self) -> Option<&mut TcpStream> {
+        self.socket.as_mut()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.cork.holds() { Poll::Ready(Ok(())) } else { self.poll_send(context) }
+    /// Says that nothing follows.
+    ///
+    /// # Errors
+    /// If the client is gone already.
+    pub async fn shutdown(&mut self) -> io::Result<()> {
+        self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?.shutdown().await
     }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_send(context))?;
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-}
-
-impl AsyncRead for ClientStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, bytes)
-    }
-}
-
-#[async_trait]
-impl Shutdown for ClientStream {
-    async fn shutdown(&mut self) {
-        // The client may be gone already; there is nobody to tell.
-        let _ = AsyncWriteExt::shutdown(&mut *self).await;
-    }
-}
-
-impl UniqueID for ClientStream {
-    fn id(&self) -> UniqueIDType {
-        use std::os::fd::AsRawFd as _;
-        self.socket.as_raw_fd()
-    }
-}
-
-impl Ssl for ClientStream {}
-
-#[async_trait]
-impl Peek for ClientStream {}
-
-impl GetTimingDigest for ClientStream {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        Vec::new()
-    }
-}
-
-impl GetProxyDigest for ClientStream {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        None
-    }
-
-    fn set_proxy_digest(&mut self, _digest: ProxyDigest) {}
-}
-
-impl GetSocketDigest for ClientStream {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        None
-    }
-
-    fn set_socket_digest(&mut self, _socket_digest: SocketDigest) {}
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
 
     use super::*;
 
-    async fn pair() -> (ClientStream, Cork, TcpStream) {
+    async fn pair() -> (ClientStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, _) = listener.accept().await.unwrap();
-        let (stream, cork) = ClientStream::new(socket);
-        (stream, cork, client)
+        let mut stream = ClientStream::new(socket);
+        stream.begin(Duration::from_secs(5));
+        (stream, client)
     }
 
     #[tokio::test]
-    async fn under_a_cork_nothing_leaves_before_its_release() {
-        let (mut stream, cork, mut client) = pair().await;
-        cork.set(true);
-        stream.write_all(b"head ").await.unwrap();
-        stream.flush().await.unwrap();
-        stream.write_all(b"body").await.unwrap();
+    async fn what_waits_leaves_with_the_next_that_is_sent() {
+        let (mut stream, mut client) = pair().await;
+        stream.waiting.extend_from_slice(b"head ");
         assert!(client.try_read(&mut [0; 16]).is_err(), "something left");
-        cork.set(false);
-        stream.flush().await.unwrap();
+        stream.send([b"bod", b"y"]).await.unwrap();
         let mut bytes = [0; 9];
         client.read_exact(&mut bytes).await.unwrap();
         assert_eq!(&bytes, b"head body");
     }
 
     #[tokio::test]
-    async fn without_a_cork_nothing_waits_for_a_flush() {
-        let (mut stream, cork, mut client) = pair().await;
-        cork.set(true);
-        stream.write_all(b"head ").await.unwrap();
-        cork.set(false);
-        stream.write_all(b"body").await.unwrap();
-        let mut bytes = [0; 9];
-        client.read_exact(&mut bytes).await.unwrap();
-        assert_eq!(&bytes, b"head body");
-    }
-
-    #[tokio::test]
-    async fn more_than_is_gathered_leaves_in_its_order() {
-        let (mut stream, cork, mut client) = pair().await;
-        cork.set(true);
-        let long: Vec<u8> = (0..3 * GATHERED).map(|index| index as u8).collect();
+    async fn what_does_not_fit_the_socket_leaves_in_its_order() {
+        let (mut stream, mut client) = pair().await;
+        let long: Vec<u8> = (0..4 << 20).map(|index| index as u8).collect();
+        stream.waiting.extend_from_slice(b"head");
         let sent = [&b"head"[..], &long, b"tail"].concat();
-        let writing = async {
-            for part in [&b"head"[..], &long, b"tail"] {
-                stream.write_all(part).await.unwrap();
-            }
-            cork.set(false);
-            stream.flush().await.unwrap();
-        };
         let mut seen = vec![0; sent.len()];
-        let reading = client.read_exact(&mut seen);
-        let ((), read) = tokio::join!(writing, reading);
-        read.unwrap();
+        let (sending, reading) =
+            tokio::join!(stream.send([&long, b"tail"]), client.read_exact(&mut seen));
+        sending.unwrap();
+        reading.unwrap();
         assert!(seen == sent);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let (mut stream, _client) = pair().await;
+        stream.begin(Duration::from_millis(20));
+        let long = vec![0; 64 << 20];
+        let error = stream.send([&long, b""]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -1,16 +1,17 @@
-//! The client's side of one exchange: its session, and its body once it is held.
+//! The client's side of one exchange: its connection, and its body once it is held.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::File;
 use std::rc::Rc;
 
-use pingora_core::protocols::http::ServerSession;
-
 use super::hold::{Held, Terms, hold};
-use super::{Cork, Failure};
-use crate::config::{BodyLimits, Config};
+use super::incoming::Incoming;
+use super::{ClientStream, Failure};
+use crate::config::BodyLimits;
+use crate::policy::Live;
 use crate::script::{Host, Waiting};
 use crate::transaction::{Body, Request};
+use crate::upstream::{Framing, keeps_alive};
 
 /// Bytes of an unread body that are read and dropped so that the connection can go on after a
 /// refusal; what is longer costs the client its connection.
@@ -18,16 +19,21 @@ const DRAINED: u64 = 64 << 10;
 
 /// The client's side of one exchange.
 pub(super) struct Downstream {
-    session: RefCell<Option<Box<ServerSession>>>,
-    /// Gathers writes that follow each other at once.
-    pub(super) cork: Cork,
-    terms: OnceCell<Terms>,
+    stream: RefCell<Option<Box<ClientStream>>>,
+    /// The route's limits and the policy, once they are known.
+    terms: OnceCell<(BodyLimits, Rc<Live>)>,
     /// What holding the body came to, once it was tried.
     held: RefCell<Option<Result<Body, Failure>>>,
     /// Keeps a spooled body's file alive.
     file: RefCell<Option<File>>,
     declared: Declared,
     expects_continue: Cell<bool>,
+    /// Whether no byte of the body is still to come.
+    body_ended: Cell<bool>,
+    /// Whether both sides want the connection to go on.
+    goes_on: bool,
+    /// What the client was told of that.
+    told: Cell<bool>,
 }
 
 /// What the head says of the body.
@@ -48,33 +54,49 @@ impl Host for Shared {
 }
 
 impl Downstream {
-    pub(super) fn new(session: Box<ServerSession>, cork: Cork, request: &Request) -> Self {
-        let expects = request.headers.get_str("expect");
+    /// The side of a client that sent this request; with `last`, the connection ends with it.
+    pub(super) fn new(stream: Box<ClientStream>, request: &Request, last: bool) -> Self {
+        let declared = declared(request);
+        let connection = request.headers.get_all("connection").map(|value| &value[..]);
         Self {
-            session: RefCell::new(Some(session)),
-            cork,
+            stream: RefCell::new(Some(stream)),
             terms: OnceCell::new(),
             held: RefCell::default(),
             file: RefCell::default(),
-            declared: declared(request),
-            expects_continue: Cell::new(expects.is_some()),
+            declared,
+            expects_continue: Cell::new(request.headers.contains("expect")),
+            body_ended: Cell::new(matches!(declared, Declared::Nothing | Declared::Length(0))),
+            goes_on: !last && keeps_alive(request.version, connection),
+            told: Cell::new(false),
         }
     }
 
     /// Sets the route's limits, once it is known.
-    pub(super) fn limit(&self, limits: BodyLimits, config: &Config) {
-        let folder = config.state_dir.clone().unwrap_or_else(std::env::temp_dir);
-        let _ = self.terms.set(Terms { limits, time: config.limits.body_time, folder });
+    pub(super) fn limit(&self, limits: BodyLimits, live: Rc<Live>) {
+        let _ = self.terms.set((limits, live));
     }
 
-    /// The session, which is then no longer here.
-    pub(super) fn take(&self) -> Option<Box<ServerSession>> {
-        self.session.borrow_mut().take()
+    /// The connection, which is then no longer here.
+    pub(super) fn take(&self) -> Option<Box<ClientStream>> {
+        self.stream.borrow_mut().take()
     }
 
-    /// Lends the session; it comes back when the loan ends, also by cancellation.
+    /// Lends the connection; it comes back when the loan ends, also by cancellation.
     pub(super) fn lend(&self) -> Option<Loan<'_>> {
-        self.take().map(|session| Loan { session: Some(session), home: &self.session })
+        self.take().map(|stream| Loan { stream: Some(stream), home: &self.stream })
+    }
+
+    /// Whether the connection can go on after an answer framed so, as the client is then told. What
+    /// is still to come of the request's body would be taken for the next request.
+    pub(super) fn goes_on(&self, framing: Framing) -> bool {
+        let goes_on = self.goes_on && self.body_ended.get() && framing != Framing::UntilClose;
+        self.told.set(goes_on);
+        goes_on
+    }
+
+    /// Whether the client was told that the connection goes on.
+    pub(super) fn stays(&self) -> bool {
+        self.told.get()
     }
 
     /// Whether the head announces a body.
@@ -101,32 +123,41 @@ impl Downstream {
     }
 
     async fn read(&self) -> Result<Held, Failure> {
-        let terms = self.terms.get().ok_or(Failure::ours(500, "body::no_route"))?;
+        let (limits, live) = self.terms.get().ok_or(Failure::ours(500, "body::no_route"))?;
         match self.declared {
             Declared::Nothing | Declared::Length(0) => {
                 return Ok(Held { body: Body::Empty, file: None });
             }
-            Declared::Length(length) if length > terms.limits.total => {
+            Declared::Length(length) if length > limits.total => {
                 return Err(Failure::theirs(413, "body::too_large"));
             }
             Declared::Length(_) | Declared::Chunked => {}
         }
         let mut loan = self.lend().ok_or(Failure::ours(500, "body::session_gone"))?;
-        self.invite(loan.session()).await?;
-        hold(loan.session(), terms).await
+        self.invite(loan.stream()).await?;
+        let config = &live.policy.config;
+        let terms = Terms { limits: *limits, time: config.limits.body_time, live };
+        self.hold(loan.stream(), &terms).await
+    }
+
+    async fn hold(&self, client: &mut ClientStream, terms: &Terms<'_>) -> Result<Held, Failure> {
+        let mut incoming = match self.declared {
+            Declared::Length(length) => Incoming::sized(client, length),
+            Declared::Chunked | Declared::Nothing => Incoming::chunked(client).await?,
+        };
+        let held = hold(&mut incoming, terms).await;
+        self.body_ended.set(held.is_ok());
+        held
     }
 
     /// A client that waits for leave to send its body gets it.
-    async fn invite(&self, session: &mut ServerSession) -> Result<(), Failure> {
+    async fn invite(&self, client: &mut ClientStream) -> Result<(), Failure> {
         if !self.expects_continue.replace(false) {
             return Ok(());
         }
-        // Pingora ends keep-alive when it writes a head before the body was read; this head is no
-        // answer yet.
-        session.set_close_on_response_before_downstream_finish(false);
-        let written = session.write_continue_response().await;
-        session.set_close_on_response_before_downstream_finish(true);
-        written.map_err(|_| Failure::theirs(400, "body::client_gone"))
+        let leave: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let sent = client.send([leave, b""]).await;
+        sent.map_err(|_| Failure::theirs(400, "body::client_gone"))
     }
 
     /// Before an answer that did not need the body: reads what is short and already on its way, so
@@ -141,12 +172,11 @@ impl Downstream {
         if !unread || !short || self.expects_continue.get() {
             return;
         }
-        let Some(terms) = self.terms.get() else { return };
-        let limits = BodyLimits { memory: DRAINED as usize, total: DRAINED, ..terms.limits };
-        let terms =
-            Terms { limits, time: terms.time.min(DRAIN_TIME), folder: terms.folder.clone() };
+        let Some((limits, live)) = self.terms.get() else { return };
+        let limits = BodyLimits { memory: DRAINED as usize, total: DRAINED, ..*limits };
+        let time = live.policy.config.limits.body_time.min(DRAIN_TIME);
         if let Some(mut loan) = self.lend() {
-            drop(hold(loan.session(), &terms).await);
+            drop(self.hold(loan.stream(), &Terms { limits, time, live }).await);
         }
     }
 }
@@ -154,22 +184,22 @@ impl Downstream {
 /// How long a client may take to send a short body that nobody wants.
 const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// A session on loan.
+/// A connection on loan.
 pub(super) struct Loan<'a> {
-    session: Option<Box<ServerSession>>,
-    home: &'a RefCell<Option<Box<ServerSession>>>,
+    stream: Option<Box<ClientStream>>,
+    home: &'a RefCell<Option<Box<ClientStream>>>,
 }
 
 impl Loan<'_> {
-    pub(super) fn session(&mut self) -> &mut ServerSession {
+    pub(super) fn stream(&mut self) -> &mut ClientStream {
         // It is taken only by `drop`.
-        self.session.as_mut().expect("a loan holds its session until it ends")
+        self.stream.as_mut().expect("a loan holds its connection until it ends")
     }
 }
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        *self.home.borrow_mut() = self.session.take();
+        *self.home.borrow_mut() = self.stream.take();
     }
 }
 

@@ -1,13 +1,10 @@
 //! What the upstream is sent: the request as it was judged, written anew.
 
-use bytes::Bytes;
-use pingora_http::RequestHeader;
-
 use super::framing::HOP_BY_HOP;
-use super::head::encoded;
+use super::head::{encoded, is_token};
 use super::{Failure, wire};
 use crate::config;
-use crate::transaction::{Body, Transaction};
+use crate::transaction::{Body, Header, Transaction};
 
 const UNWRITABLE: Failure = Failure::ours(500, "proxy::request_not_writable");
 
@@ -15,92 +12,102 @@ const UNWRITABLE: Failure = Failure::ours(500, "proxy::request_not_writable");
 const OURS: [&str; 5] =
     ["content-length", "expect", "http2-settings", "x-forwarded-for", "x-forwarded-proto"];
 
-/// The head for the upstream. Where no script changed a field, it begins as Pingora's own reading of
-/// the same bytes (the guard lets no head pass that could be read otherwise), which saves building
-/// it anew.
+/// The head for the upstream, as it leaves.
 pub(super) fn head(
     transaction: &Transaction,
     upstream: &config::Upstream,
-    received: &RequestHeader,
-) -> Result<Box<RequestHeader>, Failure> {
-    let mut head = if transaction.request.headers.changed() {
-        rebuilt(transaction)?
-    } else {
-        Box::new(received.clone())
+) -> Result<Vec<u8>, Failure> {
+    let mut out = Vec::with_capacity(transaction.request.raw_head.len() + ROOM);
+    request_line(&mut out, transaction)?;
+    fields(&mut out, transaction, upstream)?;
+    forwarded(&mut out, transaction);
+    frame(&mut out, transaction);
+    out.extend_from_slice(b"\r\n");
+    Ok(out)
+}
+
+/// Room for the fields that we write ourselves.
+const ROOM: usize = 256;
+
+fn request_line(out: &mut Vec<u8>, transaction: &Transaction) -> Result<(), Failure> {
+    let method = &transaction.request.method;
+    let target = transaction.request.target();
+    let target = encoded(&target);
+    let visible = |byte: &u8| byte.is_ascii_graphic();
+    if method.is_empty() || !is_token(method) || target.is_empty() || !target.iter().all(visible) {
+        return Err(UNWRITABLE);
+    }
+    for part in [&method[..], b" ", &target, b" HTTP/1.1\r\n"] {
+        out.extend_from_slice(part);
+    }
+    Ok(())
+}
+
+/// What the client or a script wants the upstream to see.
+fn fields(
+    out: &mut Vec<u8>,
+    transaction: &Transaction,
+    upstream: &config::Upstream,
+) -> Result<(), Failure> {
+    let headers = &transaction.request.headers;
+    let named = named_by_connection(transaction);
+    let host = upstream.host.as_deref();
+    let passes = |field: &&Header| {
+        !is_one_of(&HOP_BY_HOP, &field.name)
+            && !is_one_of(&OURS, &field.name)
+            && !(host.is_some() && is_one_of(&["host"], &field.name))
+            && !named.iter().any(|name| field.name.eq_ignore_ascii_case(name))
     };
-    let method = http::Method::from_bytes(&transaction.request.method).map_err(|_| UNWRITABLE)?;
-    head.set_method(method);
-    head.set_raw_path(&encoded(&transaction.request.target())).map_err(|_| UNWRITABLE)?;
-    head.set_version(http::Version::HTTP_11);
-    trim(&mut head, transaction);
-    if let Some(host) = &upstream.host {
-        head.insert_header("Host", host.as_str()).map_err(|_| UNWRITABLE)?;
+    if let Some(host) = host {
+        wire::tame_field(out, b"Host", host.as_bytes());
     }
-    append(&mut head, "X-Forwarded-For", forwarded_for(transaction))?;
-    append(&mut head, "X-Forwarded-Proto", if transaction.client.tls { "https" } else { "http" })?;
-    frame(&mut head, transaction)?;
-    Ok(head)
-}
-
-fn rebuilt(transaction: &Transaction) -> Result<Box<RequestHeader>, Failure> {
-    let fields = &transaction.request.headers;
-    let built = RequestHeader::build("GET", b"/", Some(fields.len() + 4));
-    let mut head = Box::new(built.map_err(|_| UNWRITABLE)?);
-    for field in fields {
-        append(&mut head, field.name.clone(), field.value.clone())?;
-    }
-    Ok(head)
-}
-
-/// Takes out what is not for the upstream.
-fn trim(head: &mut RequestHeader, transaction: &Transaction) {
-    for name in named_by_connection(transaction) {
-        head.remove_header(name.as_str());
-    }
-    for name in HOP_BY_HOP.into_iter().chain(OURS) {
-        if head.headers.contains_key(name) {
-            head.remove_header(name);
+    for field in headers.iter().filter(passes) {
+        // What was received is as the guard read it.
+        if !headers.changed() {
+            wire::known_field(out, &field.name, &field.value);
+        } else if !wire::field(out, &field.name, &field.value) {
+            return Err(UNWRITABLE);
         }
     }
+    Ok(())
 }
 
 /// What the client's `Connection` field names is for us alone.
-fn named_by_connection(transaction: &Transaction) -> Vec<String> {
+fn named_by_connection(transaction: &Transaction) -> Vec<&[u8]> {
     let values = transaction.request.headers.get_all("connection");
     let options = values.flat_map(|value| value.split(|byte| *byte == b','));
     let named = options.map(<[u8]>::trim_ascii).filter(|option| {
         !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive")
     });
-    named.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect()
+    named.collect()
 }
 
-/// The chain so far, if the one who wrote it is trusted, and the other end of the socket.
-fn forwarded_for(transaction: &Transaction) -> String {
+/// Who asked: the chain so far, if the one who wrote it is trusted, and the other end of the socket.
+fn forwarded(out: &mut Vec<u8>, transaction: &Transaction) {
     let client = &transaction.client;
     let socket = client.socket.ip().to_canonical();
-    if client.address == socket {
-        return socket.to_string();
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    if client.address != socket {
+        for value in transaction.request.headers.get_all("x-forwarded-for") {
+            out.extend(value.iter().filter(|byte| !byte.is_ascii_control()));
+            out.extend_from_slice(b", ");
+        }
     }
-    let values = transaction.request.headers.get_all("x-forwarded-for");
-    let chain: Vec<_> = values.map(|value| String::from_utf8_lossy(value)).collect();
-    format!("{}, {socket}", chain.join(", "))
+    wire::address(out, socket);
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+    out.extend_from_slice(if client.tls { b"https\r\n" } else { b"http\r\n" });
 }
 
 /// The body's length as it is now, or an upgrade.
-fn frame(head: &mut RequestHeader, transaction: &Transaction) -> Result<(), Failure> {
+fn frame(out: &mut Vec<u8>, transaction: &Transaction) {
     if is_upgrade(transaction) {
-        append(head, "Connection", "Upgrade")?;
-        return append(head, "Upgrade", "websocket");
+        return out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
     }
-    match transaction.body.length() {
-        None | Some(0) => {
-            // A method that usually has a body says that there is none.
-            if matches!(&transaction.request.method[..], b"POST" | b"PUT" | b"PATCH") {
-                return append(head, "Content-Length", "0");
-            }
-            Ok(())
-        }
-        Some(length) => append(head, "Content-Length", length.to_string()),
+    // A method that usually has a body says that there is none.
+    let usual = matches!(&transaction.request.method[..], b"POST" | b"PUT" | b"PATCH");
+    let length = transaction.body.length().unwrap_or_default();
+    if length > 0 || usual {
+        wire::content_length(out, length);
     }
 }
 
@@ -113,10 +120,6 @@ pub(super) fn is_upgrade(transaction: &Transaction) -> bool {
         && matches!(transaction.body, Body::Unread | Body::Empty)
 }
 
-fn append(
-    head: &mut RequestHeader,
-    name: impl Into<Bytes>,
-    value: impl Into<Bytes>,
-) -> Result<(), Failure> {
-    head.append_header(name.into(), wire::value(value.into())).map(drop).map_err(|_| UNWRITABLE)
+pub(super) fn is_one_of(names: &[&str], name: &[u8]) -> bool {
+    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }

@@ -2,13 +2,12 @@
 //!
 //! Where the body ends is ours to say: no field of a script or of an upstream can say otherwise.
 
-use bytes::Bytes;
-use pingora_http::ResponseHeader;
-
-use super::respond;
+use super::downstream::Downstream;
+use super::forward::is_one_of;
+use super::{respond, wire};
 use crate::phases::Exchange;
-use crate::transaction::{Header, Headers, Response, Version};
-use crate::upstream::Connection;
+use crate::transaction::{Header, Headers, Response, Transaction, Version};
+use crate::upstream::{Connection, Framing, Head};
 
 /// Fields that belong to one connection (RFC 9110, 7.6.1).
 pub(super) const HOP_BY_HOP: [&str; 7] = [
@@ -36,45 +35,58 @@ const SINGLE: [&str; 10] = [
     "server",
 ];
 
-/// The head as the client gets it, where no handler looks at responses and no script staged
-/// anything: Pingora's own, without the fields that belong to one connection.
-pub(super) fn unseen(exchange: &Exchange, connection: &Connection) -> Option<Box<ResponseHeader>> {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
+/// Whether no handler looks at the response, and no script staged anything for it.
+pub(super) fn is_unseen(exchange: &Exchange) -> bool {
+    let transaction = exchange.subject.transaction.borrow();
     let staged = transaction.reply.status != 0 || !transaction.reply.headers.is_empty();
-    if staged || exchange.plan().sees_responses() {
+    !staged && !exchange.plan().sees_responses()
+}
+
+/// Writes the head of an unseen response: the upstream's, without the fields that belong to one
+/// connection. None if it cannot be written.
+pub(super) fn pass(
+    out: &mut Vec<u8>,
+    (exchange, downstream): (&Exchange, &Downstream),
+    connection: &Connection,
+) -> Option<Framing> {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let head = connection.head();
+    let (length, framing) = match connection.framing() {
+        Framing::Chunked | Framing::UntilClose => (None, endless(&transaction)),
+        Framing::Length(length) => (Some(length), Framing::Length(length)),
+        Framing::Nothing => (length(head).filter(|_| head.status() != 204), Framing::Nothing),
+    };
+    if !wire::status_line(out, head.status(), head.reason()) {
         return None;
     }
-    let mut head = Box::new(connection.session.resp_header()?.clone());
-    if head.headers.contains_key(http::header::TRANSFER_ENCODING) {
-        // Its body was read in chunks: another length beside them is not its length.
-        head.remove_header(&http::header::CONTENT_LENGTH);
+    let passes = |name: &[u8]| {
+        !is_one_of(&HOP_BY_HOP, name) && !is_one_of(&["content-length", "date"], name)
+    };
+    for (name, value) in head.iter().filter(|(name, _)| passes(name)) {
+        wire::tame_field(out, name, value);
     }
-    for hop in HOP_BY_HOP {
-        if head.headers.contains_key(hop) {
-            head.remove_header(hop);
-        }
+    wire::end(out, (length, framing), downstream.goes_on(framing));
+    transaction.response = Some(Response { status: head.status(), headers: Headers::default() });
+    Some(framing)
+}
+
+/// How a body is sent whose length is not known before its end.
+fn endless(transaction: &Transaction) -> Framing {
+    match transaction.request.version {
+        Version::Http10 => Framing::UntilClose,
+        Version::Http11 | Version::Http2 => Framing::Chunked,
     }
-    let bodiless = matches!(head.status.as_u16(), 204 | 304);
-    let sized = bodiless || head.headers.contains_key(http::header::CONTENT_LENGTH);
-    let asks_head = &transaction.request.method[..] == b"HEAD";
-    if !sized && !asks_head && transaction.request.version >= Version::Http11 {
-        head.append_header("Transfer-Encoding", "chunked").ok()?;
-    }
-    let status = head.status.as_u16();
-    transaction.response = Some(Response { status, headers: Headers::default() });
-    Some(head)
 }
 
 /// The upstream's head, with the fields that scripts staged before, becomes the response.
 pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    let Some(head) = connection.session.resp_header() else { return };
+    let head = connection.head();
     let staged = std::mem::take(&mut transaction.reply.headers);
-    let mut headers = Headers::with_capacity(head.headers.len() + staged.len() + 2);
-    for (name, value) in head.case_header_iter() {
-        let name = Bytes::copy_from_slice(name.as_slice());
+    let mut headers = Headers::with_capacity(head.len() + staged.len() + 2);
+    for (name, value) in head.shared() {
         if !is_one_of(&HOP_BY_HOP, &name) {
-            headers.append(name, Bytes::copy_from_slice(value.as_bytes()));
+            headers.append(name, value);
         }
     }
     let received = headers.len();
@@ -86,22 +98,28 @@ pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
             headers.append(field.name.clone(), field.value.clone());
         }
     }
-    transaction.response = Some(Response { status: head.status.as_u16(), headers });
+    transaction.response = Some(Response { status: head.status(), headers });
+}
+
+/// The upstream's head as it is becomes the response: an upgrade, which is all about the connection.
+pub(super) fn take_all(exchange: &Exchange, connection: &Connection) {
+    let mut headers = Headers::with_capacity(connection.head().len());
+    for (name, value) in connection.head().shared() {
+        headers.append(name, value);
+    }
+    let response = Response { status: connection.head().status(), headers };
+    exchange.subject.transaction.borrow_mut().response = Some(response);
 }
 
 fn same(known: &Header, field: &Header) -> bool {
     known.name.eq_ignore_ascii_case(&field.name)
 }
 
-fn is_one_of(names: &[&str], name: &[u8]) -> bool {
-    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-}
-
 /// How long a response's body will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Length {
     /// As the upstream said, if it did: its body passes unchanged.
-    AsReceived(Option<Bytes>),
+    AsReceived(Option<u64>),
     /// This many bytes.
     Known(usize),
     /// Not known before its end.
@@ -111,18 +129,25 @@ pub(super) enum Length {
 impl Length {
     /// The length of a body that passes unchanged.
     pub(super) fn of(connection: &Connection) -> Self {
-        let head = connection.session.resp_header();
-        let chunked = head.is_some_and(|head| head.headers.contains_key("transfer-encoding"));
-        let length = head.and_then(|head| head.headers.get("content-length"));
-        let length = length.map(|length| Bytes::copy_from_slice(length.as_bytes()));
-        Self::AsReceived(length.filter(|_| !chunked))
+        Self::AsReceived(length(connection.head()))
     }
 }
 
-/// The head for the client, with the body's framing; none if it cannot be written.
-pub(super) fn framed(exchange: &Exchange, length: Length) -> Option<Box<ResponseHeader>> {
+/// What the upstream says of the length; beside chunks it says nothing.
+fn length(head: &Head) -> Option<u64> {
+    let chunked = head.get("transfer-encoding").is_some();
+    // A length that is none was seen before, where it mattered.
+    head.length().ok().flatten().filter(|_| !chunked)
+}
+
+/// Writes the head for the client, with the body's framing; none if it cannot be written.
+pub(super) fn framed(
+    out: &mut Vec<u8>,
+    (exchange, downstream): (&Exchange, &Downstream),
+    length: Length,
+) -> Option<Framing> {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    let can_chunk = transaction.request.version >= Version::Http11;
+    let endless = endless(&transaction);
     let to_head = &transaction.request.method[..] == b"HEAD";
     let response = transaction.response.as_mut()?;
     // A script may remove the length (as it must in nginx before it changes a body); a length of its
@@ -131,14 +156,16 @@ pub(super) fn framed(exchange: &Exchange, length: Length) -> Option<Box<Response
     response.headers.retain(|field| !is_one_of(&HOP_BY_HOP, &field.name));
     let bodiless = to_head || matches!(response.status, 204 | 304);
     let length = match length {
-        Length::AsReceived(length) => length.filter(|_| told),
-        Length::Known(bytes) if !bodiless => Some(bytes.to_string().into()),
+        Length::AsReceived(length) => length.filter(|_| told && response.status != 204),
+        Length::Known(bytes) if !bodiless => Some(bytes as u64),
         Length::Known(_) | Length::Unknown => None,
     };
-    match length {
-        Some(length) if response.status != 204 => response.headers.append("Content-Length", length),
-        None if can_chunk && !bodiless => response.headers.append("Transfer-Encoding", "chunked"),
-        Some(_) | None => {}
-    }
-    respond::head(response.status, &response.headers)
+    let framing = match length {
+        _ if bodiless => Framing::Nothing,
+        Some(length) => Framing::Length(length),
+        None => endless,
+    };
+    respond::head(out, response, &respond::OURS)?;
+    wire::end(out, (length, framing), downstream.goes_on(framing));
+    Some(framing)
 }

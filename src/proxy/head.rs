@@ -1,15 +1,19 @@
 //! A request head's raw bytes, checked and split one way only.
 //!
-//! Pingora's parser accepts, repairs or drops some of what is refused here; between two parsers
-//! that differ, requests are smuggled. So what can be read in two ways is answered with 400 and
-//! never reaches it.
+//! Parsers accept, repair or drop some of what is refused here; between two parsers that differ,
+//! requests are smuggled. So what can be read in two ways is answered with 400, and what goes on to
+//! the upstream is written anew from what was read here.
 
 mod fields;
 mod line;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use memchr::memmem::Finder;
+
+pub(in crate::proxy) use fields::is_token;
 
 use crate::config::Limits;
 use crate::transaction::Request;
@@ -53,7 +57,6 @@ refusals! {
     FOLDED 400 "guard::folded_field",
     LENGTH_AND_CHUNKED 400 "guard::length_and_chunked",
     NO_HOST 400 "guard::no_host",
-    NOT_PARSED 400 "guard::not_parsed",
     NO_PROXY_HEADER 400 "guard::no_proxy_header",
     TARGET_TOO_LONG 414 "guard::target_too_long",
     TOO_LARGE 431 "guard::head_too_large",
@@ -74,17 +77,23 @@ refusals! {
 pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
     let from = seen.saturating_sub(3);
     let rest = bytes.get(from..).unwrap_or_default();
-    for offset in memchr::memchr_iter(b'\n', rest) {
-        let index = from + offset;
-        let before = bytes.get(..index).unwrap_or_default();
-        if !before.ends_with(b"\r") {
-            return Err(refusal::BARE_LINE_FEED);
-        }
-        if before.ends_with(b"\r\n\r") {
-            return Ok(Some(index + 1));
-        }
+    let end = EMPTY_LINE.find(rest).map(|offset| offset + 4);
+    let head = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+    let begins_bare = from == 0 && head.first() == Some(&b'\n');
+    if begins_bare || has_bare_line_feed(head) {
+        return Err(refusal::BARE_LINE_FEED);
     }
-    Ok(None)
+    Ok(end.map(|end| from + end))
+}
+
+/// Searches for the empty line.
+static EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
+
+/// Without an early end, so that it is done many bytes at once.
+fn has_bare_line_feed(bytes: &[u8]) -> bool {
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    let bare = |(before, byte): (&u8, &u8)| (*byte == b'\n') & (*before != b'\r');
+    pairs.fold(false, |found, pair| found | bare(pair))
 }
 
 /// Splits a whole head (its empty line included).
@@ -92,9 +101,10 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
 /// # Errors
 /// If there is more than one way to read it, or it is past a limit.
 pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
-    let end = memchr::memmem::find(head, b"\r\n").ok_or(refusal::BAD_REQUEST_LINE)?;
-    let line = line::parse(&head.slice(..end), limits)?;
-    let mut headers = fields::parse(&head.slice(end + 2..), limits)?;
+    // `find_end` saw a carriage return before every line feed.
+    let feed = memchr::memchr(b'\n', head).ok_or(refusal::BAD_REQUEST_LINE)?;
+    let line = line::parse(&head.slice(..feed.saturating_sub(1)), limits)?;
+    let mut headers = fields::parse(&head.slice(feed + 1..), limits)?;
     let target = fields::check(&line, &headers)?;
     headers.received();
     let mut request = Request::new(line.method, target, line.version, headers);
@@ -104,25 +114,11 @@ pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
     Ok(request)
 }
 
-/// The bytes of a head for Pingora's parser, which takes no target with bytes that should have been
-/// percent-encoded; none: it takes the head as it is.
-pub fn for_parser(request: &Request, bytes: &BytesMut) -> Option<BytesMut> {
-    let target = &request.original_target;
-    let Cow::Owned(encoded) = encoded(target) else { return None };
-    let start = request.method.len() + 1;
-    let rest = bytes.get(start + target.len()..)?;
-    let mut head = BytesMut::with_capacity(bytes.len() + encoded.len());
-    head.extend_from_slice(bytes.get(..start)?);
-    head.extend_from_slice(&encoded);
-    head.extend_from_slice(rest);
-    Some(head)
-}
-
 /// A target as it may stand in a request line: quotes, angle brackets and bytes beyond ASCII
 /// percent-encoded, all else as it is.
-pub fn encoded(target: &[u8]) -> Cow<'_, [u8]> {
-    let odd = |byte: &u8| matches!(byte, b'"' | b'<' | b'>') || !byte.is_ascii();
-    if !target.iter().any(odd) {
+pub(in crate::proxy) fn encoded(target: &[u8]) -> Cow<'_, [u8]> {
+    let odd = |byte: &u8| matches!(byte, b'"' | b'<' | b'>') | !byte.is_ascii();
+    if !target.iter().fold(false, |found, byte| found | odd(byte)) {
         return Cow::Borrowed(target);
     }
     let mut encoded = Vec::with_capacity(target.len() + 16);

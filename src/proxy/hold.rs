@@ -6,23 +6,30 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use pingora_core::protocols::http::ServerSession;
 use tokio::io::AsyncWriteExt as _;
 
 use super::Failure;
+use super::incoming::Incoming;
 use crate::config::BodyLimits;
+use crate::policy::Live;
+use crate::shared::within;
 use crate::telemetry::events;
 use crate::transaction::Body;
 
 /// How a body is held.
-#[derive(Debug, Clone)]
-pub(super) struct Terms {
+pub(super) struct Terms<'a> {
     /// How large it may be.
     pub(super) limits: BodyLimits,
     /// How long it may take.
     pub(super) time: Duration,
-    /// Where it is spooled.
-    pub(super) folder: PathBuf,
+    /// Its policy says where it is spooled.
+    pub(super) live: &'a Live,
+}
+
+impl Terms<'_> {
+    fn folder(&self) -> PathBuf {
+        self.live.policy.config.state_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
 }
 
 /// A whole body.
@@ -34,23 +41,22 @@ pub(super) struct Held {
 }
 
 /// Reads a body to its end.
-pub(super) async fn hold(session: &mut ServerSession, terms: &Terms) -> Result<Held, Failure> {
-    let reading = read(session, terms);
-    match tokio::time::timeout(terms.time, reading).await {
+pub(super) async fn hold(body: &mut Incoming<'_>, terms: &Terms<'_>) -> Result<Held, Failure> {
+    match within(terms.time, read(body, terms)).await {
         Ok(held) => held,
         Err(_) => Err(Failure::theirs(408, "body::too_slow")),
     }
 }
 
-async fn read(session: &mut ServerSession, terms: &Terms) -> Result<Held, Failure> {
+async fn read(body: &mut Incoming<'_>, terms: &Terms<'_>) -> Result<Held, Failure> {
     let mut memory = Memory::default();
-    while let Some(chunk) = next(session).await? {
+    while let Some(chunk) = body.next().await? {
         let length = (memory.length() + chunk.len()) as u64;
         if length > terms.limits.total {
             return Err(TOO_LARGE);
         }
         if length > terms.limits.memory as u64 {
-            return spool(session, terms, memory.whole(), chunk).await;
+            return spool(body, terms, memory.whole(), chunk).await;
         }
         memory.push(chunk);
     }
@@ -60,11 +66,6 @@ async fn read(session: &mut ServerSession, terms: &Terms) -> Result<Held, Failur
 }
 
 const TOO_LARGE: Failure = Failure::theirs(413, "body::too_large");
-
-async fn next(session: &mut ServerSession) -> Result<Option<Bytes>, Failure> {
-    let chunk = session.read_request_body().await;
-    chunk.map_err(|_| Failure::theirs(400, "body::malformed"))
-}
 
 /// Chunks so far; one chunk (the usual case) is never copied.
 #[derive(Default)]
@@ -95,14 +96,15 @@ impl Memory {
 }
 
 async fn spool(
-    session: &mut ServerSession,
-    terms: &Terms,
+    body: &mut Incoming<'_>,
+    terms: &Terms<'_>,
     before: Bytes,
     chunk: Bytes,
 ) -> Result<Held, Failure> {
     events::BodySpooled.emit();
-    let file = nameless_file(&terms.folder)?;
-    let copy = file.try_clone().map_err(|error| disk(&terms.folder, &error))?;
+    let folder = terms.folder();
+    let file = nameless_file(&folder)?;
+    let copy = file.try_clone().map_err(|error| disk(&folder, &error))?;
     let mut writer = tokio::fs::File::from_std(copy);
     let mut length = 0;
     let mut pending = vec![chunk, before];
@@ -113,14 +115,14 @@ async fn spool(
                 return Err(TOO_LARGE);
             }
             let written = writer.write_all(&bytes).await;
-            written.map_err(|error| disk(&terms.folder, &error))?;
+            written.map_err(|error| disk(&folder, &error))?;
         }
-        match next(session).await? {
+        match body.next().await? {
             Some(bytes) => pending.push(bytes),
             None => break,
         }
     }
-    writer.flush().await.map_err(|error| disk(&terms.folder, &error))?;
+    writer.flush().await.map_err(|error| disk(&folder, &error))?;
     let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
     Ok(Held { body: Body::Spooled { path, length }, file: Some(file) })
 }

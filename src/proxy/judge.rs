@@ -49,10 +49,6 @@ fn join(before: Bytes, after: Bytes) -> Bytes {
 
 /// How the upstream says that it encoded the body, whatever scripts made of that.
 fn encoding(connection: &Connection) -> Option<Vec<u8>> {
-    let head = connection.session.resp_header()?;
-    let mut values = Vec::new();
-    for value in head.headers.get_all("content-encoding") {
-        values.push(value.as_bytes());
-    }
+    let values: Vec<&[u8]> = connection.head().get_all("content-encoding").collect();
     (!values.is_empty()).then(|| values.join(&b", "[..]))
 }

@@ -1,10 +1,11 @@
 //! A client's request on the left, our phases in the middle, an upstream on the right: the only
 //! place that knows all three.
 //!
-//! Pingora's sessions speak HTTP on both sides; the loop between them is ours
-//! (`docs/decisions/0001-drive-pingora-core-directly.md`).
+//! Pingora connects, and reads bodies in chunks; heads, and the loop between the two sides, are ours
+//! (`docs/decisions/0001-drive-pingora-core-directly.md`, `0008-heads-are-ours.md`).
 
 mod address;
+mod answer;
 mod choose;
 mod client_stream;
 mod downstream;
@@ -12,7 +13,9 @@ mod forward;
 mod framing;
 pub mod head;
 mod hold;
+mod incoming;
 mod judge;
+mod lent;
 mod pieces;
 mod relay;
 mod respond;
@@ -24,12 +27,8 @@ mod wire;
 use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::BytesMut;
-use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::ServerSession;
-
 pub use address::is_trusted;
-pub use client_stream::{ClientStream, Cork};
+pub use client_stream::ClientStream;
 pub use site::Site;
 
 use crate::phases::{self, Exchange, Flow};
@@ -38,27 +37,34 @@ use crate::transaction::{Client, Request, Transaction, Verdict};
 use crate::upstream::{Connection, Lease};
 use downstream::{Downstream, Shared};
 
-/// A connection that can take the next request, and bytes of it that were already read.
-pub type NextRequest = Option<(Stream, BytesMut)>;
+/// A request whose head was read, and the connection that it came on.
+pub struct Arrived {
+    /// The connection, and what came after the head.
+    pub stream: Box<ClientStream>,
+    /// Who asks.
+    pub client: Client,
+    /// The head.
+    pub request: Request,
+    /// When its first byte was there.
+    pub started: Instant,
+    /// Whether the connection is to end with it.
+    pub last: bool,
+}
 
-/// One request's whole way, from its parsed head to its log line.
-pub async fn serve(
-    site: &Site,
-    (session, cork): (Box<ServerSession>, Cork),
-    mut client: Client,
-    request: Request,
-    started: Instant,
-) -> NextRequest {
+/// One request's whole way, from its parsed head to its log line; the connection, if it can take the
+/// next request.
+pub async fn serve(site: &Site, arrived: Arrived) -> Option<Box<ClientStream>> {
+    let Arrived { stream, mut client, request, started, last } = arrived;
     let live = site.current();
     let received = request.raw_head.len() as u64;
     let trusted = &live.policy.config.trusted_proxies;
     address::believe_proxies(&mut client, &request.headers, trusted);
-    let downstream = Rc::new(Downstream::new(session, cork, &request));
+    let downstream = Rc::new(Downstream::new(stream, &request, last));
     let mut transaction = Transaction::new(site.next_id(), started, client, request);
     transaction.outcome.bytes_received = received;
     let host = Box::new(Shared(downstream.clone()));
     let exchange = Exchange::begin(transaction, host, live)?;
-    downstream.limit(exchange.plan().body, &exchange.live.policy.config);
+    downstream.limit(exchange.plan().body, exchange.live.clone());
     let next = answer(site, &exchange, &downstream).await;
     phases::end(&exchange).await;
     events::ExchangeEnded { transaction: &exchange.subject.transaction.borrow() }.emit();
@@ -66,25 +72,25 @@ pub async fn serve(
 }
 
 /// Runs the phases, sends the answer, and gives the connection back if it can go on.
-async fn answer(site: &Site, exchange: &Exchange, downstream: &Rc<Downstream>) -> NextRequest {
+async fn answer(
+    site: &Site,
+    exchange: &Exchange,
+    downstream: &Rc<Downstream>,
+) -> Option<Box<ClientStream>> {
     let flow = phases::request(exchange).await;
     let sent = match flow {
         Flow::Close => Sent::Cut,
         Flow::Continue => relay::relay(site, exchange, downstream).await,
         Flow::Respond(status) => respond::respond(exchange, downstream, status).await,
     };
-    let mut session = downstream.take()?;
-    note_bytes(exchange, &session, sent);
-    match sent {
-        Sent::Cut => {
-            session.shutdown().await;
-            None
-        }
-        Sent::Whole => {
-            let (stream, overread) = session.finish().await.ok()??.into_parts();
-            Some((stream, overread.unwrap_or_default()))
-        }
+    let mut stream = downstream.take()?;
+    note_bytes(exchange, &stream, sent);
+    if sent == Sent::Whole && downstream.stays() {
+        return Some(stream);
     }
+    // The client may be gone already; there is nobody to tell.
+    let _ = stream.shutdown().await;
+    None
 }
 
 /// How much of an answer left.
@@ -112,6 +118,10 @@ struct Answered {
     connection: Connection,
     /// Counts the peer as busy.
     lease: Lease,
+    /// When it was asked.
+    asked: Instant,
+    /// Whether a WebSocket follows.
+    upgraded: bool,
     /// Whether it took the whole request; if not, the connection can serve no other.
     took_all: bool,
 }
@@ -132,9 +142,9 @@ impl Failure {
     }
 }
 
-fn note_bytes(exchange: &Exchange, session: &ServerSession, sent: Sent) {
+fn note_bytes(exchange: &Exchange, stream: &ClientStream, sent: Sent) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    transaction.outcome.body_bytes_sent = session.body_bytes_sent() as u64;
-    transaction.outcome.bytes_received += session.body_bytes_read() as u64;
+    transaction.outcome.body_bytes_sent = stream.body_sent;
+    transaction.outcome.bytes_received += stream.body_read;
     transaction.outcome.completed = sent == Sent::Whole;
 }

@@ -3,9 +3,6 @@
 //!
 //! A body of a few reads so costs its client one write, and its `body_filter` handlers one call.
 
-use std::pin::pin;
-use std::task::Poll;
-
 use bytes::{Bytes, BytesMut};
 
 use crate::upstream::Connection;
@@ -35,7 +32,7 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Looks whether something is there already.
     pub(super) async fn begin(connection: &mut Connection) -> Self {
-        Self { held: None, ahead: peek(connection).await }
+        Self { held: None, ahead: connection.body_at_once().await }
     }
 
     /// The same, with a piece that comes before all others.
@@ -58,7 +55,7 @@ impl Pieces {
         }
         let chunk = match self.ahead.take() {
             Some(chunk) => chunk?,
-            None => connection.session.read_body_bytes().await?,
+            None => connection.body().await?,
         };
         let Some(first) = chunk else { return Ok(Piece { bytes: Bytes::new(), last: true }) };
         self.gather(connection, first).await
@@ -71,7 +68,7 @@ impl Pieces {
     ) -> pingora_error::Result<Piece> {
         let mut bytes = first;
         loop {
-            match peek(connection).await {
+            match connection.body_at_once().await {
                 Some(Ok(None)) => return Ok(Piece { bytes, last: true }),
                 Some(Ok(Some(more))) if bytes.len() + more.len() <= TOGETHER => {
                     bytes = join(bytes, &more);
@@ -89,16 +86,4 @@ fn join(bytes: Bytes, more: &[u8]) -> Bytes {
     let mut joined = bytes.try_into_mut().unwrap_or_else(|bytes| BytesMut::from(&bytes[..]));
     joined.extend_from_slice(more);
     joined.freeze()
-}
-
-/// The next chunk, if it is there already. Pingora's reads are safe to give up.
-async fn peek(connection: &mut Connection) -> Option<Chunk> {
-    let mut read = pin!(connection.session.read_body_bytes());
-    std::future::poll_fn(|context| {
-        Poll::Ready(match read.as_mut().poll(context) {
-            Poll::Ready(chunk) => Some(chunk),
-            Poll::Pending => None,
-        })
-    })
-    .await
 }

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pingora_error::{Error, ErrorType};
-use pingora_http::RequestHeader;
 use tokio::io::AsyncReadExt as _;
 
 use super::choose::choose;
@@ -12,9 +11,10 @@ use super::downstream::Downstream;
 use super::{Answered, Failure, Sent, Site, forward, respond, stream, tunnel};
 use crate::phases::Exchange;
 use crate::script::variable;
+use crate::shared::within;
 use crate::telemetry::events;
-use crate::transaction::{Body, Verdict};
-use crate::upstream::{Connection, Group, Lease, UpstreamError};
+use crate::transaction::{Body, Transaction, Verdict};
+use crate::upstream::{Asked, Connection, Group, Lease, UpstreamError};
 
 /// Bytes of a spooled body that are read at once.
 const PIECE: usize = 64 << 10;
@@ -25,9 +25,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// before this is called: every verdict is known by then.
 pub(super) async fn relay(site: &Site, exchange: &Exchange, downstream: &Downstream) -> Sent {
     match try_upstream(site, exchange, downstream).await {
-        Ok(answered) if answered.connection.session.was_upgraded() => {
-            tunnel::tunnel(exchange, downstream, answered).await
-        }
+        Ok(answered) if answered.upgraded => tunnel::tunnel(exchange, downstream, answered).await,
         Ok(answered) => stream::stream(site, exchange, downstream, answered).await,
         Err(failure) => {
             failure.note(exchange);
@@ -48,14 +46,15 @@ async fn try_upstream(
     let mut fresh = false;
     loop {
         let lease = group.pick(key.as_deref(), &tried).ok_or(NO_PEER)?;
-        let head = head(exchange, downstream, &group)?;
-        let first = note_try(exchange, &group);
-        let (error, reused) = match attempt(site, exchange, &lease, head, fresh).await {
-            Ok((connection, took_all)) => {
+        let head = forward::head(&exchange.subject.transaction.borrow(), group.config())?;
+        let asked = note_try(exchange, &group);
+        let (error, reused) = match attempt(site, exchange, &lease, &head, fresh).await {
+            Ok((connection, heard)) => {
                 lease.succeeded();
-                note_head(exchange, &connection, first);
+                note_head(exchange, &connection, asked);
                 report(&group, "ok", connection.reused);
-                return Ok(Answered { connection, lease, took_all });
+                let Heard { upgraded, took_all } = heard;
+                return Ok(Answered { connection, lease, asked, upgraded, took_all });
             }
             Err(attempt) => attempt,
         };
@@ -73,16 +72,6 @@ async fn try_upstream(
         }
         tried.push(lease.index());
     }
-}
-
-fn head(
-    exchange: &Exchange,
-    downstream: &Downstream,
-    group: &Group,
-) -> Result<Box<RequestHeader>, Failure> {
-    let mut loan = downstream.lend().ok_or(Failure::ours(500, "body::session_gone"))?;
-    let transaction = exchange.subject.transaction.borrow();
-    forward::head(&transaction, group.config(), loan.session().req_header())
 }
 
 const NO_PEER: Failure = Failure::ours(503, "upstream::no_peer");
@@ -110,7 +99,7 @@ fn note_try(exchange: &Exchange, group: &Group) -> Instant {
 fn note_head(exchange: &Exchange, connection: &Connection, since: Instant) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     transaction.upstream.peer = Some(connection.address);
-    transaction.upstream.status = connection.session.get_status().map(|status| status.as_u16());
+    transaction.upstream.status = Some(connection.head().status());
     transaction.upstream.header_time = Some(since.elapsed());
     transaction.outcome.verdict = Verdict::Allowed;
 }
@@ -136,83 +125,79 @@ fn failure(error: &UpstreamError) -> Failure {
     }
 }
 
-/// One try on one peer, up to its response head: the connection, and whether it took the whole
-/// request. The error comes with whether the connection had served before.
+/// How a try that was answered went.
+struct Heard {
+    /// Whether a WebSocket follows.
+    upgraded: bool,
+    /// Whether the peer took the whole request.
+    took_all: bool,
+}
+
+/// One try on one peer, up to its response head. The error comes with whether the connection had
+/// served before.
 async fn attempt(
     site: &Site,
     exchange: &Exchange,
     lease: &Lease,
-    head: Box<RequestHeader>,
+    head: &[u8],
     fresh: bool,
-) -> Result<(Connection, bool), (UpstreamError, bool)> {
+) -> Result<(Connection, Heard), (UpstreamError, bool)> {
     let connecting = async {
         if fresh { site.pool.connect_fresh(lease).await } else { site.pool.connect(lease).await }
     };
     let mut connection = connecting.await.map_err(|error| (error, false))?;
     exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address);
-    let result = send_and_hear(exchange, &mut connection, lease, head).await;
-    let reused = connection.reused;
-    result.map(|took_all| (connection, took_all)).map_err(|error| (error, reused))
+    match send_and_hear(exchange, &mut connection, head).await {
+        Ok(heard) => Ok((connection, heard)),
+        Err(error) => {
+            let (error, reused) = (connection.error(error), connection.reused);
+            Err((error, reused))
+        }
+    }
 }
 
 async fn send_and_hear(
     exchange: &Exchange,
     connection: &mut Connection,
-    lease: &Lease,
-    head: Box<RequestHeader>,
-) -> Result<bool, UpstreamError> {
-    let body = exchange.subject.transaction.borrow().body.clone();
-    let sent = send(connection, head, &body).await;
-    let result = match sent {
-        Ok(()) => hear(connection).await.map(|()| true),
-        Err(error) => {
-            // It may have answered and stopped reading: a refusal of a large body, mostly.
-            match tokio::time::timeout(LAST_WORDS, hear(connection)).await {
-                Ok(Ok(())) => Ok(false),
-                Ok(Err(_)) | Err(_) => Err(error),
-            }
-        }
+    head: &[u8],
+) -> pingora_error::Result<Heard> {
+    let (body, asked) = {
+        let transaction = exchange.subject.transaction.borrow();
+        (transaction.body.clone(), asked(&transaction))
     };
-    result.map_err(|error| UpstreamError::of_session(lease.group(), error))
-}
-
-async fn send(
-    connection: &mut Connection,
-    head: Box<RequestHeader>,
-    body: &Body,
-) -> pingora_error::Result<()> {
-    let session = &mut connection.session;
-    session.write_request_header(head).await?;
-    match body {
-        Body::Unread | Body::Empty => return Ok(()),
-        Body::Memory(bytes) => drop(session.write_body(bytes).await?),
-        Body::Spooled { path, .. } => {
-            let lost = |error| Error::because(ErrorType::FileReadError, "the spooled body", error);
-            let mut file = tokio::fs::File::open(path).await.map_err(lost)?;
-            let mut piece = vec![0; PIECE];
-            loop {
-                let length = file.read(&mut piece).await.map_err(lost)?;
-                let Some(bytes) = piece.get(..length).filter(|bytes| !bytes.is_empty()) else {
-                    break;
-                };
-                session.write_body(bytes).await?;
-            }
-        }
+    let Err(error) = send(connection, head, &body).await else {
+        let upgraded = connection.hear(asked).await?;
+        return Ok(Heard { upgraded, took_all: true });
+    };
+    // It may have answered and stopped reading: a refusal of a large body, mostly.
+    match within(LAST_WORDS, connection.hear(asked)).await {
+        Ok(Ok(upgraded)) => Ok(Heard { upgraded, took_all: false }),
+        Ok(Err(_)) | Err(_) => Err(error),
     }
-    session.finish_body().await.map(drop)
 }
 
-/// Reads response heads up to the one that is the answer; what is informational ends here.
-async fn hear(connection: &mut Connection) -> pingora_error::Result<()> {
-    let session = &mut connection.session;
+fn asked(transaction: &Transaction) -> Asked {
+    match &transaction.request.method[..] {
+        b"HEAD" => Asked::Head,
+        _ if forward::is_upgrade(transaction) => Asked::Upgrade,
+        _ => Asked::Anything,
+    }
+}
+
+async fn send(connection: &mut Connection, head: &[u8], body: &Body) -> pingora_error::Result<()> {
+    let path = match body {
+        Body::Unread | Body::Empty => return connection.send(head, b"").await,
+        Body::Memory(bytes) => return connection.send(head, bytes).await,
+        Body::Spooled { path, .. } => path,
+    };
+    connection.send(head, b"").await?;
+    let lost = |error| Error::because(ErrorType::FileReadError, "the spooled body", error);
+    let mut file = tokio::fs::File::open(path).await.map_err(lost)?;
+    let mut piece = vec![0; PIECE];
     loop {
-        session.read_response().await?;
-        let status = session.get_status().map_or(0, |status| status.as_u16());
-        match status {
-            101 if session.was_upgraded() => return Ok(()),
-            // Nobody asked for it: what follows would pass as a tunnel that no rule looks into.
-            101 => return Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade unasked")),
-            100..200 => {}
+        let length = file.read(&mut piece).await.map_err(lost)?;
+        match piece.get(..length) {
+            Some(bytes) if !bytes.is_empty() => connection.send(bytes, b"").await?,
             _ => return Ok(()),
         }
     }

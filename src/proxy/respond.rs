@@ -1,13 +1,15 @@
 //! Answers of our own: what scripts staged, refusals, failures.
 
 use bytes::Bytes;
-use pingora_http::ResponseHeader;
 
+use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
+use super::forward::is_one_of;
 use super::{Sent, wire};
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
-use crate::transaction::{Headers, Response, reason};
+use crate::transaction::{Response, reason};
+use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
 pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status: u16) -> Sent {
@@ -80,36 +82,49 @@ fn filter(exchange: &Exchange, body: Bytes) -> Option<Bytes> {
 }
 
 async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes) -> Sent {
-    let head = {
-        let mut transaction = exchange.subject.transaction.borrow_mut();
-        let Some(response) = &mut transaction.response else { return Sent::Cut };
-        let bodiless = matches!(response.status, 204 | 304);
-        response.headers.remove("transfer-encoding");
-        response.headers.remove("content-length");
-        if !bodiless {
-            response.headers.append("Content-Length", body.len().to_string());
-        }
-        head(response.status, &response.headers)
-    };
-    let Some(head) = head else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
-    let session = loan.session();
-    downstream.cork.set(true);
-    let sent = async {
-        session.write_response_header(head).await?;
-        downstream.cork.set(false);
-        session.write_response_body(body, true).await
+    let client = loan.stream();
+    let Some(framing) = write_head(&mut client.waiting, exchange, downstream, body.len()) else {
+        return Sent::Cut;
     };
-    let sent = sent.await;
-    downstream.cork.set(false);
-    if sent.is_ok() { Sent::Whole } else { Sent::Cut }
+    Answer::new(client, framing).give(&body, Leaves::AsTheEnd).await
 }
 
-/// A head as Pingora writes it; none if a header cannot be written.
-pub(super) fn head(status: u16, headers: &Headers) -> Option<Box<ResponseHeader>> {
-    let mut head = ResponseHeader::build(status, Some(headers.len() + 2)).ok()?;
-    for field in headers {
-        head.append_header(field.name.clone(), wire::value(field.value.clone())).ok()?;
+fn write_head(
+    out: &mut Vec<u8>,
+    exchange: &Exchange,
+    downstream: &Downstream,
+    length: usize,
+) -> Option<Framing> {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let to_head = &transaction.request.method[..] == b"HEAD";
+    let response = transaction.response.as_mut()?;
+    let bodiless = matches!(response.status, 204 | 304);
+    response.headers.remove("transfer-encoding");
+    response.headers.remove("content-length");
+    let length = (!bodiless).then_some(length as u64);
+    let framing = match length {
+        Some(length) if !to_head => Framing::Length(length),
+        _ => Framing::Nothing,
+    };
+    head(out, response, &OURS)?;
+    wire::end(out, (length, framing), downstream.goes_on(framing));
+    Some(framing)
+}
+
+/// What says when an answer was made and how the connection goes on is not a script's to say.
+pub(super) const OURS: [&str; 2] = ["connection", "date"];
+
+/// Writes status and fields of a response, without the fields `not`; none if it cannot be written.
+pub(super) fn head(out: &mut Vec<u8>, response: &Response, not: &[&str]) -> Option<()> {
+    let mut sound = wire::status_line(out, response.status, reason(response.status).as_bytes());
+    for field in &response.headers {
+        if !is_one_of(not, &field.name) {
+            sound &= wire::field(out, &field.name, &field.value);
+        }
     }
-    Some(Box::new(head))
+    if !sound {
+        out.clear();
+    }
+    sound.then_some(())
 }

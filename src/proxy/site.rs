@@ -94,12 +94,32 @@ impl Site {
     pub fn next_id(&self) -> String {
         let number = self.ids.next.get();
         self.ids.next.set(number + 1);
-        let [high, low] = &self.ids.keys;
-        format!("{:016x}{:016x}", high.hash_one(number), low.hash_one(number))
+        let halves = self.ids.keys.each_ref().map(|key| key.hash_one(number));
+        let digits = halves.into_iter().flat_map(u64::to_be_bytes).flat_map(hex);
+        let mut id = Vec::with_capacity(32);
+        id.extend(digits);
+        String::from_utf8(id).unwrap_or_default()
     }
 
     /// How many copies are held, for tests and `GET /policy`.
     pub fn copies(&self) -> usize {
         self.prepared.borrow().len()
+    }
+}
+
+/// A byte as two lower-case hex digits.
+fn hex(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' - 10 + digit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hex;
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        for byte in 0..=255 {
+            assert_eq!(hex(byte), *format!("{byte:02x}").as_bytes());
+        }
     }
 }

@@ -4,13 +4,12 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use pingora_core::protocols::http::ServerSession;
-use pingora_http::ResponseHeader;
 
+use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
-use super::framing::{Length, framed, take_head, unseen};
+use super::framing::{Length, framed, is_unseen, pass, take_head};
 use super::pieces::{Piece, Pieces};
-use super::{Answered, Cork, Sent, Site, judge, respond};
+use super::{Answered, Sent, Site, judge, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
@@ -24,11 +23,10 @@ pub(super) async fn stream(
     downstream: &Downstream,
     answered: Answered,
 ) -> Sent {
-    let Answered { mut connection, lease, took_all } = answered;
-    let since = Instant::now();
-    if let Some(head) = unseen(exchange, &connection) {
-        let sent = copy(exchange, downstream, &mut connection, head, (None, None)).await;
-        note_time(exchange, since);
+    let Answered { mut connection, lease, asked, took_all, .. } = answered;
+    if is_unseen(exchange) {
+        let sent = copy(exchange, downstream, &mut connection, None, (None, None)).await;
+        note_time(exchange, asked);
         return end(site, connection, sent, took_all).await;
     }
     take_head(exchange, &connection);
@@ -49,7 +47,7 @@ pub(super) async fn stream(
         }
         filter => send_chunks(exchange, downstream, &mut connection, (filter, pieces)).await,
     };
-    note_time(exchange, since);
+    note_time(exchange, asked);
     drop(lease);
     end(site, connection, sent, took_all).await
 }
@@ -75,10 +73,9 @@ async fn end(site: &Site, connection: Connection, sent: Sent, took_all: bool) ->
     sent
 }
 
-fn note_time(exchange: &Exchange, since: Instant) {
+fn note_time(exchange: &Exchange, asked: Instant) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    let head = transaction.upstream.header_time.unwrap_or_default();
-    transaction.upstream.response_time = Some(head + since.elapsed());
+    transaction.upstream.response_time = Some(asked.elapsed());
 }
 
 /// Chunk by chunk, with constant memory. What follows at once is sent with what is before it; what
@@ -90,26 +87,27 @@ async fn send_chunks(
     (filter, pieces): (Option<BodyFilter>, Option<Pieces>),
 ) -> Sent {
     let length = if filter.is_some() { Length::Unknown } else { Length::of(connection) };
-    match framed(exchange, length) {
-        Some(head) => copy(exchange, downstream, connection, head, (filter, pieces)).await,
-        None => Sent::Cut,
-    }
+    copy(exchange, downstream, connection, Some(length), (filter, pieces)).await
 }
 
-/// The head, and then the body chunk by chunk.
+/// The head (the upstream's own where no length is given), and then the body chunk by chunk.
 async fn copy(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    head: Box<ResponseHeader>,
+    length: Option<Length>,
     (mut filter, pieces): (Option<BodyFilter>, Option<Pieces>),
 ) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
-    let _uncork = Uncork(&downstream.cork);
-    let session = loan.session();
+    let client = loan.stream();
+    let framing = match length {
+        None => pass(&mut client.waiting, (exchange, downstream), connection),
+        Some(length) => framed(&mut client.waiting, (exchange, downstream), length),
+    };
+    let Some(framing) = framing else { return Sent::Cut };
+    let mut answer = Answer::new(client, framing);
     let mut pieces = begun(pieces, connection).await;
-    downstream.cork.set(pieces.is_there());
-    if session.write_response_header(head).await.is_err() {
+    if !pieces.is_there() && answer.give(b"", Leaves::Now).await == Sent::Cut {
         return Sent::Cut;
     }
     loop {
@@ -117,17 +115,24 @@ async fn copy(
             Ok(piece) => piece,
             Err(error) => return cut(exchange, connection, error),
         };
-        let Some(bytes) = pass(exchange, &mut filter, bytes, last) else { return Sent::Cut };
+        let Some(bytes) = filtered(exchange, &mut filter, bytes, last) else { return Sent::Cut };
         // What a filter ended early ends for the client at once, however long the upstream goes on.
         let last = last || filter.as_ref().is_some_and(BodyFilter::has_ended);
-        downstream.cork.set(last || pieces.is_there());
-        if send(session, bytes, false).await == Sent::Cut {
+        let leaves = leaves(last, &pieces);
+        if answer.give(&bytes, leaves).await == Sent::Cut {
             return Sent::Cut;
         }
         if last {
-            downstream.cork.set(false);
-            return send(session, Bytes::new(), true).await;
+            return Sent::Whole;
         }
+    }
+}
+
+fn leaves(last: bool, pieces: &Pieces) -> Leaves {
+    match last {
+        true => Leaves::AsTheEnd,
+        false if pieces.is_there() => Leaves::WithWhatFollows,
+        false => Leaves::Now,
     }
 }
 
@@ -135,22 +140,6 @@ async fn begun(pieces: Option<Pieces>, connection: &mut Connection) -> Pieces {
     match pieces {
         Some(pieces) => pieces,
         None => Pieces::begin(connection).await,
-    }
-}
-
-/// Whatever happens, the connection's next answer is not held.
-struct Uncork<'a>(&'a Cork);
-
-impl Drop for Uncork<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
-    }
-}
-
-async fn send(session: &mut ServerSession, bytes: Bytes, last: bool) -> Sent {
-    match session.write_response_body(bytes, last).await {
-        Ok(()) => Sent::Whole,
-        Err(_) => Sent::Cut,
     }
 }
 
@@ -168,7 +157,7 @@ fn cut(exchange: &Exchange, connection: &Connection, error: Box<pingora_error::E
     Sent::Cut
 }
 
-fn pass(
+fn filtered(
     exchange: &Exchange,
     filter: &mut Option<BodyFilter>,
     bytes: Bytes,
@@ -211,15 +200,13 @@ async fn send_whole(
     let Ok(body) = filter.pass(exchange, chunk) else {
         return refuse(exchange, downstream).await;
     };
-    let Some(head) = framed(exchange, Length::Known(body.len())) else { return Sent::Cut };
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
-    let _uncork = Uncork(&downstream.cork);
-    downstream.cork.set(true);
-    if loan.session().write_response_header(head).await.is_err() {
-        return Sent::Cut;
+    let client = loan.stream();
+    let length = Length::Known(body.len());
+    match framed(&mut client.waiting, (exchange, downstream), length) {
+        Some(framing) => Answer::new(client, framing).give(&body, Leaves::AsTheEnd).await,
+        None => Sent::Cut,
     }
-    downstream.cork.set(false);
-    send(loan.session(), body, true).await
 }
 
 /// A handler failed on a body of which nothing was sent: the client gets an answer of ours, which no
@@ -234,29 +221,13 @@ async fn send_too_long(
     exchange: &Exchange,
     downstream: &Downstream,
     connection: &mut Connection,
-    mut pieces: Pieces,
+    pieces: Pieces,
 ) -> Sent {
     events::ResponseTooLong { route: &exchange.plan().name }.emit();
     if exchange.plan().refuses_long_responses {
         super::Failure::ours(502, "body::response_too_long").note(exchange);
         return respond::plain(exchange, downstream, 502).await;
     }
-    let Some(head) = framed(exchange, Length::of(connection)) else { return Sent::Cut };
-    let Some(mut loan) = downstream.lend() else { return Sent::Cut };
-    let session = loan.session();
-    if session.write_response_header(head).await.is_err() {
-        return Sent::Cut;
-    }
-    loop {
-        let Piece { bytes, last } = match pieces.next(connection).await {
-            Ok(piece) => piece,
-            Err(error) => return cut(exchange, connection, error),
-        };
-        if send(session, bytes, false).await == Sent::Cut {
-            return Sent::Cut;
-        }
-        if last {
-            return send(session, Bytes::new(), true).await;
-        }
-    }
+    let length = Length::of(connection);
+    copy(exchange, downstream, connection, Some(length), (None, Some(pieces))).await
 }

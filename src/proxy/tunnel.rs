@@ -1,12 +1,12 @@
 //! A WebSocket: after its upgrade, bytes pass both ways until one side ends.
 
-use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::http::v1::client::HttpSession;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::downstream::Downstream;
-use super::{Answered, Sent, respond};
+use super::framing::take_all;
+use super::{Answered, ClientStream, Sent, respond};
 use crate::phases::{self, Exchange, Flow};
-use crate::transaction::{Headers, Response};
+use crate::upstream::Connection;
 
 /// Passes the upgrade on and then every byte. The connection ends with the tunnel.
 pub(super) async fn tunnel(
@@ -14,56 +14,56 @@ pub(super) async fn tunnel(
     downstream: &Downstream,
     answered: Answered,
 ) -> Sent {
-    let Answered { mut connection, lease: _busy, .. } = answered;
-    let head = connection.session.resp_header();
-    let mut headers = Headers::default();
-    for (name, value) in head.iter().flat_map(|head| head.case_header_iter()) {
-        let (name, value) = (name.as_slice().to_vec(), value.as_bytes().to_vec());
-        headers.append(name, value);
-    }
-    let response = Response { status: 101, headers };
-    exchange.subject.transaction.borrow_mut().response = Some(response);
+    let Answered { connection, lease: _busy, .. } = answered;
+    take_all(exchange, &connection);
     match phases::response_head(exchange).await {
         Flow::Continue => {}
         Flow::Close => return Sent::Cut,
         Flow::Respond(status) => return respond::respond(exchange, downstream, status).await,
     }
-    let head = {
-        let transaction = exchange.subject.transaction.borrow();
-        let response = transaction.response.as_ref();
-        response.and_then(|response| respond::head(response.status, &response.headers))
-    };
-    let (Some(head), Some(mut loan)) = (head, downstream.lend()) else { return Sent::Cut };
-    let client = loan.session();
-    connection.session.maybe_upgrade_body_writer();
-    if client.write_response_header(head).await.is_ok() {
-        pass(client, &mut connection.session).await;
+    let Some(mut loan) = downstream.lend() else { return Sent::Cut };
+    let client = loan.stream();
+    if write_head(&mut client.waiting, exchange).is_some() {
+        // Whoever breaks the tunnel ends it.
+        let _ = pass(client, connection).await;
     }
     Sent::Cut
 }
 
+fn write_head(out: &mut Vec<u8>, exchange: &Exchange) -> Option<()> {
+    let transaction = exchange.subject.transaction.borrow();
+    respond::head(out, transaction.response.as_ref()?, &[])?;
+    out.extend_from_slice(b"\r\n");
+    Some(())
+}
+
 /// Until either side ends or fails. Reads are safe to cancel; writes are awaited whole, so a side
 /// that does not read slows the other down.
-async fn pass(client: &mut ServerSession, upstream: &mut HttpSession) {
-    client.set_read_timeout(None);
+async fn pass(client: &mut ClientStream, upstream: Connection) -> Option<()> {
+    let (mut upstream, mut down) = upstream.into_tunnel()?;
+    let mut up = std::mem::take(&mut client.unread);
+    client.send([b"", b""]).await.ok()?;
     loop {
-        tokio::select! {
-            bytes = client.read_request_body() => match bytes {
-                Ok(Some(bytes)) => {
-                    if upstream.write_body(&bytes).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(None) | Err(_) => return,
-            },
-            bytes = upstream.read_body_bytes() => match bytes {
-                Ok(Some(bytes)) => {
-                    if client.write_response_body(bytes, false).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(None) | Err(_) => return,
-            },
+        if !up.is_empty() {
+            upstream.write_all(&up).await.ok()?;
+            upstream.flush().await.ok()?;
+            client.body_read += up.len() as u64;
+            up.clear();
         }
+        if !down.is_empty() {
+            client.send([&down, b""]).await.ok()?;
+            client.body_sent += down.len() as u64;
+            down.clear();
+        }
+        up.reserve(PIECE);
+        down.reserve(PIECE);
+        let read = tokio::select! {
+            read = client.socket()?.read_buf(&mut up) => read,
+            read = upstream.read_buf(&mut down) => read,
+        };
+        read.ok().filter(|read| *read > 0)?;
     }
 }
+
+/// Bytes that are passed at once.
+const PIECE: usize = 16 << 10;

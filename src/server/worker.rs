@@ -7,9 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::ServerSession;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
@@ -21,8 +18,8 @@ use crate::config::Listener;
 use crate::diagnostic::Diagnostic;
 use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
-use crate::proxy::{self, ClientStream, Site, is_trusted};
-use crate::telemetry::events;
+use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
+use crate::shared::tick;
 use crate::transaction::Client;
 
 /// Bytes of stack: scripts recurse, and a stack that overflows ends the process.
@@ -119,6 +116,7 @@ async fn run(
         tokio::task::spawn_local(accept(local.clone(), listener.clone(), socket));
     }
     drop(shared);
+    tokio::task::spawn_local(tick());
     tokio::task::spawn_local(sweep(local.clone()));
     if ready.send(Ok(())).is_ok() {
         obey(&local, inbox).await;
@@ -182,8 +180,8 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
         if let Ok(said) = proxy_protocol::read(&mut stream, limits.head_time).await {
             source = said.unwrap_or(socket);
         } else {
-            let mut stream: Stream = Box::new(ClientStream::new(stream).0);
-            return guard::refuse(&mut stream, b"", socket, refusal::NO_PROXY_HEADER).await;
+            let mut stream = ClientStream::new(stream);
+            return guard::refuse(&mut stream, socket, refusal::NO_PROXY_HEADER).await;
         }
     }
     let address = source.ip().to_canonical();
@@ -226,43 +224,24 @@ impl Drop for Open<'_> {
 
 /// Request after request, until the client or a limit ends it.
 async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
-    let (stream, cork) = ClientStream::new(stream);
-    let mut stream: Stream = Box::new(stream);
-    let mut overread = BytesMut::new();
+    let mut stream = Box::new(ClientStream::new(stream));
     loop {
         // Copied, for a connection that waits must not keep a policy from being forgotten.
         let limits = local.site.current().policy.config.limits.clone();
         let head = tokio::select! {
             biased;
-            head = guard::next(&mut stream, overread, client.socket, &limits) => head,
+            head = guard::next(&mut stream, client.socket, &limits) => head,
             () = stopped(local) => return,
         };
         let Head::Passed(passed) = head else { return };
         client.connection_requests += 1;
         let last = local.stopping.get()
             || client.connection_requests >= u64::from(limits.requests_per_connection);
-        let mut session = Box::new(ServerSession::new_http1(stream));
-        session.set_pipelining_enabled(true);
-        session.set_pipelined_prefix(passed.bytes);
-        session.set_write_timeout(Some(limits.write_time));
-        session.set_read_timeout(Some(limits.body_time));
-        match session.read_request().await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(_) => return refuse_parsed(session, &client, &passed.request.raw_head).await,
-        }
-        if last {
-            session.set_keepalive(None);
-        }
-        let next = proxy::serve(
-            &local.site,
-            (session, cork.clone()),
-            client.clone(),
-            passed.request,
-            passed.started,
-        );
-        match next.await {
-            Some((next, bytes)) => (stream, overread) = (next, bytes),
+        stream.begin(limits.write_time);
+        let (request, started) = (passed.request, passed.started);
+        let arrived = Arrived { stream, client: client.clone(), request, started, last };
+        match proxy::serve(&local.site, arrived).await {
+            Some(next) => stream = next,
             None => return,
         }
     }
@@ -273,13 +252,4 @@ async fn stopped(local: &Local) {
     if !local.stopping.get() {
         local.stop.notified().await;
     }
-}
-
-/// Pingora's parser refuses what the guard let pass: that is the guard's gap, and is counted so.
-async fn refuse_parsed(mut session: Box<ServerSession>, client: &Client, head: &[u8]) {
-    let refused = refusal::NOT_PARSED;
-    let (status, reason) = (refused.status, refused.reason);
-    events::HeadRefused { client: client.socket, status, reason, head }.emit();
-    session.set_keepalive(None);
-    drop(session.respond_error(status).await);
 }

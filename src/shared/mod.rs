@@ -1,9 +1,12 @@
-//! Memory that outlives a request: dictionaries bounded in bytes, sets of addresses.
+//! What all rooms share: memory that outlives a request (dictionaries bounded in bytes, sets of
+//! addresses), clocks and time limits.
 
 mod collections;
 mod dictionary;
 pub mod ip_set;
 mod local_time;
+mod timers;
+mod within;
 
 pub use collections::{
     CollectionId, CollectionKind, CollectionStatistics, Collections, Member, Refused,
@@ -11,3 +14,5 @@ pub use collections::{
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
+pub use timers::{about_now, tick};
+pub use within::{Elapsed, within};

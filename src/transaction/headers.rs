@@ -16,6 +16,9 @@ pub struct Header {
 #[derive(Debug, Clone, Default)]
 pub struct Headers {
     fields: Vec<Header>,
+    /// Which lengths their names have, and perhaps lengths of names that were removed: most look-ups
+    /// are for names that are not there.
+    lengths: u64,
     /// Whether they are not, or not any more, those that were received.
     changed: bool,
 }
@@ -23,7 +26,7 @@ pub struct Headers {
 impl Headers {
     /// None yet, with room for some.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { fields: Vec::with_capacity(capacity), changed: false }
+        Self { fields: Vec::with_capacity(capacity), ..Self::default() }
     }
 
     /// How many fields there are (a name that came twice counts twice).
@@ -43,9 +46,8 @@ impl Headers {
 
     /// The first value of that name.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        let found =
-            self.fields.iter().find(|header| header.name.eq_ignore_ascii_case(name.as_bytes()));
-        found.map(|header| &header.value)
+        let found = self.likely(name).iter().find(|field| is(field, name));
+        found.map(|field| &field.value)
     }
 
     /// The first value of that name where it is text.
@@ -55,10 +57,17 @@ impl Headers {
 
     /// All values of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Bytes> {
-        self.fields
-            .iter()
-            .filter(|header| header.name.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|header| &header.value)
+        let fields = self.likely(name).iter().filter(move |field| is(field, name));
+        fields.map(|field| &field.value)
+    }
+
+    /// The fields among which that name may be.
+    fn likely(&self, name: &str) -> &[Header] {
+        if self.may_have(name.len()) { &self.fields } else { &[] }
+    }
+
+    fn may_have(&self, length: usize) -> bool {
+        self.lengths & length_bit(length) != 0
     }
 
     /// Whether a field of that name is there.
@@ -68,8 +77,10 @@ impl Headers {
 
     /// One more field, after the others.
     pub fn append(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
+        let name = name.into();
         self.changed = true;
-        self.fields.push(Header { name: name.into(), value: value.into() });
+        self.lengths |= length_bit(name.len());
+        self.fields.push(Header { name, value: value.into() });
     }
 
     /// These are the fields as they were received: what changes from now on is a change.
@@ -86,6 +97,7 @@ impl Headers {
     pub fn set(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
         self.changed = true;
         let (name, value) = (name.into(), value.into());
+        self.lengths |= length_bit(name.len());
         let same = |header: &Header| header.name.eq_ignore_ascii_case(&name);
         let Some(first) = self.fields.iter().position(same) else {
             return self.fields.push(Header { name, value });
@@ -102,6 +114,9 @@ impl Headers {
 
     /// Removes all fields of that name; how many there were.
     pub fn remove(&mut self, name: &str) -> usize {
+        if !self.may_have(name.len()) {
+            return 0;
+        }
         let before = self.fields.len();
         self.fields.retain(|header| !header.name.eq_ignore_ascii_case(name.as_bytes()));
         let removed = before - self.fields.len();
@@ -114,6 +129,15 @@ impl Headers {
         self.changed = true;
         self.fields.retain(keep);
     }
+}
+
+/// A name's length as one bit; the long ones share the last.
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+fn is(field: &Header, name: &str) -> bool {
+    field.name.eq_ignore_ascii_case(name.as_bytes())
 }
 
 impl PartialEq for Headers {
@@ -148,6 +172,17 @@ mod tests {
         let mut fields = headers(&[("A", "1"), ("B", "2"), ("a", "3"), ("C", "4")]);
         fields.set("a", "new");
         assert_eq!(fields, headers(&[("a", "new"), ("B", "2"), ("C", "4")]));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found_and_what_is_long_is() {
+        let long = "x-".repeat(40);
+        let mut fields = headers(&[("Accept", "1")]);
+        assert_eq!(fields.get("cookie"), None);
+        fields.set(long.clone(), "2");
+        assert_eq!(fields.get_str(&long.to_uppercase()), Some("2"));
+        assert_eq!((fields.remove("host"), fields.remove(&long)), (0, 1));
+        assert!(!fields.contains(&long) && fields.contains("accept"));
     }
 
     #[test]

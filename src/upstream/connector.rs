@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pingora_core::connectors::TransportConnector;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_error::ErrorType;
+use pingora_error::{Error, ErrorType};
 use tokio::time::timeout;
 
 use super::names::Names;
@@ -57,7 +57,17 @@ impl Connector {
     ) -> Result<Connection, UpstreamError> {
         let peer = HttpPeer::new(address, false, String::new());
         match timeout(limit, self.transport.new_stream(&peer)).await {
-            Ok(Ok(stream)) => Ok(Connection::new(lease, stream, address)),
+            Ok(Ok(stream)) => {
+                // What connects without TLS is a plain stream.
+                let plain = stream.into_any().downcast();
+                let source = || Error::explain(ErrorType::InternalError, "no plain stream");
+                let stream = plain.map_err(|_| UpstreamError::Connect {
+                    upstream: name(lease),
+                    address,
+                    source: source(),
+                });
+                Ok(Connection::new(lease, stream?, address))
+            }
             Ok(Err(source)) if *source.etype() != ErrorType::ConnectTimedout => {
                 Err(UpstreamError::Connect { upstream: name(lease), address, source })
             }

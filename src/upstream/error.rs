@@ -87,7 +87,7 @@ impl UpstreamError {
         }
     }
 
-    /// What an error of a [session](super::Connection::session) on a connection to `group` means.
+    /// What an error of a [`Connection`](super::Connection) to `group` means.
     pub fn of_session(group: &super::Group, source: Box<Error>) -> Self {
         let (upstream, timeouts) = (group.name().to_owned(), group.config().timeouts);
         match source.etype() {

@@ -7,7 +7,7 @@
 //!
 //! Deliberately absent: TLS and HTTP/2 to the upstream. TLS comes into `Connector::open`, the
 //! one place that makes streams, and into the key under which a pool keeps idle ones; HTTP/2 beside
-//! [`Connection::session`], for it shares one stream among requests instead of keeping idle ones.
+//! [`Connection`], for it shares one stream among requests instead of keeping idle ones.
 
 mod allow;
 mod balance;
@@ -15,15 +15,18 @@ mod connection;
 mod connector;
 mod error;
 mod group;
+mod head;
 mod health;
+mod idle;
 mod names;
 mod peer;
 mod pool;
 
 pub use allow::allowed;
-pub use connection::Connection;
+pub use connection::{Asked, Connection};
 pub use error::UpstreamError;
 pub use group::{Group, Lease};
+pub use head::{Framing, Head, keeps_alive};
 pub use health::watch_health;
 pub use peer::PeerStatus;
 pub use pool::Pool;

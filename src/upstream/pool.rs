@@ -4,20 +4,21 @@
 //! closed is seen when it is taken, or when the worker sweeps.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::Idle;
 use super::connector::Connector;
+use super::idle::Idle;
 use super::{Connection, Lease, UpstreamError};
 use crate::config::Address;
+use crate::shared::about_now;
 
 /// The connections of one worker.
 pub struct Pool {
     /// By peer, the last to come last: it is the first to go, so that the others age, and a quiet
     /// hour keeps no more connections than it uses.
-    idle: RefCell<HashMap<Address, VecDeque<Idle>>>,
+    idle: RefCell<BTreeMap<Address, VecDeque<Idle>>>,
     connector: Connector,
 }
 
@@ -30,7 +31,7 @@ impl Pool {
     /// A connection to the lease's peer: an idle one that is still good, else a new one.
     pub async fn connect(&self, lease: &Lease) -> Result<Connection, UpstreamError> {
         match self.take(lease.address()) {
-            Some(idle) => Ok(idle.wake(lease)),
+            Some(idle) => Ok(Connection::of(lease, idle)),
             None => self.connect_fresh(lease).await,
         }
     }
@@ -66,7 +67,7 @@ impl Pool {
 
     fn take(&self, address: &Address) -> Option<Idle> {
         let mut idle = self.idle.borrow_mut();
-        let (idle, now) = (idle.get_mut(address)?, Instant::now());
+        let (idle, now) = (idle.get_mut(address)?, about_now());
         std::iter::from_fn(|| idle.pop_back())
             .find_map(|mut idle| idle.is_good(now).then_some(idle))
     }

@@ -45,8 +45,47 @@ const LONG_HTML: &[&str] = &[
 /// The words of SQL, of several kinds, that most rules are about.
 const WORDS: &str = include_str!("../../src/detection/injection/sqli/words.txt");
 
+/// How text begins that is told early to be no injection, or nearly so.
+const OPENINGS: &[&str] = &[
+    "foo bar",
+    "foo  Bar ",
+    "foo 1 bar",
+    "1 foo bar",
+    "1 foo 1",
+    "1 1",
+    "12 34 ",
+    "foo: ",
+    "1:",
+    "'a': ",
+    "foo(",
+    "foo (bar",
+    "left foo",
+    "'a' foo",
+    "@a foo",
+    "http://foo",
+    "foo/1.0 (",
+    "1.5 foo/2 bar",
+    "foo user",
+    "foo group ",
+    "foo order",
+    "1 user(",
+    "foo 1 in",
+    "a.b c.d ",
+    "foo-bar baz ",
+    "\"a\" b",
+    "a' b",
+    "x\" y z",
+    "2024-05-12 foo bar",
+    "json.0.foo ",
+    "foo `a`",
+    "foo [a] b",
+    "``:",
+    "foo\0bar ",
+];
+
 /// Made up values, the same in every run.
 pub struct Values {
+    openings: &'static [&'static str],
     words: Vec<&'static str>,
     signs: Vec<&'static str>,
     /// The state of a generator of the family xorshift.
@@ -59,13 +98,18 @@ impl Values {
         let lists = WORDS.lines().filter(|line| !line.starts_with('#'));
         let words = lists.filter_map(|line| line.split_once(": "));
         let words = words.flat_map(|(_, words)| words.split(", ")).collect();
-        Self { words, signs: [SQL, LONG_SQL].concat(), seed: 0x5EED_0042 }
+        Self { openings: &[""], words, signs: [SQL, LONG_SQL].concat(), seed: 0x5EED_0042 }
+    }
+
+    /// Of text with SQL in it.
+    pub fn of_text() -> Self {
+        Self { openings: OPENINGS, seed: 0x5EED_0044, ..Self::of_sql() }
     }
 
     /// Of HTML.
     pub fn of_html() -> Self {
         let signs = [HTML, LONG_HTML].concat();
-        Self { words: signs.clone(), signs, seed: 0x5EED_0043 }
+        Self { openings: &[""], words: signs.clone(), signs, seed: 0x5EED_0043 }
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -100,7 +144,8 @@ impl Iterator for Values {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        let mut value = Vec::new();
+        let opening = self.below(self.openings.len());
+        let mut value = self.openings[opening].as_bytes().to_vec();
         for _ in 0..=self.below(12) {
             self.part(&mut value);
         }

@@ -1,5 +1,6 @@
-//! `moongate rules`: what rules there are, what they say, and where they come from.
+//! `moongate rules`: what rules there are, what they say and cost, and where they come from.
 
+mod cost;
 mod describe;
 mod install;
 mod list;
@@ -15,11 +16,13 @@ Examples:
   moongate rules search sql union
   moongate rules show 942100
   moongate rules describe @detectSQLi
+  moongate rules cost --corpus requests.jsonl --top 10
   moongate rules install owasp-crs             the newest release, verified, into ./rules
   moongate rules install owasp-crs@4.20.0
   moongate rules install owasp-crs --from coreruleset-4.20.0-minimal.tar.gz";
 
-/// List, search and describe rules; install releases of the OWASP Core Rule Set, verified
+/// List, search and describe rules, and what they cost; install releases of the OWASP Core Rule
+/// Set, verified
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -32,6 +35,7 @@ enum Command {
     List(list::Arguments),
     Search(list::Search),
     Show(show::Arguments),
+    Cost(cost::Arguments),
     Describe(describe::Arguments),
     Install(install::Arguments),
 }
@@ -41,6 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Command::List(arguments) => list::run(arguments),
         Command::Search(arguments) => list::search(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Cost(arguments) => cost::run(arguments),
         Command::Describe(arguments) => describe::run(arguments),
         Command::Install(arguments) => install::run(arguments),
     }

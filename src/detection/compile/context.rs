@@ -145,7 +145,7 @@ pub(super) fn lower_case(mut text: Text) -> Text {
 }
 
 /// A place in a word: exact where nothing was taken off it but quotes.
-pub(super) fn inside(word: &Word, at: Option<&std::ops::Range<usize>>) -> Span {
+pub(in crate::detection) fn inside(word: &Word, at: Option<&std::ops::Range<usize>>) -> Span {
     let length = word.span.end.saturating_sub(word.span.start);
     let quotes = length.saturating_sub(word.text.len());
     match at {

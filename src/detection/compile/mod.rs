@@ -21,6 +21,7 @@ pub use actions::{ACTIONS, ActionSpec, CONTROLS, ControlSpec, find as find_actio
 pub(super) use actions::{Kind, Takes};
 pub(super) use catalog::{Choice, Expression};
 pub use matchers::Matchers;
+pub(super) use context::inside;
 pub(super) use target::{Lookup, resolve, split};
 
 use std::collections::HashSet;
@@ -96,7 +97,7 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
     let (tx_names, target_sets, chains) = pools.into_parts();
     let scripts = std::mem::take(&mut context.scripts);
-    let prefilter = prefilter::build(&rules, &target_sets, &chains);
+    let prefilter = prefilter::build(&rules, &target_sets, &phases);
     let judges_errors = target_sets.iter().any(looks_at_errors);
     Plan {
         settings,

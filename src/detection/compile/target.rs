@@ -102,7 +102,7 @@ fn members(
         }
         Chosen::Matching(written) => {
             let pattern = lookup.pattern(written).map_err(bad_pattern)?;
-            Ok(Members::Matching(Selecting { written: written.into(), pattern }))
+            Ok(Members::Matching(Selecting::new(written, pattern)))
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use super::super::operators::Question;
 use super::super::plan::{ChainId, Deed, Link, Rule, RuleIndex, Target, TxSlot};
-use super::super::prefilter::Wanted;
 use super::Run;
-use super::select::select;
+use super::select::{choose_one, select};
 use super::sight::Member;
 use super::state::{Cursor, State};
 use super::test::Tested;
-use super::texts::{Keep, TextId};
+use super::texts::TextId;
 use super::tx::Key;
 
 /// Values of one rule that `MATCHED_VARS` can hold.
@@ -40,7 +39,7 @@ impl Run<'_> {
             return self.unconditional(rule, link);
         }
         if !cursor.chosen {
-            self.choose(index, link);
+            self.choose(index, link, cursor);
             cursor.chosen = true;
         }
         let all_steps;
@@ -69,9 +68,16 @@ impl Run<'_> {
         Linked::Yes
     }
 
-    fn choose(&mut self, index: RuleIndex, link: &Link) {
+    fn choose(&mut self, index: RuleIndex, link: &Link, cursor: &Cursor) {
         self.state.sight.begin_link();
         let Some(set) = link.targets else { return };
+        let quick = self.plan.prefilter.screen(cursor.phase).quick.get(cursor.place);
+        if let Some(Some(quick)) = quick
+            && cursor.link == 0
+            && !self.state.switches.narrowed.has(index.0)
+        {
+            return choose_one(self.state, self.plan, quick.slot, quick.count);
+        }
         if !self.state.switches.narrowed.has(index.0) {
             return select(self.state, &self.view, self.plan, set, &[]);
         }
@@ -92,18 +98,26 @@ impl Run<'_> {
         member: Member,
         cursor: &mut Cursor,
     ) -> Option<Question> {
+        let known = self.known(cursor, link, member.value);
+        if known == Known::Not {
+            return None;
+        }
         let mut before = None;
         for (step, chain) in steps.iter().enumerate() {
             let text = self.state.sight.transformed(member.value, *chain, &self.plan.chains);
-            let changed = before.replace(text) != Some(text);
+            // What is not kept for the phase has another number each time it is made.
+            let sight = &self.state.sight;
+            let changed = before.is_none_or(|before| sight.text(before) != sight.text(text));
+            before = Some(text);
             if step < cursor.step || !changed {
                 continue;
             }
             cursor.step = step;
-            if !self.may_match(cursor, text) {
-                continue;
-            }
-            match self.test(rule, link, text) {
+            let tested = match known {
+                Known::Matches => Tested::Yes,
+                Known::Not | Known::Nothing => self.test(rule, link, text),
+            };
+            match tested {
                 Tested::Ask(question) if self.may_ask() => return Some(question),
                 // A script that was not asked might have found something.
                 Tested::Ask(Question::Resolves(_)) | Tested::No => {}
@@ -153,22 +167,31 @@ impl Run<'_> {
         questions.filter(|_| self.may_ask()).find(|question| !known(question))
     }
 
-    /// Whether a text has what the link needs of it.
-    fn may_match(&mut self, cursor: &Cursor, text: TextId) -> bool {
-        let filtered = self.plan.prefilter.rule(self.state.running);
-        let wanted = filtered.and_then(|filtered| filtered.links.get(cursor.link));
-        match wanted {
-            Some(wanted) if *wanted != Wanted::default() && text.keep() == Keep::Phase => {
-                let sieve = self.plan.prefilter.sieve(cursor.phase);
-                self.state.sight.meets(text, sieve, *wanted)
-            }
-            _ => true,
+    /// What is known of a value before it is tested: the verdict on heads.
+    fn known(&self, cursor: &Cursor, link: &Link, value: TextId) -> Known {
+        let heads = &self.plan.prefilter.screen(cursor.phase).heads;
+        if cursor.link != 0 || !heads.has(cursor.place as u32) {
+            return Known::Nothing;
+        }
+        match self.state.sight.todo.verdict(cursor.place, value) {
+            None => Known::Not,
+            // Where a step is looked at, or something is captured, the test is to say what.
+            Some(true) if !link.multi_match && !link.capture => Known::Matches,
+            Some(_) => Known::Nothing,
         }
     }
 
     fn may_ask(&self) -> bool {
         self.state.answers.len() < MOST_QUESTIONS
     }
+}
+
+/// What is known of a value before it is tested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Matches,
+    Not,
+    Nothing,
 }
 
 impl State {

@@ -2,16 +2,18 @@
 
 mod expand;
 mod finish;
+mod gather;
 mod later;
 mod link;
 mod select;
-mod sift;
 mod sight;
 mod state;
+mod sweep;
 mod test;
 mod texts;
 mod transform;
 mod tx;
+mod verdict;
 
 use super::inspection::{Outcome, World};
 use super::plan::{Plan, Rule, RuleIndex};
@@ -21,12 +23,14 @@ use crate::config::Engine;
 use crate::transaction::RulePhase;
 pub use expand::{expand, number_of};
 pub use finish::record;
+pub use gather::Gather;
 pub use select::all;
 pub use sight::Member;
 use state::Cursor;
 pub use state::State;
-pub use texts::{Keep, Texts};
+pub use texts::Keep;
 pub use tx::{Key, number};
+pub use verdict::{Recall, forget_verdicts, take_recall};
 
 /// One phase over one exchange.
 pub struct Run<'a> {
@@ -50,21 +54,26 @@ enum Step {
     To(usize),
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Runs the rules of a phase from its beginning, or from where they stopped to ask.
     pub fn phase(&mut self, phase: RulePhase) -> Outcome {
         let resumed = self.state.cursor.filter(|cursor| cursor.phase == phase);
         if resumed.is_none() {
             self.state.leave_rule();
             self.state.sight.begin_phase(phase);
+            let (rules, screen) = (self.rules(phase).len(), self.plan.prefilter.screen(phase));
+            self.state.sight.todo.begin(rules, screen);
         }
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
         self.state.cursor = None;
-        let rules = self.plan.phases.get(phase as usize).map_or(&[] as &[_], Vec::as_slice);
-        while let Some(index) = rules.get(cursor.place) {
-            if self.state.engine(self.profile) == Engine::Off {
-                break;
+        let rules = self.rules(phase);
+        // A rule that was begun is brought to its end, whatever it switched off itself.
+        while !cursor.is_at_rule() || self.state.engine(self.profile) != Engine::Off {
+            if cursor.is_at_rule() {
+                let Some(place) = self.next_rule(phase, cursor.place) else { break };
+                cursor = cursor.rule(place);
             }
+            let Some(index) = rules.get(cursor.place) else { break };
             match self.rule(*index, cursor) {
                 Step::Out(outcome) => return outcome,
                 Step::To(place) => cursor = cursor.rule(place),
@@ -73,14 +82,15 @@ impl Run<'_> {
         Outcome::Pass
     }
 
+    fn rules(&self, phase: RulePhase) -> &'a [RuleIndex] {
+        self.plan.phases.get(phase as usize).map_or(&[], Vec::as_slice)
+    }
+
     fn rule(&mut self, index: RuleIndex, cursor: Cursor) -> Step {
         let next = Step::To(cursor.place + 1);
-        if self.state.switches.removed.has(index.0) {
+        let fresh = cursor.is_at_rule();
+        if fresh && self.state.switches.removed.has(index.0) {
             return next;
-        }
-        let fresh = cursor == Cursor::at(cursor.phase).rule(cursor.place);
-        if let Some(step) = fresh.then(|| self.shortcut(index, cursor)).flatten() {
-            return step;
         }
         let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if fresh {

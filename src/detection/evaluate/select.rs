@@ -1,7 +1,8 @@
 //! From a list of targets to the members that it chooses.
 
-use super::super::plan::{Members, Plan, Target, TargetSet, TargetSetId};
+use super::super::plan::{Members, Plan, Target, TargetSet, TargetSetId, TxSlot};
 use super::super::variables::{Out, Variable, View, changes_within_phase, read_changing};
+use super::gather::Gather;
 use super::sight::{Member, Sight};
 use super::state::State;
 use super::texts::Keep;
@@ -62,6 +63,23 @@ pub fn select(
             state.sight.remember(set);
         }
     }
+}
+
+/// Chooses one member of `TX`, or whether it is there.
+pub fn choose_one(state: &mut State, plan: &Plan, slot: TxSlot, count: bool) {
+    let State { tx, sight, .. } = state;
+    let place = slot.0 as usize;
+    if !count && !tx.has(place) {
+        return;
+    }
+    let there = tx.has(place);
+    let texts = sight.texts(Keep::Link);
+    let name = Some(texts.push(tx.name(plan, place), Keep::Link));
+    let value = texts.push_with(Keep::Link, |out| match count {
+        true => out.push(b'0' + u8::from(there)),
+        false => tx.write(place, out),
+    });
+    sight.values.push(Member { variable: Variable::Tx, count, name, value });
 }
 
 /// The first member that a target chooses: what a macro stands for.
@@ -252,7 +270,9 @@ impl Sight {
     fn read_with(&mut self, variable: Variable, read: impl FnOnce(&mut Out<'_>)) {
         let mut members = std::mem::take(&mut self.members);
         let texts = self.texts(Keep::Phase);
-        read(&mut Out::new(variable, Keep::Phase, texts, &mut members));
+        let keep = Keep::Phase;
+        let mut gather = Gather { variable, keep, texts, members: &mut members };
+        read(&mut Out::new(&mut gather));
         self.members = members;
     }
 }

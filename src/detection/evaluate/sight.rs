@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::super::variables::Variable;
 use super::select::Chosen;
-use super::sift::Sifted;
+use super::sweep::Todo;
 use super::texts::{Keep, TextId, Texts};
 use super::transform::Made;
 use crate::transaction::RulePhase;
@@ -36,8 +36,8 @@ pub struct Sight {
     pub chosen: Chosen,
     /// What transformations made.
     pub made: Made,
-    /// What the prefilter found in texts.
-    pub sifted: Sifted,
+    /// What is to run.
+    pub todo: Todo,
     /// The values that the running link looks at.
     pub values: Vec<Member>,
     /// Whether what is known is of the request; none: nothing is.
@@ -65,14 +65,12 @@ impl Sight {
     fn forget_texts(&mut self) {
         self.phase.clear();
         self.made.clear();
-        self.sifted.clear();
     }
 
     fn forget_values(&mut self) {
         self.members.clear();
         self.read.clear();
         self.chosen.clear();
-        self.sifted.begin_phase();
         self.begin_rule();
     }
 
@@ -83,7 +81,7 @@ impl Sight {
 
     /// Gives its memory to who comes next, if it is not too much.
     pub fn give_back(mut self) {
-        if self.phase.held() + self.made.held() + self.sifted.held() <= MOST_SPARE {
+        if self.phase.held() + self.made.held() <= MOST_SPARE {
             self.forget_texts();
             self.forget_values();
             self.side = None;

@@ -2,6 +2,7 @@
 
 use super::super::AuditEngine;
 use super::super::Profile;
+use super::super::bits::Bits;
 use super::super::inspection::Interruption;
 use super::super::operators::Question;
 use super::super::pattern::Captures;
@@ -120,32 +121,15 @@ pub struct Cursor {
     pub matched: bool,
 }
 
-/// A set of small numbers.
-#[derive(Debug, Default)]
-pub struct Bits(Vec<u64>);
-
-impl Bits {
-    /// Whether a number is in it.
-    pub fn has(&self, number: u32) -> bool {
-        self.0.get(number as usize / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
-    }
-
-    /// Takes a number in.
-    pub fn insert(&mut self, number: u32) {
-        let place = number as usize / 64;
-        if self.0.len() <= place {
-            self.0.resize(place + 1, 0);
-        }
-        if let Some(word) = self.0.get_mut(place) {
-            *word |= 1 << (number % 64);
-        }
-    }
-}
-
 impl Cursor {
     /// At the beginning of a phase.
     pub fn at(phase: RulePhase) -> Self {
         Self { phase, place: 0, link: 0, chosen: false, value: 0, step: 0, matched: false }
+    }
+
+    /// Whether its rule was not begun.
+    pub fn is_at_rule(&self) -> bool {
+        *self == Self::at(self.phase).rule(self.place)
     }
 
     /// At the first link of another rule.

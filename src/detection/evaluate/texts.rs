@@ -1,8 +1,9 @@
 //! Bytes that rules look at, end to end in one piece of memory, each known by a small number.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 
 /// How long a text is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +79,15 @@ impl Texts {
         self.note(Span { piece: 0, start, end: self.bytes.len() }, keep)
     }
 
-    /// One more, shared.
+    /// One more, shared; the same piece of memory has the same number.
     pub fn push_shared(&mut self, text: &Bytes, keep: Keep) -> TextId {
+        let same = |known: &Bytes| known.as_ptr() == text.as_ptr() && known.len() == text.len();
+        if let Some(piece) = self.pieces.iter().position(same) {
+            let of_it = |span: &Span| span.piece as usize == piece + 1;
+            if let Some(place) = self.spans.iter().position(of_it) {
+                return TextId(((keep as u32) << KEEP_SHIFT) | place as u32);
+            }
+        }
         self.pieces.push(text.clone());
         let span = Span { piece: self.pieces.len() as u32, start: 0, end: text.len() };
         self.note(span, keep)

@@ -1,48 +1,16 @@
 //! Transformed values, each made once: `t:a,t:b` and `t:a,t:c` share what `t:a` made.
 
-use std::sync::LazyLock;
-
-use super::super::pattern::ByteSet;
 use super::super::plan::{ChainId, Chains};
-use super::super::transformations::{TRANSFORMATIONS, Trigger};
+use super::super::transformations::{TRANSFORMATIONS, always, changes_of};
 use super::sight::Sight;
 use super::texts::{Keep, TextId};
 
 /// Bytes that transformed values may take for a phase; past that they are made anew for each rule.
 const MADE_BYTES: usize = 8 << 20;
 
-/// For each byte the transformations that may change a text which has it, as bits by their places in
-/// the list of all (a test holds that there are few enough); then those that may change any text.
-static TRIGGERS: LazyLock<([u64; 256], u64)> = LazyLock::new(|| {
-    let (mut by_byte, mut always) = ([0; 256], 0);
-    for (place, known) in TRANSFORMATIONS.iter().enumerate() {
-        match known.trigger {
-            Trigger::Always => always |= 1 << place,
-            Trigger::Bytes(wanted) => {
-                let bytes = (0..=u8::MAX).zip(&mut by_byte);
-                bytes.filter(|(byte, _)| wanted(*byte)).for_each(|(_, mask)| *mask |= 1 << place);
-            }
-        }
-    }
-    (by_byte, always)
-});
-
-/// What is known of a text at a glance.
-#[derive(Debug, Clone, Copy)]
-pub struct Glance {
-    /// The bytes in it.
-    pub present: ByteSet,
-    /// The transformations that may change it.
-    changes: u64,
-}
-
-impl Glance {
-    fn at(text: &[u8]) -> Self {
-        let present = ByteSet::of(text);
-        let (by_byte, always) = &*TRIGGERS;
-        let masks = present.iter().filter_map(|byte| by_byte.get(usize::from(byte)));
-        Self { present, changes: masks.fold(*always, |changes, mask| changes | mask) }
-    }
+/// The transformations that may change a text, as bits by their places in the list of all.
+fn changes(text: &[u8]) -> u64 {
+    text.iter().fold(always(), |changes, byte| changes | changes_of(*byte))
 }
 
 /// What chains made of texts that are kept for the phase.
@@ -52,8 +20,8 @@ pub struct Made {
     rows: Vec<u32>,
     /// By row and chain: the text, if it was made.
     texts: Vec<Option<TextId>>,
-    /// By text: what is known of it at a glance.
-    glances: Vec<Option<Glance>>,
+    /// By text: the transformations that may change it.
+    changes: Vec<Option<u64>>,
     /// Where transformations write.
     work: Vec<u8>,
 }
@@ -63,14 +31,14 @@ impl Made {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.texts.clear();
-        self.glances.clear();
+        self.changes.clear();
     }
 
     /// Bytes of memory that are held, roughly.
     pub fn held(&self) -> usize {
         self.work.capacity()
             + self.texts.capacity() * size_of::<Option<TextId>>()
-            + self.glances.capacity() * size_of::<Option<Glance>>()
+            + self.changes.capacity() * size_of::<Option<u64>>()
     }
 
     fn known(&self, text: TextId, chain: ChainId, width: usize) -> Option<TextId> {
@@ -101,7 +69,7 @@ impl Sight {
         let Some(node) = chains.nodes.get(chain.0 as usize) else { return text };
         let Some(step) = node.step else { return text };
         // What no step of it may change, none changes.
-        if self.glance(text).changes & node.all == 0 {
+        if self.changes(text) & node.all == 0 {
             return text;
         }
         let width = chains.nodes.len();
@@ -119,7 +87,7 @@ impl Sight {
 
     fn step(&mut self, text: TextId, step: usize) -> TextId {
         let Some(transformation) = TRANSFORMATIONS.get(step) else { return text };
-        if self.glance(text).changes >> step & 1 == 0 {
+        if self.changes(text) >> step & 1 == 0 {
             return text;
         }
         let mut work = std::mem::take(&mut self.made.work);
@@ -136,35 +104,20 @@ impl Sight {
         self.add_text(made, keep)
     }
 
-    /// Which bytes are in a text.
-    pub fn present(&mut self, text: TextId) -> ByteSet {
-        self.glance(text).present
-    }
-
-    fn glance(&mut self, text: TextId) -> Glance {
+    fn changes(&mut self, text: TextId) -> u64 {
         if text.keep() != Keep::Phase {
-            return Glance::at(self.text(text));
+            return changes(self.text(text));
         }
-        if let Some(Some(known)) = self.made.glances.get(text.place()) {
+        if let Some(Some(known)) = self.made.changes.get(text.place()) {
             return *known;
         }
-        let glance = Glance::at(self.text(text));
-        if self.made.glances.len() <= text.place() {
-            self.made.glances.resize(text.place() + 1, None);
+        let found = changes(self.text(text));
+        if self.made.changes.len() <= text.place() {
+            self.made.changes.resize(text.place() + 1, None);
         }
-        if let Some(slot) = self.made.glances.get_mut(text.place()) {
-            *slot = Some(glance);
+        if let Some(slot) = self.made.changes.get_mut(text.place()) {
+            *slot = Some(found);
         }
-        glance
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::TRANSFORMATIONS;
-
-    #[test]
-    fn each_transformation_has_a_bit() {
-        assert!(TRANSFORMATIONS.len() <= u64::BITS as usize);
+        found
     }
 }

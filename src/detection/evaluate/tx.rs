@@ -21,7 +21,7 @@ pub struct Tx {
     /// Where the names of the latter are in `bytes`, in order.
     names: Vec<Box<[u8]>>,
     /// Their places among `names`.
-    places: HashMap<Box<[u8]>, usize>,
+    places: HashMap<Box<[u8]>, usize, foldhash::quality::RandomState>,
     bytes: Vec<u8>,
     /// Bytes of values and names that count.
     used: usize,

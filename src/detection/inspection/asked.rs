@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Inspection, body};
-use crate::detection::evaluate::all;
+use super::Inspection;
 use crate::detection::profile::target;
 use crate::transaction::Transaction;
 
@@ -30,14 +29,6 @@ impl Inspection {
     ) -> Result<Vec<Seen>, String> {
         let plan = Arc::clone(&self.profile.plan);
         let target = target(&plan, name).map_err(|complaint| complaint.message)?;
-        let view = body::view(&self.bodies, &plan, &self.world, transaction);
-        let members = all(&mut self.state, &view, &plan, &target);
-        let sight = &self.state.sight;
-        let seen = members.iter().take(most).map(|member| {
-            let mut name = Vec::new();
-            sight.write_name(member, &mut name);
-            Seen { name, value: sight.text(member.value).to_vec() }
-        });
-        Ok(seen.collect())
+        Ok(self.chosen(&target, most, transaction))
     }
 }

@@ -3,6 +3,7 @@
 mod asked;
 mod body;
 mod scripted;
+mod surveyed;
 mod tuned;
 
 use std::sync::Arc;
@@ -100,6 +101,9 @@ impl Inspection {
     /// the last phase always do.
     pub fn evaluate(&mut self, phase: RulePhase, transaction: &Transaction) -> Outcome {
         if self.is_over(phase) {
+            // Scripts go on asking: not for what was so in the phase before.
+            self.state.leave_rule();
+            self.state.sight.begin_phase(phase);
             return Outcome::Pass;
         }
         let profile = Arc::clone(&self.profile);

@@ -26,6 +26,10 @@ impl Matcher for DetectSqli {
     }
 
     /// What is no number, name or version: it has a byte of another kind, or a digit after a dot.
+    fn effort(&self) -> u32 {
+        5
+    }
+
     fn needs(&self) -> Needs {
         let dots: Vec<[u8; 2]> = (b'0'..=b'9').map(|digit| [b'.', digit]).collect();
         let dots = Clause::one_of(dots.iter().map(|dot| &dot[..])).unwrap_or_default();

@@ -27,6 +27,10 @@ impl Matcher for DetectXss {
     }
 
     /// Without a tag's beginning and without an attribute's value nothing runs.
+    fn effort(&self) -> u32 {
+        5
+    }
+
     fn needs(&self) -> Needs {
         Needs::byte(ByteSet::one(b'<').or(ByteSet::one(b'=')))
     }

@@ -75,6 +75,10 @@ impl Matcher for Lookup {
         }
         found
     }
+
+    fn is_pure(&self) -> bool {
+        false
+    }
 }
 
 /// The largest subdivision of the country.

@@ -18,6 +18,10 @@ impl Matcher for Script {
         let (path, value) = (self.0.clone(), value.to_vec());
         scope.answer(Question::Script { path, value, judges: true })
     }
+
+    fn is_pure(&self) -> bool {
+        false
+    }
 }
 
 fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {

@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 pub use self::geo_lookup::GeoDatabase;
 pub use self::number::{Order, number};
-use super::pattern::{ByteSet, Captures};
+use super::pattern::{ByteSet, Captures, Pattern};
 use super::prefilter::Needs;
 
 /// An operator: its name, and how its argument becomes a test.
@@ -133,6 +133,26 @@ pub trait Matcher: Send + Sync + fmt::Debug {
     /// not shown to [`matches`](Self::matches).
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// The regular expression that it is, if it is one.
+    fn pattern(&self) -> Option<&Pattern> {
+        None
+    }
+
+    /// What a byte of a value costs it, by what it costs an automaton.
+    fn effort(&self) -> u32 {
+        1
+    }
+
+    /// The same of a value that has none but [plain](crate::detection::prefilter::plain) bytes.
+    fn plain_needs(&self) -> Needs {
+        self.needs()
+    }
+
+    /// Whether the verdict depends on nothing but the value, and leaves nothing behind but captures.
+    fn is_pure(&self) -> bool {
+        true
     }
 }
 

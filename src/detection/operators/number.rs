@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// How two numbers compare, the value before the argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "they are the operators' names")]
 pub enum Order {
     Eq,

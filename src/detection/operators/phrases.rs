@@ -7,9 +7,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use super::{Fault, Matcher, Scope};
 use crate::detection::prefilter::Needs;
 
-/// Bytes of all phrases together up to which the quickest automaton is chosen; it takes a quarter of
-/// a KiB for each of them, and few values get here.
-const SMALL: usize = 512;
+/// Bytes of all phrases together up to which the quickest automaton is chosen. It takes a table of
+/// some hundred bytes for each of them; and few values come so far, as most lack what is needed.
+const SMALL: usize = 256;
 /// Bytes of all phrases together, at the most: an automaton takes fifty times as much.
 const LARGEST: usize = 4 << 20;
 
@@ -17,7 +17,10 @@ const LARGEST: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Phrases {
     automaton: AhoCorasick,
-    phrases: Vec<Vec<u8>>,
+    /// All phrases, one behind the other.
+    text: Box<[u8]>,
+    /// Where each ends.
+    ends: Box<[usize]>,
 }
 
 impl Phrases {
@@ -38,7 +41,17 @@ impl Phrases {
             .kind((size > SMALL).then_some(AhoCorasickKind::ContiguousNFA))
             .build(&phrases)
             .map_err(|error| Fault::new(format!("the phrases are too many: {error}")))?;
-        Ok(Box::new(Self { automaton, phrases }))
+        let ends = phrases.iter().scan(0, |end, phrase| {
+            *end += phrase.len();
+            Some(*end)
+        });
+        Ok(Box::new(Self { automaton, ends: ends.collect(), text: phrases.concat().into() }))
+    }
+
+    fn phrase(&self, number: usize) -> &[u8] {
+        let start = number.checked_sub(1).and_then(|before| self.ends.get(before));
+        let range = start.copied().unwrap_or(0)..self.ends.get(number).copied().unwrap_or(0);
+        self.text.get(range).unwrap_or_default()
     }
 }
 
@@ -58,11 +71,11 @@ impl Matcher for Phrases {
         };
         let Some(found) = self.automaton.find(value) else { return false };
         captures.clear();
-        captures.texts.extend(self.phrases.get(found.pattern().as_usize()).cloned());
+        captures.texts.push(self.phrase(found.pattern().as_usize()).to_vec());
         true
     }
 
     fn needs(&self) -> Needs {
-        Needs::one_of(self.phrases.iter().map(Vec::as_slice))
+        Needs::one_of((0..self.ends.len()).map(|number| self.phrase(number)))
     }
 }

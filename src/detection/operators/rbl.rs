@@ -28,6 +28,10 @@ impl Matcher for List {
         }
         found
     }
+
+    fn is_pure(&self) -> bool {
+        false
+    }
 }
 
 impl List {

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
-use crate::detection::pattern::{Captures, Case, Found, Pattern};
-use crate::detection::prefilter::{Needs, needs_of};
+use crate::detection::pattern::{ByteSet, Captures, Case, Found, Pattern};
+use crate::detection::prefilter::{Needs, needs_of, plain};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rx",
@@ -17,11 +17,12 @@ pub(super) const OPERATOR: Operator = Operator {
 struct Rx {
     pattern: Pattern,
     needs: OnceLock<Needs>,
+    plain_needs: OnceLock<Needs>,
 }
 
 fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {
     let pattern = Pattern::new(argument.text, Case::Differs)?;
-    Ok(Box::new(Rx { pattern, needs: OnceLock::new() }))
+    Ok(Box::new(Rx { pattern, needs: OnceLock::new(), plain_needs: OnceLock::new() }))
 }
 
 impl Matcher for Rx {
@@ -34,13 +35,21 @@ impl Matcher for Rx {
     }
 
     fn needs(&self) -> Needs {
-        self.needs.get_or_init(|| needs_of_pattern(&self.pattern)).clone()
+        self.needs.get_or_init(|| needs_of_pattern(&self.pattern, ByteSet::ALL)).clone()
+    }
+
+    fn plain_needs(&self) -> Needs {
+        self.plain_needs.get_or_init(|| needs_of_pattern(&self.pattern, plain())).clone()
+    }
+
+    fn pattern(&self) -> Option<&Pattern> {
+        Some(&self.pattern)
     }
 }
 
 /// What a value must have in it for a pattern to be found.
-pub(super) fn needs_of_pattern(pattern: &Pattern) -> Needs {
-    pattern.outline().map(|tree| needs_of(&tree)).unwrap_or_default()
+pub(super) fn needs_of_pattern(pattern: &Pattern, alphabet: ByteSet) -> Needs {
+    pattern.outline().map(|tree| needs_of(&tree, alphabet)).unwrap_or_default()
 }
 
 /// A search that was cut counts as a match: who can make a search long could else pass it.

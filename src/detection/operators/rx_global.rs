@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::rx::{judged, needs_of_pattern};
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
-use crate::detection::pattern::{Captures, Case, Found, Pattern};
+use crate::detection::pattern::{ByteSet, Captures, Case, Found, Pattern};
 use crate::detection::prefilter::Needs;
 
 pub(super) const OPERATOR: Operator = Operator {
@@ -31,7 +31,11 @@ impl Matcher for RxGlobal {
     }
 
     fn needs(&self) -> Needs {
-        needs_of_pattern(&self.0)
+        needs_of_pattern(&self.0, ByteSet::ALL)
+    }
+
+    fn pattern(&self) -> Option<&Pattern> {
+        Some(&self.0)
     }
 }
 

@@ -11,45 +11,31 @@ pub(super) const OPERATOR: Operator = Operator {
     kind: Kind::Compiled(compile),
 };
 
-/// Which bytes are allowed: one bit for each.
-#[derive(Debug, Default)]
-struct Allowed([u64; 4]);
+/// The bytes that are not allowed.
+#[derive(Debug)]
+struct Forbidden(ByteSet);
 
-impl Matcher for Allowed {
+impl Matcher for Forbidden {
     fn matches(&self, value: &[u8], _: &mut Scope<'_>) -> bool {
-        !value.iter().all(|byte| self.has(*byte))
+        value.iter().any(|byte| self.0.contains(*byte))
     }
 
     fn needs(&self) -> Needs {
-        let others = (0..=u8::MAX).filter(|byte| !self.has(*byte)).map(ByteSet::one);
-        Needs::byte(others.fold(ByteSet::EMPTY, ByteSet::or))
-    }
-}
-
-impl Allowed {
-    fn has(&self, byte: u8) -> bool {
-        let word = self.0.get(usize::from(byte >> 6)).copied().unwrap_or(0);
-        word >> (byte & 63) & 1 == 1
-    }
-
-    fn add(&mut self, byte: u8) {
-        if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
-            *word |= 1 << (byte & 63);
-        }
+        Needs::byte(self.0)
     }
 }
 
 fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {
-    let mut allowed = Allowed::default();
+    let mut allowed = ByteSet::EMPTY;
     let mut start = 0;
     for item in argument.text.split(|byte| *byte == b',') {
         let Some((first, last)) = range(item) else {
             return Err(fault(item, start));
         };
-        (first..=last).for_each(|byte| allowed.add(byte));
+        allowed = allowed.or(ByteSet::range(first, last));
         start += item.len() + 1;
     }
-    Ok(Box::new(allowed))
+    Ok(Box::new(Forbidden(allowed.not())))
 }
 
 /// `N` or `N-M`, each 0 to 255, in order.

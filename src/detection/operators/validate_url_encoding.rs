@@ -1,5 +1,7 @@
 //! `@validateUrlEncoding`: a `%` without two hexadecimal digits.
 
+use memchr::memchr_iter;
+
 use super::{Kind, Operator, Sense};
 use crate::detection::pattern::ByteSet;
 
@@ -11,7 +13,8 @@ pub(super) const OPERATOR: Operator = Operator {
 };
 
 fn matches(_: &[u8], value: &[u8]) -> bool {
-    value.split(|byte| *byte == b'%').skip(1).any(|after| !is_encoded(after))
+    let mut percents = memchr_iter(b'%', value);
+    percents.any(|at| !is_encoded(value.get(at + 1..).unwrap_or_default()))
 }
 
 fn is_encoded(after: &[u8]) -> bool {

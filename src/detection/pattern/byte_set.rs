@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Any of the 256 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ByteSet([u64; 4]);
 
 impl ByteSet {
@@ -81,16 +81,16 @@ impl ByteSet {
 
     /// Of the bytes of a text.
     pub fn of(text: &[u8]) -> Self {
-        let mut there = [false; 256];
+        let mut there = [0_u8; 256];
         for byte in text {
             if let Some(there) = there.get_mut(usize::from(*byte)) {
-                *there = true;
+                *there = 1;
             }
         }
         let mut set = Self::EMPTY;
-        for (word, there) in set.0.iter_mut().zip(there.chunks_exact(64)) {
-            *word =
-                (0..64).zip(there).fold(0, |word, (bit, there)| word | u64::from(*there) << bit);
+        for (word, flags) in set.0.iter_mut().zip(there.as_chunks::<64>().0) {
+            let bits = flags.as_chunks::<8>().0.iter().rev();
+            *word = bits.fold(0, |word, eight| word << 8 | gathered(*eight));
         }
         set
     }
@@ -119,6 +119,12 @@ impl ByteSet {
     }
 }
 
+/// Eight bytes that are 0 or 1 as eight bits, the first the lowest.
+fn gathered(flags: [u8; 8]) -> u64 {
+    // Byte `n` is multiplied by 2 to the power of 56 - 7 n, which makes it bit 56 + n.
+    u64::from_le_bytes(flags).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
 impl fmt::Debug for ByteSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.ranges()).finish()
@@ -136,6 +142,15 @@ mod tests {
             let both = [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
             let expected = ByteSet::one(both[0]).or(ByteSet::one(both[1]));
             assert_eq!(folded, expected, "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_text_has_the_bytes_that_are_in_it() {
+        let texts = [&b""[..], b"a", b"hello, world", b"\0\x3f\x40\x7f\x80\xff", &[b'z'; 300]];
+        for text in texts {
+            let there = (0..=u8::MAX).filter(|byte| text.contains(byte));
+            assert_eq!(ByteSet::of(text).iter().collect::<Vec<_>>(), there.collect::<Vec<_>>());
         }
     }
 

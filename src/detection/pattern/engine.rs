@@ -9,6 +9,7 @@ use super::backtrack::Search;
 use super::byte_set::ByteSet;
 use super::exact::{Exactness, exactness, first_bytes};
 use super::program::{self, Program};
+use super::shape::Shape;
 use super::tree::Node;
 use super::{Captures, Found, outline};
 use crate::detection::operators::Fault;
@@ -28,12 +29,21 @@ pub enum Engine {
         /// What a match begins with.
         first: Option<ByteSet>,
     },
+    Shape(Shape),
 }
 
 impl Engine {
     /// # Errors
     /// If it is too large.
     pub fn new(tree: &Node) -> Result<Self, Fault> {
+        match Shape::of(tree) {
+            Some(shape) => Ok(Self::Shape(shape)),
+            None => Self::automaton(tree),
+        }
+    }
+
+    /// The same, whatever shape it has.
+    pub fn automaton(tree: &Node) -> Result<Self, Fault> {
         let automaton = Automaton::new(&outline::for_automaton(tree))?;
         Ok(match exactness(tree) {
             Exactness::None => {
@@ -53,6 +63,7 @@ impl Engine {
                 let Some(place) = outline.span(value, 0, tree) else { return Found::No };
                 search(exact, value, place.start, *first).0
             }
+            Self::Shape(shape) => shape.find(value),
         }
     }
 
@@ -87,6 +98,7 @@ impl Engine {
                 }
                 found
             }
+            Self::Shape(shape) => shape.captures(value, start, captures),
         }
     }
 }

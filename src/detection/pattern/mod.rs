@@ -19,6 +19,7 @@ mod lazy;
 mod outline;
 mod parser;
 mod program;
+mod shape;
 mod tree;
 
 use std::ops::Range;

@@ -1,67 +1,99 @@
-//! From rules to what they need.
+//! From rules to what their values are tested against.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::Prefilter;
 use super::needs::Needs;
 use super::quick::Quick;
-use super::sieve::{Gathering, Sieve};
-use super::{Filtered, Part, Prefilter, Wanted};
+use super::screen::{Class, ClassId, Classes, Group, LONGEST_NAME, Origin, Screen, Source};
+use super::sieve::Sieve;
+use crate::detection::bits::Bits;
 use crate::detection::operators::Sense;
-use crate::detection::plan::{ChainId, Chains, Link, Rule, TargetSet, Test};
-use crate::detection::variables::changes_within_phase;
-use crate::transaction::RulePhase;
+use crate::detection::plan::{Link, Members, Rule, RuleIndex, Skip, Target, TargetSet, Test};
+use crate::detection::variables::{Variable, changes_within_phase};
+
+/// Different reasons to skip that are told apart; heads behind further ones count as not skipped.
+const MOST_BARS: usize = 64;
 
 /// Things, each once, by number.
-struct Numbers<T>(HashMap<T, u32>, Vec<T>);
+struct Numbers<T>(HashMap<T, usize>, Vec<T>);
 
 impl<T: Clone + Eq + Hash> Numbers<T> {
-    fn number(&mut self, thing: T) -> u32 {
-        let next = self.1.len() as u32;
-        let number = *self.0.entry(thing.clone()).or_insert(next);
-        if number == next {
-            self.1.push(thing);
+    fn new() -> Self {
+        Self(HashMap::new(), Vec::new())
+    }
+
+    fn number(&mut self, thing: &T) -> usize {
+        if let Some(number) = self.0.get(thing) {
+            return *number;
         }
-        number
+        let next = self.1.len();
+        self.0.insert(thing.clone(), next);
+        self.1.push(thing.clone());
+        next
     }
 }
 
 /// What can be told of these rules before they run.
-pub fn build(rules: &[Rule], sets: &[TargetSet], chains: &Chains) -> Prefilter {
-    let mut parts = Numbers(HashMap::new(), Vec::new());
-    let mut groups = Numbers(HashMap::new(), Vec::new());
-    let mut gathered = [Gathering::default(), Gathering::default()];
-    let mut filtered = Vec::new();
-    for rule in rules {
-        let [request, response] = &mut gathered;
-        let gathering = if rule.phase <= RulePhase::RequestBody { request } else { response };
-        let links: Vec<Wanted> = rule.links.iter().map(|link| wanted(link, gathering)).collect();
-        let told = links.first().is_some_and(|wanted| *wanted != Wanted::default());
-        let seen = rule.links.first().filter(|_| told).and_then(|head| seen(head, sets, chains));
-        let group = seen.map(|seen| {
-            let places = seen.into_iter().map(|part| parts.number(part)).collect();
-            groups.number(places)
-        });
-        let head = links.first().copied().unwrap_or_default();
-        filtered.push(Filtered { quick: Quick::of(rule, sets), group, head, links });
-    }
-    let sieves = gathered.map(|gathered| Sieve::new(&gathered));
-    Prefilter { sieves, rules: filtered, groups: groups.1, parts: parts.1 }
+pub fn build(rules: &[Rule], sets: &[TargetSet], phases: &[Vec<RuleIndex>; 5]) -> Prefilter {
+    let screens = phases.each_ref().map(|phase| {
+        let rules = phase.iter().filter_map(|index| rules.get(index.0 as usize));
+        screen(&rules.collect::<Vec<_>>(), sets)
+    });
+    Prefilter::new(screens)
 }
 
-fn wanted(link: &Link, gathering: &mut Gathering) -> Wanted {
-    let mut wanted = Wanted::default();
-    if link.negated {
-        return wanted;
+fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
+    let mut screen = Screen {
+        quick: rules.iter().map(|rule| Quick::of(rule, sets)).collect(),
+        ..Screen::default()
+    };
+    let (mut heads, mut needed) = (Vec::new(), Vec::new());
+    for (place, rule) in (0..).zip(rules) {
+        let head = rule.links.first().filter(|head| is_pure(head));
+        let Some(head) = head else { continue };
+        let set = head.targets.and_then(|set| sets.get(set.0 as usize));
+        if let Some(set) = set.filter(|set| stays(set)) {
+            screen.heads.insert(place);
+            if head.negated {
+                screen.negated.insert(place);
+            }
+            heads.push((place, set));
+            needed.push((place, needs_of_link(head)));
+        }
     }
-    let clauses = needs(&link.test).clauses;
-    for (place, clause) in wanted.iter_mut().zip(clauses) {
-        *place = gathering.number(clause);
-    }
-    wanted
+    screen.sieve = Sieve::new(needed);
+    set_groups(&mut screen, rules);
+    set_sources(&mut screen, &heads);
+    screen
 }
 
-fn needs(test: &Test) -> Needs {
+/// Whether a link's verdict on a value depends on the value alone.
+fn is_pure(link: &Link) -> bool {
+    match &link.test {
+        Test::Always | Test::Never => true,
+        Test::Compares { argument, .. } => argument.as_fixed().is_some(),
+        Test::Compiled(matcher) => matcher.is_pure(),
+        Test::Later { .. } => false,
+    }
+}
+
+/// Whether what a list of targets chooses stays as it is for the phase, and is no count.
+fn stays(set: &TargetSet) -> bool {
+    set.included.iter().all(|target| !target.count && !changes_within_phase(target.variable))
+}
+
+/// Of a negated link: what a value must have for it not to match.
+fn needs_of_link(link: &Link) -> [Needs; 2] {
+    match &link.test {
+        Test::Compiled(matcher) => [matcher.needs(), matcher.plain_needs()],
+        other => [needs(other), needs(other)],
+    }
+}
+
+/// What a value must have for a test to find it.
+pub fn needs(test: &Test) -> Needs {
     match test {
         Test::Compares { argument, sense, .. } => match (sense, argument.as_fixed()) {
             (Sense::Byte(bytes), _) => Needs::byte(*bytes),
@@ -73,18 +105,141 @@ fn needs(test: &Test) -> Needs {
     }
 }
 
-/// All that a link may look at, and what it does to it first; none if that changes within a phase.
-/// What the link excludes is in it.
-fn seen(link: &Link, sets: &[TargetSet], chains: &Chains) -> Option<Vec<Part>> {
-    let set = sets.get(link.targets?.0 as usize)?;
-    let steps = if link.multi_match { chains.steps_to(link.chain) } else { vec![link.chain] };
-    let part = |target, chain: &ChainId| Part { target, chain: *chain };
-    let mut seen = Vec::new();
-    for target in &set.included {
-        if target.count || changes_within_phase(target.variable) {
+/// Which heads are skipped by what.
+fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
+    let (mut bars, mut groups) = (Numbers::new(), Numbers::new());
+    let mut members: Vec<Bits> = Vec::new();
+    let mut open: Vec<(u32, usize)> = Vec::new();
+    for (place, rule) in (0..).zip(rules) {
+        open.retain(|(end, _)| *end > place);
+        let quick = screen.quick.get(place as usize).copied().flatten();
+        if let (Some(quick), Skip::To(end)) =
+            (quick.filter(|quick| quick.only_skips.is_some()), rule.skip)
+        {
+            // Where it skips to does not matter for what it skips.
+            let bar = bars.number(&Quick { only_skips: None, ..quick });
+            if bar < MOST_BARS {
+                open.push((end, bar));
+            }
+        }
+        if screen.heads.has(place) {
+            let behind: Bits = open.iter().map(|(_, bar)| *bar as u32).collect();
+            let group = groups.number(&behind);
+            members.resize(members.len().max(group + 1), Bits::default());
+            if let Some(heads) = members.get_mut(group) {
+                heads.insert(place);
+            }
+        }
+    }
+    screen.bars = bars.1;
+    screen.groups =
+        groups.1.into_iter().zip(members).map(|(bars, heads)| Group { bars, heads }).collect();
+}
+
+fn set_sources(screen: &mut Screen, heads: &[(u32, &TargetSet)]) {
+    let mut classes = Numbers::new();
+    for origin in origins(heads) {
+        let (values, names) = looked_at(&origin);
+        let mut of = |variables: &[Variable]| classes_of(&origin, variables, heads, &mut classes);
+        let (values, names) = (of(&values), of(names));
+        if !values.is_empty() || !names.is_empty() {
+            screen.sources.push(Source { origin, values, names });
+        }
+    }
+    screen.classes = classes.1;
+}
+
+/// All that heads look at, reduced to what it is made of.
+fn origins(heads: &[(u32, &TargetSet)]) -> Vec<Origin> {
+    let mut origins = Vec::new();
+    let mut add = |origin| {
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    };
+    for target in heads.iter().flat_map(|(_, set)| &set.included) {
+        match (&target.members, target.variable.parts()) {
+            (Members::Path(path), _) => add(Origin::Path(path.clone())),
+            (_, []) => add(Origin::Variable(target.variable)),
+            (_, parts) => parts.iter().for_each(|part| add(Origin::Variable(*part))),
+        }
+    }
+    origins
+}
+
+/// The variables whose values the values and the names of an origin are.
+fn looked_at(origin: &Origin) -> (Vec<Variable>, &'static [Variable]) {
+    use Variable as V;
+    let Origin::Variable(variable) = origin else { return (vec![V::Xml], &[]) };
+    match variable {
+        V::ArgsGet => (vec![V::Args, V::ArgsGet], &[V::ArgsNames, V::ArgsGetNames]),
+        V::ArgsPost => (vec![V::Args, V::ArgsPost], &[V::ArgsNames, V::ArgsPostNames]),
+        V::RequestCookies => (vec![V::RequestCookies], &[V::RequestCookiesNames]),
+        V::RequestHeaders => (vec![V::RequestHeaders], &[V::RequestHeadersNames]),
+        V::ResponseHeaders => (vec![V::ResponseHeaders], &[V::ResponseHeadersNames]),
+        other => (vec![*other], &[]),
+    }
+}
+
+fn classes_of(
+    origin: &Origin,
+    variables: &[Variable],
+    heads: &[(u32, &TargetSet)],
+    classes: &mut Numbers<Class>,
+) -> Classes {
+    let mut class = |name: Option<&[u8]>| {
+        let looks = |set: &TargetSet| variables.iter().any(|one| looks(set, origin, *one, name));
+        let heads: Bits =
+            heads.iter().filter(|(_, set)| looks(set)).map(|(place, _)| *place).collect();
+        if heads.is_empty() {
             return None;
         }
-        seen.extend(steps.iter().map(|chain| part(target.clone(), chain)));
+        Some(classes.number(&Class { heads }) as ClassId)
+    };
+    let others = class(None);
+    let names = names(variables, heads);
+    let named: HashMap<Box<[u8]>, _, _> =
+        names.into_iter().map(|name| (name.into(), class(Some(name)))).collect();
+    let longest = named.keys().map(|name| name.len()).max().unwrap_or(0);
+    Classes { named, others, longest }
+}
+
+/// The names that rules have for members of these variables.
+fn names<'a>(variables: &[Variable], heads: &[(u32, &'a TargetSet)]) -> Vec<&'a [u8]> {
+    let targets = heads.iter().flat_map(|(_, set)| set.included.iter().chain(&set.excluded));
+    let mut names: Vec<&[u8]> = targets
+        .filter(|target| variables.contains(&target.variable))
+        .filter_map(|target| match &target.members {
+            Members::Named(name) if name.len() <= LONGEST_NAME => Some(&**name),
+            _ => None,
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether a list of targets may choose a member of a variable that has this name; none: one that no
+/// rule has.
+fn looks(set: &TargetSet, origin: &Origin, variable: Variable, name: Option<&[u8]>) -> bool {
+    let of_it = |target: &&Target| target.variable == variable;
+    set.included.iter().filter(of_it).any(|target| may_choose(target, origin, name))
+        && !set.excluded.iter().filter(of_it).any(|target| surely_names(target, name))
+}
+
+fn may_choose(target: &Target, origin: &Origin, name: Option<&[u8]>) -> bool {
+    match &target.members {
+        Members::All | Members::Matching(_) => true,
+        Members::Named(wanted) => wanted.len() > LONGEST_NAME || name == Some(wanted),
+        Members::Path(path) => *origin == Origin::Path(path.clone()),
+        Members::Slot(_) => true,
     }
-    Some(seen)
+}
+
+fn surely_names(target: &Target, name: Option<&[u8]>) -> bool {
+    match &target.members {
+        Members::All => true,
+        Members::Named(wanted) => name == Some(wanted),
+        Members::Matching(_) | Members::Path(_) | Members::Slot(_) => false,
+    }
 }

@@ -3,24 +3,54 @@
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 use super::needs::{Clause, Needs};
+use super::restrict::restricted;
 use crate::detection::pattern::ByteSet;
 
 /// Texts that alternatives may be told apart by.
 const MOST_TEXTS: usize = 512;
 /// Texts that two parts in a row may make together.
 const MOST_JOINED: usize = 64;
+/// Texts that cost so little that it does not matter whether they tell more than others.
+const FEW_TEXTS: usize = 32;
+/// Texts before alternatives that are told with each of them.
+const MOST_PREFIXES: usize = 4;
 /// Bytes of the longest text.
 const LONGEST: usize = 40;
 /// Bytes that a place may have for each to be a text of its own.
 const MOST_BYTES: usize = 8;
 /// Of a thousand ordinary values, how many may have what fills gaps, for it to tell anything.
-const COMMON_FILLER: f32 = 600.0;
+const COMMON_FILLER: f32 = 300.0;
+/// The same, for what may be there once.
+const RARE_FILLER: f32 = 60.0;
 
-/// What an expression needs.
-pub fn needs_of(tree: &Hir) -> Needs {
+/// What an expression needs of values that have no other bytes than these.
+pub fn needs_of(tree: &Hir, alphabet: ByteSet) -> Needs {
+    if alphabet == ByteSet::ALL {
+        return needs(tree);
+    }
+    let impossible = || Needs { clauses: vec![Clause::default()] };
+    restricted(tree, alphabet).map_or_else(impossible, |left| needs(&left))
+}
+
+fn needs(tree: &Hir) -> Needs {
     let strict = walk(tree, Fillers::Split).into_clauses();
     let bridged = walk(tree, Fillers::Bridge).into_clauses();
-    Needs::all(strict.into_iter().chain(bridged))
+    let mut needs = Needs::all(strict.into_iter().chain(bridged));
+    let mut kept: Vec<Clause> = Vec::new();
+    for clause in needs.clauses.drain(..) {
+        if !kept.iter().any(|before| is_much_the_same(&clause, before)) {
+            kept.push(clause);
+        }
+    }
+    Needs { clauses: kept }
+}
+
+/// Whether most of many texts of a clause are another's too, so that it would cost more than it
+/// tells.
+fn is_much_the_same(clause: &Clause, before: &Clause) -> bool {
+    let shared = |text: &&Vec<u8>| before.literals.binary_search(text).is_ok();
+    let number = clause.literals.len();
+    number > FEW_TEXTS && clause.literals.iter().filter(shared).count() * 4 > number * 3
 }
 
 /// What is made of parts that may be absent, as in `c['"]*u['"]*r['"]*l`.
@@ -42,6 +72,7 @@ struct Known {
 }
 
 /// It is one of these texts (but for case), or what it matches meets a clause.
+#[derive(Clone)]
 struct Whole {
     texts: Vec<Vec<u8>>,
     or: Clause,
@@ -63,8 +94,18 @@ impl Known {
 }
 
 impl Whole {
+    fn nothing() -> Self {
+        Self { texts: vec![Vec::new()], or: Clause::default() }
+    }
+
     fn clause(&self) -> Option<Clause> {
         Some(Clause::one_of(self.texts.iter().map(Vec::as_slice))?.or(&self.or))
+    }
+
+    /// Whether hardly any ordinary value has it: to go without it in mind costs less than to have
+    /// twice as many texts.
+    fn is_rare(&self) -> bool {
+        self.clause().is_some_and(|clause| clause.commonness() < RARE_FILLER)
     }
 
     /// This and then that, if it is still little.
@@ -84,16 +125,75 @@ impl Whole {
 }
 
 fn walk(tree: &Hir, fillers: Fillers) -> Known {
-    match tree.kind() {
-        HirKind::Alternation(parts) => {
-            alternation(parts.iter().map(|part| walk(part, fillers)).collect())
-        }
-        HirKind::Capture(capture) => walk(&capture.sub, fillers),
+    walk_after(&Whole::nothing(), tree, fillers)
+}
+
+/// What is known of `before` and then the tree.
+fn walk_after(before: &Whole, tree: &Hir, fillers: Fillers) -> Known {
+    let part = match tree.kind() {
+        HirKind::Alternation(ways) => return fork(before, ways, fillers),
+        HirKind::Capture(capture) => return walk_after(before, &capture.sub, fillers),
         HirKind::Class(class) => one_byte(class),
-        HirKind::Concat(parts) => concat(parts.iter().map(|part| walk(part, fillers))),
+        HirKind::Concat(parts) => return row(before, parts, fillers),
         HirKind::Empty | HirKind::Look(_) => Known::text(b""),
         HirKind::Literal(literal) => Known::text(&literal.0),
         HirKind::Repetition(repetition) => repeated(repetition, fillers),
+    };
+    let mut row = Row::after(before);
+    row.add(part);
+    row.end()
+}
+
+fn fork(before: &Whole, ways: &[Hir], fillers: Fillers) -> Known {
+    alternation(ways.iter().map(|way| walk_after(before, way, fillers)).collect())
+}
+
+/// Parts in a row. What stands before alternatives is read with each of them: of `s(?:h|udo)` it is
+/// `sh` and `sudo` that tell something.
+fn row(before: &Whole, parts: &[Hir], fillers: Fillers) -> Known {
+    let mut row = Row::after(before);
+    for part in parts {
+        match part.kind() {
+            HirKind::Alternation(ways) if row.text.texts.len() <= MOST_PREFIXES => {
+                let before = std::mem::replace(&mut row.text, Whole::nothing());
+                row.add(fork(&before, ways, fillers));
+            }
+            _ => row.add(walk(part, fillers)),
+        }
+    }
+    row.end()
+}
+
+/// Parts in a row, so far.
+struct Row {
+    /// What the last parts are, and all of it if it is not broken.
+    text: Whole,
+    broken: bool,
+    clauses: Vec<Clause>,
+}
+
+impl Row {
+    fn after(before: &Whole) -> Self {
+        Self { text: before.clone(), broken: false, clauses: Vec::new() }
+    }
+
+    fn add(&mut self, part: Known) {
+        let longer = part.whole.as_ref().and_then(|whole| self.text.then(whole));
+        let text = longer.unwrap_or_else(|| {
+            self.broken = true;
+            self.clauses.extend(self.text.clause());
+            part.whole.unwrap_or_else(Whole::nothing)
+        });
+        self.text = text;
+        self.clauses.extend(part.clauses);
+    }
+
+    fn end(mut self) -> Known {
+        if self.broken {
+            self.clauses.extend(self.text.clause());
+            return Known { whole: None, clauses: self.clauses };
+        }
+        Known { whole: Some(self.text), clauses: self.clauses }
     }
 }
 
@@ -119,31 +219,6 @@ fn one_byte(class: &Class) -> Known {
     Known { whole: None, clauses: vec![Clause { literals: Vec::new(), bytes }] }
 }
 
-fn concat(parts: impl Iterator<Item = Known>) -> Known {
-    let mut known = Known::default();
-    let mut broken = false;
-    let empty = || Whole { texts: vec![Vec::new()], or: Clause::default() };
-    let mut row = empty();
-    for part in parts {
-        let longer = part.whole.as_ref().and_then(|whole| row.then(whole));
-        match (longer, part.whole) {
-            (Some(longer), _) => row = longer,
-            (None, whole) => {
-                broken = true;
-                known.clauses.extend(row.clause());
-                row = whole.unwrap_or_else(empty);
-            }
-        }
-        known.clauses.extend(part.clauses);
-    }
-    if broken {
-        known.clauses.extend(row.clause());
-    } else {
-        known.whole = Some(row);
-    }
-    known
-}
-
 fn alternation(parts: Vec<Known>) -> Known {
     let wholes: Option<Vec<&Whole>> = parts.iter().map(|part| part.whole.as_ref()).collect();
     let wholes = wholes.filter(|wholes| {
@@ -152,18 +227,29 @@ fn alternation(parts: Vec<Known>) -> Known {
     });
     if let Some(wholes) = wholes {
         let texts = wholes.iter().flat_map(|whole| whole.texts.iter().cloned()).collect();
-        let or = wholes.iter().fold(Clause::default(), |or, whole| or.or(&whole.or));
+        let or = any_of(wholes.iter().map(|whole| &whole.or));
         return Known { whole: Some(Whole { texts, or }), clauses: Vec::new() };
     }
     // Each alternative has its rarest clause, and maybe one that is nearly as rare.
     let needs: Vec<Needs> = parts.into_iter().map(|part| Needs::all(part.into_clauses())).collect();
     let clause = |place: usize| {
-        needs.iter().try_fold(Clause::default(), |or, needs| {
-            let clause = needs.clauses.get(place).or(needs.clauses.first())?;
-            Some(or.or(clause))
-        })
+        let chosen: Option<Vec<&Clause>> =
+            needs.iter().map(|needs| needs.clauses.get(place).or(needs.clauses.first())).collect();
+        Some(any_of(chosen?.into_iter()))
     };
     Known { whole: None, clauses: [clause(0), clause(1)].into_iter().flatten().collect() }
+}
+
+/// What meets one of these clauses.
+fn any_of<'a>(clauses: impl Iterator<Item = &'a Clause>) -> Clause {
+    let mut any = Clause::default();
+    for clause in clauses {
+        any.bytes = any.bytes.or(clause.bytes);
+        any.literals.extend_from_slice(&clause.literals);
+    }
+    any.literals.sort_unstable();
+    any.literals.dedup();
+    any
 }
 
 fn repeated(repetition: &Repetition, fillers: Fillers) -> Known {
@@ -171,27 +257,31 @@ fn repeated(repetition: &Repetition, fillers: Fillers) -> Known {
     if repetition.min > 0 {
         return match (repetition.min, repetition.max) {
             (2..=4, Some(max)) if max == repetition.min => {
-                let again = || walk(&repetition.sub, fillers);
-                concat((0..max).map(|_| again()))
+                let mut row = Row::after(&Whole::nothing());
+                (0..max).for_each(|_| row.add(walk(&repetition.sub, fillers)));
+                row.end()
             }
             _ => Known { whole: None, clauses: inside.into_clauses() },
         };
     }
     match inside {
         Known { whole: Some(mut whole), clauses }
-            if repetition.max == Some(1) && clauses.is_empty() =>
+            if repetition.max == Some(1)
+                && clauses.is_empty()
+                && !(fillers == Fillers::Bridge && whole.is_rare()) =>
         {
             whole.texts.push(Vec::new());
             Known { whole: Some(whole), clauses }
         }
-        inside if fillers == Fillers::Bridge => filler(inside),
+        inside if fillers == Fillers::Bridge => filler(&repetition.sub, inside),
         _ => Known::default(),
     }
 }
 
-/// Nothing, or what is inside.
-fn filler(inside: Known) -> Known {
-    let needs = Needs::all(inside.into_clauses());
+/// Nothing, or what is inside: of what that needs, seen either way, the rarest.
+fn filler(tree: &Hir, inside: Known) -> Known {
+    let strict = walk(tree, Fillers::Split).into_clauses();
+    let needs = Needs::all(strict.into_iter().chain(inside.into_clauses()));
     match needs.clauses.into_iter().next() {
         Some(or) if or.commonness() < COMMON_FILLER => {
             Known { whole: Some(Whole { texts: vec![Vec::new()], or }), clauses: Vec::new() }
@@ -207,7 +297,7 @@ mod tests {
 
     fn needs(expression: &str) -> Vec<String> {
         let pattern = Pattern::new(expression.as_bytes(), Case::Differs).unwrap();
-        let clauses = needs_of(&pattern.outline().unwrap()).clauses;
+        let clauses = needs_of(&pattern.outline().unwrap(), ByteSet::ALL).clauses;
         clauses.iter().map(shown).collect()
     }
 

@@ -46,9 +46,12 @@ impl Grams {
         for (text, bytes) in (0..).zip(&texts) {
             match **bytes {
                 [] | [_] => {}
-                [one, two] => twos.push((two_key([one, two, 0, 0]), Entry { text, before: 0 })),
+                [one, two] => {
+                    twos.push((two_key(folded([one, two, 0, 0])), Entry { text, before: 0 }))
+                }
                 [one, two, three] => {
-                    threes.push((three_key([one, two, three, 0]), Entry { text, before: 0 }));
+                    threes
+                        .push((three_key(folded([one, two, three, 0])), Entry { text, before: 0 }));
                 }
                 _ => {
                     let known_by = rarest(bytes, &mut crowd);
@@ -60,26 +63,39 @@ impl Grams {
         Self { texts, twos, threes, fours }
     }
 
-    /// Tells of each text that is in a value in lower case, some more than once. Three more bytes
-    /// than the value stand at the end of `padded`.
-    pub fn find(&self, padded: &[u8], mut found: impl FnMut(u32)) {
-        let Some(end) = padded.len().checked_sub(3) else { return };
-        let value = padded.get(..end).unwrap_or_default();
-        for (at, four) in padded.windows(4).enumerate() {
-            let Some(four) = four.first_chunk() else { break };
-            let (two, three, key) = (two_key(*four), three_key(*four), four_key(*four));
-            if self.fours.has(key) {
-                self.compare(&self.fours, key, value, at, &mut found);
-            }
-            if self.threes.has(three) {
-                self.compare(&self.threes, three, value, at, &mut found);
-            }
-            if self.twos.has(two) {
-                self.compare(&self.twos, two, value, at, &mut found);
-            }
+    /// Tells of each text that is in a value, whatever the case of its letters; of some more than
+    /// once.
+    pub fn find(&self, value: &[u8], mut found: impl FnMut(u32)) {
+        if self.texts.is_empty() {
+            return;
+        }
+        for (at, four) in value.array_windows().enumerate() {
+            self.at(*four, value, at, &mut found);
+        }
+        for at in value.len().saturating_sub(3)..value.len() {
+            let mut four = [0; 4];
+            let rest = value.get(at..).unwrap_or_default();
+            four.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+            self.at(four, value, at, &mut found);
         }
     }
 
+    #[inline(always)]
+    fn at(&self, four: [u8; 4], value: &[u8], at: usize, found: &mut impl FnMut(u32)) {
+        let four = folded(four);
+        let (two, three, key) = (two_key(four), three_key(four), four_key(four));
+        if self.fours.has(key) {
+            self.compare(&self.fours, key, value, at, found);
+        }
+        if self.threes.has(three) {
+            self.compare(&self.threes, three, value, at, found);
+        }
+        if self.twos.has(two) {
+            self.compare(&self.twos, two, value, at, found);
+        }
+    }
+
+    #[cold]
     fn compare(
         &self,
         index: &Index,
@@ -92,7 +108,10 @@ impl Grams {
             let start = at.checked_sub(entry.before as usize);
             let rest = start.and_then(|start| value.get(start..)).unwrap_or_default();
             let text = self.texts.get(entry.text as usize);
-            if text.is_some_and(|text| rest.starts_with(text)) {
+            let begins = |text: &[u8]| {
+                rest.get(..text.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(text))
+            };
+            if text.is_some_and(|text| begins(text)) {
                 found(entry.text);
             }
         }
@@ -103,7 +122,7 @@ impl Grams {
 fn rarest(text: &[u8], crowd: &mut [u32]) -> Option<(u32, u16)> {
     let places = text.windows(4).take(FARTHEST).zip(0..);
     let keys = places.filter_map(|(bytes, at)| {
-        let key = four_key(*bytes.first_chunk()?);
+        let key = four_key(folded(*bytes.first_chunk()?));
         let crowd = crowd.get(usize::from(key)).copied().unwrap_or(0);
         Some((literal_commonness(bytes) * (1 + crowd) as f32, at, key))
     });
@@ -114,16 +133,21 @@ fn rarest(text: &[u8], crowd: &mut [u32]) -> Option<(u32, u16)> {
     Some((at, key))
 }
 
-fn two_key([one, two, _, _]: [u8; 4]) -> u16 {
-    u16::from_le_bytes([one, two])
+/// Letters in one case; some other bytes become others, which a comparison of the whole finds out.
+fn folded(four: [u8; 4]) -> u32 {
+    u32::from_le_bytes(four) | 0x2020_2020
 }
 
-fn three_key(four: [u8; 4]) -> u16 {
-    hashed(u32::from_le_bytes(four) & 0xFF_FFFF)
+fn two_key(four: u32) -> u16 {
+    four as u16
 }
 
-fn four_key(four: [u8; 4]) -> u16 {
-    hashed(u32::from_le_bytes(four))
+fn three_key(four: u32) -> u16 {
+    hashed(four & 0xFF_FFFF)
+}
+
+fn four_key(four: u32) -> u16 {
+    hashed(four)
 }
 
 fn hashed(bytes: u32) -> u16 {
@@ -184,8 +208,7 @@ mod tests {
         let grams = Grams::new(texts.iter().map(|text| text.as_bytes().into()).collect());
         for value in ["", "a", "ab", "xabc", "selects elect", "zzz", "zzzz", "b.ab", "\0\u{ff}"] {
             let mut found = Vec::new();
-            let padded = [value.as_bytes(), b"\0\0\0"].concat();
-            grams.find(&padded, |text| found.push(text as usize));
+            grams.find(value.as_bytes(), |text| found.push(text as usize));
             found.sort_unstable();
             found.dedup();
             let there = (0..texts.len()).filter(|text| value.contains(texts[*text]));

@@ -4,83 +4,59 @@
 //! blank between them. What each test needs is found when rules are compiled ([`Needs`]); one pass
 //! over a text then tells which of all these needs it meets ([`Sieve`]). Needs are necessary, never
 //! sufficient: what is passed over would not have matched, and what is not is looked at as ever.
+//!
+//! A [`Screen`] holds all that the values of one phase are tested against.
 
 mod build;
 mod expression;
 mod grams;
+mod literals;
 mod needs;
 mod quick;
+mod restrict;
+mod screen;
 mod sieve;
 
-pub use build::build;
+pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
-pub use sieve::Sieve;
+pub use screen::{ClassId, Origin, Screen, Source};
+pub use sieve::{Glance, plain};
 
-use super::plan::{ChainId, RuleIndex, Target};
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::transaction::RulePhase;
-
-/// The number of a clause in its sieve; 0 is met by every text.
-pub type ClauseId = u16;
-
-/// What a link needs of a text: all of these clauses.
-pub type Wanted = [ClauseId; 3];
 
 /// What can be told of rules before they are run. Of a plan without any, nothing is told, and every
 /// rule is run.
 #[derive(Debug, Default)]
 pub struct Prefilter {
-    /// For phases 1 and 2, and for the rest.
-    sieves: [Sieve; 2],
-    /// By rule.
-    rules: Vec<Filtered>,
-    /// Lists of places in `parts`: what the head of a rule looks at.
-    groups: Vec<Vec<u32>>,
-    parts: Vec<Part>,
+    screens: [Screen; 5],
+    serial: u64,
 }
 
-/// What can be told of a rule.
-#[derive(Debug, Default)]
-pub struct Filtered {
-    /// A rule that only compares numbers.
-    pub quick: Option<Quick>,
-    /// What its head looks at, if that stays as it is for the phase and can be told from.
-    pub group: Option<u32>,
-    /// What the head needs.
-    pub head: Wanted,
-    /// By link: what it needs.
-    pub links: Vec<Wanted>,
-}
-
-/// Values and what is done to them first.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Part {
-    /// Which values.
-    pub target: Target,
-    /// What is done to them.
-    pub chain: ChainId,
-}
+static GIVEN: AtomicU64 = AtomicU64::new(0);
 
 impl Prefilter {
-    /// What can be told of a rule.
-    pub fn rule(&self, index: RuleIndex) -> Option<&Filtered> {
-        self.rules.get(index.0 as usize)
+    fn new(screens: [Screen; 5]) -> Self {
+        Self { screens, serial: GIVEN.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
-    /// What tells the texts of a phase apart.
-    pub fn sieve(&self, phase: RulePhase) -> &Sieve {
-        let [request, response] = &self.sieves;
-        if phase <= RulePhase::RequestBody { request } else { response }
+    /// A number that no other has, but those without rules.
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
 
-    /// The parts of a group, by their places.
-    pub fn group(&self, group: u32) -> &[u32] {
-        self.groups.get(group as usize).map_or(&[], Vec::as_slice)
-    }
-
-    /// The part at a place.
-    pub fn part(&self, place: u32) -> Option<&Part> {
-        self.parts.get(place as usize)
+    /// What the values of a phase are tested against.
+    pub fn screen(&self, phase: RulePhase) -> &Screen {
+        let [one, two, three, four, five] = &self.screens;
+        match phase {
+            RulePhase::RequestHeaders => one,
+            RulePhase::RequestBody => two,
+            RulePhase::ResponseHeaders => three,
+            RulePhase::ResponseBody => four,
+            RulePhase::Logging => five,
+        }
     }
 }

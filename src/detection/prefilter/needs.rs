@@ -3,7 +3,7 @@
 use crate::detection::pattern::ByteSet;
 
 /// Clauses of one test that are kept, the rarest: more tell hardly more.
-pub const MOST_CLAUSES: usize = 3;
+pub const MOST_CLAUSES: usize = 6;
 
 /// All of these must hold; without any, every value may match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use crate::detection::operators::{Order, Sense, number};
 use crate::detection::plan::{
-    Disruption, Link, Members, Rule, Target, TargetSet, Test, Text, TextPart, TxSlot,
+    Disruption, Link, Members, Rule, Skip, Target, TargetSet, Test, Text, TextPart, TxSlot,
 };
 use crate::detection::variables::Variable;
 
 /// The head of a rule, if it compares one member of `TX` with a number.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Quick {
     /// The member.
     pub slot: TxSlot,
@@ -19,12 +19,12 @@ pub struct Quick {
     pub with: Amount,
     /// Whether it matches where the comparison says no.
     pub negated: bool,
-    /// Whether nothing follows from a match but where to go on.
-    pub only_skips: bool,
+    /// Where to go on from a match, by place, if nothing else follows from it.
+    pub only_skips: Option<u32>,
 }
 
 /// A number that a rule compares with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Amount {
     /// This.
     Fixed(i64),
@@ -54,8 +54,16 @@ impl Quick {
             order: *order,
             with: amount(argument)?,
             negated: head.negated,
-            only_skips: only_skips(rule, head),
+            only_skips: only_skips(rule, head).then(|| skip(rule.skip)),
         })
+    }
+}
+
+/// Where a match goes on; 0: at the next.
+fn skip(skip: Skip) -> u32 {
+    match skip {
+        Skip::To(place) => place,
+        Skip::No => 0,
     }
 }
 

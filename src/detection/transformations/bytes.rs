@@ -1,7 +1,7 @@
 //! What several transformations share: classes of bytes, digits, and copying what stays.
 
 /// A blank as C's `isspace` knows it.
-pub(super) fn is_space(byte: u8) -> bool {
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }
 
@@ -63,21 +63,43 @@ pub(super) fn octal(digits: &[u8]) -> u8 {
     digits.iter().fold(0, |sum: u8, digit| sum << 3 | (digit & 7))
 }
 
-/// Copies a value, but where a byte is `special`, `step` is given the rest from there on: it
-/// appends what stands there in truth and says how many bytes that was, at least one. Says whether
-/// the outcome differs.
+/// Where the first byte of a class stands. Whole blocks without one are passed over at once.
+pub(super) fn position(text: &[u8], class: impl Fn(u8) -> bool) -> Option<usize> {
+    const BLOCK: usize = 16;
+    let (blocks, _) = text.as_chunks::<BLOCK>();
+    // Without an early end, so that a block takes a few instructions.
+    let has_one = |block: &[u8; BLOCK]| block.iter().fold(false, |any, byte| any | class(*byte));
+    let passed = BLOCK * blocks.iter().take_while(|block| !has_one(block)).count();
+    let place = text.get(passed..)?.iter().position(|byte| class(*byte))?;
+    Some(passed + place)
+}
+
+/// Whether two bytes beside each other are a pair of a class.
+pub(super) fn has_pair(text: &[u8], class: impl Fn(u8, u8) -> bool) -> bool {
+    let next = text.get(1..).unwrap_or_default();
+    text.iter().zip(next).fold(false, |any, (one, next)| any | class(*one, *next))
+}
+
+/// Copies a value, but where `find` says that a byte is special, `step` is given the rest from
+/// there on: it appends what stands there in truth and says how many bytes that was, at least one.
+/// Says whether the outcome differs; where nothing is special, nothing is written.
 pub(super) fn rewrite(
     value: &[u8],
     output: &mut Vec<u8>,
-    special: impl Fn(u8) -> bool,
+    find: impl Fn(&[u8]) -> Option<usize>,
     mut step: impl FnMut(&[u8], &mut Vec<u8>) -> usize,
 ) -> bool {
     let mut rest = value;
-    while let Some(at) = rest.iter().position(|byte| special(*byte)) {
-        let (plain, found) = rest.split_at(at);
+    let mut next = find(rest);
+    if next.is_none() {
+        return false;
+    }
+    output.reserve(value.len());
+    while let Some((plain, found)) = next.and_then(|at| rest.split_at_checked(at)) {
         output.extend_from_slice(plain);
         let taken = step(found, output);
         rest = found.get(taken..).unwrap_or_default();
+        next = find(rest);
     }
     output.extend_from_slice(rest);
     output != value
@@ -89,10 +111,31 @@ pub(super) fn map(value: &[u8], output: &mut Vec<u8>, each: impl Fn(u8) -> u8) -
     output != value
 }
 
-/// Copies the bytes of a value that are not of a class. Says whether the outcome differs.
+/// Copies a value without the bytes of a class. Says whether the outcome differs; where there is
+/// none, nothing is written.
 pub(super) fn remove(value: &[u8], output: &mut Vec<u8>, class: impl Fn(u8) -> bool) -> bool {
-    output.extend(value.iter().filter(|byte| !class(**byte)));
-    output.len() != value.len()
+    position(value, &class).is_some() && keep(value, output, |byte| (byte, !class(byte)))
+}
+
+/// Copies what `each` makes of the bytes of a value, where it says that it stays. Says whether the
+/// outcome differs.
+pub(super) fn keep(
+    value: &[u8],
+    output: &mut Vec<u8>,
+    mut each: impl FnMut(u8) -> (u8, bool),
+) -> bool {
+    // Each byte is written, and written over if it does not stay: no branch depends on it.
+    output.resize(value.len(), 0);
+    let mut end = 0;
+    for byte in value {
+        let (byte, stays) = each(*byte);
+        if let Some(slot) = output.get_mut(end) {
+            *slot = byte;
+        }
+        end += usize::from(stays);
+    }
+    output.truncate(end);
+    output != value
 }
 
 /// The hexadecimal digit, in lower case, of a value below 16.

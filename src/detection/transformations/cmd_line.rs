@@ -1,5 +1,6 @@
 //! `t:cmdLine`: a command line as a shell takes it, without what shells let one insert.
 
+use super::bytes::has_pair;
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -24,6 +25,10 @@ fn is_blank(byte: u8) -> bool {
 }
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
+    if !has_pair(value, changes) && !value.last().is_some_and(|last| changes(*last, 0)) {
+        return false;
+    }
+    output.reserve(value.len());
     let mut blank = false;
     for byte in value.iter().copied().filter(|byte| !is_removed(*byte)) {
         if is_blank(byte) {
@@ -40,4 +45,10 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
         output.push(b' ');
     }
     output != value
+}
+
+/// Whether a byte before another becomes something else: all that acts but a space by itself.
+fn changes(byte: u8, next: u8) -> bool {
+    (byte != b' ') & acts_on(byte)
+        | (byte == b' ') & (is_blank(next) | is_removed(next) | matches!(next, b'/' | b'('))
 }

@@ -2,6 +2,8 @@
 //!
 //! ModSecurity 3.0.9 loses all after a NUL; newer ones do not.
 
+use memchr::memchr;
+
 use super::bytes::{hex_digit, is_space, narrow, rewrite, run};
 use super::{Transformation, Trigger};
 
@@ -20,7 +22,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| byte == b'\\',
+        |text| memchr(b'\\', text),
         |rest, output| {
             let after = rest.get(1..).unwrap_or_default();
             let digits = run(after, DIGITS, |byte| byte.is_ascii_hexdigit());

@@ -1,5 +1,7 @@
 //! `t:escapeSeqDecode`: the escapes of ANSI C, such as `\n`, `\x41` and `\101`.
 
+use memchr::memchr;
+
 use super::bytes::{c_escape, hex_pair, is_octal, octal, rewrite, run};
 use super::{Transformation, Trigger};
 
@@ -15,7 +17,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| byte == b'\\',
+        |text| memchr(b'\\', text),
         |rest, output| {
             let after = rest.get(1..).unwrap_or_default();
             let digits = run(after, 3, is_octal);

@@ -1,6 +1,6 @@
 //! `t:hexEncode`: each byte to two hexadecimal digits.
 
-use super::bytes::push_hex;
+use super::bytes::hex_letter;
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -12,8 +12,9 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
-    for byte in value {
-        push_hex(*byte, output);
+    output.resize(2 * value.len(), 0);
+    for (byte, digits) in value.iter().zip(output.as_chunks_mut::<2>().0) {
+        *digits = [hex_letter(byte >> 4), hex_letter(byte & 0xf)];
     }
     !value.is_empty()
 }

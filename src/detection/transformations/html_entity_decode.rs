@@ -1,5 +1,7 @@
 //! `t:htmlEntityDecode`: `&#65;`, `&#x41;` and five names, with a semicolon or without.
 
+use memchr::memchr;
+
 use super::bytes::{hex_digit, rewrite, run};
 use super::{Transformation, Trigger};
 
@@ -22,7 +24,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| byte == b'&',
+        |text| memchr(b'&', text),
         |rest, output| {
             let (byte, length) = entity(rest).unwrap_or((b'&', 0));
             output.push(byte);

@@ -1,5 +1,7 @@
 //! `t:jsDecode`: the escapes of JavaScript, such as `\u0041`, `\x41`, `\101` and `\n`.
 
+use memchr::memchr;
+
 use super::bytes::{c_escape, hex_pair, hex_quad, is_octal, narrow, octal, rewrite, run};
 use super::{Transformation, Trigger};
 
@@ -15,7 +17,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| byte == b'\\',
+        |text| memchr(b'\\', text),
         |rest, output| {
             let (byte, taken) = escape(rest.get(1..).unwrap_or_default());
             output.push(byte);

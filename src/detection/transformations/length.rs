@@ -1,5 +1,7 @@
 //! `t:length`: how many bytes there are.
 
+use std::io::Write as _;
+
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -11,6 +13,6 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
-    output.extend_from_slice(value.len().to_string().as_bytes());
+    let _ = write!(output, "{}", value.len());
     output != value
 }

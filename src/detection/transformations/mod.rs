@@ -35,11 +35,14 @@ mod sql_hex_decode;
 mod trim;
 mod trim_left;
 mod trim_right;
+mod triggers;
 mod uppercase;
 mod url_decode;
 mod url_decode_uni;
 mod url_encode;
 mod utf8_to_unicode;
+
+pub use triggers::{always, changes_of};
 
 /// A transformation: its name, what it does, and which bytes it needs to do anything.
 pub struct Transformation {

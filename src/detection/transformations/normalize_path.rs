@@ -3,6 +3,7 @@
 //! Unlike in ModSecurity, only `..` alone goes up (`foo..` is a name), a relative path may go up by
 //! any number of parts, and the root stays `/`.
 
+use super::bytes::has_pair;
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -14,8 +15,17 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
+    if is_normal(value) {
+        return false;
+    }
     normalize(value, output, |byte| byte == b'/');
     output != value
+}
+
+/// Whether no part is empty or begins or ends with a dot, so that none can go: most paths are such.
+pub(super) fn is_normal(path: &[u8]) -> bool {
+    let odd = |one, next| matches!((one, next), (b'/', b'/' | b'.') | (b'.', b'/'));
+    path != b"." && !has_pair(path, odd)
 }
 
 /// Appends a path without empty parts, `.` and `..`, all separators as `/`. Above the root of an

@@ -1,6 +1,8 @@
 //! `t:normalizePathWin`: the same, and a backslash separates too.
 
-use super::normalize_path::normalize;
+use memchr::memchr;
+
+use super::normalize_path::{is_normal, normalize};
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -12,6 +14,9 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
+    if memchr(b'\\', value).is_none() && is_normal(value) {
+        return false;
+    }
     normalize(value, output, |byte| matches!(byte, b'/' | b'\\'));
     output != value
 }

@@ -3,6 +3,9 @@
 //! Unlike in ModSecurity, what follows a comment is looked at as well (`/**//**/`), and a comment at
 //! the end leaves no NUL.
 
+use memchr::memchr;
+
+use super::bytes::has_pair;
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -14,6 +17,9 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
+    if memchr(b'#', value).is_none() && !has_pair(value, is_sign) {
+        return false;
+    }
     let mut rest = value;
     loop {
         match rest {
@@ -31,6 +37,11 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
         }
     }
     output != value
+}
+
+/// What every comment but `#` begins with, or has in it.
+fn is_sign(one: u8, next: u8) -> bool {
+    matches!((one, next), (b'/', b'*') | (b'-', b'-'))
 }
 
 /// What comes after the end of a comment; either end ends either kind.

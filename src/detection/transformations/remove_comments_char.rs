@@ -1,5 +1,8 @@
 //! `t:removeCommentsChar`: without the signs that begin and end comments.
 
+use memchr::memchr;
+
+use super::bytes::has_pair;
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -11,6 +14,10 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
+    if memchr(b'#', value).is_none() && !has_pair(value, is_sign) {
+        return false;
+    }
+    output.reserve(value.len());
     let mut rest = value;
     while let Some(byte) = rest.first() {
         let sign = sign(rest);
@@ -20,6 +27,11 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
         rest = rest.get(sign.max(1)..).unwrap_or_default();
     }
     output != value
+}
+
+/// What every sign but `#` is or has in it.
+fn is_sign(one: u8, next: u8) -> bool {
+    matches!((one, next), (b'/', b'*') | (b'*', b'/') | (b'-', b'-'))
 }
 
 /// The length of the sign at the beginning; 0 if there is none.

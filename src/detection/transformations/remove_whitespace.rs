@@ -16,5 +16,19 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
 }
 
 fn is_blank(byte: u8) -> bool {
-    is_space(byte) || matches!(byte, 0xa0 | 0xc2)
+    BLANKS.get(usize::from(byte)).is_some_and(|blank| *blank)
+}
+
+static BLANKS: [bool; 256] = blanks();
+
+const fn blanks() -> [bool; 256] {
+    let mut blanks = [false; 256];
+    let mut rest = blanks.as_mut_slice();
+    let mut byte = 0_u8;
+    while let Some((blank, after)) = rest.split_first_mut() {
+        *blank = is_space(byte) || matches!(byte, 0xa0 | 0xc2);
+        byte = byte.wrapping_add(1);
+        rest = after;
+    }
+    blanks
 }

@@ -14,6 +14,9 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     let opening = Finder::new(b"/*");
+    if opening.find(value).is_none() {
+        return false;
+    }
     let closing = Finder::new(b"*/");
     let mut rest = value;
     while let Some((plain, comment)) = split(rest, &opening) {

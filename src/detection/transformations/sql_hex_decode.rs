@@ -2,6 +2,8 @@
 //!
 //! ModSecurity 3.0.9 loses the last byte of every value; newer ones do not.
 
+use memchr::memchr;
+
 use super::bytes::{hex_pair, rewrite};
 use super::{Transformation, Trigger};
 
@@ -17,7 +19,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| byte == b'0',
+        |text| memchr(b'0', text),
         |rest, output| {
             let [b'0', b'x' | b'X', digits @ ..] = rest else {
                 output.push(b'0');

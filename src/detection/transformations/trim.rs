@@ -12,8 +12,12 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
-    output.extend_from_slice(right(left(value)));
-    output.len() != value.len()
+    let trimmed = right(left(value));
+    let changes = trimmed.len() != value.len();
+    if changes {
+        output.extend_from_slice(trimmed);
+    }
+    changes
 }
 
 /// Without blanks at the beginning.

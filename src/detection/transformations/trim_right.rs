@@ -13,6 +13,10 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
-    output.extend_from_slice(right(value));
-    output.len() != value.len()
+    let trimmed = right(value);
+    let changes = trimmed.len() != value.len();
+    if changes {
+        output.extend_from_slice(trimmed);
+    }
+    changes
 }

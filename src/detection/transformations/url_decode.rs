@@ -1,5 +1,7 @@
 //! `t:urlDecode`: `%41` to `A`, `+` to a space; another `%` stays.
 
+use memchr::memchr2;
+
 use super::bytes::{hex_pair, rewrite};
 use super::{Transformation, Trigger};
 
@@ -15,7 +17,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| matches!(byte, b'%' | b'+'),
+        |text| memchr2(b'%', b'+', text),
         |rest, output| {
             let (byte, taken) = encoded(rest);
             output.push(byte);

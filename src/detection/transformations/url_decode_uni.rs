@@ -2,6 +2,8 @@
 //!
 //! The best fit is always at hand; ModSecurity has it from `SecUnicodeMapFile`.
 
+use memchr::memchr2;
+
 use super::best_fit::best_fit;
 use super::bytes::{hex_quad, narrow, rewrite};
 use super::url_decode::encoded;
@@ -19,7 +21,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| matches!(byte, b'%' | b'+'),
+        |text| memchr2(b'%', b'+', text),
         |rest, output| {
             let (byte, taken) = match rest {
                 [b'%', b'u' | b'U', digits @ ..] => wide(digits),

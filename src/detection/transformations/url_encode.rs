@@ -1,6 +1,6 @@
 //! `t:urlEncode`: `%HH` for all but letters, digits and `*`; `+` for a space.
 
-use super::bytes::{push_hex, rewrite};
+use super::bytes::{position, push_hex, rewrite};
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -15,7 +15,7 @@ fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
     rewrite(
         value,
         output,
-        |byte| !is_plain(byte),
+        |text| position(text, |byte| !is_plain(byte)),
         |rest, output| {
             match rest.first() {
                 Some(b' ') | None => output.push(b'+'),

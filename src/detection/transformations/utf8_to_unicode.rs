@@ -3,7 +3,7 @@
 //! NUL bytes stay, which ModSecurity 3 drops unless they are last. A first byte past F4 begins no
 //! character.
 
-use super::bytes::{hex_letter, push_hex, rewrite};
+use super::bytes::{hex_letter, position, push_hex, rewrite};
 use super::{Transformation, Trigger};
 
 pub(super) const TRANSFORMATION: Transformation = Transformation {
@@ -15,17 +15,22 @@ pub(super) const TRANSFORMATION: Transformation = Transformation {
 };
 
 fn apply(value: &[u8], output: &mut Vec<u8>) -> bool {
-    rewrite(value, output, begins, |rest, output| {
-        let first = rest.first().copied().unwrap_or_default();
-        let length = first.leading_ones() as usize;
-        let Some(number) = number(rest.get(..length).unwrap_or_default()) else { return 1 };
-        push_wide(number, output);
-        if !is_proper(number, length) {
-            // The first byte stays visible: what follows may look at it.
-            output.push(first);
-        }
-        length
-    })
+    rewrite(
+        value,
+        output,
+        |text| position(text, begins),
+        |rest, output| {
+            let first = rest.first().copied().unwrap_or_default();
+            let length = first.leading_ones() as usize;
+            let Some(number) = number(rest.get(..length).unwrap_or_default()) else { return 1 };
+            push_wide(number, output);
+            if !is_proper(number, length) {
+                // The first byte stays visible: what follows may look at it.
+                output.push(first);
+            }
+            length
+        },
+    )
 }
 
 /// Whether a byte can be the first of a character of several bytes.

@@ -1,7 +1,7 @@
 //! Variables that rules themselves change, or that differ from rule to rule: read anew each time.
 
 use super::{Out, Variable, View, format_by_type};
-use crate::detection::evaluate::{Keep, Member, State};
+use crate::detection::evaluate::{Gather, Keep, Member, State};
 use crate::detection::pattern::Found;
 use crate::detection::plan::{Members, Plan, Target, Text};
 use crate::shared::{CollectionId, CollectionKind};
@@ -55,6 +55,17 @@ pub fn read_changing(state: &mut State, view: &View<'_>, plan: &Plan, target: &T
 fn tx(state: &mut State, plan: &Plan, target: &Target) {
     if let Members::Slot(slot) = &target.members {
         return tx_member(state, plan, slot.0 as usize);
+    }
+    if let Members::Matching(selecting) = &target.members {
+        for place in selecting.slots(plan).iter() {
+            tx_member(state, plan, place as usize);
+        }
+        for place in plan.tx_names.len()..state.tx.len() {
+            if selecting.names(state.tx.name(plan, place)) {
+                tx_member(state, plan, place);
+            }
+        }
+        return;
     }
     for place in 0..state.tx.len() {
         if state.tx.has(place) && wants(&target.members, state.tx.name(plan, place)) {
@@ -133,7 +144,8 @@ fn with_out(state: &mut State, target: &Target, write: impl FnOnce(&mut Out<'_>)
     let sight = &mut state.sight;
     let mut values = std::mem::take(&mut sight.values);
     let texts = sight.texts(Keep::Link);
-    write(&mut Out::new(target.variable, Keep::Link, texts, &mut values));
+    let (variable, keep) = (target.variable, Keep::Link);
+    write(&mut Out::new(&mut Gather { variable, keep, texts, members: &mut values }));
     sight.values = values;
 }
 
@@ -163,7 +175,9 @@ fn others(state: &mut State, view: &View<'_>, target: &Target) {
     let State { sight, geo, environment, highest, cuts, switches, session_id, user_id, .. } = state;
     let mut values = std::mem::take(&mut sight.values);
     let texts = sight.texts(Keep::Link);
-    let mut out = Out::new(target.variable, Keep::Link, texts, &mut values);
+    let (variable, keep) = (target.variable, Keep::Link);
+    let mut gather = Gather { variable, keep, texts, members: &mut values };
+    let mut out = Out::new(&mut gather);
     match target.variable {
         Variable::Env => {
             for (name, value) in environment.iter().filter(|(name, _)| wants(&target.members, name))

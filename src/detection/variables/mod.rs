@@ -12,12 +12,14 @@ mod time;
 mod variable;
 mod view;
 
+use std::sync::LazyLock;
+
 pub(in crate::detection) use args::limits;
 pub(in crate::detection) use body::{error, format_by_type};
 pub(in crate::detection) use changing::{changes_within_phase, read_changing};
 pub(in crate::detection) use response::media_type;
 pub use variable::Variable;
-pub(in crate::detection) use view::{Bodies, Out, View};
+pub(in crate::detection) use view::{Bodies, Out, Sink, View};
 
 /// What a variable is.
 pub struct VariableSpec {
@@ -148,6 +150,13 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("STATUS", "RESPONSE_STATUS"),
 ];
 
+/// By variable.
+static SPECS: LazyLock<Vec<&VariableSpec>> = LazyLock::new(|| {
+    let mut specs: Vec<&VariableSpec> = VARIABLES.iter().collect();
+    specs.sort_unstable_by_key(|spec| spec.variable);
+    specs
+});
+
 /// The one of this name or alias, in any case.
 pub fn find(name: &str) -> Option<&'static VariableSpec> {
     let alias = ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name));
@@ -158,10 +167,7 @@ pub fn find(name: &str) -> Option<&'static VariableSpec> {
 impl Variable {
     /// What it is.
     pub fn spec(self) -> &'static VariableSpec {
-        VARIABLES
-            .iter()
-            .find(|known| known.variable == self)
-            .expect("a test holds that the list has every variable")
+        SPECS.get(self as usize).copied().expect("a test holds that the list has every variable")
     }
 }
 

@@ -1,12 +1,12 @@
 //! From what variables are read, and where their members go.
 
+use std::io::Write as _;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use super::{Variable, limits};
 use crate::detection::Settings;
-use crate::detection::evaluate::{Keep, Member, Texts};
 use crate::shared::Collections;
 use crate::transaction::Transaction;
 use crate::transaction::args::{Parsed, XPath, query};
@@ -58,46 +58,52 @@ impl Bodies {
     }
 }
 
-/// Where the members of one variable go.
-pub struct Out<'a> {
-    variable: Variable,
-    keep: Keep,
-    texts: &'a mut Texts,
-    members: &'a mut Vec<Member>,
+/// Where the members of a variable go.
+pub trait Sink {
+    /// One value; with its name, if the variable has members.
+    fn take(&mut self, name: Option<&[u8]>, value: &[u8]);
+
+    /// A value without a name that may be long.
+    fn take_shared(&mut self, value: &Bytes);
 }
 
+/// Writes the members of one variable.
+pub struct Out<'a>(&'a mut dyn Sink);
+
 impl<'a> Out<'a> {
-    /// Members of a variable go to the end of `members`, their texts to `texts`, which are kept so
-    /// long.
-    pub fn new(
-        variable: Variable,
-        keep: Keep,
-        texts: &'a mut Texts,
-        members: &'a mut Vec<Member>,
-    ) -> Self {
-        Self { variable, keep, texts, members }
+    /// They go there.
+    pub fn new(sink: &'a mut dyn Sink) -> Self {
+        Self(sink)
     }
 
     /// The value of a variable that has no members.
     pub fn value(&mut self, value: &[u8]) {
-        let value = self.texts.add(value, self.keep);
-        self.members.push(Member { variable: self.variable, count: false, name: None, value });
+        self.0.take(None, value);
     }
 
     /// The same, of a value that may be long.
     pub fn shared(&mut self, value: &Bytes) {
-        let value = self.texts.push_shared(value, self.keep);
-        self.members.push(Member { variable: self.variable, count: false, name: None, value });
+        self.0.take_shared(value);
     }
 
     /// The same, of a number.
     pub fn number(&mut self, value: impl Into<i64>) {
-        self.value(value.into().to_string().as_bytes());
+        self.digits(format_args!("{}", value.into()));
     }
 
     /// The same, of a length.
     pub fn length(&mut self, value: u64) {
-        self.value(value.to_string().as_bytes());
+        self.digits(format_args!("{value}"));
+    }
+
+    fn digits(&mut self, number: std::fmt::Arguments<'_>) {
+        // A sign and the digits of 64 bits.
+        let mut room = [0; 21];
+        let mut rest = &mut room[..];
+        // They fit.
+        let _ = rest.write_fmt(number);
+        let length = 21 - rest.len();
+        self.value(room.get(..length).unwrap_or_default());
     }
 
     /// The same, of a flag: `0` or `1`.
@@ -107,9 +113,7 @@ impl<'a> Out<'a> {
 
     /// One member of a collection.
     pub fn member(&mut self, name: &[u8], value: &[u8]) {
-        let name = Some(self.texts.add(name, self.keep));
-        let value = self.texts.add(value, self.keep);
-        self.members.push(Member { variable: self.variable, count: false, name, value });
+        self.0.take(Some(name), value);
     }
 }
 

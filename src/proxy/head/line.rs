@@ -64,8 +64,8 @@ fn target(target: Bytes, limits: &Limits) -> Result<Bytes, Refusal> {
     if target.len() > limits.target_bytes {
         return Err(refusal::TARGET_TOO_LONG);
     }
-    let visible = |byte: &u8| (byte.is_ascii_graphic() || !byte.is_ascii()) && *byte != b'#';
-    if target.is_empty() || !target.iter().all(visible) {
+    let odd = |byte: u8| (byte <= b' ') | (byte == 0x7f) | (byte == b'#');
+    if target.is_empty() || target.iter().fold(false, |found, byte| found | odd(*byte)) {
         return Err(refusal::BAD_TARGET);
     }
     Ok(target)

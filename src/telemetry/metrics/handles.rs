@@ -2,7 +2,7 @@
 //! go with, so that moving them costs a look-up in a small map: no lock, no allocation.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
 use std::thread::LocalKey;
@@ -15,7 +15,7 @@ use super::metrics;
 use crate::transaction::{Phase, Verdict};
 
 /// What is kept under a name.
-type Kept<H> = RefCell<HashMap<Box<str>, Rc<H>>>;
+type Kept<H> = RefCell<BTreeMap<Box<str>, Rc<H>>>;
 
 thread_local! {
     static ROUTES: Kept<Route> = RefCell::default();
@@ -37,7 +37,7 @@ pub(crate) struct Route {
 pub(crate) struct Upstream {
     pub(crate) head_seconds: Histogram,
     pub(crate) seconds: Histogram,
-    tries: RefCell<HashMap<(&'static str, bool), IntCounter>>,
+    tries: RefCell<BTreeMap<(&'static str, bool), IntCounter>>,
     name: Box<str>,
 }
 

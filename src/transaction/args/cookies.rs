@@ -1,20 +1,37 @@
 //! The `Cookie` field: names and values as they came, not decoded.
 
+use memchr::memchr;
+
 use super::Pairs;
+
+/// Cookies for which there is room from the beginning.
+const USUAL_COOKIES: usize = 8;
 
 /// The cookies of one `Cookie` field, as ModSecurity's version 0 reads them: separated by `;`,
 /// blanks before a name dropped, the value is what follows the first `=`. Without a name there is
 /// no cookie; without `=` its value is empty. Blanks at the field's end belong to nothing.
 pub fn cookies(field: &[u8]) -> Pairs {
     let mut pairs = Pairs::default();
-    for cookie in trim_end(field.strip_suffix(b";").unwrap_or(field)).split(|byte| *byte == b';') {
-        let mut halves = cookie.splitn(2, |byte| *byte == b'=');
-        let name = trim_start(halves.next().unwrap_or_default());
+    pairs.reserve(field.len(), USUAL_COOKIES);
+    let mut rest = Some(trim_end(field.strip_suffix(b";").unwrap_or(field)));
+    while let Some(text) = rest {
+        let (cookie, after) = split(text, b';');
+        let (name, value) = split(cookie, b'=');
+        let name = trim_start(name);
         if !name.is_empty() {
-            pairs.push(name, halves.next().unwrap_or_default());
+            pairs.push(name, value.unwrap_or_default());
         }
+        rest = after;
     }
     pairs
+}
+
+/// What is before the first `at`, and what is behind it, if it is there.
+fn split(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr(at, text).and_then(|place| text.split_at_checked(place)) {
+        Some((before, after)) => (before, after.get(1..)),
+        None => (text, None),
+    }
 }
 
 /// What C's `isspace` takes for a blank.

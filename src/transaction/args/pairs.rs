@@ -31,6 +31,12 @@ impl Pairs {
         self.bytes.len()
     }
 
+    /// Makes room for so many bytes and so many pairs more.
+    pub fn reserve(&mut self, bytes: usize, pairs: usize) {
+        self.bytes.reserve(bytes);
+        self.ends.reserve(pairs);
+    }
+
     /// One more.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         self.push_with(

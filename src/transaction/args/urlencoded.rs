@@ -4,10 +4,13 @@
 //! nothing follows a last separator); without `=` the value is empty; a `%` without two hex digits
 //! is text, and told.
 
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr, memrchr};
 
 use super::reading::Reading;
 use super::{Limits, Parsed};
+
+/// Pairs for which there is room from the beginning.
+const USUAL_PAIRS: usize = 16;
 
 /// The arguments of a query string.
 pub fn query(text: &[u8], limits: &Limits) -> Parsed {
@@ -50,6 +53,7 @@ impl Form {
 /// Reads whole pairs; the last one may lack its separator.
 fn pairs(text: &[u8], reading: &mut Reading) {
     let mut rest = text;
+    reading.parsed.args.reserve(text.len(), USUAL_PAIRS.min(text.len()));
     while !rest.is_empty() && reading.has_room() {
         let (one, after) = split(rest, reading.limits.separator);
         rest = after;
@@ -77,28 +81,26 @@ fn split(text: &[u8], at: u8) -> (&[u8], &[u8]) {
 fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
     let mut rest = text;
     let mut valid = true;
-    while let Some(place) = memchr2(b'%', b'+', rest) {
-        let (plain, special) = rest.split_at(place);
-        out.extend_from_slice(plain);
-        let (byte, after) = escape(special).unwrap_or_else(|| {
-            valid = false;
-            (b'%', special.get(1..).unwrap_or_default())
-        });
-        out.push(byte);
-        rest = after;
+    while let Some((plain, escape)) = memchr(b'%', rest).and_then(|at| rest.split_at_checked(at)) {
+        spaced(plain, out);
+        let byte = hex_pair(escape);
+        valid &= byte.is_some();
+        out.push(byte.unwrap_or(b'%'));
+        rest = escape.get(byte.map_or(1, |_| 3)..).unwrap_or_default();
     }
-    out.extend_from_slice(rest);
+    spaced(rest, out);
     valid
 }
 
-/// The byte that a text beginning with `+` or `%` means, and what follows; none if the escape is
-/// invalid.
-fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
-    match text {
-        [b'+', rest @ ..] => Some((b' ', rest)),
-        [_, high, low, rest @ ..] => Some((hex(*high)? << 4 | hex(*low)?, rest)),
-        _ => None,
-    }
+/// Appends a text with a space for each `+`.
+fn spaced(text: &[u8], out: &mut Vec<u8>) {
+    out.extend(text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }));
+}
+
+/// The byte that `%HH` means.
+fn hex_pair(escape: &[u8]) -> Option<u8> {
+    let [_, high, low, ..] = escape else { return None };
+    Some(hex(*high)? << 4 | hex(*low)?)
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -5,9 +5,11 @@
 
 use std::ffi::CString;
 use std::hint::black_box;
+use std::process::ExitCode;
 
-use super::corpus::{Case, Samples};
-use super::ours::Ours;
+use super::corpus::{Case, Freshness, Samples};
+use super::ours::{Memory, Ours};
+use super::{cases, compare};
 
 /// `'C' 'T'`, the tool's own requests, as in `valgrind/callgrind.h`.
 const BASE: usize = 0x4354_0000;
@@ -16,24 +18,35 @@ const DUMP_AT: usize = BASE + 3;
 const START: usize = BASE + 4;
 const STOP: usize = BASE + 5;
 
-/// Judges each request so often, always with fresh values, and dumps what it took.
-pub fn count(ours: &Ours, cases: impl Iterator<Item = &'static Case>, times: usize) {
-    for case in cases {
-        let mut samples = Samples::of(case);
-        let warm = samples.take(super::Freshness::Fresh, 3);
-        let batch = samples.take(super::Freshness::Fresh, times);
-        for sample in &warm {
-            black_box(ours.judge(sample));
-        }
-        let name = CString::new(case.name).unwrap();
-        ask(START, 0);
-        ask(ZERO, 0);
-        for sample in &batch {
-            black_box(ours.judge(sample));
-        }
-        ask(DUMP_AT, name.as_ptr() as usize);
-        ask(STOP, 0);
+/// Requests before the first that is counted: expressions make their automata on their first texts.
+const WARM_UP: usize = 10;
+
+/// Judges each request so often, and dumps what it took.
+pub fn run(options: &compare::Options, times: usize) -> ExitCode {
+    for (ruleset, paranoia) in options.setting.each() {
+        let ours = Ours::load(ruleset.files(paranoia).shared(), paranoia);
+        cases(&options.only).for_each(|case| count(&ours, case, times));
     }
+    ExitCode::SUCCESS
+}
+
+/// Nothing is remembered and all values are fresh, so that all of the engine is counted.
+fn count(ours: &Ours, case: &'static Case, times: usize) {
+    let mut samples = Samples::of(case);
+    let warm = samples.take(Freshness::Cold, WARM_UP);
+    let batch = samples.take(Freshness::Cold, times);
+    ours.remember(Memory::Off);
+    for sample in &warm {
+        black_box(ours.judge(sample));
+    }
+    let name = CString::new(case.name).unwrap();
+    ask(START, 0);
+    ask(ZERO, 0);
+    for sample in &batch {
+        black_box(ours.judge(sample));
+    }
+    ask(DUMP_AT, name.as_ptr() as usize);
+    ask(STOP, 0);
 }
 
 /// A request to valgrind: instructions that do nothing on a processor.

@@ -22,6 +22,24 @@ use super::theirs::Finding;
 /// Bytes that the proxy gives to the parser at once.
 const PIECE: usize = 64 << 10;
 
+/// What the engine keeps of exchanges that are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// As in service.
+    Kept,
+    /// Nothing: each exchange is as the first one.
+    Off,
+}
+
+/// How often what was kept has helped.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Recall {
+    /// Values whose verdict was known.
+    pub hits: u64,
+    /// Values that were looked up.
+    pub asked: u64,
+}
+
 /// The rules, compiled.
 pub struct Ours {
     profile: Arc<Profile>,
@@ -42,6 +60,16 @@ impl Ours {
         let (profile, _) = Profile::new(Arc::new(plan), Engine::On, &presets(paranoia), &[]);
         let collections = Arc::new(Collections::default());
         Self { profile: Arc::new(profile), collections, took }
+    }
+
+    /// Switches what is kept of exchanges that are over. The one place that knows how.
+    pub fn remember(&self, _memory: Memory) {
+        // The engine keeps nothing yet: cold, fresh and repeated differ only by the processor.
+    }
+
+    /// How often what was kept has helped, since the start; none: nothing is kept.
+    pub fn recall(&self) -> Option<Recall> {
+        None
     }
 
     /// One exchange, from its head to its log line.

@@ -1,36 +1,49 @@
 //! What is told: one table for each rule set and paranoia level.
 
-use super::corpus::Freshness;
+use super::corpus::{Case, Freshness};
 use super::ours::Ours;
 use super::rules::Ruleset;
 use super::theirs::Theirs;
 
-/// Microseconds per request of one round: fresh, repeated.
-#[derive(Debug, Default, Clone, Copy)]
+/// Microseconds per request of one round.
 pub struct Round {
-    ours: [f64; 2],
-    theirs: Option<[f64; 2]>,
+    /// Cold, fresh, repeated.
+    pub ours: [f64; 3],
+    /// Of the benign request beside an attack, in the same order.
+    pub peer: Option<[f64; 3]>,
+    /// Fresh, repeated: the library remembers nothing, so that it cannot be warmer.
+    pub theirs: Option<[f64; 2]>,
 }
 
 /// What was measured with one request.
 pub struct Measured {
-    /// Its name.
-    pub case: &'static str,
-    /// The rounds.
+    pub case: &'static Case,
     pub rounds: Vec<Round>,
     /// How many rules ours and theirs found.
     pub found: (usize, Option<usize>),
 }
 
 impl Round {
-    /// Ours took so long.
-    pub fn ours(&mut self, freshness: Freshness, micros: f64) {
-        self.ours[freshness as usize] = micros;
+    /// What the library takes for the same requests.
+    fn theirs(&self, freshness: Freshness) -> Option<f64> {
+        let [fresh, repeated] = self.theirs?;
+        Some(if freshness == Freshness::Repeated { repeated } else { fresh })
+    }
+}
+
+impl Measured {
+    /// How many times less ours takes than the library: the median of the rounds.
+    pub fn less(&self, freshness: Freshness) -> Option<f64> {
+        self.median(|round| Some(round.theirs(freshness)? / round.ours[freshness as usize]))
     }
 
-    /// Theirs took so long.
-    pub fn theirs(&mut self, freshness: Freshness, micros: f64) {
-        self.theirs.get_or_insert_default()[freshness as usize] = micros;
+    /// How many times what the benign request takes.
+    pub fn by_peer(&self, freshness: Freshness) -> Option<f64> {
+        self.median(|round| Some(round.ours[freshness as usize] / round.peer?[freshness as usize]))
+    }
+
+    fn median(&self, of: impl Fn(&Round) -> Option<f64>) -> Option<f64> {
+        median(self.rounds.iter().filter_map(of).collect())
     }
 }
 
@@ -41,29 +54,32 @@ pub fn heading(ruleset: Ruleset, paranoia: u8, ours: &Ours, theirs: Option<&Thei
     if let Some(theirs) = theirs {
         println!("{} {:.0} ms", theirs.version, theirs.took.as_secs_f64() * 1e3);
     }
-    println!("\nCPU µs per request, medians; × is how many times less Moongate takes.\n");
     println!(
-        "| request | fresh | repeated | libmodsecurity | repeated | × fresh | × repeated | rules found |"
+        "\nCPU µs per request, medians; × is how many times less than libmodsecurity; \
+         `by benign`: an attack's by the benign request's that is like it.\n"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!(
+        "| request | cold | fresh | repeated | libmodsecurity | repeated \
+         | × cold | × fresh | × repeated | by benign | rules found |"
+    );
+    println!("| --- |{} ---: |", " ---: |".repeat(9));
 }
 
 /// One row.
 pub fn row(measured: &Measured) {
-    let Measured { case, rounds, found: (ours, theirs) } = measured;
-    let column = |of: &dyn Fn(&Round) -> Option<f64>| {
-        let figures: Vec<f64> = rounds.iter().filter_map(of).collect();
-        median(figures).map(shown).unwrap_or_default()
-    };
-    let [fresh, repeated] = [0, 1].map(|at| column(&|round| Some(round.ours[at])));
-    let [their_fresh, their_repeated] = [0, 1].map(|at| column(&|round| Some(round.theirs?[at])));
-    let [less_fresh, less_repeated] =
-        [0, 1].map(|at| column(&|round| Some(round.theirs?[at] / round.ours[at])));
-    let theirs = theirs.map(|theirs| format!(" / {theirs}")).unwrap_or_default();
-    println!(
-        "| {case} | {fresh} | {repeated} | {their_fresh} | {their_repeated} \
-         | {less_fresh} | {less_repeated} | {ours}{theirs} |"
-    );
+    let ours = Freshness::ALL.map(|kind| measured.median(|round| Some(round.ours[kind as usize])));
+    let theirs = [Freshness::Fresh, Freshness::Repeated]
+        .map(|kind| measured.median(|round| round.theirs(kind)));
+    let less = Freshness::ALL.map(|kind| measured.less(kind));
+    let figures = ours.into_iter().chain(theirs).chain(less);
+    let figures: String =
+        figures.map(|figure| format!(" {} |", figure.map(shown).unwrap_or_default())).collect();
+    let by_peer = Freshness::ALL.map(|kind| measured.by_peer(kind)).into_iter().flatten();
+    let by_peer: Vec<String> = by_peer.map(shown).collect();
+    let (found, their_found) = measured.found;
+    let their_found = their_found.map(|found| format!(" / {found}")).unwrap_or_default();
+    let name = measured.case.name;
+    println!("| {name} |{figures} {} | {found}{their_found} |", by_peer.join(", "));
 }
 
 fn median(mut figures: Vec<f64>) -> Option<f64> {
@@ -72,7 +88,7 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
 }
 
 /// Three figures that count.
-fn shown(figure: f64) -> String {
+pub fn shown(figure: f64) -> String {
     match figure {
         _ if figure >= 100.0 => format!("{figure:.0}"),
         _ if figure >= 10.0 => format!("{figure:.1}"),

@@ -23,6 +23,19 @@ pub enum Ruleset {
     Debian,
 }
 
+/// Whether the limits of the rule set hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounds {
+    /// As they come.
+    Kept,
+    /// Beyond every size that is measured.
+    Lifted,
+}
+
+/// What lifts them.
+const LIFTED: &str = "SecRequestBodyLimit 100000000\nSecRequestBodyNoFilesLimit 100000000\n\
+    SecArgumentsLimit 10000000\nSecResponseBodyLimit 100000000\n";
+
 /// The files of a rule set.
 pub struct Files {
     folder: TempDir,
@@ -46,10 +59,17 @@ impl Ruleset {
 
     /// Its files, and what sets the paranoia level for the library (ours has a setting for that).
     pub fn files(self, paranoia: u8) -> Files {
+        self.files_within(paranoia, Bounds::Kept)
+    }
+
+    /// The same, with its limits or without.
+    pub fn files_within(self, paranoia: u8, bounds: Bounds) -> Files {
         let folder = tempfile::tempdir().unwrap();
+        let lifted = if bounds == Bounds::Lifted { LIFTED } else { "" };
+        let base = format!("{BASE}{lifted}");
         let rules: String =
             self.includes().iter().map(|path| format!("Include {path}\n")).collect();
-        fs::write(folder.path().join("shared.conf"), format!("{BASE}{rules}")).unwrap();
+        fs::write(folder.path().join("shared.conf"), format!("{base}{rules}")).unwrap();
         let level = format!(
             "SecAction \"id:900900,phase:1,pass,nolog,setvar:tx.paranoia_level={paranoia},\
              setvar:tx.blocking_paranoia_level={paranoia},\
@@ -58,7 +78,7 @@ impl Ruleset {
              setvar:tx.outbound_anomaly_score_threshold={OUT_OF_REACH}\"\n"
         );
         let level = if paranoia == 1 { String::new() } else { level };
-        fs::write(folder.path().join("theirs.conf"), format!("{BASE}{level}{rules}")).unwrap();
+        fs::write(folder.path().join("theirs.conf"), format!("{base}{level}{rules}")).unwrap();
         Files { folder }
     }
 

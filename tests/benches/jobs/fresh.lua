@@ -1,6 +1,8 @@
---- For wrk: every request has values that none had before, wherever its parts say `0fresh0`.
---- Arguments: the method, the content type and the file of the body's text; or none, for a GET.
-local count, text = 0, nil
+--- For wrk: targets in turn, and where their parts say `0fresh0` a value.
+--- Arguments: `fresh` (a value that none had before) or `repeated` (always the same); a file of
+--- targets, one a line; then the method, the content type and the file of the body, or none of these.
+local count, text, repeated = 0, nil, nil
+local targets = {}
 
 local function fresh(part)
   return (part:gsub("0fresh0", function()
@@ -9,20 +11,40 @@ local function fresh(part)
   end))
 end
 
+local function same(part)
+  return (part:gsub("0fresh0", "5eed5eed"))
+end
+
+local function format(target, put)
+  local headers = {}
+  for name, value in pairs(wrk.headers) do
+    headers[name] = put(value)
+  end
+  return wrk.format(wrk.method, put(target), headers, text and put(text))
+end
+
 function init(args)
-  if args[1] then
-    wrk.method = args[1]
-    wrk.headers["Content-Type"] = args[2]
-    local file = assert(io.open(args[3], "rb"))
+  for target in io.lines(args[2]) do
+    targets[#targets + 1] = target
+  end
+  if args[3] then
+    wrk.method = args[3]
+    wrk.headers["Content-Type"] = args[4]
+    local file = assert(io.open(args[5], "rb"))
     text = file:read("*a")
     file:close()
   end
+  if args[1] == "repeated" then
+    repeated = {}
+    for at, target in ipairs(targets) do
+      repeated[at] = format(target, same)
+    end
+  end
 end
 
+local at = 0
+
 function request()
-  local headers = {}
-  for name, value in pairs(wrk.headers) do
-    headers[name] = fresh(value)
-  end
-  return wrk.format(wrk.method, fresh(wrk.path), headers, text and fresh(text))
+  at = at % #targets + 1
+  return repeated and repeated[at] or format(targets[at], fresh)
 end

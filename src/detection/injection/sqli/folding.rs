@@ -1,6 +1,7 @@
 //! Folds tokens until five are left that cannot be said more briefly: what is folded away makes no
 //! difference to a database, so it must make none here.
 
+use super::beginnings;
 use super::fingerprints::LENGTH;
 use super::rules::{self, Then, Three, Two};
 use super::token::{Kind, Token};
@@ -12,12 +13,14 @@ pub struct Folded<'a> {
     count: usize,
     /// How many tokens were read from the value.
     pub seen: u32,
-    /// Whether something in it is read differently in MySQL's dialect.
+    /// Whether something in it, as far as it was read, is read differently in MySQL's dialect.
     pub differs_in_mysql: bool,
+    /// Whether reading ended early: the first tokens are those of no injection, in any dialect.
+    pub leads_nowhere: bool,
 }
 
 /// A window goes over the tokens; what does not fold is left behind it.
-struct Folding<'a> {
+pub(super) struct Folding<'a> {
     tokenizer: Tokenizer<'a>,
     /// One more than a fingerprint has: the sixth can decide what the fifth is.
     tokens: [Token<'a>; LENGTH + 1],
@@ -29,21 +32,24 @@ struct Folding<'a> {
     more: bool,
     /// The comment that the value ends with, as far as it is read.
     comment: Option<Token<'a>>,
+    leads_nowhere: bool,
+}
+
+/// The first token of a value that means something: what only opens the way to it is left out.
+pub fn first<'a>(tokenizer: &mut Tokenizer<'a>) -> Option<Token<'a>> {
+    loop {
+        let token = tokenizer.next()?;
+        let opens = matches!(token.kind, Kind::Comment | Kind::LeftParen | Kind::Type);
+        if !opens && !token.is_unary() {
+            return Some(token);
+        }
+    }
 }
 
 impl<'a> Folded<'a> {
-    /// Of all the tokens of a value.
-    pub fn new(tokenizer: Tokenizer<'a>) -> Self {
-        let mut folding = Folding {
-            tokenizer,
-            tokens: [Token::default(); LENGTH + 1],
-            count: 0,
-            left: 0,
-            more: true,
-            comment: None,
-        };
-        folding.run();
-        folding.finish()
+    /// Of the [first](first) token of a value and those behind it, as far as they matter.
+    pub fn new(first: Token<'a>, tokenizer: Tokenizer<'a>) -> Self {
+        Folding::new(first, tokenizer).run(beginnings::lead_nowhere)
     }
 
     /// What the tokens are, in order.
@@ -58,13 +64,33 @@ impl<'a> Folded<'a> {
 }
 
 impl<'a> Folding<'a> {
-    fn run(&mut self) {
-        if !self.begin() {
-            return;
+    pub(super) fn new(first: Token<'a>, tokenizer: Tokenizer<'a>) -> Self {
+        let none = Token::default();
+        Self {
+            tokenizer,
+            tokens: [first, none, none, none, none, none],
+            count: 1,
+            left: 0,
+            more: true,
+            comment: None,
+            leads_nowhere: false,
         }
+    }
+
+    /// Folds all tokens, or stops where those that are settled `lead_nowhere`.
+    pub(super) fn run(mut self, lead_nowhere: fn(&[Token<'_>]) -> bool) -> Folded<'a> {
         while self.goes_on() {
-            if self.reach(2) && self.two() && self.reach(3) {
-                self.three();
+            if self.reach(2) && self.two() {
+                if self.count == self.left + 2
+                    && lead_nowhere(self.tokens.get(..self.count).unwrap_or_default())
+                    && !self.tokenizer.may_turn_evil()
+                {
+                    self.leads_nowhere = true;
+                    return self.finish();
+                }
+                if self.reach(3) {
+                    self.three();
+                }
             }
         }
         self.end_with_comment();
@@ -72,6 +98,7 @@ impl<'a> Folding<'a> {
         if kept.map(|token| token.kind).any(|kind| kind == Kind::Evil) {
             self.give_up();
         }
+        self.finish()
     }
 
     fn goes_on(&mut self) -> bool {
@@ -101,18 +128,6 @@ impl<'a> Folding<'a> {
             Three::Keep => self.left += 1,
             Three::Fold(tokens) => self.fold(tokens, Then::Restart),
         }
-    }
-
-    /// The first token that means something: what only opens the way to it is left out.
-    fn begin(&mut self) -> bool {
-        while let Some(token) = self.tokenizer.next() {
-            let opens = matches!(token.kind, Kind::Comment | Kind::LeftParen | Kind::Type);
-            if !opens && !token.is_unary() {
-                self.push(token);
-                return true;
-            }
-        }
-        false
     }
 
     /// `1+(1)+(1)+…`: all that was read so far is as good as its first token.
@@ -193,6 +208,6 @@ impl<'a> Folding<'a> {
             last.kind = Kind::Comment;
         }
         let Tokenizer { seen, differs_in_mysql, .. } = self.tokenizer;
-        Folded { tokens, count, seen, differs_in_mysql }
+        Folded { tokens, count, seen, differs_in_mysql, leads_nowhere: self.leads_nowhere }
     }
 }

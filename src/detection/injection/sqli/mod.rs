@@ -6,13 +6,15 @@
 //! query the value will stand, it is read as it is, as if a quote stood before it, and in two
 //! dialects.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use folding::Folded;
+use token::Kind;
 use tokenizer::{Dialect, Tokenizer};
 
 pub use fingerprints::Fingerprint;
 
+mod beginnings;
 mod fingerprints;
 mod folding;
 mod innocence;
@@ -25,14 +27,14 @@ mod words;
 
 /// The fingerprint of a value that is an SQL injection.
 pub fn is_sqli(value: &[u8]) -> Option<Fingerprint> {
-    if is_plain(value) {
-        return None;
+    let unquoted = in_context(value, None);
+    if unquoted.is_some() || memchr2(b'\'', b'"', value).is_none() {
+        return unquoted;
     }
-    in_context(value, None)
-        .or_else(|| memchr(b'\'', value).and_then(|_| in_context(value, Some(b'\''))))
-        .or_else(|| {
-            memchr(b'"', value).and_then(|_| in_dialect(value, Some(b'"'), Dialect::MySql).ok())
-        })
+    let quoted = memchr(b'\'', value).and_then(|_| in_context(value, Some(b'\'')));
+    quoted.or_else(|| {
+        memchr(b'"', value).and_then(|_| in_dialect(value, Some(b'"'), Dialect::MySql).ok())
+    })
 }
 
 /// Whether a value is a number, a name or a version, which no query is broken by: digits and dots,
@@ -72,12 +74,24 @@ struct Harmless {
 }
 
 fn in_dialect(value: &[u8], quote: Option<u8>, dialect: Dialect) -> Result<Fingerprint, Harmless> {
-    let folded = Folded::new(Tokenizer::new(value, quote, dialect));
+    let mut tokenizer = Tokenizer::new(value, quote, dialect);
+    let Some(first) = folding::first(&mut tokenizer) else { return Err(Harmless::of(&tokenizer)) };
+    // Of one token only what is evil is an injection.
+    if tokenizer.is_at_end() && first.kind != Kind::Evil {
+        return Err(Harmless::of(&tokenizer));
+    }
+    let folded = Folded::new(first, tokenizer);
     let fingerprint = Fingerprint::of(folded.kinds());
-    if fingerprint.is_known() && !innocence::is_innocent(&folded, value) {
+    if !folded.leads_nowhere && fingerprint.is_known() && !innocence::is_innocent(&folded, value) {
         return Ok(fingerprint);
     }
     Err(Harmless { differs_in_mysql: folded.differs_in_mysql })
+}
+
+impl Harmless {
+    fn of(tokenizer: &Tokenizer<'_>) -> Self {
+        Self { differs_in_mysql: tokenizer.differs_in_mysql }
+    }
 }
 
 #[cfg(test)]

@@ -211,7 +211,7 @@ fn has_underscore(token: &Token<'_>) -> bool {
 }
 
 /// Names of columns as well as of functions, so that a parenthesis decides.
-fn is_name_or_function(token: &Token<'_>) -> bool {
+pub fn is_name_or_function(token: &Token<'_>) -> bool {
     const NAMES: [&str; 11] = [
         "CURRENT_DATE",
         "CURRENT_TIME",

@@ -1,6 +1,6 @@
 //! Cuts a value into tokens of SQL: every dialect's at once, as nobody knows the database.
 
-use memchr::{memchr, memchr2_iter, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::literals::until;
 use super::token::{Kind, LONGEST, Token};
@@ -16,6 +16,7 @@ pub enum Dialect {
 }
 
 /// Cuts a value into tokens.
+#[derive(Clone, Copy)]
 pub struct Tokenizer<'a> {
     /// What is still to be read.
     pub(super) rest: &'a [u8],
@@ -42,6 +43,17 @@ impl<'a> Tokenizer<'a> {
         };
         self.seen += 1;
         Some(token)
+    }
+
+    /// Whether nothing is left to be read.
+    pub fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Whether what is still to be read may be what no two databases read alike: `/*! */`, or braces
+    /// around an empty name.
+    pub fn may_turn_evil(&self) -> bool {
+        memchr2(b'*', b'{', self.rest).is_some()
     }
 
     fn read(&mut self) -> Option<Token<'a>> {
@@ -164,12 +176,13 @@ impl<'a> Tokenizer<'a> {
 
     /// A word. `SELECT.1` and ``SELECT`a` `` are two.
     pub(super) fn word(&mut self) -> Token<'a> {
-        let mut joins = false;
+        let mut roles = Role::Goes as u8;
         let beginning = self.rest.get(..=LONGEST).unwrap_or(self.rest);
         let length = until(beginning, |byte| {
-            joins |= role(byte) == Role::Joins;
-            role(byte) == Role::Ends
+            roles |= role(byte) as u8;
+            roles & Role::Ends as u8 != 0
         });
+        let joins = roles & Role::Joins as u8 != 0;
         let text = self.rest.get(..length.min(LONGEST)).unwrap_or_default();
         if joins && let Some((kind, length)) = first_of(text) {
             return self.take(kind, length);
@@ -186,12 +199,12 @@ impl<'a> Tokenizer<'a> {
 /// What a byte does to the word that it follows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// It is not part of it.
-    Ends,
     /// It is part of it.
-    Goes,
+    Goes = 0,
     /// It is, unless what stands before it is a word by itself.
-    Joins,
+    Joins = 1,
+    /// It is not part of it.
+    Ends = 2,
 }
 
 fn role(byte: u8) -> Role {
@@ -220,8 +233,8 @@ const fn roles() -> [Role; 256] {
 
 /// The word of SQL that stands before a dot or tick: what it is, and how long.
 fn first_of(text: &[u8]) -> Option<(Kind, usize)> {
-    let mut lengths = memchr2_iter(b'.', b'`', text);
-    lengths.find_map(|length| {
+    let joins = text.iter().zip(0..).filter(|(byte, _)| matches!(byte, b'.' | b'`'));
+    joins.map(|(_, length)| length).find_map(|length| {
         let word = text.get(..length).and_then(words::find)?;
         (word.kind != Kind::Bareword).then_some((word.kind, length))
     })

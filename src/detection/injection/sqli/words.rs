@@ -34,18 +34,31 @@ const SLOTS: usize = 4096;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(listed()));
 
-/// The words, each in the slot of its hash or in one soon after it.
+/// The words, each known by the slot of its hash or by one soon after it.
 struct Table {
-    slots: Vec<Option<Word>>,
+    words: Vec<Word>,
+    /// Places in `words`, from 1; 0 for none.
+    slots: Vec<u16>,
+    /// By length: the initials of words, a bit each. Most absent words need no more than this.
+    initials: [u32; LONGEST + 1],
     /// Of what phrases begin with, by its length: the initials, a bit each.
     phrases: [u32; LONGEST + 1],
 }
 
 impl Table {
     fn new(words: impl Iterator<Item = Word>) -> Self {
-        let mut table = Self { slots: vec![None; SLOTS], phrases: [0; LONGEST + 1] };
+        let slots = vec![0; SLOTS];
+        let mut table = Self {
+            words: Vec::new(),
+            slots,
+            initials: [0; LONGEST + 1],
+            phrases: [0; LONGEST + 1],
+        };
         for word in words {
             table.insert(word);
+            if let Some(initials) = table.initials.get_mut(word.text.len()) {
+                *initials |= initial(word.text);
+            }
             for length in memchr_iter(b' ', word.text) {
                 if let Some(initials) = table.phrases.get_mut(length) {
                     *initials |= initial(word.text);
@@ -57,23 +70,28 @@ impl Table {
 
     fn insert(&mut self, word: Word) {
         let mut at = hash(word.text);
-        while self.slots.get(at).is_some_and(Option::is_some) {
+        while self.slots.get(at).is_some_and(|&place| place != 0) {
             at = (at + 1) % SLOTS;
         }
+        self.words.push(word);
         if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Some(word);
+            *slot = self.words.len() as u16;
         }
     }
 
     fn find(&self, word: &[u8]) -> Option<Word> {
+        if self.initials.get(word.len()).is_none_or(|initials| initials & initial(word) == 0) {
+            return None;
+        }
         let mut at = hash(word);
-        while let Some(known) = self.slots.get(at).copied().flatten() {
+        loop {
+            let place = usize::from(*self.slots.get(at)?).checked_sub(1)?;
+            let known = *self.words.get(place)?;
             if known.text.eq_ignore_ascii_case(word) {
                 return Some(known);
             }
             at = (at + 1) % SLOTS;
         }
-        None
     }
 }
 

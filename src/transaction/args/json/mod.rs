@@ -17,6 +17,9 @@ use scanner::{Fault, Scanner, Token};
 
 use super::reading::Reading;
 
+/// Bytes of text for each value, as it mostly is: so much room is made for them.
+const USUAL_VALUE: usize = 20;
+
 /// Reads a whole document. An empty one says nothing.
 pub fn read(text: &[u8], reading: &mut Reading) {
     if text.is_empty() {
@@ -25,6 +28,8 @@ pub fn read(text: &[u8], reading: &mut Reading) {
     if std::str::from_utf8(text).is_err() {
         reading.complain(|| "JSON parsing error: invalid UTF-8".to_owned());
     }
+    let most = reading.limits.arguments;
+    reading.parsed.args.reserve(2 * text.len(), most.min(text.len() / USUAL_VALUE));
     let mut walk = Walk { scanner: Scanner::new(text), path: Path::new(), reading };
     let end = walk.document();
     let (odd, place) = (walk.scanner.odd, walk.scanner.place());

@@ -73,12 +73,8 @@ impl<'a> Scanner<'a> {
     /// Appends a string, whose quote is behind us, decoded.
     pub fn string(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         loop {
-            let plain = memchr2(b'"', b'\\', self.rest).unwrap_or(self.rest.len());
-            let (chunk, after) = self.rest.split_at(plain);
+            let (chunk, after) = self.rest.split_at(self.plain());
             out.extend_from_slice(chunk);
-            if chunk.iter().any(|byte| *byte < b' ') {
-                self.tell("a control character in a string");
-            }
             self.rest = after;
             match after {
                 [b'\\', escape, after @ ..] => {
@@ -94,6 +90,17 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// How many bytes stand before the next quote or backslash.
+    fn plain(&mut self) -> usize {
+        let plain = plain(self.rest);
+        let after = self.rest.get(plain..).unwrap_or_default();
+        if after.first().is_none_or(|byte| *byte >= b' ') {
+            return plain;
+        }
+        self.tell("a control character in a string");
+        plain + memchr2(b'"', b'\\', after).unwrap_or(after.len())
+    }
+
     fn skip_blanks(&mut self) {
         while let [b' ' | b'\t' | b'\n' | b'\r', after @ ..] = self.rest {
             self.rest = after;
@@ -107,12 +114,15 @@ impl<'a> Scanner<'a> {
 
     /// A number or one of the three names.
     fn word(&mut self) -> Result<&'a [u8], Fault> {
-        let names: [(&[u8], &[u8]); 3] = [(b"true", b"true"), (b"false", b"false"), (b"null", b"")];
-        for (name, value) in names {
-            if let Some(after) = self.rest.strip_prefix(name) {
-                self.rest = after;
-                return Ok(value);
-            }
+        let name: Option<(&[u8], &[u8])> = match self.rest {
+            [b't', b'r', b'u', b'e', after @ ..] => Some((b"true", after)),
+            [b'f', b'a', b'l', b's', b'e', after @ ..] => Some((b"false", after)),
+            [b'n', b'u', b'l', b'l', after @ ..] => Some((b"", after)),
+            _ => None,
+        };
+        if let Some((value, after)) = name {
+            self.rest = after;
+            return Ok(value);
         }
         let (number, after) = self.rest.split_at(number(self.rest).ok_or("no value")?);
         self.rest = after;
@@ -165,6 +175,26 @@ impl<'a> Scanner<'a> {
         self.rest = self.rest.get(4..).unwrap_or_default();
         unit
     }
+}
+
+/// How many bytes stand before the first quote, backslash or control character: eight are looked
+/// at in one step, as most strings are short.
+fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // The first of the marks is right; those behind it may stand for a borrow.
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word & HIGHS;
+    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = text.as_chunks::<8>();
+    for (place, bytes) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*bytes);
+        let marks = below(word, b' ') | is(word, b'"') | is(word, b'\\');
+        if marks != 0 {
+            return place * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    let ends = |byte: &u8| matches!(byte, 0..b' ' | b'"' | b'\\');
+    words.len() * 8 + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
 /// The character that two surrogates mean.

@@ -1,0 +1,253 @@
+//! Which heads match a text: what they do to it first is done once, what they need is looked for
+//! once, and only those that may match are asked.
+
+use super::Lens;
+use crate::detection::bits::Bits;
+use crate::detection::operators::Scope;
+use crate::detection::plan::{ChainId, Link, Plan, Test};
+use crate::detection::prefilter::{Glance, Screen};
+use crate::detection::transformations::TRANSFORMATIONS;
+use crate::transaction::RulePhase;
+
+/// Bytes of transformed texts that are held at once.
+const MOST_MADE: usize = 4 << 20;
+
+/// Room to judge in.
+#[derive(Default)]
+pub struct Judge {
+    /// The text as it is comes first.
+    made: Vec<Made>,
+    /// How many of these are of the text in question.
+    count: usize,
+    /// By chain: what it makes of the text, if `turn` is this turn's.
+    by_chain: Vec<(u32, u32)>,
+    turn: u32,
+    /// Bytes that were made in this turn.
+    held: usize,
+    /// The heads that match, in the order found; none twice.
+    pub hits: Vec<u32>,
+}
+
+/// What became of a text, and which heads look at that.
+#[derive(Default)]
+struct Made {
+    bytes: Vec<u8>,
+    glance: Glance,
+    changes: u64,
+    /// The heads that look at it.
+    heads: Bits,
+    /// Where a text is that differs from it in the case of letters at most: the first of them.
+    like: usize,
+    /// Of the first of them: the heads that look at any of them.
+    wanted: Bits,
+    /// Of the first of them: of those, the heads that may match.
+    candidates: Bits,
+}
+
+/// What a text is judged by.
+pub struct Bench<'a> {
+    pub plan: &'a Plan,
+    pub phase: RulePhase,
+    pub screen: &'a Screen,
+}
+
+impl Judge {
+    /// Finds the heads that match a text.
+    pub fn judge(&mut self, bench: &Bench<'_>, lens: &Lens, text: &[u8]) {
+        self.hits.clear();
+        self.begin(bench, text);
+        let changes = self.made.first().map_or(0, |whole| whole.changes);
+        // What no step may change, none changes.
+        if changes & lens.steps == 0 {
+            self.look(0, &lens.heads);
+        } else {
+            self.make(bench, lens, changes, text);
+        }
+        self.ask(bench, text);
+    }
+
+    fn make(&mut self, bench: &Bench<'_>, lens: &Lens, changes: u64, text: &[u8]) {
+        let parted = lens.parted(changes);
+        self.look(0, &parted.unchanged);
+        for at in &parted.others {
+            let Some(look) = lens.looks.get(*at) else { continue };
+            let at = self.reach(bench, look.chain, text);
+            self.look(at, &look.heads);
+            if self.held > MOST_MADE {
+                self.ask(bench, text);
+                self.begin(bench, text);
+            }
+        }
+    }
+
+    /// Heads look at a text that was made.
+    fn look(&mut self, at: usize, heads: &Bits) {
+        if let Some(made) = self.made.get_mut(at) {
+            made.heads.join(heads);
+        }
+    }
+
+    /// Nothing made of this text yet.
+    fn begin(&mut self, bench: &Bench<'_>, text: &[u8]) {
+        self.turn = self.turn.wrapping_add(1);
+        self.by_chain.resize(bench.plan.chains.nodes.len(), (0, 0));
+        if self.turn == 0 {
+            self.by_chain.fill((0, 0));
+            self.turn = 1;
+        }
+        (self.count, self.held) = (0, 0);
+        self.add(bench, text, 0);
+    }
+
+    /// Takes a text's measure, and gives it the next place.
+    fn add(&mut self, bench: &Bench<'_>, text: &[u8], like: usize) -> usize {
+        if self.made.len() <= self.count {
+            self.made.push(Made::default());
+        }
+        let glance = bench.screen.sieve.glance(text);
+        if let Some(made) = self.made.get_mut(self.count) {
+            made.glance = glance;
+            made.changes = bench.screen.sieve.changes(glance);
+            made.heads.clear();
+            made.wanted.clear();
+            made.like = like;
+        }
+        self.count += 1;
+        self.count - 1
+    }
+
+    /// Where it is what a chain makes of the text.
+    fn reach(&mut self, bench: &Bench<'_>, chain: ChainId, text: &[u8]) -> usize {
+        let Some(node) = bench.plan.chains.nodes.get(chain.0 as usize) else { return 0 };
+        let Some(step) = node.step else { return 0 };
+        if let Some((turn, at)) = self.by_chain.get(chain.0 as usize)
+            && *turn == self.turn
+        {
+            return *at as usize;
+        }
+        let before = self.reach(bench, node.parent, text);
+        let after = self.step(bench, before, usize::from(step), text);
+        if let Some(known) = self.by_chain.get_mut(chain.0 as usize) {
+            *known = (self.turn, after as u32);
+        }
+        after
+    }
+
+    fn step(&mut self, bench: &Bench<'_>, before: usize, step: usize, text: &[u8]) -> usize {
+        let changes = self.made.get(before).map_or(0, |made| made.changes);
+        let Some(transformation) = TRANSFORMATIONS.get(step).filter(|_| changes >> step & 1 == 1)
+        else {
+            return before;
+        };
+        let mut work = self.room();
+        let changed = (transformation.apply)(self.text(before, text), &mut work);
+        let after = if changed { self.same(&work, text) } else { Some(before) };
+        let at = after.unwrap_or_else(|| {
+            self.held += work.len();
+            let like = self.made.get(before).map_or(0, |made| made.like);
+            let like = if changes_case_only(step) { like } else { self.count };
+            self.add(bench, &work, like)
+        });
+        if let Some(made) = self.made.get_mut(if after.is_none() { at } else { self.count }) {
+            made.bytes = work;
+        }
+        at
+    }
+
+    /// Where a text goes that may come next.
+    fn room(&mut self) -> Vec<u8> {
+        let spare = self.made.get_mut(self.count);
+        let mut work = spare.map(|made| std::mem::take(&mut made.bytes)).unwrap_or_default();
+        work.clear();
+        work
+    }
+
+    /// Where the same text is already.
+    fn same(&self, made: &[u8], text: &[u8]) -> Option<usize> {
+        (0..self.count).find(|at| self.text(*at, text) == made)
+    }
+
+    fn text<'t>(&'t self, at: usize, text: &'t [u8]) -> &'t [u8] {
+        if at == 0 { text } else { self.made.get(at).map_or(b"", |made| &made.bytes) }
+    }
+
+    /// Asks the heads that look at what was made.
+    fn ask(&mut self, bench: &Bench<'_>, text: &[u8]) {
+        let mut made = std::mem::take(&mut self.made);
+        for at in 0..self.count {
+            let (before, after) = made.split_at_mut(at);
+            if let Some(one) = after.first_mut() {
+                match before.get_mut(one.like) {
+                    Some(first) => first.wanted.join(&one.heads),
+                    None => one.wanted.join(&one.heads),
+                }
+            }
+        }
+        for (at, one) in made.iter_mut().take(self.count).enumerate() {
+            if !one.wanted.is_empty() {
+                let text = if at == 0 { text } else { &one.bytes };
+                let sieve = &bench.screen.sieve;
+                sieve.candidates(text, one.glance, &one.wanted, &mut one.candidates);
+            }
+        }
+        for (at, one) in made.iter().take(self.count).enumerate() {
+            if let Some(first) = made.get(one.like).filter(|_| !one.heads.is_empty()) {
+                let text = if at == 0 { text } else { &one.bytes };
+                self.ask_some(bench, one, &first.candidates, text);
+            }
+        }
+        self.made = made;
+    }
+
+    fn ask_some(&mut self, bench: &Bench<'_>, made: &Made, candidates: &Bits, text: &[u8]) {
+        let Bench { screen, .. } = bench;
+        let mut from = 0;
+        while let Some(place) = candidates.next(from) {
+            from = place + 1;
+            let may = screen.sieve.meets(place, made.glance);
+            if made.heads.has(place) && may && matches(bench, place, text) {
+                self.hit(place);
+            }
+        }
+        if !made.heads.meets(&screen.negated) {
+            return;
+        }
+        for place in screen.negated.iter().filter(|place| made.heads.has(*place)) {
+            if !candidates.has(place) || !screen.sieve.meets(place, made.glance) {
+                self.hit(place);
+            }
+        }
+    }
+
+    fn hit(&mut self, place: u32) {
+        if !self.hits.contains(&place) {
+            self.hits.push(place);
+        }
+    }
+}
+
+/// Letters count in either case where candidates are looked for.
+fn changes_case_only(step: usize) -> bool {
+    TRANSFORMATIONS.get(step).is_some_and(|step| matches!(step.name, "lowercase" | "uppercase"))
+}
+
+fn matches(bench: &Bench<'_>, place: u32, text: &[u8]) -> bool {
+    let rule = bench.plan.phases.get(bench.phase as usize);
+    let rule = rule.and_then(|rules| rules.get(place as usize));
+    let rule = rule.and_then(|index| bench.plan.rules.get(index.0 as usize));
+    let Some(head) = rule.and_then(|rule| rule.links.first()) else { return true };
+    found(head, text) != head.negated
+}
+
+fn found(head: &Link, text: &[u8]) -> bool {
+    match &head.test {
+        Test::Always => true,
+        Test::Never => false,
+        Test::Compares { matches, argument, .. } => {
+            argument.as_fixed().is_none_or(|argument| matches(argument, text))
+        }
+        Test::Compiled(matcher) => matcher.matches(text, &mut Scope::default()),
+        // None is a head.
+        Test::Later { .. } => !head.negated,
+    }
+}

@@ -1,0 +1,58 @@
+//! An answer on its way to the client: what waits is gathered, so that a small one leaves in one
+//! system call, head, body and end.
+
+use std::io::Write as _;
+
+use super::client_stream::GATHERED;
+use super::{ClientStream, Sent};
+use crate::upstream::Framing;
+
+/// An answer whose head waits to be sent.
+pub(super) struct Answer<'a> {
+    client: &'a mut ClientStream,
+    framing: Framing,
+}
+
+/// Whether what is given leaves at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// Now, and it is the end.
+    AsTheEnd,
+    /// Now.
+    Now,
+    /// With what follows, which is there already.
+    WithWhatFollows,
+}
+
+impl<'a> Answer<'a> {
+    /// An answer with a body framed so.
+    pub(super) fn new(client: &'a mut ClientStream, framing: Framing) -> Self {
+        Self { client, framing }
+    }
+
+    /// Gives bytes of the body, perhaps none, and what waits before them.
+    pub(super) async fn give(&mut self, bytes: &[u8], leaves: Leaves) -> Sent {
+        let bytes = if self.framing == Framing::Nothing { &[] } else { bytes };
+        let chunk = self.framing == Framing::Chunked && !bytes.is_empty();
+        if chunk {
+            let _ = write!(self.client.waiting, "{:x}\r\n", bytes.len());
+        }
+        let end: &[u8] = match (self.framing, leaves) {
+            (Framing::Chunked, Leaves::AsTheEnd) if chunk => b"\r\n0\r\n\r\n",
+            (Framing::Chunked, Leaves::AsTheEnd) => b"0\r\n\r\n",
+            (Framing::Chunked, _) if chunk => b"\r\n",
+            _ => b"",
+        };
+        self.client.body_sent += bytes.len() as u64;
+        let waiting = self.client.waiting.len() + bytes.len();
+        if leaves == Leaves::WithWhatFollows && waiting <= GATHERED {
+            self.client.waiting.extend_from_slice(bytes);
+            self.client.waiting.extend_from_slice(end);
+            return Sent::Whole;
+        }
+        match self.client.send([bytes, end]).await {
+            Ok(()) => Sent::Whole,
+            Err(_) => Sent::Cut,
+        }
+    }
+}

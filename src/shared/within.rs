@@ -1,0 +1,62 @@
+//! A time limit that costs nothing where nothing has to be waited for.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
+
+use super::timers::Timer;
+
+/// The time was over first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elapsed;
+
+/// What `future` gives, if that is within `limit` of the first time that it has to wait. Neither the
+/// clock is read nor a timer set for a future that is ready at once: most reads and writes are.
+///
+/// # Errors
+/// If the time was over first; then the future is dropped.
+pub async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let mut exact = pin!(None::<Sleep>);
+    let mut timer = None;
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        if timer.is_none() && exact.is_none() {
+            timer = Timer::set(limit, context);
+            if timer.is_none() {
+                exact.set(Some(sleep(limit)));
+            }
+        }
+        let over = match (&timer, exact.as_mut().as_pin_mut()) {
+            (Some(timer), _) => timer.poll(context),
+            (None, Some(exact)) => exact.poll(context),
+            (None, None) => Poll::Pending,
+        };
+        over.map(|()| Err(Elapsed))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_takes_longer_is_given_up() {
+        let moment = Duration::from_millis(5);
+        assert_eq!(within(moment, std::future::pending::<()>()).await, Err(Elapsed));
+        assert_eq!(within(1000 * moment, sleep(moment)).await, Ok(()));
+    }
+
+    #[test]
+    fn what_is_ready_needs_no_timer() {
+        // Outside a runtime a timer would panic.
+        let mut ready = pin!(within(Duration::ZERO, async { 7 }));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert_eq!(ready.as_mut().poll(&mut context), Poll::Ready(Ok(7)));
+    }
+}
