@@ -40,6 +40,7 @@ pub struct Ours {
     collections: Arc<Collections>,
     /// From files to plan, by the wall clock.
     pub took: Duration,
+    memory: Cell<Memory>,
 }
 
 impl Ours {
