@@ -76,9 +76,8 @@ pub fn choose_one(state: &mut State, plan: &Plan, slot: TxSlot, count: bool) {
     let there = tx.has(place);
     let texts = sight.texts(Keep::Link);
     let name = Some(texts.push(tx.name(plan, place), Keep::Link));
-    let value = texts.push_with(Keep::Link, |out| match count {
-        true => out.push(b'0' + u8::from(there)),
-        false => tx.write(place, out),
+    let value = texts.push_with(Keep::Link, |out| {
+        if count { out.push(b'0' + u8::from(there)) } else { tx.write(place, out) }
     });
     sight.values.push(Member { variable: Variable::Tx, count, name, value });
 }

@@ -149,8 +149,9 @@ impl Judge {
     }
 
     fn step(&mut self, bench: &Bench<'_>, before: usize, step: usize, text: &[u8]) -> usize {
-        let changes = self.made.get(before).map_or(0, |made| made.changes);
-        let Some(transformation) = TRANSFORMATIONS.get(step).filter(|_| changes >> step & 1 == 1)
+        let may_change = self.made.get(before).map_or(0, |made| made.changes);
+        let Some(transformation) =
+            TRANSFORMATIONS.get(step).filter(|_| may_change >> step & 1 == 1)
         else {
             return before;
         };
