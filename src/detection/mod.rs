@@ -19,7 +19,8 @@ pub mod transformations;
 pub mod variables;
 
 pub use compile::{
-    ACTIONS, ActionSpec, CONTROLS, Compiled, ControlSpec, WELL_KNOWN_TX, compile, find_action,
+    ACTIONS, ActionSpec, CONTROLS, Compiled, ControlSpec, Matchers, WELL_KNOWN_TX, compile,
+    compile_with, find_action,
 };
 pub use evaluate::{Recall, forget_verdicts, take_recall};
 pub use inspection::{Answer, BodyPlan, Inspection, Interruption, Named, Outcome, Seen, World};

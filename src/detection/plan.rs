@@ -1,5 +1,6 @@
 //! What rules have become: everything resolved to numbers, nothing looked up by name at run time.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::bits::Bits;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub prefilter: Prefilter,
     /// Whether a rule looks at `REQBODY_ERROR`, and so decides what becomes of what cannot be read.
     pub judges_errors: bool,
+    /// The places of `tx_names`, by name; made when it is first asked for.
+    pub(super) tx_slots: OnceLock<HashMap<Box<[u8]>, TxSlot>>,
 }
 
 /// A Lua file that rules call.
@@ -48,17 +51,10 @@ pub struct Script {
 }
 
 impl Plan {
-    /// The same rules without a prefilter: each is run over each of its values. Slow; the measure
-    /// for what the prefilter leaves out.
-    #[must_use]
-    pub fn plainly(self) -> Self {
-        Self { prefilter: Prefilter::default(), ..self }
-    }
-
     /// The slot of a member of `TX` whose name (lower case) occurs in a rule or is well known.
     pub fn tx_slot(&self, name: &[u8]) -> Option<TxSlot> {
-        let at = self.tx_names.iter().position(|known| **known == *name)?;
-        Some(TxSlot(at as u32))
+        let numbered = || self.tx_names.iter().cloned().zip((0..).map(TxSlot)).collect();
+        self.tx_slots.get_or_init(numbered).get(name).copied()
     }
 }
 

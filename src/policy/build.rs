@@ -14,6 +14,7 @@ use super::modules::Modules;
 use super::rules::Rulesets;
 use super::{Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
 use crate::config::{self, Config, Files, Overrides};
+use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
 use crate::shared::Dictionaries;
@@ -73,6 +74,7 @@ struct Draft {
     domains: Vec<DomainDraft>,
     library: Arc<Library>,
     rulesets: Vec<Arc<Ruleset>>,
+    matchers: Arc<Matchers>,
 }
 
 fn draft(
@@ -96,7 +98,9 @@ fn draft(
     let root = config.root.clone();
     let mut flattener = Flattener::new(Modules::new(recorder, &root));
     let mut plans = flattener.plans(&config);
-    let mut rulesets = Rulesets::new(recorder, previous.map_or(&[], |policy| &policy.rulesets));
+    let matchers = previous.map(|policy| policy.matchers.clone()).unwrap_or_default();
+    let before = previous.map_or(&[][..], |policy| &policy.rulesets);
+    let mut rulesets = Rulesets::new(recorder, before, &matchers);
     // The last plan is that of requests that no route matches.
     let rules = config.routes.iter().map(|route| &route.rules).chain([&config.rules]);
     for (plan, rules) in plans.iter_mut().zip(rules) {
@@ -108,7 +112,7 @@ fn draft(
     diagnostics.extend(modules.faults);
     let (rulesets, found) = rulesets.finish();
     diagnostics.extend(found);
-    Some(Draft { source, config, plans, steps, domains, library, rulesets })
+    Some(Draft { source, config, plans, steps, domains, library, rulesets, matchers })
 }
 
 fn settings_source(
@@ -152,7 +156,7 @@ fn library(config: &Config, recorder: &Recorder<'_>) -> Library {
 
 impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
-        let Self { source, config, plans, steps, domains, library, rulesets } = self;
+        let Self { source, config, plans, steps, domains, library, rulesets, matchers } = self;
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));
@@ -188,6 +192,7 @@ impl Draft {
             upstreams,
             dictionaries,
             rulesets,
+            matchers,
             collections: previous.map(|policy| policy.collections.clone()).unwrap_or_default(),
             config,
         }

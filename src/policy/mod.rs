@@ -34,6 +34,7 @@ pub use steps::{RoutePlan, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};
 
 use crate::config::Config;
+use crate::detection::Matchers;
 use crate::diagnostic::Source;
 use crate::script::DomainSpec;
 use crate::shared::{Collections, Dictionaries};
@@ -66,6 +67,8 @@ pub struct Policy {
     pub dictionaries: Arc<Dictionaries>,
     /// Each distinct list of rule files, compiled once.
     pub rulesets: Vec<Arc<Ruleset>>,
+    /// What their operators were compiled into: the next policy compiles only what is new.
+    pub matchers: Arc<Matchers>,
     /// What rules remember from one exchange to the next (`IP`, `SESSION`, …).
     pub collections: Arc<Collections>,
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::bundle::Recorder;
 use super::{RouteRules, base, crs, profile};
 use crate::config::{self, Engine, Files, Named, RuleSource, RuleSourceKind};
-use crate::detection::{self, Plan};
+use crate::detection::{self, Matchers, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::seclang;
 
@@ -37,6 +37,7 @@ struct Inputs {
 pub(super) struct Rulesets<'a, 'disk> {
     recorder: &'a Recorder<'disk>,
     previous: &'a [Arc<Ruleset>],
+    matchers: &'a Matchers,
     pub(super) built: Vec<Arc<Ruleset>>,
     pub(super) found: Vec<Diagnostic>,
     /// Lists that are at fault: told once.
@@ -44,9 +45,13 @@ pub(super) struct Rulesets<'a, 'disk> {
 }
 
 impl<'a, 'disk> Rulesets<'a, 'disk> {
-    pub(super) fn new(recorder: &'a Recorder<'disk>, previous: &'a [Arc<Ruleset>]) -> Self {
+    pub(super) fn new(
+        recorder: &'a Recorder<'disk>,
+        previous: &'a [Arc<Ruleset>],
+        matchers: &'a Matchers,
+    ) -> Self {
         let (built, found, faulty) = (Vec::new(), Vec::new(), Vec::new());
-        Self { recorder, previous, built, found, faulty }
+        Self { recorder, previous, matchers, built, found, faulty }
     }
 
     /// What a route runs; none: it has no rules, or its engine is off. Where the settings say `off`
@@ -94,7 +99,7 @@ impl<'a, 'disk> Rulesets<'a, 'disk> {
     fn compile(&mut self, files: Vec<PathBuf>) -> Option<Arc<Ruleset>> {
         let reader = Reader { recorder: self.recorder, inputs: RefCell::default() };
         let (directives, faults) = seclang::load(&files, &reader);
-        let compiled = detection::compile(&directives, &reader);
+        let compiled = detection::compile_with(&directives, &reader, self.matchers);
         self.found.extend(faults);
         self.found.extend(compiled.diagnostics);
         let Some(plan) = compiled.plan.map(Arc::new) else {

@@ -46,6 +46,7 @@ pub(super) async fn run(
     let Signals { hang_up, reopen, terminate, interrupt } = signals;
     let mut watch = Watch::new(reloader.store.current().config.watch);
     watch.follow(&bundle);
+    drop(bundle);
     let mut health = check_health(reloader);
     loop {
         let asker = tokio::select! {

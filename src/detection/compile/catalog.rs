@@ -21,7 +21,17 @@ pub(in crate::detection) enum Choice {
 /// expression, 3 takes it literally: both kinds of authors get what they meant.
 pub(in crate::detection) struct Expression {
     literal: Vec<u8>,
-    pattern: Option<Pattern>,
+    sought: Sought,
+}
+
+/// Where an expression is found other than in a text that is the same.
+enum Sought {
+    /// Where its pattern is.
+    Pattern(Pattern),
+    /// Nowhere: it is none.
+    Nowhere,
+    /// Wherever it stands as it is: nothing in it means anything else.
+    Text(Box<memchr::memmem::Finder<'static>>),
 }
 
 /// All rules in order; the number of each is its index. After them, those that were removed.
@@ -39,13 +49,21 @@ struct Entry {
 
 impl Expression {
     pub(in crate::detection) fn new(written: &[u8]) -> Self {
-        let pattern = Pattern::new(written, Case::Differs).ok();
-        Self { literal: written.to_vec(), pattern }
+        let sought = if written.iter().all(|byte| is_plain(*byte)) {
+            Sought::Text(Box::new(memchr::memmem::Finder::new(written).into_owned()))
+        } else {
+            Pattern::new(written, Case::Differs).map_or(Sought::Nowhere, Sought::Pattern)
+        };
+        Self { literal: written.to_vec(), sought }
     }
 
     fn finds(&self, text: &[u8]) -> bool {
         self.literal == text
-            || self.pattern.as_ref().is_some_and(|pattern| pattern.find(text) == Found::Yes)
+            || match &self.sought {
+                Sought::Pattern(pattern) => pattern.find(text) == Found::Yes,
+                Sought::Nowhere => false,
+                Sought::Text(finder) => finder.find(text).is_some(),
+            }
     }
 }
 
@@ -102,6 +120,11 @@ impl Expression {
     fn written(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.literal)
     }
+}
+
+/// Whether a byte stands for itself in every expression.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'/' | b'_')
 }
 
 impl Catalog {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::catalog::Catalog;
 use super::faults::{Faults, Site};
+use super::matchers::Matchers;
 use super::pools::Pools;
 use super::target::{self, Chosen, Lookup, TargetFault};
 use crate::config::Files;
@@ -18,6 +19,7 @@ use crate::seclang::{Directive, Part, Template, Word};
 /// What the compiling of one rule set has at hand.
 pub(super) struct Context<'a> {
     pub(super) files: &'a dyn Files,
+    pub(super) matchers: &'a Matchers,
     pub(super) faults: Faults,
     pub(super) pools: Pools,
     /// Which rules there are.
@@ -29,9 +31,10 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(files: &'a dyn Files) -> Self {
+    pub(super) fn new(files: &'a dyn Files, matchers: &'a Matchers) -> Self {
         Self {
             files,
+            matchers,
             faults: Faults::default(),
             pools: Pools::new(),
             catalog: Catalog::default(),

@@ -6,6 +6,7 @@ mod context;
 mod draft;
 mod faults;
 mod layout;
+mod matchers;
 mod pools;
 mod read;
 mod rule;
@@ -20,11 +21,17 @@ pub use actions::{ACTIONS, ActionSpec, CONTROLS, ControlSpec, find as find_actio
 pub(super) use actions::{Kind, Takes};
 pub(super) use catalog::{Choice, Expression};
 pub(super) use context::inside;
+pub use matchers::Matchers;
 pub(super) use target::{Lookup, resolve, split};
 
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
+
 use context::Context;
+use matchers::Wanted;
 use read::Reader;
 
+use super::operators::Matcher;
 use super::variables::Variable;
 use super::{Plan, TargetSet, prefilter};
 use crate::config::Files;
@@ -57,7 +64,13 @@ pub struct Compiled {
 
 /// Compiles directives in their order. Data files that they name are read through `files`.
 pub fn compile(directives: &[Directive], files: &dyn Files) -> Compiled {
-    let mut context = Context::new(files);
+    compile_with(directives, files, &Matchers::default())
+}
+
+/// The same; what other rule sets have compiled is not compiled again.
+pub fn compile_with(directives: &[Directive], files: &dyn Files, matchers: &Matchers) -> Compiled {
+    matchers.sweep();
+    let mut context = Context::new(files, matchers);
     let mut reader = Reader::default();
     for directive in directives {
         reader.read(directive, &mut context.faults);
@@ -73,6 +86,7 @@ pub fn compile(directives: &[Directive], files: &dyn Files) -> Compiled {
 /// name; the catalogue comes before the rules, since `ctl` speaks of rules that stand below it.
 fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let settings = settings::read(context, &reader.settings);
+    let _prepared = prepare(context.matchers, reader);
     for draft in reader.rules() {
         context.catalog.push(draft);
     }
@@ -95,7 +109,19 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
         scripts,
         prefilter,
         judges_errors,
+        tx_slots: OnceLock::new(),
     }
+}
+
+/// Compiles the operators of all rules, those that take long with several threads.
+fn prepare(matchers: &Matchers, reader: &Reader<'_>) -> Vec<Arc<dyn Matcher>> {
+    let links = reader.rules().filter(|draft| !draft.removed).flat_map(|draft| &draft.links);
+    let written = links.filter_map(|link| test::wanted(link.condition.as_ref()?.operator));
+    let mut seen = HashSet::new();
+    let wanted: Vec<_> =
+        written.filter(|(operator, text)| seen.insert((operator.name, text.clone()))).collect();
+    let wanted: Vec<_> = wanted.iter().map(|(operator, text)| Wanted { operator, text }).collect();
+    matchers.prepare(&wanted)
 }
 
 fn looks_at_errors(set: &TargetSet) -> bool {

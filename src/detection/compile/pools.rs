@@ -1,11 +1,11 @@
-//! What many rules share: names, lists of targets, chains of transformations, compiled operators.
+//! What many rules share: names, lists of targets, chains of transformations.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use super::WELL_KNOWN_TX;
-use crate::detection::operators::{Fault, Matcher};
+use crate::detection::operators::Fault;
 use crate::detection::pattern::{Case, Pattern};
 use crate::detection::{ChainId, ChainNode, Chains, TargetSet, TargetSetId, TxSlot};
 
@@ -37,16 +37,12 @@ impl<T> Default for Pool<T> {
     }
 }
 
-/// The name of an operator, its argument, and the folder that files in it are relative to.
-type MatcherKey = (&'static str, Vec<u8>, std::path::PathBuf);
-
 /// What many rules share.
 pub(super) struct Pools {
     pub(super) tx_names: Pool<Box<[u8]>>,
     target_sets: Pool<TargetSet>,
     steps: Pool<(ChainId, u16)>,
     patterns: HashMap<Vec<u8>, Result<Arc<Pattern>, Fault>>,
-    matchers: HashMap<MatcherKey, Arc<dyn Matcher>>,
 }
 
 impl Pools {
@@ -61,7 +57,6 @@ impl Pools {
             target_sets: Pool::default(),
             steps: Pool::default(),
             patterns: HashMap::new(),
-            matchers: HashMap::new(),
         }
     }
 
@@ -85,20 +80,6 @@ impl Pools {
     pub(super) fn pattern(&mut self, written: &[u8]) -> Result<Arc<Pattern>, Fault> {
         let compile = || Pattern::new(written, Case::Folds).map(Arc::new);
         self.patterns.entry(written.to_vec()).or_insert_with(compile).clone()
-    }
-
-    /// A compiled operator, compiled now if no rule had it before.
-    pub(super) fn matcher(
-        &mut self,
-        key: MatcherKey,
-        compile: impl FnOnce() -> Result<Box<dyn Matcher>, Fault>,
-    ) -> Result<Arc<dyn Matcher>, Fault> {
-        if let Some(known) = self.matchers.get(&key) {
-            return Ok(known.clone());
-        }
-        let matcher: Arc<dyn Matcher> = compile()?.into();
-        self.matchers.insert(key, matcher.clone());
-        Ok(matcher)
     }
 
     /// The names of `TX`, the lists of targets and the chains, in the order of their numbers.

@@ -2,7 +2,8 @@
 
 use super::context::{Context, folder, inside, written_macro};
 use super::faults::Site;
-use crate::detection::operators::{self, Argument, Fault, Kind, OPERATORS, Operator};
+use super::matchers::{Outside, Wanted};
+use crate::detection::operators::{self, Fault, Kind, OPERATORS, Operator};
 use crate::detection::{Test, Text, TextPart};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::seclang::{self, Directive, Part, Template};
@@ -57,41 +58,38 @@ fn compile(
             let message = "a script that fails counts as a match, which `!` would turn around";
             Err(Fault { help, ..Fault::new(message) })
         }
-        Kind::Compiled(compile) => match argument.as_fixed() {
-            Some(text) => compile_now(context, directive, operator, *compile, text.to_vec()),
+        Kind::Compiled(_) => match argument.as_fixed() {
+            Some(text) => compile_now(context, directive, operator, text),
             None => Ok(Test::Later { operator, argument, folder: folder(directive).into() }),
         },
     }
 }
 
-type Compile = fn(&Argument<'_>) -> Result<Box<dyn operators::Matcher>, Fault>;
-
 fn compile_now(
     context: &mut Context<'_>,
     directive: &Directive,
     operator: &'static Operator,
-    compile: Compile,
-    text: Vec<u8>,
+    text: &[u8],
 ) -> Result<Test, Fault> {
     let folder = folder(directive);
-    let files = context.files;
-    let geo = context.geo.clone();
-    let key = (operator.name, text.clone(), folder.to_path_buf());
-    let compile = || {
-        compile(&Argument {
-            text: &text,
-            read: &|name| files.read(&folder.join(name)),
-            path: &|name| folder.join(name).to_string_lossy().into_owned(),
-            dataset: &|_| None,
-            geo: geo.as_ref(),
-        })
-    };
-    let matcher = context.pools.matcher(key, compile)?;
+    let outside = Outside { folder, files: context.files, geo: context.geo.as_ref() };
+    let matcher = context.matchers.matcher(&Wanted { operator, text }, &outside)?;
     if operator.name == INSPECT_FILE {
-        let path = folder.join(operators::name(&text)?);
+        let path = folder.join(operators::name(text)?);
         context.script(&path).map_err(|error| Fault::new(error.to_string()))?;
     }
     Ok(Test::Compiled(matcher))
+}
+
+/// What can be compiled before anything is known of the rule that has it: an operator whose argument
+/// has no macros.
+pub(super) fn wanted(written: &seclang::Operator) -> Option<(&'static Operator, Vec<u8>)> {
+    let operator = operators::find(&written.name.as_str())?;
+    let mut parts = Template::parse(&written.argument.text).parts.into_iter();
+    match (&operator.kind, parts.next(), parts.next()) {
+        (Kind::Compiled(_), Some(Part::Text(text)), None) => Some((operator, text)),
+        _ => None,
+    }
 }
 
 /// The argument with its macros. In an expression, `%{2}` is a percent sign twice: what names no

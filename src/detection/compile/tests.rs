@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::compile;
+use super::{Compiled, Matchers, compile, compile_with};
 use crate::config::{Engine, Files};
 use crate::detection::transformations::TRANSFORMATIONS;
 use crate::detection::variables::Variable;
@@ -396,4 +396,61 @@ fn well_known_names_have_slots_that_no_rule_names() {
     }
     assert_eq!(plan.tx_slot(b"9"), Some(TxSlot(9)));
     assert_eq!(plan.tx_slot(b"other"), None);
+}
+
+#[test]
+fn an_edit_compiles_only_what_it_changed() {
+    let matchers = Matchers::default();
+    let rules = r#"
+        SecRule ARGS "@rx ^a+$" "id:1,phase:2,pass"
+        SecRule ARGS "@pmFromFile words.data" "id:2,phase:2,pass"
+        SecRule ARGS "@rx ^a+$" "id:3,phase:1,pass""#;
+    let first = compiled(&matchers, "/etc/rules/a.conf", rules);
+    assert_eq!(matchers.compiled(), 2, "the same expression is compiled once");
+    let edits = ["SecRuleRemoveById 1", "SecRuleUpdateTargetById 3 !ARGS:x", ""];
+    let edited =
+        edits.map(|edit| compiled(&matchers, "/etc/rules/a.conf", &format!("{rules}\n{edit}")));
+    assert_eq!(matchers.compiled(), 2, "an exclusion compiles nothing");
+    let more = format!("{rules}\nSecRule ARGS \"@rx b\" \"id:4,phase:1,pass\"");
+    let more = compiled(&matchers, "/etc/rules/a.conf", &more);
+    assert_eq!(matchers.compiled(), 3);
+    drop((first, edited, more));
+    drop(compiled(&matchers, "/etc/rules/a.conf", rules));
+    assert_eq!(matchers.compiled(), 5, "what no rule set has any more is gone");
+}
+
+#[test]
+fn what_names_files_is_compiled_anew_where_they_differ() {
+    let matchers = Matchers::default();
+    let rules = r#"SecRule ARGS "@pmFromFile words.data" "id:2,phase:2,pass""#;
+    let _first = compiled(&matchers, "/etc/rules/a.conf", rules);
+    let _second = compiled(&matchers, "/etc/rules/b.conf", rules);
+    assert_eq!(matchers.compiled(), 1);
+    let (directives, _) = parsed("/etc/other/a.conf", rules);
+    assert!(compile_with(&directives, &Folder, &matchers).plan.is_none(), "no such file there");
+    let (directives, _) = parsed("/etc/rules/a.conf", rules);
+    assert!(compile_with(&directives, &Changed, &matchers).plan.is_some());
+    assert_eq!(matchers.compiled(), 2, "its file says something else");
+}
+
+/// The same folder, later.
+struct Changed;
+
+impl Files for Changed {
+    fn read(&self, _: &Path) -> std::io::Result<Vec<u8>> {
+        Ok(b"three\n".to_vec())
+    }
+}
+
+fn parsed(path: &str, text: &str) -> (Vec<seclang::Directive>, String) {
+    let source = seclang::source(path, text.as_bytes());
+    let (directives, found) = seclang::parse(&source, text.as_bytes());
+    (directives, render(&found))
+}
+
+fn compiled(matchers: &Matchers, path: &str, text: &str) -> Plan {
+    let (directives, found) = parsed(path, text);
+    assert_eq!(found, "");
+    let Compiled { plan, diagnostics } = compile_with(&directives, &Folder, matchers);
+    plan.unwrap_or_else(|| panic!("{}", render(&diagnostics)))
 }

@@ -15,6 +15,8 @@ use crate::detection::variables::{Variable, changes_within_phase};
 
 /// Different reasons to skip that are told apart; heads behind further ones count as not skipped.
 const MOST_BARS: usize = 64;
+/// Sets of heads that have literals of their own besides those of all.
+const MOST_TIERS: usize = 3;
 
 /// Things, each once, by number.
 struct Numbers<T>(HashMap<T, usize>, Vec<T>);
@@ -63,8 +65,8 @@ fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
             needed.push((place, needs_of_link(head)));
         }
     }
-    screen.sieve = Sieve::new(needed);
     set_groups(&mut screen, rules);
+    screen.sieve = Sieve::new(needed, tiers(&screen.groups));
     set_sources(&mut screen, &heads);
     screen
 }
@@ -134,6 +136,22 @@ fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
     screen.bars = bars.1;
     screen.groups =
         groups.1.into_iter().zip(members).map(|(bars, heads)| Group { bars, heads }).collect();
+}
+
+/// What is in question where all bars are down but some: the heads of each group with those that are
+/// behind no other bars than its own.
+fn tiers(groups: &[Group]) -> Vec<Bits> {
+    let behind = |bars: &Bits| {
+        let mut heads = Bits::default();
+        let within = groups.iter().filter(|group| group.bars.is_within(bars));
+        within.for_each(|group| heads.join(&group.heads));
+        heads
+    };
+    let mut tiers: Vec<Bits> = groups.iter().map(|group| behind(&group.bars)).collect();
+    tiers.sort_by_key(|tier| tier.iter().count());
+    tiers.pop();
+    tiers.truncate(MOST_TIERS);
+    tiers
 }
 
 fn set_sources(screen: &mut Screen, heads: &[(u32, &TargetSet)]) {

@@ -9,7 +9,7 @@ const WAYS: usize = 4;
 /// Texts in all, at the most.
 const SLOTS: usize = 8 << 10;
 /// Bytes of a text that is remembered.
-const LONGEST: usize = 2 << 10;
+pub const LONGEST: usize = 2 << 10;
 /// Bytes of all of them together.
 const MOST_BYTES: usize = 1 << 20;
 /// Heads that match a text which is remembered.
@@ -47,6 +47,8 @@ struct Slot {
     /// Whether it was of use since somebody looked for room here.
     used: bool,
     count: u8,
+    /// What it cost to find out.
+    cost: u64,
     hits: [u16; MOST_HITS],
     text: Vec<u8>,
 }
@@ -85,8 +87,8 @@ impl Memory {
         Some(hasher.finish())
     }
 
-    /// The heads that match a text, if that is known.
-    pub fn recall(&mut self, key: u64, lens: u32, text: &[u8]) -> Option<&[u16]> {
+    /// The heads that match a text, and what it cost to find out, if that is known.
+    pub fn recall(&mut self, key: u64, lens: u32, text: &[u8]) -> Option<(&[u16], u64)> {
         let start = self.start(key);
         let since = self.since;
         let ways = self.slots.get_mut(start..start + WAYS).unwrap_or_default();
@@ -95,11 +97,11 @@ impl Memory {
         })?;
         slot.used = true;
         self.recall.recalled += 1;
-        slot.hits.get(..usize::from(slot.count))
+        Some((slot.hits.get(..usize::from(slot.count))?, slot.cost))
     }
 
     /// Remembers the heads that match a text, if they are few.
-    pub fn remember(&mut self, key: u64, lens: u32, text: &[u8], found: &[u32]) {
+    pub fn remember(&mut self, key: u64, lens: u32, text: &[u8], found: &[u32], cost: u64) {
         self.recall.found += 1;
         let mut hits = [0; MOST_HITS];
         if found.len() > MOST_HITS {
@@ -133,7 +135,7 @@ impl Memory {
         self.bytes += slot.text.capacity();
         let (count, since) = (found.len() as u8, self.since);
         (slot.hash, slot.lens, slot.since, slot.used) = (key, lens, since, false);
-        (slot.count, slot.hits) = (count, hits);
+        (slot.count, slot.hits, slot.cost) = (count, hits, cost);
     }
 
     /// All that was of no use goes; what was has to be again.
@@ -173,12 +175,12 @@ mod tests {
 
     fn known(memory: &mut Memory, lens: u32, text: &[u8]) -> Option<Vec<u16>> {
         let key = memory.key(lens, text)?;
-        memory.recall(key, lens, text).map(<[u16]>::to_vec)
+        memory.recall(key, lens, text).map(|(hits, _)| hits.to_vec())
     }
 
     fn learn(memory: &mut Memory, lens: u32, text: &[u8], hits: &[u32]) {
         if let Some(key) = memory.key(lens, text) {
-            memory.remember(key, lens, text, hits);
+            memory.remember(key, lens, text, hits, 1);
         }
     }
 
