@@ -60,13 +60,16 @@ pub(super) fn count(findings: &Findings, verdict: Verdict) {
 pub(super) fn next_step(exceeded: &Exceeded) -> &'static str {
     match exceeded.part {
         BudgetPart::Rule => {
-            "exclude what this rule looks at for this path (`rules.exclusions`), or raise              `rules.budget.work`: a rule may take a quarter of it"
+            "exclude what this rule looks at for this path (`rules.exclusions`), or raise \
+             `rules.budget.work`: a rule may take a quarter of it"
         }
         BudgetPart::Time => {
-            "if the machine was not just busy: raise `rules.budget.time` for the route, or lower              what its requests may hold (`SecRequestBodyNoFilesLimit`)"
+            "if the machine was not just busy: raise `rules.budget.time` for the route, or lower \
+             what its requests may hold (`SecRequestBodyNoFilesLimit`)"
         }
         BudgetPart::Work => {
-            "if such requests are usual here: raise `rules.budget.work` for the route, or exclude              from rules what is long and harmless (`rules.exclusions`)"
+            "if such requests are usual here: raise `rules.budget.work` for the route, or exclude \
+             from rules what is long and harmless (`rules.exclusions`)"
         }
     }
 }
@@ -77,7 +80,8 @@ fn told(exceeded: &Exceeded) -> String {
     let unit = if *part == BudgetPart::Time { "µs" } else { "bytes of work" };
     let outcome = if *refused { "was refused" } else { "passed" };
     format!(
-        "{who} of phase {}: an exchange cost more than it may ({}: {spent} of {limit} {unit}) and          {outcome}\n  = help: {}",
+        "{who} of phase {}: an exchange cost more than it may ({}: {spent} of {limit} {unit}) and \
+             {outcome}\n  = help: {}",
         phase.number(),
         part.as_str(),
         next_step(exceeded)

@@ -221,6 +221,7 @@ impl Judge for Inspected {
                     let answer = super::test::oracle(&question);
                     self.inspection.answer(question, answer);
                 }
+                Outcome::Pause => {}
                 outcome => return outcome,
             }
         }

@@ -337,6 +337,7 @@ pub fn judge(phase: RulePhase, inspection: &mut Inspection, transaction: &Transa
     loop {
         match inspection.evaluate(phase, transaction) {
             Outcome::Ask(question) => inspection.answer(question, false),
+            Outcome::Pause => {}
             outcome => return outcome,
         }
     }

@@ -38,7 +38,7 @@ impl Run<'_> {
         link: &Link,
         cursor: &mut Cursor,
     ) -> Linked {
-        if !self.may_run(link) {
+        if !self.may_run(link, cursor) {
             return Linked::No;
         }
         if link.targets.is_none() {
@@ -108,7 +108,7 @@ impl Run<'_> {
         cursor: &mut Cursor,
     ) -> Option<Question> {
         let known = self.known(cursor, link, member.value);
-        if known == Known::Not {
+        if known == Known::Not || !self.may_look(cursor, member.value) {
             return None;
         }
         let mut before = None;
@@ -123,13 +123,13 @@ impl Run<'_> {
                 continue;
             }
             cursor.step = step;
-            if !self.state.spend_on(text) {
-                // The rule looks at no more; what it found until then counts.
-                self.state.sight.values.clear();
-                return None;
-            }
             let tested = match known {
                 Known::Matches => Tested::Yes,
+                Known::Not | Known::Nothing if !self.state.spend_on(text) => {
+                    // The rule looks at no more; what it found until then counts.
+                    self.state.sight.values.clear();
+                    return None;
+                }
                 Known::Not | Known::Nothing => self.test(rule, link, text),
             };
             match tested {
@@ -184,8 +184,7 @@ impl Run<'_> {
 
     /// What is known of a value before it is tested: the verdict on heads.
     fn known(&self, cursor: &Cursor, link: &Link, value: TextId) -> Known {
-        let heads = &self.plan.prefilter.screen(cursor.phase).heads;
-        if cursor.link != 0 || !heads.has(cursor.place as u32) {
+        if !self.is_head(cursor) {
             return Known::Nothing;
         }
         match self.state.sight.todo.verdict(cursor.place, value) {
@@ -194,6 +193,18 @@ impl Run<'_> {
             Some(true) if !link.multi_match && !link.capture => Known::Matches,
             Some(_) => Known::Nothing,
         }
+    }
+
+    /// Whether a value may be looked at: once all is spent, heads look at what they matched before.
+    fn may_look(&self, cursor: &Cursor, value: TextId) -> bool {
+        !self.state.budget.is_spent()
+            || !self.is_head(cursor)
+            || self.state.sight.todo.verdict(cursor.place, value) == Some(true)
+    }
+
+    pub(super) fn is_head(&self, cursor: &Cursor) -> bool {
+        let heads = &self.plan.prefilter.screen(cursor.phase).heads;
+        cursor.link == 0 && heads.has(cursor.place as u32)
     }
 
     fn may_ask(&self) -> bool {

@@ -119,14 +119,14 @@ impl<'a> Run<'a> {
         refuses
     }
 
-    /// Whether a link may run: once all is spent, only what looks at what rules themselves set, so
-    /// that scores are still judged.
-    fn may_run(&self, link: &Link) -> bool {
+    /// Whether a link may run: once all is spent, only what looks at what rules themselves set, and
+    /// heads, for what they matched before. So what was found is still told and judged.
+    fn may_run(&self, link: &Link, cursor: &Cursor) -> bool {
         let own = |set: super::plan::TargetSetId| {
             let set = self.plan.target_sets.get(set.0 as usize);
             set.is_some_and(|set| set.included.iter().all(|one| one.variable == Variable::Tx))
         };
-        !self.state.budget.is_spent() || link.targets.is_none_or(own)
+        !self.state.budget.is_spent() || self.is_head(cursor) || link.targets.is_none_or(own)
     }
 
     fn rules(&self, phase: RulePhase) -> &'a [RuleIndex] {
