@@ -20,8 +20,8 @@ mod tuning;
 pub use actions::{ACTIONS, ActionSpec, CONTROLS, ControlSpec, find as find_action};
 pub(super) use actions::{Kind, Takes};
 pub(super) use catalog::{Choice, Expression};
-pub use matchers::Matchers;
 pub(super) use context::inside;
+pub use matchers::Matchers;
 pub(super) use target::{Lookup, resolve, split};
 
 use std::collections::HashSet;
