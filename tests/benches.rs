@@ -31,9 +31,27 @@ fn every_job_s_configuration_has_no_fault() {
 }
 
 #[test]
-fn the_measurement_tells_how_it_is_used() {
-    let output = Command::new("python3").arg(folder().join("side_by_side")).arg("--help").output();
-    let output = output.expect("python3 is installed (tests/run installs it)");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("--rounds"));
+fn the_measurements_tell_how_they_are_used() {
+    for (program, option) in
+        [("side_by_side", "--rounds"), ("memory", "--reloads"), ("instructions", "--check")]
+    {
+        let output = Command::new("python3").arg(folder().join(program)).arg("--help").output();
+        let output = output.expect("python3 is installed (tests/run installs it)");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(option), "{program}");
+    }
+}
+
+#[test]
+fn more_instructions_than_on_record_are_a_failure_and_fewer_are_not() {
+    let script = "import sys; from importlib.machinery import SourceFileLoader\n\
+        sys.dont_write_bytecode = True\n\
+        bench = SourceFileLoader('bench', sys.argv[1]).load_module()\n\
+        bench.check({'get': int(sys.argv[2])}, {'get': 1000})";
+    for (count, right) in [("1099", true), ("1101", false), ("500", true)] {
+        let program = folder().join("instructions");
+        let output = Command::new("python3").arg("-c").arg(script).arg(program).arg(count).output();
+        let output = output.expect("python3 is installed (tests/run installs it)");
+        assert_eq!(output.status.success(), right, "{count}");
+    }
 }

@@ -136,6 +136,7 @@ fn defaults_of_the_tables_are_those_of_the_types() {
     let same = |left: String, right: String| assert_eq!(left, right);
     same(format!("{:?}", config.limits), format!("{:?}", config::Limits::default()));
     same(format!("{:?}", config.lua.budget), format!("{:?}", config::Budget::default()));
+    same(format!("{:?}", config.rules.budget), format!("{:?}", config::RuleBudget::default()));
     let app = &config.upstreams[0];
     same(format!("{:?}", app.timeouts), format!("{:?}", config::Timeouts::default()));
     same(format!("{:?}", app.health), format!("{:?}", config::HealthCheck::default()));
@@ -308,6 +309,7 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
         "routes[]" => ("/routes/0", vec![]),
         "routes[].match" => ("/routes/0/match", vec![]),
         "routes[].lua" => ("/routes/0/lua", vec![]),
+        "rules.budget" => ("/rules/budget", vec![]),
         "rules.thresholds" => ("/rules/thresholds", vec![]),
         "rules.exclusions[]" if matches!(name, "rule" | "tag" | "message") => {
             ("/rules/exclusions/0", vec![])
@@ -398,7 +400,7 @@ fn every_setting_is_read_and_refuses_what_it_cannot_be() {
     assert_eq!(rows.len(), ROWS);
 }
 
-const ROWS: usize = 136;
+const ROWS: usize = 140;
 
 /// A small generator, so that a failure comes again.
 struct Chance(u64);

@@ -31,6 +31,12 @@ fn all() -> bool {
     std::env::var_os("PLAIN_ALL").is_some()
 }
 
+/// What random numbers begin with: this, or what `PLAIN_SEED` says (not 0).
+fn seed(usual: u64) -> u64 {
+    let other = std::env::var("PLAIN_SEED").ok();
+    other.map_or(usual, |seed| seed.parse().expect("`PLAIN_SEED` is a number"))
+}
+
 fn found_by_engine(profile: &Arc<Profile>, sent: &Sent, look: Look) -> Vec<Facts> {
     Course::new(Inspected::new(profile, world()), sent, look).run()
 }

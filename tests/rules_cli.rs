@@ -171,10 +171,14 @@ fn every_rule_of_debian_s_package_has_a_cost_and_the_dearest_comes_first() {
 
 #[test]
 fn files_and_sets_cost_what_their_rules_cost() {
-    let rules = cost(&["--top", "0"]);
-    for by in ["file", "set"] {
-        let said = cost(&["--top", "0", "--by", by]);
+    let (_kept, one) = written("one.conf", OWN);
+    let (_held, other) = written("other.conf", &OWN.replace("id:10", "id:20"));
+    let paths = ["--rules", &one, "--rules", &other];
+    let rules = cost(&paths);
+    for (by, count) in [("file", 2), ("set", 2)] {
+        let said = cost(&[&paths[..], &["--by", by]].concat());
         let rows = said["rows"].as_array().expect("rows");
+        assert_eq!(rows.len(), count, "{by}: {rows:?}");
         let sum = |rows: &serde_json::Value, key: &str| -> u64 {
             let rows = rows.as_array().expect("rows").iter();
             rows.map(|row| row[key].as_u64().expect("a number")).sum()
@@ -285,7 +289,12 @@ warning[rules::backtracks]: rule `1002` leaves the linear engine: a look-ahead n
 
 #[test]
 fn check_says_nothing_of_rules_that_come_in_packages() {
-    for rules in [&["--rules", DEBIAN][..], &[]] {
+    let dear = |version: &str| {
+        format!("SecRule ARGS \"@rx ^.{{200,}}$\" \"id:1000,phase:2,pass,ver:'{version}'\"\n")
+    };
+    let (_kept, release) = written("release.conf", &dear("OWASP_CRS/4.20.0"));
+    let (_held, plugin) = written("plugin.conf", &dear("some-plugin/1.0.0"));
+    for rules in [&["--rules", &release][..], &["--rules", &plugin], &[]] {
         let said =
             command(&[&["check", "--upstream", "http://127.0.0.1:3000"][..], rules].concat());
         assert_eq!((said.code, said.stdout.as_str()), (0, "no faults\n"), "{rules:?}");

@@ -15,8 +15,8 @@ use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
 use moongate::telemetry::{self, DictionaryReading};
 use moongate::transaction::{
-    Client, Findings, Headers, Match, Phase, Request, Response, RulePhase, Scores, Severity,
-    Transaction, Verdict, Version,
+    BudgetPart, Client, Cost, Exceeded, Findings, Headers, Match, Phase, Request, Response,
+    RulePhase, Scores, Severity, Transaction, Verdict, Version,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -115,12 +115,21 @@ fn emit_of_exchanges() {
     emit_of_rules();
 }
 
+/// Of an exchange that cost more than it may.
+fn cost() -> Cost {
+    let (part, phase) = (BudgetPart::Rule, RulePhase::RequestBody);
+    let (rule, spent, limit) = (Some(942_100), 1001, 1000);
+    let exceeded = Some(Exceeded { part, rule, phase, spent, limit, refused: true });
+    let (time, time_limit) = (Duration::from_millis(3), Duration::from_secs(1));
+    Cost { work: 3000, work_limit: 4000, time, time_limit, exceeded }
+}
+
 fn emit_of_rules() {
     for (matches, would_have) in [(vec![], None), (vec![matched("ARGS:q")], Some(949_110))] {
         let mut ended = exchange("0123456789abcdef0123456789abcdef", "shop.example/api/");
         let scores = Scores { inbound: 5, outbound: 0 };
         let mode = Some("detect");
-        ended.findings = Findings { matches, scores, would_have, mode, cuts: 1 };
+        ended.findings = Findings { matches, scores, would_have, mode, cuts: 1, cost: cost() };
         events::ExchangeEnded { transaction: &ended }.emit();
     }
     for phase in RulePhase::ALL {
@@ -707,13 +716,31 @@ fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
 }
 
 #[test]
+fn the_event_log_tells_what_cost_too_much_and_the_next_step() {
+    let mut ended = exchange("0123456789abcdef0123456789abcdef", "judged");
+    ended.findings = Findings { mode: Some("on"), cost: cost(), ..Findings::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let logs = opened(&[], Some(&path), None);
+    logs.write(&Record::of_exchange(&ended, Duration::ZERO));
+    assert!(logs.flush(LONG));
+    let line: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let told = &line["budget"];
+    assert_eq!((&told["part"], &told["outcome"]), (&"rule".into(), &"refused".into()));
+    assert_eq!((&told["rule"], &told["phase"]), (&942_100.into(), &2.into()));
+    assert_eq!((&told["spent"], &told["limit"]), (&1001.into(), &1000.into()));
+    assert!(told["help"].as_str().unwrap().contains("rules.exclusions"), "{told}");
+}
+
+#[test]
 fn the_event_log_tells_what_rules_found() {
     let mut ended = exchange("0123456789abcdef0123456789abcdef", "judged");
     let scores = Scores { inbound: 10, outbound: 0 };
     let silent = Match { id: 901_001, logged: false, ..matched("REQUEST_URI") };
     let matches = vec![silent, matched("ARGS:q"), matched("ARGS:password")];
     let (would_have, mode) = (Some(949_110), Some("detect"));
-    ended.findings = Findings { matches, scores, would_have, mode, cuts: 0 };
+    ended.findings = Findings { matches, scores, would_have, mode, cuts: 0, cost: Cost::default() };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let logs = opened(&[], Some(&path), None);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BodyLimits, Budget, HealthCheck, Limits, Timeouts};
+use super::{BodyLimits, Budget, HealthCheck, Limits, OnExceeded, RuleBudget, Timeouts};
 
 impl Default for Budget {
     fn default() -> Self {
@@ -12,6 +12,12 @@ impl Default for Budget {
             wait: Duration::from_secs(5),
             connections: 8,
         }
+    }
+}
+
+impl Default for RuleBudget {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(1), work: 256 << 20, exceeded: OnExceeded::Refuse }
     }
 }
 

@@ -30,7 +30,8 @@ pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use rules::{
-    Engine, ExcludedRules, Exclusion, Named, RuleSource, RuleSourceKind, Rules, Thresholds,
+    Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,
+    Rules, Thresholds,
 };
 pub use settings::settings_page;
 

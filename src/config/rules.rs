@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::diagnostic::{Source, Span};
 
@@ -18,6 +19,28 @@ pub struct Rules {
     pub thresholds: Thresholds,
     /// What the rules do not do here, those of all routes first.
     pub exclusions: Vec<Exclusion>,
+    /// What judging one exchange may cost.
+    pub budget: RuleBudget,
+}
+
+/// What judging one exchange may cost, all phases together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleBudget {
+    /// For how long rules may run, waiting not counted.
+    pub time: Duration,
+    /// Bytes that they may look at, each as often as it is looked at.
+    pub work: u64,
+    /// What becomes of an exchange that costs more.
+    pub exceeded: OnExceeded,
+}
+
+/// What becomes of an exchange that costs more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExceeded {
+    /// It goes on, judged by what was found until then.
+    Pass,
+    /// It is refused.
+    Refuse,
 }
 
 /// Rules to load.

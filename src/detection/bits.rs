@@ -57,6 +57,12 @@ impl Bits {
         self.0.iter_mut().zip(&other.0).for_each(|(word, kept)| *word &= kept);
     }
 
+    /// Whether another has all of it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let others = other.0.iter().chain(std::iter::repeat(&0));
+        self.0.iter().zip(others).all(|(word, more)| word & !more == 0)
+    }
+
     /// Whether it has one in common with another.
     pub fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(word, more)| word & more != 0)

@@ -51,13 +51,6 @@ pub struct Script {
 }
 
 impl Plan {
-    /// The same rules without a prefilter: each is run over each of its values. Slow; the measure
-    /// for what the prefilter leaves out.
-    #[must_use]
-    pub fn plainly(self) -> Self {
-        Self { prefilter: Prefilter::default(), ..self }
-    }
-
     /// The slot of a member of `TX` whose name (lower case) occurs in a rule or is well known.
     pub fn tx_slot(&self, name: &[u8]) -> Option<TxSlot> {
         let numbered = || self.tx_names.iter().cloned().zip((0..).map(TxSlot)).collect();

@@ -6,7 +6,7 @@ use super::compile::{Choice, Expression, Lookup, resolve, split};
 use super::operators::Fault;
 use super::pattern::{Case, Pattern};
 use super::{Plan, Rule, RuleIndex, Target, Text, TxSlot};
-use crate::config::Engine;
+use crate::config::{Engine, RuleBudget};
 
 /// A plan as one route uses it.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Profile {
     pub removed: Vec<RuleIndex>,
     /// Rules that do not look at something, sorted by rule.
     pub removed_targets: Vec<(RuleIndex, Target)>,
+    /// What judging one exchange may cost.
+    pub budget: RuleBudget,
 }
 
 /// What a route leaves out of its rules.
@@ -61,7 +63,8 @@ pub struct Complaint {
 impl Profile {
     /// A profile with nothing left out.
     pub fn plain(plan: Arc<Plan>, engine: Engine) -> Self {
-        Self { plan, engine, pinned: vec![], removed: vec![], removed_targets: vec![] }
+        let budget = RuleBudget::default();
+        Self { plan, engine, pinned: vec![], removed: vec![], removed_targets: vec![], budget }
     }
 
     /// A profile with members of `TX` set (by name, in any case), and with exclusions. What is

@@ -10,7 +10,7 @@ use crate::config::Engine;
 use crate::detection::operators::Question;
 use crate::detection::{Answer, Interruption, Outcome};
 use crate::telemetry::events;
-use crate::transaction::{Findings, RulePhase, Verdict};
+use crate::transaction::{BudgetPart, Findings, RulePhase, Verdict};
 
 /// How long a name of a block list may take to be looked up.
 const LOOK_UP: Duration = Duration::from_secs(2);
@@ -31,8 +31,9 @@ pub(super) async fn run(exchange: &Exchange, phase: RulePhase) -> Flow {
     events::RulesRan { phase, took: started.elapsed() }.emit();
     share_environment(exchange);
     match outcome {
+        Outcome::Exceeded => too_costly(exchange, phase),
         Outcome::Interrupt(interruption) => interrupted(exchange, interruption),
-        Outcome::Ask(_) | Outcome::Pass => Flow::Continue,
+        Outcome::Ask(_) | Outcome::Pass | Outcome::Pause => Flow::Continue,
     }
 }
 
@@ -50,6 +51,7 @@ pub(super) fn tell(exchange: &Exchange) {
         would_have: inspection.would_have().map(|interruption| interruption.rule),
         mode: Some(inspection.engine().as_str()),
         cuts: inspection.cuts(),
+        cost: inspection.cost(),
     };
     exchange.subject.transaction.borrow_mut().findings = findings;
 }
@@ -76,12 +78,14 @@ fn share_environment(exchange: &Exchange) {
 async fn evaluate(exchange: &Exchange, phase: RulePhase) -> Outcome {
     let mut asked = 0;
     loop {
-        let outcome = {
-            let mut inspection = exchange.subject.inspection.borrow_mut();
-            let Some(inspection) = inspection.as_mut() else { return Outcome::Pass };
-            inspection.evaluate(phase, &exchange.subject.transaction.borrow())
+        let question = match slice(exchange, phase) {
+            Outcome::Ask(question) => question,
+            Outcome::Pause => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            outcome => return outcome,
         };
-        let Outcome::Ask(question) = outcome else { return outcome };
         asked += 1;
         let answer = if asked <= QUESTIONS {
             look_into(exchange, &question).await
@@ -92,6 +96,16 @@ async fn evaluate(exchange: &Exchange, phase: RulePhase) -> Outcome {
             inspection.answer(question, answer);
         }
     }
+}
+
+/// As much of a phase as is done before others have their turn.
+fn slice(exchange: &Exchange, phase: RulePhase) -> Outcome {
+    let mut inspection = exchange.subject.inspection.borrow_mut();
+    let Some(inspection) = inspection.as_mut() else { return Outcome::Pass };
+    let started = Instant::now();
+    let outcome = inspection.evaluate(phase, &exchange.subject.transaction.borrow());
+    inspection.took(started.elapsed());
+    outcome
 }
 
 /// Only what the world outside knows. A name that cannot be looked up in time is not listed: a block
@@ -113,6 +127,23 @@ async fn look_into(exchange: &Exchange, question: &Question) -> bool {
 /// fault, or the files before it would let it through.
 fn unasked(question: &Question) -> bool {
     matches!(question, Question::Script { judges: true, .. })
+}
+
+/// A request that costs too much is refused as a rule refuses one; where it was the time, the
+/// machine may have been too busy: 503 says that it may be tried again.
+fn too_costly(exchange: &Exchange, phase: RulePhase) -> Flow {
+    exchange.rules.end();
+    let cost = exchange.subject.inspection.borrow().as_ref().map(|inspection| inspection.cost());
+    let part = cost.and_then(|cost| cost.exceeded).map(|exceeded| exceeded.part);
+    let (status, verdict) = match part {
+        Some(BudgetPart::Time) => (503, Verdict::Failed),
+        _ if phase > RulePhase::RequestBody => (502, Verdict::Failed),
+        _ => (403, Verdict::Refused),
+    };
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = verdict;
+    transaction.outcome.reason = Some("rules::budget".to_owned());
+    Flow::Respond(status)
 }
 
 fn interrupted(exchange: &Exchange, interruption: Interruption) -> Flow {

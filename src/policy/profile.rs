@@ -58,7 +58,8 @@ pub(super) fn route(
         let wanted = rules.exclusions.iter().filter(|exclusion| holds(exclusion, path));
         let single: Vec<_> = wanted.flat_map(single).collect();
         let exclusions: Vec<_> = single.iter().map(|(exclusion, _)| exclusion.clone()).collect();
-        let (profile, complaints) = Profile::new(plan.clone(), engine, &presets, &exclusions);
+        let (mut profile, complaints) = Profile::new(plan.clone(), engine, &presets, &exclusions);
+        profile.budget = rules.budget;
         found.extend(complaints.into_iter().map(|complaint| {
             let at = complaint.exclusion.and_then(|index| single.get(index));
             told(complaint, at.map(|(_, named)| *named))

@@ -11,6 +11,8 @@ use crate::shared::within;
 
 /// Room for a head with a dozen fields.
 const ROOM: usize = 4096;
+/// Room that a connection keeps at the most while it waits.
+const MOST_ROOM: usize = 16 << 10;
 /// Bytes of a body that are read at once.
 const PIECE: usize = 64 << 10;
 /// Bytes that are gathered at the most; more than that is sent, with what waits before it.
@@ -23,6 +25,8 @@ pub struct ClientStream {
     socket: Option<TcpStream>,
     /// Bytes that were read and belong to what comes next.
     pub unread: BytesMut,
+    /// Bytes that there is room for at least, when it is read.
+    room: usize,
     /// Bytes that leave with the next that are sent.
     pub(super) waiting: Vec<u8>,
     /// How long the client may take for each write.
@@ -39,6 +43,7 @@ impl ClientStream {
         Self {
             socket: Some(socket),
             unread: BytesMut::new(),
+            room: ROOM,
             waiting: Vec::new(),
             write_time: Duration::ZERO,
             body_read: 0,
@@ -46,9 +51,9 @@ impl ClientStream {
         }
     }
 
-    /// Waits for a request: a connection that does nothing keeps no more room than a head needs.
+    /// Waits for a request: a connection that does nothing keeps no more room than a short one needs.
     pub fn rest(&mut self) {
-        if self.unread.is_empty() && self.unread.capacity() > 2 * ROOM {
+        if self.unread.is_empty() && self.unread.capacity() > MOST_ROOM {
             self.unread = BytesMut::new();
         }
     }
@@ -68,9 +73,14 @@ impl ClientStream {
     /// # Errors
     /// What the system says.
     pub async fn read(&mut self, wanted: usize) -> io::Result<usize> {
-        self.unread.reserve(wanted.clamp(ROOM, PIECE));
+        self.unread.reserve(wanted.clamp(self.room, PIECE));
         let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        socket.read_buf(&mut self.unread).await
+        let read = socket.read_buf(&mut self.unread).await?;
+        if self.unread.len() == self.unread.capacity() {
+            // The next request of this client is likely to be as long: it may come in one read.
+            self.room = (2 * self.room).min(MOST_ROOM);
+        }
+        Ok(read)
     }
 
     /// Sends what waits and then both parts, in one call if it can be.
@@ -142,6 +152,18 @@ mod tests {
         let mut bytes = [0; 9];
         client.read_exact(&mut bytes).await.unwrap();
         assert_eq!(&bytes, b"head body");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_much_is_read_in_longer_pieces() {
+        let (mut stream, mut client) = pair().await;
+        client.write_all(&vec![0; 64 << 10]).await.unwrap();
+        let mut reads = Vec::new();
+        for _ in 0..4 {
+            reads.push(stream.read(0).await.unwrap());
+            stream.unread = BytesMut::new();
+        }
+        assert_eq!(reads, [ROOM, 2 * ROOM, 4 * ROOM, MOST_ROOM]);
     }
 
     #[tokio::test]

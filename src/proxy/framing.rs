@@ -115,6 +115,12 @@ fn same(known: &Header, field: &Header) -> bool {
     known.name.eq_ignore_ascii_case(&field.name)
 }
 
+/// Whether an answer ends with this status: after an informational one the client would take the body
+/// for the next answer.
+pub(super) fn is_final(status: u16) -> bool {
+    status >= 200
+}
+
 /// How long a response's body will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Length {
@@ -149,7 +155,7 @@ pub(super) fn framed(
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let endless = endless(&transaction);
     let to_head = &transaction.request.method[..] == b"HEAD";
-    let response = transaction.response.as_mut()?;
+    let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
     // A script may remove the length (as it must in nginx before it changes a body); a length of its
     // own making would let the next answer begin in the middle of this one.
     let told = response.headers.remove("content-length") > 0;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
+use super::framing::is_final;
 use super::{Sent, wire};
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
@@ -98,7 +99,7 @@ fn write_head(
 ) -> Option<Framing> {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let to_head = &transaction.request.method[..] == b"HEAD";
-    let response = transaction.response.as_mut()?;
+    let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
     let bodiless = matches!(response.status, 204 | 304);
     response.headers.remove("transfer-encoding");
     response.headers.remove("content-length");

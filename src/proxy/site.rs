@@ -94,11 +94,13 @@ impl Site {
     pub fn next_id(&self) -> String {
         let number = self.ids.next.get();
         self.ids.next.set(number + 1);
-        let halves = self.ids.keys.each_ref().map(|key| key.hash_one(number));
-        let digits = halves.into_iter().flat_map(u64::to_be_bytes).flat_map(hex);
-        let mut id = Vec::with_capacity(32);
-        id.extend(digits);
-        String::from_utf8(id).unwrap_or_default()
+        let mut id = String::with_capacity(32);
+        for half in self.ids.keys.each_ref().map(|key| key.hash_one(number)) {
+            for byte in half.to_be_bytes() {
+                id.extend(hex(byte));
+            }
+        }
+        id
     }
 
     /// How many copies are held, for tests and `GET /policy`.
@@ -108,8 +110,9 @@ impl Site {
 }
 
 /// A byte as two lower-case hex digits.
-fn hex(byte: u8) -> [u8; 2] {
-    [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' - 10 + digit })
+fn hex(byte: u8) -> [char; 2] {
+    let digit = |digit: u8| char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 #[cfg(test)]
@@ -119,7 +122,7 @@ mod tests {
     #[test]
     fn bytes_are_two_digits_each() {
         for byte in 0..=255 {
-            assert_eq!(hex(byte), *format!("{byte:02x}").as_bytes());
+            assert_eq!(String::from_iter(hex(byte)), format!("{byte:02x}"));
         }
     }
 }

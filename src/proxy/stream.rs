@@ -113,7 +113,11 @@ async fn copy(
     loop {
         let Piece { bytes, last } = match pieces.next(connection).await {
             Ok(piece) => piece,
-            Err(error) => return cut(exchange, connection, error),
+            Err(error) => {
+                // The client gets what there is, and sees that it is not all.
+                let _ = answer.give(b"", Leaves::Now).await;
+                return cut(exchange, connection, error);
+            }
         };
         let Some(bytes) = filtered(exchange, &mut filter, bytes, last) else { return Sent::Cut };
         // What a filter ended early ends for the client at once, however long the upstream goes on.

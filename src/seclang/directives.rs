@@ -238,7 +238,7 @@ pub const DIRECTIVES: &[DirectiveWord] = &[
     word(
         "SecRulePerfTime",
         (1, 1),
-        Ignored("`/metrics` tells what rules cost"),
+        Ignored("`moongate rules cost` tells what rules cost"),
         "microseconds of slow rules",
     ),
     word("SecRuleRemoveById", (1, ANY), Used, "takes away rules by their ids"),

@@ -140,14 +140,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_timer_is_never_early_and_hardly_late() {
+    async fn a_timer_is_never_early_and_leaves_nothing_behind() {
         let both = async { tokio::join!(waits(SHORTEST), waits(SHORTEST + TICK)) };
         let (short, long) = tokio::select! {
             both = both => both,
             () = tick() => unreachable!("it ticks for ever"),
         };
-        assert!(short >= SHORTEST && short < SHORTEST + 20 * TICK, "{short:?}");
-        assert!(long >= SHORTEST + TICK, "{long:?}");
+        assert!(short >= SHORTEST && long >= SHORTEST + TICK, "{short:?} {long:?}");
         assert_eq!(set(), 0, "a timer stayed");
     }
 

@@ -1,5 +1,7 @@
 //! What the rule engine found in an exchange: facts for scripts, logs and metrics.
 
+use std::time::Duration;
+
 /// When a rule runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RulePhase {
@@ -71,6 +73,51 @@ pub struct Findings {
     pub mode: Option<&'static str>,
     /// How often an expression was given up at its step limit.
     pub cuts: u32,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// What judging an exchange cost, and what it may cost.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Bytes that were looked at, each as often as it was looked at.
+    pub work: u64,
+    /// How many they may be.
+    pub work_limit: u64,
+    /// How long rules ran, waiting not counted.
+    pub time: Duration,
+    /// How long they may.
+    pub time_limit: Duration,
+    /// How it came to be too much, if it did.
+    pub exceeded: Option<Exceeded>,
+}
+
+/// How an exchange came to cost more than it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Which part of the budget.
+    pub part: BudgetPart,
+    /// The rule that ran; none: no one rule did.
+    pub rule: Option<u64>,
+    /// The phase that ran.
+    pub phase: RulePhase,
+    /// What was spent: bytes, or microseconds where the part is time.
+    pub spent: u64,
+    /// What may be spent, in the same unit.
+    pub limit: u64,
+    /// Whether the exchange was refused for it.
+    pub refused: bool,
+}
+
+/// A part of what an exchange may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BudgetPart {
+    /// The share of the work that one rule may take.
+    Rule,
+    /// The time.
+    Time,
+    /// The work.
+    Work,
 }
 
 /// The anomaly scores that the rule set keeps in `TX`, as they are now.
@@ -80,6 +127,17 @@ pub struct Scores {
     pub inbound: i64,
     /// Of the response.
     pub outbound: i64,
+}
+
+impl BudgetPart {
+    /// The word in events and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Time => "time",
+            Self::Work => "work",
+        }
+    }
 }
 
 impl Severity {

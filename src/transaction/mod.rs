@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use body::Body;
-pub use findings::{Findings, Match, RulePhase, Scores, Severity};
+pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
 pub use headers::{Header, Headers};
 pub use phase::{Phase, PhaseSet};
 pub use request::{Request, Version};

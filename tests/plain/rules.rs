@@ -267,6 +267,9 @@ pub fn rule_set(random: &mut Random) -> String {
 
 fn rule(random: &mut Random, id: usize, count: usize) -> String {
     let phase = [1, 1, 2, 2, 2, 2, 3, 4, 5][random.below(9)];
+    if random.once_in(8) {
+        return bar(random, id, phase);
+    }
     let disruption = random.one(DISRUPTIONS);
     let mut actions = format!("id:{id},phase:{phase},{disruption}");
     actions += random.one(&[",log", ",nolog", ",nolog", ",noauditlog", ",nolog,auditlog", ""]);
@@ -298,6 +301,14 @@ fn rule(random: &mut Random, id: usize, count: usize) -> String {
         text += &format!("SecRule {targets} \"{operator}\" \"{own}\"\n");
     }
     text
+}
+
+/// What CRS has many of: a rule that only compares a number and skips.
+fn bar(random: &mut Random, id: usize, phase: u8) -> String {
+    let target = random.one(&["TX:n", "&TX:n", "TX:m", "TX:s", "&TX:0"]);
+    let operator = random.one(&["@lt 2", "@eq 0", "!@ge 1", "@gt %{tx.m}", "@le 5"]);
+    let skip = random.one(&["skip:1", "skip:3", "skipAfter:END"]);
+    format!("SecRule {target} \"{operator}\" \"id:{id},phase:{phase},pass,nolog,{skip}\"\n")
 }
 
 fn targets(random: &mut Random) -> String {
@@ -350,7 +361,7 @@ fn deeds(random: &mut Random, count: usize) -> String {
     if random.once_in(5) {
         let (one, other) = (1 + random.below(count), 1 + random.below(count));
         let control = random.one(CONTROLS).replace("=I", &format!("={}", one.min(other)));
-        deeds += &format!(",{}", control.replace('J', &one.max(other).to_string()));
+        deeds += &format!(",{}", control.replace("-J", &format!("-{}", one.max(other))));
     }
     deeds
 }

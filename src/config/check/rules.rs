@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use crate::config::raw::Value;
 use crate::config::section::{Found, Section};
-use crate::config::settings::{EXCLUSION, RULES, THRESHOLDS};
+use crate::config::settings::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
 use crate::config::{
-    Engine, ExcludedRules, Exclusion, RuleSource, RuleSourceKind, Rules, Thresholds,
+    Engine, ExcludedRules, Exclusion, OnExceeded, RuleBudget, RuleSource, RuleSourceKind, Rules,
+    Thresholds,
 };
 use crate::diagnostic::Diagnostic;
 
@@ -20,7 +21,7 @@ const CRS: &str = "crs";
 /// What holds for every route: the file's section, and `--rules` after its files. Where neither
 /// names rules: the base rules.
 pub fn global(file: &Section<'_>) -> Rules {
-    let mut rules = read(&file.section("rules", &RULES));
+    let mut rules = read(&file.section("rules", &RULES), None);
     let named = file.check.overrides.rules.iter().cloned().map(absolute);
     let source = |path| RuleSource { kind: RuleSourceKind::Files, path, named: None };
     rules.sources.extend(named.map(source));
@@ -34,7 +35,7 @@ pub fn global(file: &Section<'_>) -> Rules {
 /// What holds for a route: what it does not say is as for every route.
 pub fn of_route(route: &Section<'_>, global: &Rules) -> Rules {
     let Some(found) = route.get("rules") else { return global.clone() };
-    let own = read(&Section::open(&found, &RULES));
+    let own = read(&Section::open(&found, &RULES), Some(global.budget));
     let both = |own: Option<u32>, all: Option<u32>| own.or(all);
     Rules {
         sources: if names_rules(&found) { own.sources } else { global.sources.clone() },
@@ -45,6 +46,7 @@ pub fn of_route(route: &Section<'_>, global: &Rules) -> Rules {
             outbound: both(own.thresholds.outbound, global.thresholds.outbound),
         },
         exclusions: global.exclusions.iter().cloned().chain(own.exclusions).collect(),
+        budget: own.budget,
     }
 }
 
@@ -53,7 +55,8 @@ fn names_rules(found: &Found<'_>) -> bool {
     found.node.get("crs").or(found.node.get("files")).is_some()
 }
 
-fn read(section: &Section<'_>) -> Rules {
+/// `around`: what holds of the budget where this section says nothing of it.
+fn read(section: &Section<'_>, around: Option<RuleBudget>) -> Rules {
     let thresholds = section.section("thresholds", &THRESHOLDS);
     let threshold = |name| thresholds.count_given(name).map(|score| score as u32);
     Rules {
@@ -62,7 +65,26 @@ fn read(section: &Section<'_>) -> Rules {
         paranoia: section.count_given("paranoia").map(|level| level as u8),
         thresholds: Thresholds { inbound: threshold("inbound"), outbound: threshold("outbound") },
         exclusions: exclusions(section),
+        budget: budget(&section.section("budget", &RULE_BUDGET), around),
     }
+}
+
+fn budget(section: &Section<'_>, around: Option<RuleBudget>) -> RuleBudget {
+    let around = around.unwrap_or_else(|| {
+        let absent = Section::absent(section.check, &RULE_BUDGET);
+        let exceeded = on_exceeded(absent.choice("exceeded"));
+        RuleBudget { time: absent.time("time"), work: absent.size("work"), exceeded }
+    });
+    let exceeded = section.get("exceeded").map(|_| on_exceeded(section.choice("exceeded")));
+    RuleBudget {
+        time: section.time_given("time").unwrap_or(around.time),
+        work: section.size_given("work").unwrap_or(around.work),
+        exceeded: exceeded.unwrap_or(around.exceeded),
+    }
+}
+
+fn on_exceeded(word: &str) -> OnExceeded {
+    if word == "pass" { OnExceeded::Pass } else { OnExceeded::Refuse }
 }
 
 fn engine(section: &Section<'_>) -> Option<Engine> {

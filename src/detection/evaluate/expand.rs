@@ -47,6 +47,9 @@ fn expand_into(run: &mut Run<'_>, rule: &Rule, text: &Text, out: &mut Vec<u8>, r
         }
         out.truncate(MOST_BYTES);
     }
+    if rule_texts {
+        run.state.spend(out.len() as u64);
+    }
 }
 
 fn value(run: &mut Run<'_>, target: &Target, out: &mut Vec<u8>) {

@@ -3,6 +3,7 @@
 use super::super::operators::Question;
 use super::super::plan::{ChainId, Deed, Link, Rule, RuleIndex, Target, TxSlot};
 use super::Run;
+use super::budget::GLANCE;
 use super::select::{choose_one, select};
 use super::sight::Member;
 use super::state::{Cursor, State};
@@ -22,6 +23,8 @@ pub enum Linked {
     Ask(Question),
     /// No value matched.
     No,
+    /// Others have their turn.
+    Pause,
     /// At least one value matched.
     Yes,
 }
@@ -35,6 +38,9 @@ impl Run<'_> {
         link: &Link,
         cursor: &mut Cursor,
     ) -> Linked {
+        if !self.may_run(link) {
+            return Linked::No;
+        }
         if link.targets.is_none() {
             return self.unconditional(rule, link);
         }
@@ -54,6 +60,9 @@ impl Run<'_> {
                 return Linked::Ask(question);
             }
             *cursor = cursor.next_value();
+            if self.state.budget.slice_is_over() {
+                return Linked::Pause;
+            }
         }
         if cursor.matched { Linked::Yes } else { Linked::No }
     }
@@ -105,6 +114,7 @@ impl Run<'_> {
         let mut before = None;
         for (step, chain) in steps.iter().enumerate() {
             let text = self.state.sight.transformed(member.value, *chain, &self.plan.chains);
+            self.state.sight.spent += GLANCE;
             // What is not kept for the phase has another number each time it is made.
             let sight = &self.state.sight;
             let changed = before.is_none_or(|before| sight.text(before) != sight.text(text));
@@ -113,6 +123,11 @@ impl Run<'_> {
                 continue;
             }
             cursor.step = step;
+            if !self.state.spend_on(text) {
+                // The rule looks at no more; what it found until then counts.
+                self.state.sight.values.clear();
+                return None;
+            }
             let tested = match known {
                 Known::Matches => Tested::Yes,
                 Known::Not | Known::Nothing => self.test(rule, link, text),

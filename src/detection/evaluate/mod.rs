@@ -1,5 +1,6 @@
 //! The rules of a phase over one exchange: rule by rule, link by link, value by value.
 
+mod budget;
 mod expand;
 mod finish;
 mod gather;
@@ -16,11 +17,12 @@ mod tx;
 mod verdict;
 
 use super::inspection::{Outcome, World};
-use super::plan::{Plan, Rule, RuleIndex};
-use super::variables::View;
+use super::plan::{Link, Plan, Rule, RuleIndex};
+use super::variables::{Variable, View};
 use super::{Profile, actions};
-use crate::config::Engine;
+use crate::config::{Engine, OnExceeded};
 use crate::transaction::RulePhase;
+use budget::LOOK;
 pub use expand::{expand, number_of};
 pub use finish::record;
 pub use gather::Gather;
@@ -28,6 +30,7 @@ pub use select::all;
 pub use sight::Member;
 use state::Cursor;
 pub use state::State;
+use sweep::Next;
 pub use texts::Keep;
 pub use tx::{Key, number};
 pub use verdict::{Recall, forget_verdicts, take_recall};
@@ -63,15 +66,24 @@ impl<'a> Run<'a> {
             self.state.sight.begin_phase(phase);
             let (rules, screen) = (self.rules(phase).len(), self.plan.prefilter.screen(phase));
             self.state.sight.todo.begin(rules, screen);
+        } else {
+            self.state.budget.look_at_time();
         }
         let mut cursor = resumed.unwrap_or(Cursor::at(phase));
         self.state.cursor = None;
+        self.state.budget.begin_slice(phase);
         let rules = self.rules(phase);
         // A rule that was begun is brought to its end, whatever it switched off itself.
         while !cursor.is_at_rule() || self.state.engine(self.profile) != Engine::Off {
+            if let Some(outcome) = self.stopped(cursor) {
+                return outcome;
+            }
             if cursor.is_at_rule() {
-                let Some(place) = self.next_rule(phase, cursor.place) else { break };
-                cursor = cursor.rule(place);
+                match self.next_rule(phase, cursor.place) {
+                    Next::Later => continue,
+                    Next::None => break,
+                    Next::Rule(place) => cursor = cursor.rule(place),
+                }
             }
             let Some(index) = rules.get(cursor.place) else { break };
             match self.rule(*index, cursor) {
@@ -79,7 +91,42 @@ impl<'a> Run<'a> {
                 Step::To(place) => cursor = cursor.rule(place),
             }
         }
-        Outcome::Pass
+        if self.refuses(phase) { Outcome::Exceeded } else { Outcome::Pass }
+    }
+
+    /// Why the phase stops at the cursor, for now or for good.
+    fn stopped(&mut self, cursor: Cursor) -> Option<Outcome> {
+        if self.refuses(cursor.phase) {
+            return Some(Outcome::Exceeded);
+        }
+        let turn_is_over = self.state.budget.slice_is_over();
+        turn_is_over.then(|| {
+            self.state.cursor = Some(cursor);
+            Outcome::Pause
+        })
+    }
+
+    /// Whether the exchange ends because too much was spent.
+    fn refuses(&mut self, phase: RulePhase) -> bool {
+        let refuses = self.state.budget.exceeded().is_some()
+            && self.profile.budget.exceeded == OnExceeded::Refuse
+            && self.state.engine(self.profile) == Engine::On
+            && phase != RulePhase::Logging;
+        if refuses {
+            self.state.budget.refuse();
+            self.state.interrupted = true;
+        }
+        refuses
+    }
+
+    /// Whether a link may run: once all is spent, only what looks at what rules themselves set, so
+    /// that scores are still judged.
+    fn may_run(&self, link: &Link) -> bool {
+        let own = |set: super::plan::TargetSetId| {
+            let set = self.plan.target_sets.get(set.0 as usize);
+            set.is_some_and(|set| set.included.iter().all(|one| one.variable == Variable::Tx))
+        };
+        !self.state.budget.is_spent() || link.targets.is_none_or(own)
     }
 
     fn rules(&self, phase: RulePhase) -> &'a [RuleIndex] {
@@ -95,6 +142,8 @@ impl<'a> Run<'a> {
         let Some(rule) = self.plan.rules.get(index.0 as usize) else { return next };
         if fresh {
             self.begin_rule();
+            let spent = self.state.sight.todo.spent_by(cursor.place);
+            self.state.budget.begin_rule(Some(rule.id), spent);
         }
         self.state.running = index;
         self.links(rule, index, cursor)
@@ -112,6 +161,10 @@ impl<'a> Run<'a> {
                     self.state.cursor = Some(cursor);
                     return Step::Out(Outcome::Ask(question));
                 }
+                link::Linked::Pause => {
+                    self.state.cursor = Some(cursor);
+                    return Step::Out(Outcome::Pause);
+                }
                 link::Linked::No => return Step::To(cursor.place + 1),
                 link::Linked::Yes => cursor = cursor.next_link(),
             }
@@ -120,6 +173,7 @@ impl<'a> Run<'a> {
     }
 
     fn perform(&mut self, rule: &Rule, deeds: &[super::plan::Deed], again: bool) {
+        self.state.spend(LOOK * deeds.len() as u64);
         for deed in deeds {
             actions::perform(self, rule, deed, again);
         }

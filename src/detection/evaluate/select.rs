@@ -2,6 +2,7 @@
 
 use super::super::plan::{Members, Plan, Target, TargetSet, TargetSetId, TxSlot};
 use super::super::variables::{Out, Variable, View, changes_within_phase, read_changing};
+use super::budget::GLANCE;
 use super::gather::Gather;
 use super::sight::{Member, Sight};
 use super::state::State;
@@ -75,9 +76,8 @@ pub fn choose_one(state: &mut State, plan: &Plan, slot: TxSlot, count: bool) {
     let there = tx.has(place);
     let texts = sight.texts(Keep::Link);
     let name = Some(texts.push(tx.name(plan, place), Keep::Link));
-    let value = texts.push_with(Keep::Link, |out| match count {
-        true => out.push(b'0' + u8::from(there)),
-        false => tx.write(place, out),
+    let value = texts.push_with(Keep::Link, |out| {
+        if count { out.push(b'0' + u8::from(there)) } else { tx.write(place, out) }
     });
     sight.values.push(Member { variable: Variable::Tx, count, name, value });
 }
@@ -143,6 +143,7 @@ pub fn choose(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) 
         _ => state.sight.read(target.variable, view),
     };
     let sight = &mut state.sight;
+    sight.spent += u64::from(to - from) * GLANCE;
     for place in from..to {
         let Some(member) = sight.members.get(place as usize).copied() else { break };
         if is_named(sight, plan, &member, &target.members) {
@@ -167,7 +168,10 @@ fn drop_excluded(sight: &mut Sight, plan: &Plan, excluded: &[&Target], from: usi
 fn count(sight: &mut Sight, plan: &Plan, target: &Target, from: usize, keep: Keep) {
     let number = sight.values.len() - from;
     sight.values.truncate(from);
-    let value = sight.add_text(number.to_string().as_bytes(), keep);
+    let value = match number {
+        0..=9 => sight.add_text(&[b'0' + number as u8], keep),
+        _ => sight.add_text(number.to_string().as_bytes(), keep),
+    };
     let name = match &target.members {
         Members::Named(name) => Some(name),
         Members::Slot(slot) => plan.tx_names.get(slot.0 as usize),
@@ -177,9 +181,12 @@ fn count(sight: &mut Sight, plan: &Plan, target: &Target, from: usize, keep: Kee
     sight.values.push(Member { variable: target.variable, count: true, name, value });
 }
 
-/// Whether a target names a member.
-pub fn names(sight: &Sight, plan: &Plan, target: &Target, member: &Member) -> bool {
-    target.variable == member.variable && is_named(sight, plan, member, &target.members)
+/// Whether an excluded target names a member. An XPath names only what the same one chose, and
+/// that is left out as a whole.
+fn names(sight: &Sight, plan: &Plan, target: &Target, member: &Member) -> bool {
+    target.variable == member.variable
+        && !matches!(target.members, Members::Path(_))
+        && is_named(sight, plan, member, &target.members)
 }
 
 fn is_named(sight: &Sight, plan: &Plan, member: &Member, members: &Members) -> bool {
@@ -187,7 +194,7 @@ fn is_named(sight: &Sight, plan: &Plan, member: &Member, members: &Members) -> b
     match members {
         Members::All | Members::Path(_) => true,
         Members::Matching(selecting) => selecting.pattern.find(name) != Found::No,
-        Members::Named(wanted) => name.eq_ignore_ascii_case(wanted),
+        Members::Named(wanted) => name.len() == wanted.len() && name.eq_ignore_ascii_case(wanted),
         Members::Slot(slot) => {
             plan.tx_names.get(slot.0 as usize).is_some_and(|wanted| **wanted == *name)
         }

@@ -40,6 +40,8 @@ pub struct Sight {
     pub todo: Todo,
     /// The values that the running link looks at.
     pub values: Vec<Member>,
+    /// Work that was done to see and is not spent yet, as [`super::Budget`] counts it.
+    pub spent: u64,
     /// Whether what is known is of the request; none: nothing is.
     side: Option<bool>,
 }
@@ -84,7 +86,7 @@ impl Sight {
         if self.phase.held() + self.made.held() <= MOST_SPARE {
             self.forget_texts();
             self.forget_values();
-            self.side = None;
+            (self.side, self.spent) = (None, 0);
             SPARE.with_borrow_mut(|spare| *spare = Some(self));
         }
     }

@@ -6,9 +6,11 @@ use super::super::bits::Bits;
 use super::super::inspection::Interruption;
 use super::super::operators::Question;
 use super::super::pattern::Captures;
-use super::super::plan::{AllowScope, Plan, RuleIndex, Target};
+use super::super::plan::{AllowScope, Plan, RuleIndex, Target, TxSlot};
+use super::super::variables::Variable;
+use super::budget::{Budget, LOOK};
 use super::sight::{Member, Sight};
-use super::texts::Keep;
+use super::texts::{Keep, TextId};
 use super::tx::Tx;
 use crate::config::Engine;
 use crate::shared::CollectionId;
@@ -53,6 +55,8 @@ pub struct State {
     pub highest: Option<Severity>,
     /// How often an expression gave up at its step limit.
     pub cuts: u32,
+    /// What was spent.
+    pub budget: Budget,
     /// The rules that matched.
     pub matches: Vec<Match>,
     /// What `on` would have done.
@@ -66,9 +70,22 @@ pub struct State {
 /// A match that outlasts its rule: `MATCHED_VAR` is "the most recently matched".
 #[derive(Debug, Default)]
 struct Recent {
-    member: Option<Member>,
+    /// None: nothing matched yet.
+    variable: Option<Variable>,
+    count: bool,
+    named: bool,
     name: Vec<u8>,
     value: Vec<u8>,
+}
+
+impl Recent {
+    /// Another member; its value is to be written.
+    fn is(&mut self, variable: Variable, count: bool, name: Option<&[u8]>) {
+        (self.variable, self.count, self.named) = (Some(variable), count, name.is_some());
+        self.name.clear();
+        self.name.extend_from_slice(name.unwrap_or_default());
+        self.value.clear();
+    }
 }
 
 /// What was switched off or on for one exchange: by `ctl`, `allow` and scripts.
@@ -181,6 +198,7 @@ impl State {
             hidden: Vec::new(),
             highest: None,
             cuts: 0,
+            budget: Budget::new(profile.budget),
             matches: Vec::new(),
             would_have: None,
             interrupted: false,
@@ -192,14 +210,26 @@ impl State {
     pub fn leave_rule(&mut self) {
         let Self { matched, recent, sight, .. } = self;
         let Some(member) = matched.last().copied() else { return };
-        recent.name.clear();
-        recent.name.extend_from_slice(member.name.map_or(b"", |name| sight.text(name)));
+        let name = member.name.map(|name| sight.text(name));
+        recent.is(member.variable, member.count, name);
         let value = sight.text(member.value);
-        recent.value.clear();
         // A long one is not worth keeping whole: rules that want it name it themselves.
         recent.value.extend_from_slice(value.get(..MOST_REMEMBERED).unwrap_or(value));
-        recent.member = Some(member);
         matched.clear();
+    }
+
+    /// A rule that only compares a member of `TX` matched: that is what matched last.
+    pub fn remember_tx(&mut self, plan: &Plan, slot: TxSlot, count: bool) {
+        let Self { matched, recent, tx, .. } = self;
+        matched.clear();
+        let place = slot.0 as usize;
+        recent.is(Variable::Tx, count, Some(tx.name(plan, place)));
+        if count {
+            recent.value.push(if tx.has(place) { b'1' } else { b'0' });
+        } else {
+            tx.write(place, &mut recent.value);
+            recent.value.truncate(MOST_REMEMBERED);
+        }
     }
 
     /// What matched last, in this rule or else in one before.
@@ -207,11 +237,22 @@ impl State {
         if let Some(member) = self.matched.last() {
             return Some(*member);
         }
-        let Recent { member, name, value } = &self.recent;
-        let member = (*member)?;
+        let Recent { variable, count, named, name, value } = &self.recent;
         let texts = self.sight.texts(Keep::Link);
-        let name = member.name.map(|_| texts.push(name, Keep::Link));
-        Some(Member { name, value: texts.push(value, Keep::Link), ..member })
+        let name = named.then(|| texts.push(name, Keep::Link));
+        let value = texts.push(value, Keep::Link);
+        Some(Member { variable: (*variable)?, count: *count, name, value })
+    }
+
+    /// Spends so much, and what was spent to see what is looked at; false if that is too much.
+    pub fn spend(&mut self, work: u64) -> bool {
+        let seen = std::mem::take(&mut self.sight.spent);
+        self.budget.spend(work.saturating_add(seen))
+    }
+
+    /// Spends what it costs to look at a text.
+    pub fn spend_on(&mut self, text: TextId) -> bool {
+        self.spend(self.sight.text(text).len() as u64 + LOOK)
     }
 
     /// What is done with what rules find.

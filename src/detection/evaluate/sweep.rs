@@ -3,12 +3,14 @@
 use bytes::Bytes;
 
 use super::Run;
+use super::budget::{Budget, GLANCE};
+use super::state::State;
 use super::texts::{Keep, TextId, Texts};
-use super::verdict::{Bench, Focus, Worker, with_worker};
+use super::verdict::{Bench, Focus, Purse, Worker, with_worker};
 use crate::detection::bits::Bits;
 use crate::detection::prefilter::{Amount, ClassId, Origin, Quick, Screen, Source};
 use crate::detection::variables::{Out, Sink};
-use crate::transaction::RulePhase;
+use crate::transaction::{BudgetPart, RulePhase};
 
 /// Bytes of a text beyond which it is not told which heads it hit: they look for themselves.
 const LONGEST_TOLD: usize = 4 << 10;
@@ -22,6 +24,29 @@ pub struct Todo {
     unasked: Bits,
     /// What heads matched; none: a long text, which each looks for itself.
     hits: Vec<(u32, Option<TextId>)>,
+    /// What is left of a sweep that others interrupt.
+    left: Option<Left>,
+    /// By place: what heads spent.
+    spent: Vec<u64>,
+}
+
+/// What is left of a sweep.
+#[derive(Debug)]
+struct Left {
+    heads: Bits,
+    /// The source, and how many of its values were shown.
+    source: usize,
+    shown: usize,
+}
+
+/// What is next in a phase.
+pub enum Next {
+    /// Others have their turn, or all is spent.
+    Later,
+    /// Nothing.
+    None,
+    /// The rule at this place.
+    Rule(usize),
 }
 
 impl Todo {
@@ -31,6 +56,13 @@ impl Todo {
         self.unasked.clear();
         self.unasked.join(&screen.heads);
         self.hits.clear();
+        self.left = None;
+        self.spent.clear();
+    }
+
+    /// What the head at a place spent.
+    pub fn spent_by(&self, place: usize) -> u64 {
+        self.spent.get(place).copied().unwrap_or(0)
     }
 
     /// Whether the head of the rule at a place matches a text: surely, maybe, or not.
@@ -44,57 +76,95 @@ impl Todo {
 impl Run<'_> {
     /// The next rule that may match, at or after a place. Rules that only compare numbers are done
     /// with where they stand, unless more follows from them than where to go on.
-    pub(super) fn next_rule(&mut self, phase: RulePhase, from: usize) -> Option<usize> {
-        let plan = self.plan;
-        let (screen, rules) = (plan.prefilter.screen(phase), self.rules(phase));
-        let mut from = u32::try_from(from).ok()?;
+    pub(super) fn next_rule(&mut self, phase: RulePhase, from: usize) -> Next {
+        let Ok(mut from) = u32::try_from(from) else { return Next::None };
         loop {
-            let todo = &self.state.sight.todo;
-            let place = todo.rules.next(from)?;
-            if todo.unasked.has(place) {
-                self.sweep(phase, place);
-                continue;
+            if let Some(left) = self.state.sight.todo.left.take()
+                && !self.sweep_on(phase, left)
+            {
+                return Next::Later;
             }
-            let quick = screen.quick.get(place as usize).and_then(Option::as_ref);
-            let (Some(quick), Some(index)) = (quick, rules.get(place as usize)) else {
-                return Some(place as usize);
-            };
-            let switches = &self.state.switches;
-            from = match self.holds(quick) {
-                // What is left out of it, it does not compare.
-                _ if switches.narrowed.has(index.0) => return Some(place as usize),
-                Some(true) if !switches.removed.has(index.0) => match quick.only_skips {
-                    Some(to) => to.max(place + 1),
-                    None => return Some(place as usize),
+            let Some(place) = self.state.sight.todo.rules.next(from) else { return Next::None };
+            from = match self.state.sight.todo.unasked.has(place) {
+                true if self.state.budget.is_spent() => place + 1,
+                true => {
+                    self.begin_sweep(phase, place);
+                    continue;
+                }
+                false => match self.after_numbers(phase, place) {
+                    Some(next) => next,
+                    None => return Next::Rule(place as usize),
                 },
-                _ => place + 1,
             };
         }
     }
 
+    /// Where to go on from a rule that only compares numbers, if that is all there is to it.
+    fn after_numbers(&mut self, phase: RulePhase, place: u32) -> Option<u32> {
+        let plan = self.plan;
+        let quick = plan.prefilter.screen(phase).quick.get(place as usize)?.as_ref()?;
+        let index = self.rules(phase).get(place as usize)?;
+        let switches = &self.state.switches;
+        if switches.narrowed.has(index.0) {
+            return None;
+        }
+        if self.holds(quick) != Some(true) || switches.removed.has(index.0) {
+            return Some(place + 1);
+        }
+        let to = quick.only_skips?;
+        self.state.remember_tx(plan, quick.slot, quick.count);
+        Some(to.max(place + 1))
+    }
+
     /// Shows all values to the heads that are not skipped as things stand, that at `place` in any
     /// case.
-    fn sweep(&mut self, phase: RulePhase, place: u32) {
-        let screen = self.plan.prefilter.screen(phase);
-        let heads = self.in_question(screen, place);
-        let mut todo = std::mem::take(&mut self.state.sight.todo);
+    fn begin_sweep(&mut self, phase: RulePhase, place: u32) {
+        let heads = self.in_question(self.plan.prefilter.screen(phase), place);
+        let todo = &mut self.state.sight.todo;
         todo.rules.leave_out(&heads);
         todo.unasked.leave_out(&heads);
+        todo.left = Some(Left { heads, source: 0, shown: 0 });
+    }
+
+    /// Goes on with a sweep; whether it came to its end. Once all is spent, the rest of it is left.
+    fn sweep_on(&mut self, phase: RulePhase, mut left: Left) -> bool {
+        let (view, screen) = (self.view, self.plan.prefilter.screen(phase));
+        let State { sight, budget, .. } = &mut *self.state;
+        budget.begin_rule(None, 0);
+        let mut todo = std::mem::take(&mut sight.todo);
         with_worker(|worker| {
-            let focus = worker.lenses.focus(self.plan, phase, &heads);
+            let focus = worker.lenses.focus(self.plan, phase, &left.heads);
             let bench = Bench { plan: self.plan, phase, screen };
-            let texts = self.state.sight.texts(Keep::Phase);
-            for source in &screen.sources {
-                let mut show =
-                    Show { bench: &bench, focus: &focus, source, worker, texts, todo: &mut todo };
+            while let Some(source) = screen.sources.get(left.source) {
+                let (texts, todo) = (sight.texts(Keep::Phase), &mut todo);
+                let (shown, budget) = (left.shown, &mut *budget);
+                let mut show = Show {
+                    bench: &bench,
+                    focus: &focus,
+                    source,
+                    worker,
+                    texts,
+                    todo,
+                    budget,
+                    shown,
+                    seen: 0,
+                };
                 let mut out = Out::new(&mut show);
                 match &source.origin {
-                    Origin::Variable(variable) => self.view.read(*variable, &mut out),
-                    Origin::Path(path) => self.view.read_path(path, &mut out),
+                    Origin::Variable(variable) => view.read(*variable, &mut out),
+                    Origin::Path(path) => view.read_path(path, &mut out),
                 }
+                left.shown = show.shown;
+                if show.shown < show.seen {
+                    break;
+                }
+                (left.source, left.shown) = (left.source + 1, 0);
             }
         });
-        self.state.sight.todo = todo;
+        let ended = left.source >= screen.sources.len();
+        todo.left = (!ended && !budget.is_spent()).then_some(left);
+        sight.todo = todo;
+        ended
     }
 
     fn in_question(&self, screen: &Screen, place: u32) -> Bits {
@@ -136,6 +206,10 @@ struct Show<'a> {
     worker: &'a mut Worker,
     texts: &'a mut Texts,
     todo: &'a mut Todo,
+    budget: &'a mut Budget,
+    /// How many values were shown, and how many there are.
+    shown: usize,
+    seen: usize,
 }
 
 /// A text as it comes: the same bytes have the same number later.
@@ -147,6 +221,9 @@ enum Shown<'a> {
 
 impl Sink for Show<'_> {
     fn take(&mut self, name: Option<&[u8]>, value: &[u8]) {
+        if !self.is_next() {
+            return;
+        }
         self.show(self.source.values.of(name), Shown::Copied(value));
         if let Some(name) = name.filter(|_| !self.source.names.is_empty()) {
             self.show(self.source.names.of(Some(name)), Shown::Copied(name));
@@ -154,27 +231,70 @@ impl Sink for Show<'_> {
     }
 
     fn take_shared(&mut self, value: &Bytes) {
+        if !self.is_next() {
+            return;
+        }
         self.show(self.source.values.of(None), Shown::Shared(value));
     }
 }
 
 impl Show<'_> {
+    /// Whether a value was not shown yet and this slice has room for it.
+    fn is_next(&mut self) -> bool {
+        self.seen += 1;
+        let next = self.shown + 1 == self.seen
+            && !self.budget.slice_is_over()
+            && self.budget.spend(GLANCE)
+            && !self.budget.is_spent();
+        self.shown += usize::from(next);
+        next
+    }
+
     fn show(&mut self, class: Option<ClassId>, shown: Shown<'_>) {
         let Some(lens) = class.and_then(|class| self.focus.lens(class)) else { return };
         let text = shown.text();
         let Worker { memory, judge, .. } = &mut *self.worker;
         let key = memory.key(lens.number, text);
         if let Some(key) = key
-            && let Some(hits) = memory.recall(key, lens.number, text)
+            && let Some((hits, cost)) = memory.recall(key, lens.number, text)
         {
-            let hits = hits.iter().map(|place| u32::from(*place));
-            return note(self.todo, self.texts, shown, hits);
+            // What was remembered costs what it cost: work is the same whoever came before.
+            if self.budget.spend(cost) {
+                note(self.todo, self.texts, shown, hits.iter().map(|place| u32::from(*place)));
+            }
+            return;
         }
-        judge.judge(self.bench, lens, text);
-        if let Some(key) = key {
-            memory.remember(key, lens.number, text, &judge.hits);
+        let mut purse = Purse {
+            left: self.budget.left(),
+            share: self.budget.share(),
+            by_head: &mut self.todo.spent,
+            emptied: None,
+            cut: None,
+        };
+        judge.judge(self.bench, lens, text, &mut purse);
+        let (emptied, cut) = (purse.emptied, purse.cut);
+        if let Some(key) = key.filter(|_| emptied.is_none()) {
+            memory.remember(key, lens.number, text, &judge.hits, judge.cost);
         }
         note(self.todo, self.texts, shown, judge.hits.iter().copied());
+        let cost = judge.cost;
+        self.account(cost, emptied, cut);
+    }
+
+    fn account(&mut self, cost: u64, emptied: Option<u64>, cut: Option<(u32, u64)>) {
+        if let Some((place, spent)) = cut {
+            let rules = self.bench.plan.phases.get(self.bench.phase as usize);
+            let index = rules.and_then(|rules| rules.get(place as usize));
+            let rule = index.and_then(|index| self.bench.plan.rules.get(index.0 as usize));
+            self.budget.overdrawn(BudgetPart::Rule, rule.map(|rule| rule.id), spent);
+            self.budget.begin_rule(None, 0);
+        }
+        match emptied {
+            Some(spent) => self.budget.overdrawn(BudgetPart::Work, None, spent),
+            None => {
+                self.budget.spend(cost);
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::plan::{ChainId, Chains};
 use super::super::transformations::{TRANSFORMATIONS, always, changes_of};
+use super::budget::LOOK;
 use super::sight::Sight;
 use super::texts::{Keep, TextId};
 
@@ -90,6 +91,7 @@ impl Sight {
         if self.changes(text) >> step & 1 == 0 {
             return text;
         }
+        self.spent += self.text(text).len() as u64 + LOOK;
         let mut work = std::mem::take(&mut self.made.work);
         work.clear();
         let changed = (transformation.apply)(self.text(text), &mut work);

@@ -114,6 +114,9 @@ impl Tx {
         self.clear_garbage();
         let Some(place) = self.place_to_write(plan, key) else { return };
         self.forget(place);
+        if let Some(number) = whole_number(text) {
+            return self.put(place, Value::Number(number));
+        }
         if self.used + text.len() > MOST_BYTES {
             return;
         }
@@ -187,6 +190,17 @@ impl Tx {
                 *range = start..self.bytes.len();
             }
         }
+    }
+}
+
+/// The number that a text is the usual spelling of, if it is one: it is written as it was read.
+fn whole_number(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'0'] => Some(0),
+        [b'1'..=b'9', ..] if text.len() <= 18 && text.iter().all(u8::is_ascii_digit) => {
+            Some(number(text))
+        }
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ mod surveyed;
 mod tuned;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::evaluate::{Run, State};
 use super::operators::Question;
@@ -17,7 +17,7 @@ use super::{AuditEngine, Overflow, Profile};
 use crate::config::Engine;
 use crate::shared::Collections;
 use crate::transaction::args::{Format, Limits};
-use crate::transaction::{Match, RulePhase, Scores, Transaction};
+use crate::transaction::{Cost, Match, RulePhase, Scores, Transaction};
 use scripted::Scripted;
 
 pub use asked::Seen;
@@ -48,10 +48,16 @@ pub enum Outcome {
     /// Answer these with [`Inspection::answer`], then evaluate the phase again: it goes on where it
     /// stopped.
     Ask(Question),
+    /// Too much was spent, and the settings say `refuse` (never in `detect`): see
+    /// [`Inspection::cost`].
+    Exceeded,
     /// A rule ends the exchange (never in `detect`: see [`Inspection::would_have`]).
     Interrupt(Interruption),
     /// On.
     Pass,
+    /// Let others have their turn and tell what this one took ([`Inspection::took`]), then evaluate
+    /// the phase again: it goes on where it stopped.
+    Pause,
 }
 
 /// How a rule ends an exchange.
@@ -124,6 +130,16 @@ impl Inspection {
     /// The answer to a question that [`evaluate`](Self::evaluate) asked.
     pub fn answer(&mut self, question: Question, answer: bool) {
         self.state.answers.push((question, answer));
+    }
+
+    /// So long did an evaluation take.
+    pub fn took(&mut self, time: Duration) {
+        self.state.budget.took(time);
+    }
+
+    /// What it cost so far.
+    pub fn cost(&self) -> Cost {
+        self.state.budget.cost()
     }
 
     /// The rules that matched so far, in order.

@@ -15,6 +15,8 @@ use crate::detection::variables::{Variable, changes_within_phase};
 
 /// Different reasons to skip that are told apart; heads behind further ones count as not skipped.
 const MOST_BARS: usize = 64;
+/// Sets of heads that have literals of their own besides those of all.
+const MOST_TIERS: usize = 3;
 
 /// Things, each once, by number.
 struct Numbers<T>(HashMap<T, usize>, Vec<T>);
@@ -63,8 +65,8 @@ fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
             needed.push((place, needs_of_link(head)));
         }
     }
-    screen.sieve = Sieve::new(needed);
     set_groups(&mut screen, rules);
+    screen.sieve = Sieve::new(needed, tiers(&screen.groups));
     set_sources(&mut screen, &heads);
     screen
 }
@@ -136,6 +138,22 @@ fn set_groups(screen: &mut Screen, rules: &[&Rule]) {
         groups.1.into_iter().zip(members).map(|(bars, heads)| Group { bars, heads }).collect();
 }
 
+/// What is in question where all bars are down but some: the heads of each group with those that are
+/// behind no other bars than its own.
+fn tiers(groups: &[Group]) -> Vec<Bits> {
+    let behind = |bars: &Bits| {
+        let mut heads = Bits::default();
+        let within = groups.iter().filter(|group| group.bars.is_within(bars));
+        within.for_each(|group| heads.join(&group.heads));
+        heads
+    };
+    let mut tiers: Vec<Bits> = groups.iter().map(|group| behind(&group.bars)).collect();
+    tiers.sort_by_key(|tier| tier.iter().count());
+    tiers.pop();
+    tiers.truncate(MOST_TIERS);
+    tiers
+}
+
 fn set_sources(screen: &mut Screen, heads: &[(u32, &TargetSet)]) {
     let mut classes = Numbers::new();
     for origin in origins(heads) {
@@ -198,10 +216,10 @@ fn classes_of(
     };
     let others = class(None);
     let names = names(variables, heads);
-    let named: HashMap<Box<[u8]>, _, _> =
+    let by_name: HashMap<Box<[u8]>, _, _> =
         names.into_iter().map(|name| (name.into(), class(Some(name)))).collect();
-    let longest = named.keys().map(|name| name.len()).max().unwrap_or(0);
-    Classes { named, others, longest }
+    let longest = by_name.keys().map(|name| name.len()).max().unwrap_or(0);
+    Classes { by_name, others, longest }
 }
 
 /// The names that rules have for members of these variables.
@@ -229,10 +247,9 @@ fn looks(set: &TargetSet, origin: &Origin, variable: Variable, name: Option<&[u8
 
 fn may_choose(target: &Target, origin: &Origin, name: Option<&[u8]>) -> bool {
     match &target.members {
-        Members::All | Members::Matching(_) => true,
+        Members::All | Members::Matching(_) | Members::Slot(_) => true,
         Members::Named(wanted) => wanted.len() > LONGEST_NAME || name == Some(wanted),
         Members::Path(path) => *origin == Origin::Path(path.clone()),
-        Members::Slot(_) => true,
     }
 }
 

@@ -330,6 +330,11 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_alternatives_is_part_of_each() {
+        assert_eq!(needs(r"s(?:h\d|udo\d)"), ["sh sudo", "[0123456789]"]);
+    }
+
+    #[test]
     fn of_alternatives_one_must_be_there() {
         assert_eq!(needs(r"foo\d+bar|x[0-9a-f]+quux"), ["foo quux", "bar [Xx]"]);
     }

@@ -13,85 +13,79 @@ const FARTHEST: usize = 64;
 /// Texts, lower case, of two bytes or more.
 #[derive(Debug, Default)]
 pub struct Grams {
-    texts: Vec<Box<[u8]>>,
+    /// All of them, end to end.
+    bytes: Box<[u8]>,
+    /// Where each ends.
+    ends: Box<[u32]>,
     twos: Index,
     threes: Index,
     fours: Index,
 }
 
 /// From a key of 16 bits to the texts that are known by it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Index {
     /// One bit a key.
-    bits: Vec<u64>,
+    bits: Box<[u64; WORDS]>,
     /// By word: how many bits are set before it.
-    ranks: Vec<u32>,
+    ranks: Box<[u16; WORDS]>,
     /// By rank: where its entries begin.
-    starts: Vec<u32>,
-    entries: Vec<Entry>,
+    starts: Box<[u32]>,
+    entries: Box<[Entry]>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     text: u32,
-    /// Bytes of the text before those that it is known by.
+    /// Bytes of the text up to the end of those that it is known by.
     before: u32,
 }
 
 impl Grams {
     /// Of these texts.
-    pub fn new(texts: Vec<Box<[u8]>>) -> Self {
+    pub fn new<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
         let (mut twos, mut threes, mut fours) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         let mut crowd = vec![0_u32; 1 << 16];
-        for (text, bytes) in (0..).zip(&texts) {
-            match **bytes {
+        for (text, one) in (0..).zip(texts) {
+            bytes.extend_from_slice(one);
+            ends.push(bytes.len() as u32);
+            match *one {
                 [] | [_] => {}
-                [one, two] => {
-                    twos.push((two_key(folded([one, two, 0, 0])), Entry { text, before: 0 }))
-                }
-                [one, two, three] => {
-                    threes
-                        .push((three_key(folded([one, two, three, 0])), Entry { text, before: 0 }));
+                [a, b] => twos.push((two_key(folded([0, 0, a, b])), Entry { text, before: 2 })),
+                [a, b, c] => {
+                    threes.push((three_key(folded([0, a, b, c])), Entry { text, before: 3 }));
                 }
                 _ => {
-                    let known_by = rarest(bytes, &mut crowd);
+                    let known_by = rarest(one, &mut crowd);
                     fours.extend(known_by.map(|(before, key)| (key, Entry { text, before })));
                 }
             }
         }
         let (twos, threes, fours) = (Index::new(twos), Index::new(threes), Index::new(fours));
-        Self { texts, twos, threes, fours }
+        Self { bytes: bytes.into(), ends: ends.into(), twos, threes, fours }
     }
 
     /// Tells of each text that is in a value, whatever the case of its letters; of some more than
     /// once.
     pub fn find(&self, value: &[u8], mut found: impl FnMut(u32)) {
-        if self.texts.is_empty() {
+        if self.ends.is_empty() {
             return;
         }
-        for (at, four) in value.array_windows().enumerate() {
-            self.at(*four, value, at, &mut found);
-        }
-        for at in value.len().saturating_sub(3)..value.len() {
-            let mut four = [0; 4];
-            let rest = value.get(at..).unwrap_or_default();
-            four.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
-            self.at(four, value, at, &mut found);
-        }
-    }
-
-    #[inline(always)]
-    fn at(&self, four: [u8; 4], value: &[u8], at: usize, found: &mut impl FnMut(u32)) {
-        let four = folded(four);
-        let (two, three, key) = (two_key(four), three_key(four), four_key(four));
-        if self.fours.has(key) {
-            self.compare(&self.fours, key, value, at, found);
-        }
-        if self.threes.has(three) {
-            self.compare(&self.threes, three, value, at, found);
-        }
-        if self.twos.has(two) {
-            self.compare(&self.twos, two, value, at, found);
+        // The last four bytes, the latest highest.
+        let mut four = 0_u32;
+        for (at, byte) in value.iter().enumerate() {
+            four = four >> 8 | u32::from(*byte | CASE) << 24;
+            let (two, three, key) = (two_key(four), three_key(four), four_key(four));
+            if self.fours.has(key) {
+                self.compare(&self.fours, key, value, at + 1, &mut found);
+            }
+            if self.threes.has(three) {
+                self.compare(&self.threes, three, value, at + 1, &mut found);
+            }
+            if self.twos.has(two) {
+                self.compare(&self.twos, two, value, at + 1, &mut found);
+            }
         }
     }
 
@@ -101,49 +95,55 @@ impl Grams {
         index: &Index,
         key: u16,
         value: &[u8],
-        at: usize,
+        end: usize,
         found: &mut impl FnMut(u32),
     ) {
         for entry in index.entries(key) {
-            let start = at.checked_sub(entry.before as usize);
-            let rest = start.and_then(|start| value.get(start..)).unwrap_or_default();
-            let text = self.texts.get(entry.text as usize);
-            let begins = |text: &[u8]| {
-                rest.get(..text.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(text))
-            };
-            if text.is_some_and(|text| begins(text)) {
+            let text = self.text(entry.text);
+            let start = end.checked_sub(entry.before as usize);
+            let there = start.and_then(|start| value.get(start..start + text.len()));
+            if there.is_some_and(|there| there.eq_ignore_ascii_case(text)) {
                 found(entry.text);
             }
         }
     }
+
+    fn text(&self, number: u32) -> &[u8] {
+        let end = |number: usize| self.ends.get(number).copied().unwrap_or(0) as usize;
+        let start = (number as usize).checked_sub(1).map_or(0, end);
+        self.bytes.get(start..end(number as usize)).unwrap_or_default()
+    }
 }
 
-/// Where in a text stand the bytes that it is to be known by: rare ones, that few others use.
+/// Where in a text end the bytes that it is to be known by: rare ones, that few others use.
 fn rarest(text: &[u8], crowd: &mut [u32]) -> Option<(u32, u16)> {
-    let places = text.windows(4).take(FARTHEST).zip(0..);
-    let keys = places.filter_map(|(bytes, at)| {
+    let places = text.windows(4).take(FARTHEST).zip(4..);
+    let keys = places.filter_map(|(bytes, end)| {
         let key = four_key(folded(*bytes.first_chunk()?));
         let crowd = crowd.get(usize::from(key)).copied().unwrap_or(0);
-        Some((literal_commonness(bytes) * (1 + crowd) as f32, at, key))
+        Some((literal_commonness(bytes) * (1 + crowd) as f32, end, key))
     });
-    let (_, at, key) = keys.min_by(|one, other| one.0.total_cmp(&other.0))?;
+    let (_, end, key) = keys.min_by(|one, other| one.0.total_cmp(&other.0))?;
     if let Some(count) = crowd.get_mut(usize::from(key)) {
         *count += 1;
     }
-    Some((at, key))
+    Some((end, key))
 }
 
-/// Letters in one case; some other bytes become others, which a comparison of the whole finds out.
+/// Letters have it in lower case; some other bytes become others with it, which a comparison of the
+/// whole finds out.
+const CASE: u8 = 0x20;
+
 fn folded(four: [u8; 4]) -> u32 {
-    u32::from_le_bytes(four) | 0x2020_2020
+    u32::from_le_bytes(four.map(|byte| byte | CASE))
 }
 
 fn two_key(four: u32) -> u16 {
-    four as u16
+    (four >> 16) as u16
 }
 
 fn three_key(four: u32) -> u16 {
-    hashed(four & 0xFF_FFFF)
+    hashed(four >> 8)
 }
 
 fn four_key(four: u32) -> u16 {
@@ -154,29 +154,33 @@ fn hashed(bytes: u32) -> u16 {
     (bytes.wrapping_mul(0x9E37_79B1) >> 16) as u16
 }
 
+impl Default for Index {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
 impl Index {
     fn new(mut known: Vec<(u16, Entry)>) -> Self {
-        if known.is_empty() {
-            return Self { bits: vec![0; WORDS], ranks: vec![0; WORDS], ..Self::default() };
-        }
         known.sort_by_key(|(key, _)| *key);
-        let mut index = Self { bits: vec![0; WORDS], ..Self::default() };
-        for (place, (key, entry)) in (0..).zip(known) {
-            if !index.has(key) {
-                index.starts.push(place);
+        let (mut bits, mut starts) = (Box::new([0_u64; WORDS]), Vec::new());
+        let mut last = None;
+        for (place, (key, _)) in (0..).zip(&known) {
+            if last.replace(*key) != Some(*key) {
+                starts.push(place);
             }
-            if let Some(word) = index.bits.get_mut(usize::from(key >> 6)) {
+            if let Some(word) = bits.get_mut(usize::from(key >> 6)) {
                 *word |= 1 << (key & 63);
             }
-            index.entries.push(entry);
         }
-        index.starts.push(index.entries.len() as u32);
-        let mut before = 0;
-        for word in &index.bits {
-            index.ranks.push(before);
-            before += word.count_ones();
+        starts.push(known.len() as u32);
+        let (mut ranks, mut before) = (Box::new([0_u16; WORDS]), 0_u16);
+        for (rank, word) in ranks.iter_mut().zip(bits.iter()) {
+            *rank = before;
+            before = before.wrapping_add(word.count_ones() as u16);
         }
-        index
+        let entries = known.into_iter().map(|(_, entry)| entry).collect();
+        Self { bits, ranks, starts: starts.into(), entries }
     }
 
     #[inline]
@@ -190,7 +194,7 @@ impl Index {
             return &[];
         };
         let below = word & ((1 << (key & 63)) - 1);
-        let rank = (rank + below.count_ones()) as usize;
+        let rank = usize::from(*rank) + below.count_ones() as usize;
         let (Some(from), Some(to)) = (self.starts.get(rank), self.starts.get(rank + 1)) else {
             return &[];
         };
@@ -205,7 +209,7 @@ mod tests {
     #[test]
     fn every_text_is_found_wherever_it_stands() {
         let texts = ["ab", "abc", "select", "\0\u{ff}", "b.", "elect", "zzzz"];
-        let grams = Grams::new(texts.iter().map(|text| text.as_bytes().into()).collect());
+        let grams = Grams::new(texts.iter().map(|text| text.as_bytes()));
         for value in ["", "a", "ab", "xabc", "selects elect", "zzz", "zzzz", "b.ab", "\0\u{ff}"] {
             let mut found = Vec::new();
             grams.find(value.as_bytes(), |text| found.push(text as usize));
@@ -213,6 +217,11 @@ mod tests {
             found.dedup();
             let there = (0..texts.len()).filter(|text| value.contains(texts[*text]));
             assert_eq!(found, there.collect::<Vec<_>>(), "{value:?}");
+            let mut in_capitals = Vec::new();
+            grams.find(value.to_uppercase().as_bytes(), |text| in_capitals.push(text as usize));
+            in_capitals.sort_unstable();
+            in_capitals.dedup();
+            assert!(value.contains('\u{ff}') || in_capitals == found, "{value:?}");
         }
     }
 }

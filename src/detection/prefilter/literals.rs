@@ -19,7 +19,7 @@ impl Literals {
         for (literal, head) in all {
             heads.entry(literal).or_default().push(head);
         }
-        let grams = Grams::new(heads.keys().map(|literal| (*literal).into()).collect());
+        let grams = Grams::new(heads.keys().copied());
         Self { grams, heads: heads.into_values().map(Vec::into_boxed_slice).collect() }
     }
 

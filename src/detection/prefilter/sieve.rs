@@ -29,6 +29,8 @@ pub struct Sieve {
     plain_kinds: u128,
     /// What they need of a text of plain bytes.
     plain: Level,
+    /// Heads that are in question together, fewest first; all are last.
+    tiers: Vec<Bits>,
 }
 
 /// What heads need of some texts.
@@ -42,8 +44,8 @@ struct Level {
     literate: Bits,
     /// By head: the kinds of which a text must have one besides, for each further need; 0: none.
     further: Vec<[u128; MOST_FURTHER]>,
-    /// All literals of first needs.
-    literals: Literals,
+    /// The literals of first needs, of some heads and of more and more.
+    tiers: Vec<Literals>,
 }
 
 /// What is known of a text at a glance: the kinds of its bytes.
@@ -101,13 +103,14 @@ impl Wanted {
 
 impl Default for Sieve {
     fn default() -> Self {
-        Self::new(Vec::new())
+        Self::new(Vec::new(), Vec::new())
     }
 }
 
 impl Sieve {
-    /// Of heads by their places, with what they need of any text and of one of plain bytes.
-    pub fn new(heads: Vec<(u32, [Needs; 2])>) -> Self {
+    /// Of heads by their places, with what they need of any text and of one of plain bytes. `tiers`
+    /// are heads that are often in question without the others: they are looked for alone.
+    pub fn new(heads: Vec<(u32, [Needs; 2])>, tiers: Vec<Bits>) -> Self {
         let (mut any, mut plainly) = (Vec::new(), Vec::new());
         for (place, [needs, plain]) in heads {
             any.push((place, Wanted::of(needs)));
@@ -119,7 +122,9 @@ impl Sieve {
             any: Level::default(),
             plain_kinds: 0,
             plain: Level::default(),
+            tiers,
         };
+        sieve.tiers.push(any.iter().map(|(place, _)| *place).collect());
         sieve.set_kinds(any.iter().chain(&plainly));
         sieve.any = sieve.level(&any);
         sieve.plain = sieve.level(&plainly);
@@ -154,13 +159,18 @@ impl Sieve {
     }
 
     fn level(&self, heads: &[(u32, Wanted)]) -> Level {
-        let literals = heads.iter().flat_map(|(place, wanted)| {
-            let first = wanted.first.iter().flat_map(|first| &first.literals);
-            first.map(|literal| (&**literal, *place))
+        let tiers = self.tiers.iter().map(|tier| {
+            let heads = heads.iter().filter(|(place, _)| tier.has(*place));
+            Literals::new(heads.flat_map(|(place, wanted)| {
+                let first = wanted.first.iter().flat_map(|first| &first.literals);
+                first.map(|literal| (&**literal, *place))
+            }))
         });
         let by_kind = vec![Bits::default(); self.changes.len()];
-        let mut level = Level { literals: Literals::new(literals), by_kind, ..Level::default() };
-        heads.iter().for_each(|(place, wanted)| level.add(self, *place, wanted));
+        let mut level = Level { tiers: tiers.collect(), by_kind, ..Level::default() };
+        for (place, wanted) in heads {
+            level.add(self, *place, wanted);
+        }
         level
     }
 
@@ -190,9 +200,20 @@ impl Sieve {
         changes.fold(always(), |all, more| all | more)
     }
 
-    /// Puts those of some heads that a text may match into `out`. Letters count in either case: what
-    /// is found of a text holds for it in lower case.
-    pub fn candidates(&self, text: &[u8], glance: Glance, heads: &Bits, out: &mut Bits) {
+    /// The tier that some heads are in.
+    pub fn tier(&self, heads: &Bits) -> usize {
+        self.tiers.iter().position(|tier| heads.is_within(tier)).unwrap_or(0)
+    }
+
+    /// Puts those of some heads of a tier that a text may match into `out`. Letters count in either
+    /// case: what is found of a text holds for it in lower case.
+    pub fn candidates(
+        &self,
+        text: &[u8],
+        glance: Glance,
+        (tier, heads): (usize, &Bits),
+        out: &mut Bits,
+    ) {
         let level = self.level_of(glance);
         out.clear();
         out.join(&level.undemanding);
@@ -201,8 +222,8 @@ impl Sieve {
                 out.join(more);
             }
         }
-        if heads.meets(&level.literate) {
-            level.literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
+        if let Some(literals) = level.tiers.get(tier).filter(|_| heads.meets(&level.literate)) {
+            literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
         }
         out.keep(heads);
     }

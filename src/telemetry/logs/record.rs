@@ -103,7 +103,8 @@ impl<'a> Record<'a> {
     /// Whether it belongs in the event log.
     pub(super) fn is_event(&self) -> bool {
         let logged = |findings: &Findings| {
-            findings.matches.iter().any(|rule| rule.logged || rule.disruptive)
+            findings.cost.exceeded.is_some()
+                || findings.matches.iter().any(|rule| rule.logged || rule.disruptive)
         };
         matches!(self.verdict, Verdict::Failed | Verdict::Refused)
             || self.findings.is_some_and(logged)

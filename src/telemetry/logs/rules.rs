@@ -1,8 +1,8 @@
 //! What the rules found, in a line of the event log.
 
 use super::json::{Object, TEXT_BYTES};
-use crate::telemetry::redaction;
-use crate::transaction::{Findings, Match};
+use crate::telemetry::{redaction, rule_events};
+use crate::transaction::{Exceeded, Findings, Match};
 
 /// Matches that are shown; how many there are besides is in `rules_left_out`.
 const MATCHES: usize = 128;
@@ -22,6 +22,21 @@ pub(super) fn add(object: &mut Object, findings: Option<&Findings>) {
         out.extend_from_slice(&self::rule(rule).end());
     });
     object.number("rules_left_out", Some(shown().count().saturating_sub(MATCHES)));
+    let exceeded = judged.and_then(|findings| findings.cost.exceeded.as_ref());
+    object.object("budget", exceeded.map(budget));
+}
+
+/// `spent` and `limit` are bytes looked at, or microseconds where the part is `time`.
+fn budget(exceeded: &Exceeded) -> Object {
+    let mut object = Object::with_capacity(256);
+    object.text("part", Some(exceeded.part.as_str()));
+    object.number("rule", exceeded.rule);
+    object.number("phase", Some(exceeded.phase.number()));
+    object.number("spent", Some(exceeded.spent));
+    object.number("limit", Some(exceeded.limit));
+    object.text("outcome", Some(if exceeded.refused { "refused" } else { "passed" }));
+    object.text("help", Some(rule_events::next_step(exceeded)));
+    object
 }
 
 fn scores(findings: &Findings) -> Object {

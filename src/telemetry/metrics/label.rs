@@ -30,6 +30,9 @@ pub(super) const COMPUTED: &str = "computed";
 /// What stands where there is no value: a request that met no route.
 pub const NONE: &str = "none";
 
+pub(super) const BUDGET_LIMIT: Label = closed("part", &["rule", "time", "work"]);
+pub(super) const BUDGET_OUTCOME: Label = closed("outcome", &["passed", "refused"]);
+pub(super) const BUDGET_PART: Label = closed("part", &["work", "time"]);
 pub(super) const CLASS: Label = closed("class", &CLASSES);
 pub(super) const CONNECTION: Label = closed("connection", &["new", "reused"]);
 pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by name");

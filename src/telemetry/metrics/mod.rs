@@ -19,14 +19,14 @@ pub(super) use handles::{domain, module, phase, route, upstream};
 pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
-pub(super) use rules::{inspected, rule_phase, rules_of_exchange};
+pub(super) use rules::{cost_of_exchange, inspected, rule_phase, rules_of_exchange};
 pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionaries};
 
 use family::Registered;
 use label::{
-    CLASS, CONNECTION, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE,
-    MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET,
-    UPSTREAM, VERDICT, VERSION, WORKER,
+    BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS, CONNECTION, DICTIONARY, DIRECTION, DOMAIN,
+    ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE,
+    RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -54,6 +54,10 @@ const PHASE_SECONDS: &[f64] =
     &[0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 /// Buckets of anomaly scores: the Core Rule Set's thresholds are 4 and 5, one critical match is 5.
 const SCORES: &[f64] = &[0.0, 2.0, 3.0, 4.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0];
+/// Buckets of work, in bytes: a plain request takes tens of thousands.
+const WORK_BYTES: &[f64] = &[1e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9];
+/// Buckets of what is spent by what may be spent.
+const SHARES: &[f64] = &[0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 1.0];
 /// Buckets of policy swaps, in seconds.
 const SWAP_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -142,6 +146,13 @@ metrics! {
         [DIRECTION], &[];
     pattern_cuts: IntCounter = "moongate_pattern_cuts_total",
         "Searches of rules that were given up at their step limit; each counts as a match.", [], &[];
+    rule_work: Histogram = "moongate_rule_work_bytes",
+        "Bytes that rules looked at in one exchange, each as often as it was looked at.", [], WORK_BYTES;
+    rule_budget_spent: Family<Histogram> = "moongate_rule_budget_spent_ratio",
+        "What judging one exchange cost, by what it may cost.", [BUDGET_PART], SHARES;
+    rule_budget_exceeded: Family<IntCounter> = "moongate_rule_budget_exceeded_total",
+        "Exchanges that were to cost more than they may, by the part of the budget that was spent (`rule`: the share of one rule) and what became of them.",
+        [BUDGET_LIMIT, BUDGET_OUTCOME], &[];
     collections: IntGauge = "moongate_collections",
         "What rules remember: one for each address, session and so on that is held.", [], &[];
     collections_bytes: IntGauge = "moongate_collections_bytes",

@@ -6,7 +6,7 @@ use prometheus::{Histogram, IntCounter};
 
 use super::label::{RULE_OUTCOMES, RULE_PHASES, SEVERITIES};
 use super::metrics;
-use crate::transaction::{Findings, Match, RulePhase};
+use crate::transaction::{Cost, Findings, Match, RulePhase};
 
 /// What exchanges that rules judged move.
 struct Handles {
@@ -16,6 +16,7 @@ struct Handles {
     inbound: Histogram,
     outbound: Histogram,
     inspected: [IntCounter; 2],
+    spent: [Histogram; 2],
 }
 
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
@@ -26,6 +27,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     inbound: metrics().anomaly_score.with(&["request"]),
     outbound: metrics().anomaly_score.with(&["response"]),
     inspected: ["request", "response"].map(|of| metrics().inspected_bytes.with(&[of])),
+    spent: ["work", "time"].map(|part| metrics().rule_budget_spent.with(&[part])),
 });
 
 /// The histogram of a rule phase.
@@ -54,6 +56,18 @@ pub(crate) fn rules_of_exchange(findings: &Findings, refused: bool) {
     outcome.inc();
     HANDLES.inbound.observe(findings.scores.inbound as f64);
     HANDLES.outbound.observe(findings.scores.outbound as f64);
+}
+
+/// Counts what judging an exchange cost, by what it may cost.
+pub(crate) fn cost_of_exchange(cost: &Cost) {
+    let [work, time] = &HANDLES.spent;
+    work.observe(cost.work as f64 / cost.work_limit.max(1) as f64);
+    time.observe(cost.time.as_secs_f64() / cost.time_limit.as_secs_f64().max(0.001));
+    metrics().rule_work.observe(cost.work as f64);
+    if let Some(exceeded) = &cost.exceeded {
+        let outcome = if exceeded.refused { "refused" } else { "passed" };
+        metrics().rule_budget_exceeded.with(&[exceeded.part.as_str(), outcome]).inc();
+    }
 }
 
 fn count(rule: &Match) {

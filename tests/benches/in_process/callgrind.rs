@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use super::corpus::{Case, Freshness, Samples};
+use super::corpus::{Case, Freshness, Sample, Samples};
 use super::ours::{Memory, Ours};
 use super::{cases, compare};
 
@@ -30,21 +30,32 @@ pub fn run(options: &compare::Options, times: usize) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Nothing is remembered and all values are fresh, so that all of the engine is counted.
+/// Once with nothing remembered and all values fresh, so that all of the engine is counted; once
+/// with the same request that came before.
 fn count(ours: &Ours, case: &'static Case, times: usize) {
     let mut samples = Samples::of(case);
-    let warm = samples.take(Freshness::Cold, WARM_UP);
-    let batch = samples.take(Freshness::Cold, times);
     ours.remember(Memory::Off);
-    for sample in &warm {
+    judge(ours, &samples.take(Freshness::Cold, WARM_UP));
+    let batch = samples.take(Freshness::Cold, times);
+    counted(case.name, || judge(ours, &batch));
+    ours.remember(Memory::Kept);
+    let batch = samples.take(Freshness::Repeated, times);
+    judge(ours, &batch);
+    counted(&format!("{}-repeated", case.name), || judge(ours, &batch));
+}
+
+fn judge(ours: &Ours, samples: &[Sample]) {
+    for sample in samples {
         black_box(ours.judge(sample));
     }
-    let name = CString::new(case.name).unwrap();
+}
+
+/// A dump of that name, of what `work` takes.
+fn counted(name: &str, work: impl FnOnce()) {
+    let name = CString::new(name).unwrap();
     ask(START, 0);
     ask(ZERO, 0);
-    for sample in &batch {
-        black_box(ours.judge(sample));
-    }
+    work();
     ask(DUMP_AT, name.as_ptr() as usize);
     ask(STOP, 0);
 }

@@ -101,8 +101,8 @@ impl Sides {
 trait Judge {
     fn judges(&self, sample: &Sample);
 
-    /// Whether anything is remembered across requests.
-    fn remember(&self, _memory: Memory) {}
+    /// Remembers these, as in a long day, and nothing else; or nothing at all.
+    fn remember(&self, _memory: Memory, _samples: impl FnOnce() -> Vec<Sample>) {}
 }
 
 impl Judge for Ours {
@@ -110,8 +110,11 @@ impl Judge for Ours {
         drop(self.judge(sample));
     }
 
-    fn remember(&self, memory: Memory) {
+    fn remember(&self, memory: Memory, samples: impl FnOnce() -> Vec<Sample>) {
         Ours::remember(self, memory);
+        if memory == Memory::Kept {
+            samples().iter().for_each(|sample| self.judges(sample));
+        }
     }
 }
 
@@ -124,7 +127,6 @@ impl Judge for Theirs {
 /// One side's turns at one case.
 struct Player {
     samples: Samples,
-    repeated: Sample,
     /// Of one turn.
     requests: usize,
 }
@@ -136,7 +138,7 @@ impl Player {
         judge.judges(&repeated);
         let once = clock::cpu(|| judge.judges(&repeated)).max(Duration::from_nanos(100));
         let requests = (slice.as_nanos() / once.as_nanos()) as usize;
-        Self { samples, repeated, requests: requests.clamp(1, MOST_REQUESTS) }
+        Self { samples, requests: requests.clamp(1, MOST_REQUESTS) }
     }
 
     fn three_turns(&mut self, judge: &impl Judge) -> [f64; 3] {
@@ -147,12 +149,8 @@ impl Player {
     fn turn(&mut self, judge: &impl Judge, freshness: Freshness) -> f64 {
         let batch = self.samples.take(freshness, self.requests);
         let memory = if freshness == Freshness::Cold { Memory::Off } else { Memory::Kept };
-        judge.remember(memory);
-        if freshness == Freshness::Repeated {
-            judge.judges(&self.repeated);
-        }
+        judge.remember(memory, || self.samples.take(freshness, self.requests));
         let took = clock::cpu(|| batch.iter().for_each(|sample| judge.judges(sample)));
-        judge.remember(Memory::Kept);
         took.as_secs_f64() * 1e6 / batch.len() as f64
     }
 }

@@ -1,12 +1,15 @@
 //! Our engine, as the proxy drives it: a transaction, its body parsed, five phases.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use moongate::config::{DiskFiles, Engine};
-use moongate::detection::{Inspection, Outcome, Profile, World, compile};
+use moongate::detection::{
+    Inspection, Outcome, Profile, Recall, World, compile, forget_verdicts, take_recall,
+};
 use moongate::diagnostic::render;
 use moongate::seclang;
 use moongate::shared::Collections;
@@ -31,21 +34,13 @@ pub enum Memory {
     Off,
 }
 
-/// How often what was kept has helped.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Recall {
-    /// Values whose verdict was known.
-    pub hits: u64,
-    /// Values that were looked up.
-    pub asked: u64,
-}
-
 /// The rules, compiled.
 pub struct Ours {
     profile: Arc<Profile>,
     collections: Arc<Collections>,
     /// From files to plan, by the wall clock.
     pub took: Duration,
+    memory: Cell<Memory>,
 }
 
 impl Ours {
@@ -59,21 +54,25 @@ impl Ours {
         let took = started.elapsed();
         let (profile, _) = Profile::new(Arc::new(plan), Engine::On, &presets(paranoia), &[]);
         let collections = Arc::new(Collections::default());
-        Self { profile: Arc::new(profile), collections, took }
+        Self { profile: Arc::new(profile), collections, took, memory: Cell::new(Memory::Kept) }
     }
 
-    /// Switches what is kept of exchanges that are over. The one place that knows how.
-    pub fn remember(&self, _memory: Memory) {
-        // The engine keeps nothing yet: cold, fresh and repeated differ only by the processor.
+    /// Forgets what is kept of exchanges that are over, and keeps it from now on, or not.
+    pub fn remember(&self, memory: Memory) {
+        self.memory.set(memory);
+        forget_verdicts(true);
     }
 
-    /// How often what was kept has helped, since the start; none: nothing is kept.
-    pub fn recall(&self) -> Option<Recall> {
-        None
+    /// How verdicts on values were come by since this was last asked.
+    pub fn recall(&self) -> Recall {
+        take_recall()
     }
 
     /// One exchange, from its head to its log line.
     pub fn judge(&self, sample: &Sample) -> Finding {
+        if self.memory.get() == Memory::Off {
+            forget_verdicts(true);
+        }
         let mut transaction = transaction(sample);
         let world = World { now: SystemTime::now(), collections: self.collections.clone() };
         let mut inspection = Inspection::new(self.profile.clone(), world);
@@ -143,6 +142,8 @@ fn judge_response(
 
 fn stops(inspection: &mut Inspection, phase: RulePhase, transaction: &Transaction) -> bool {
     match inspection.evaluate(phase, transaction) {
+        Outcome::Pause => stops(inspection, phase, transaction),
+        Outcome::Exceeded => panic!("{:?}", inspection.cost()),
         Outcome::Ask(question) => panic!("no rule of the Core Rule Set asks {question:?}"),
         Outcome::Interrupt(_) => true,
         Outcome::Pass => false,

@@ -11,7 +11,7 @@ use super::{Setting, Shape, Table};
 pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
 pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
-pub use rules::{EXCLUSION, RULES, THRESHOLDS};
+pub use rules::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
 
 const KIB: u64 = 1 << 10;
@@ -35,6 +35,7 @@ pub const TABLES: &[&Table] = &[
     &BUDGET,
     &RULES,
     &THRESHOLDS,
+    &RULE_BUDGET,
     &EXCLUSION,
     &ACCESS_LOG,
     &LOG_TARGET,

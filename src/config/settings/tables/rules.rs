@@ -1,7 +1,7 @@
 //! Rows of `rules`.
 
-use super::row;
-use crate::config::settings::Shape::{Choice, Count, Other, Path, Text, Texts};
+use super::{GIB, KIB, SECOND, row};
+use crate::config::settings::Shape::{Choice, Count, Other, Path, Size, Text, Texts, Time};
 use crate::config::settings::Table;
 
 /// The rule engine.
@@ -46,6 +46,13 @@ pub static RULES: Table = Table {
             "From which anomaly score on the base rules and the Core Rule Set refuse.",
         ),
         row(
+            "budget",
+            Other("a mapping"),
+            "",
+            "{ time: 500ms }",
+            "What judging one exchange may cost, and what becomes of one that costs more.",
+        ),
+        row(
             "exclusions",
             Other("a list of mappings"),
             "",
@@ -63,6 +70,36 @@ pub static THRESHOLDS: Table = Table {
     rows: &[
         row("inbound", Count(1, 1_000_000), "", "10", "Of a request."),
         row("outbound", Count(1, 1_000_000), "", "8", "Of a response."),
+    ],
+};
+
+/// What judging an exchange may cost.
+pub static RULE_BUDGET: Table = Table {
+    place: "rules.budget",
+    doc: "What judging one exchange may cost, request and response together. One rule may take a quarter of the work. See [security](security.md#what-a-request-can-cost).",
+    shared: None,
+    rows: &[
+        row(
+            "time",
+            Time(10, 60 * SECOND),
+            "1s",
+            "500ms",
+            "For how long its rules may run; waiting (for the client, for scripts) does not count.",
+        ),
+        row(
+            "work",
+            Size(64 * KIB, 1024 * GIB),
+            "256MiB",
+            "64MiB",
+            "Bytes that operators and transformations may look at: a value of n bytes counts as n and 32 more each time that one of them looks at it.",
+        ),
+        row(
+            "exceeded",
+            Choice(&["refuse", "pass"]),
+            "refuse",
+            "pass",
+            "`refuse` answers with 403 (503 where it was the time), `pass` goes on with what was found until then. Either is told in the event log and counted. Where the engine is `detect`, nothing is refused.",
+        ),
     ],
 };
 

@@ -2,7 +2,9 @@
 //! once, and only those that may match are asked.
 
 use super::Lens;
+use super::Purse;
 use crate::detection::bits::Bits;
+use crate::detection::evaluate::budget::LOOK;
 use crate::detection::operators::Scope;
 use crate::detection::plan::{ChainId, Link, Plan, Test};
 use crate::detection::prefilter::{Glance, Screen};
@@ -24,6 +26,8 @@ pub struct Judge {
     turn: u32,
     /// Bytes that were made in this turn.
     held: usize,
+    /// What judging the text cost.
+    pub cost: u64,
     /// The heads that match, in the order found; none twice.
     pub hits: Vec<u32>,
 }
@@ -52,29 +56,39 @@ pub struct Bench<'a> {
 }
 
 impl Judge {
-    /// Finds the heads that match a text.
-    pub fn judge(&mut self, bench: &Bench<'_>, lens: &Lens, text: &[u8]) {
+    /// Finds the heads that match a text, as long as the purse is not empty.
+    pub fn judge(&mut self, bench: &Bench<'_>, lens: &Lens, text: &[u8], purse: &mut Purse<'_>) {
         self.hits.clear();
+        self.cost = 0;
         self.begin(bench, text);
         let changes = self.made.first().map_or(0, |whole| whole.changes);
         // What no step may change, none changes.
         if changes & lens.steps == 0 {
             self.look(0, &lens.heads);
         } else {
-            self.make(bench, lens, changes, text);
+            self.make(bench, lens, changes, text, purse);
         }
-        self.ask(bench, text);
+        self.ask(bench, lens.tier, text, purse);
     }
 
-    fn make(&mut self, bench: &Bench<'_>, lens: &Lens, changes: u64, text: &[u8]) {
+    fn make(
+        &mut self,
+        bench: &Bench<'_>,
+        lens: &Lens,
+        changes: u64,
+        text: &[u8],
+        purse: &mut Purse<'_>,
+    ) {
         let parted = lens.parted(changes);
         self.look(0, &parted.unchanged);
         for at in &parted.others {
-            let Some(look) = lens.looks.get(*at) else { continue };
+            let Some(look) = lens.looks.get(*at).filter(|_| !purse.is_empty(self.cost)) else {
+                continue;
+            };
             let at = self.reach(bench, look.chain, text);
             self.look(at, &look.heads);
             if self.held > MOST_MADE {
-                self.ask(bench, text);
+                self.ask(bench, lens.tier, text, purse);
                 self.begin(bench, text);
             }
         }
@@ -104,6 +118,7 @@ impl Judge {
         if self.made.len() <= self.count {
             self.made.push(Made::default());
         }
+        self.cost += text.len() as u64 + LOOK;
         let glance = bench.screen.sieve.glance(text);
         if let Some(made) = self.made.get_mut(self.count) {
             made.glance = glance;
@@ -134,11 +149,13 @@ impl Judge {
     }
 
     fn step(&mut self, bench: &Bench<'_>, before: usize, step: usize, text: &[u8]) -> usize {
-        let changes = self.made.get(before).map_or(0, |made| made.changes);
-        let Some(transformation) = TRANSFORMATIONS.get(step).filter(|_| changes >> step & 1 == 1)
+        let may_change = self.made.get(before).map_or(0, |made| made.changes);
+        let Some(transformation) =
+            TRANSFORMATIONS.get(step).filter(|_| may_change >> step & 1 == 1)
         else {
             return before;
         };
+        self.cost += self.text(before, text).len() as u64 + LOOK;
         let mut work = self.room();
         let changed = (transformation.apply)(self.text(before, text), &mut work);
         let after = if changed { self.same(&work, text) } else { Some(before) };
@@ -172,7 +189,7 @@ impl Judge {
     }
 
     /// Asks the heads that look at what was made.
-    fn ask(&mut self, bench: &Bench<'_>, text: &[u8]) {
+    fn ask(&mut self, bench: &Bench<'_>, tier: usize, text: &[u8], purse: &mut Purse<'_>) {
         let mut made = std::mem::take(&mut self.made);
         for at in 0..self.count {
             let (before, after) = made.split_at_mut(at);
@@ -184,36 +201,49 @@ impl Judge {
             }
         }
         for (at, one) in made.iter_mut().take(self.count).enumerate() {
-            if !one.wanted.is_empty() {
+            if !one.wanted.is_empty() && !purse.is_empty(self.cost) {
                 let text = if at == 0 { text } else { &one.bytes };
+                self.cost += text.len() as u64 + LOOK;
                 let sieve = &bench.screen.sieve;
-                sieve.candidates(text, one.glance, &one.wanted, &mut one.candidates);
+                let wanted = (tier, &one.wanted);
+                sieve.candidates(text, one.glance, wanted, &mut one.candidates);
             }
         }
         for (at, one) in made.iter().take(self.count).enumerate() {
             if let Some(first) = made.get(one.like).filter(|_| !one.heads.is_empty()) {
                 let text = if at == 0 { text } else { &one.bytes };
-                self.ask_some(bench, one, &first.candidates, text);
+                self.ask_some(bench, one, &first.candidates, text, purse);
             }
         }
         self.made = made;
     }
 
-    fn ask_some(&mut self, bench: &Bench<'_>, made: &Made, candidates: &Bits, text: &[u8]) {
-        let Bench { screen, .. } = bench;
+    fn ask_some(
+        &mut self,
+        bench: &Bench<'_>,
+        made: &Made,
+        candidates: &Bits,
+        text: &[u8],
+        purse: &mut Purse<'_>,
+    ) {
         let mut from = 0;
+        let cost = text.len() as u64 + LOOK;
         while let Some(place) = candidates.next(from) {
             from = place + 1;
-            let may = screen.sieve.meets(place, made.glance);
-            if made.heads.has(place) && may && matches(bench, place, text) {
+            let asked = made.heads.has(place) && bench.screen.sieve.meets(place, made.glance);
+            if !asked || !purse.allows(place, self.cost, cost) {
+                continue;
+            }
+            self.cost += cost;
+            if matches(bench, place, text) {
                 self.hit(place);
             }
         }
-        if !made.heads.meets(&screen.negated) {
+        if !made.heads.meets(&bench.screen.negated) {
             return;
         }
-        for place in screen.negated.iter().filter(|place| made.heads.has(*place)) {
-            if !candidates.has(place) || !screen.sieve.meets(place, made.glance) {
+        for place in bench.screen.negated.iter().filter(|place| made.heads.has(*place)) {
+            if !candidates.has(place) || !bench.screen.sieve.meets(place, made.glance) {
                 self.hit(place);
             }
         }

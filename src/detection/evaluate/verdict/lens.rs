@@ -39,6 +39,8 @@ pub struct Lens {
     pub steps: u64,
     /// All heads.
     pub heads: Bits,
+    /// The tier of the sieve that they are in.
+    pub tier: usize,
     /// By what of its steps may change a text: what that comes to.
     parted: RefCell<Vec<(u64, Rc<Parted>)>>,
 }
@@ -139,7 +141,8 @@ fn lens(
     }
     *given = given.wrapping_add(1);
     let steps = looks.iter().fold(0, |all, look| all | look.steps);
-    Some(Lens { number: *given, looks, steps, heads: wanted, parted: RefCell::default() })
+    let tier = screen.sieve.tier(&wanted);
+    Some(Lens { number: *given, looks, steps, heads: wanted, tier, parted: RefCell::default() })
 }
 
 /// All that a head does to a value before it looks.

@@ -9,7 +9,7 @@ const WAYS: usize = 4;
 /// Texts in all, at the most.
 const SLOTS: usize = 8 << 10;
 /// Bytes of a text that is remembered.
-const LONGEST: usize = 2 << 10;
+pub const LONGEST: usize = 2 << 10;
 /// Bytes of all of them together.
 const MOST_BYTES: usize = 1 << 20;
 /// Heads that match a text which is remembered.
@@ -47,6 +47,8 @@ struct Slot {
     /// Whether it was of use since somebody looked for room here.
     used: bool,
     count: u8,
+    /// What it cost to find out.
+    cost: u64,
     hits: [u16; MOST_HITS],
     text: Vec<u8>,
 }
@@ -85,9 +87,9 @@ impl Memory {
         Some(hasher.finish())
     }
 
-    /// The heads that match a text, if that is known.
-    pub fn recall(&mut self, key: u64, lens: u32, text: &[u8]) -> Option<&[u16]> {
-        let start = self.start(key);
+    /// The heads that match a text, and what it cost to find out, if that is known.
+    pub fn recall(&mut self, key: u64, lens: u32, text: &[u8]) -> Option<(&[u16], u64)> {
+        let start = start(key);
         let since = self.since;
         let ways = self.slots.get_mut(start..start + WAYS).unwrap_or_default();
         let slot = ways.iter_mut().find(|slot| {
@@ -95,11 +97,11 @@ impl Memory {
         })?;
         slot.used = true;
         self.recall.recalled += 1;
-        slot.hits.get(..usize::from(slot.count))
+        Some((slot.hits.get(..usize::from(slot.count))?, slot.cost))
     }
 
     /// Remembers the heads that match a text, if they are few.
-    pub fn remember(&mut self, key: u64, lens: u32, text: &[u8], found: &[u32]) {
+    pub fn remember(&mut self, key: u64, lens: u32, text: &[u8], found: &[u32], cost: u64) {
         self.recall.found += 1;
         let mut hits = [0; MOST_HITS];
         if found.len() > MOST_HITS {
@@ -112,7 +114,7 @@ impl Memory {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, Slot::default);
         }
-        let start = self.start(key);
+        let start = start(key);
         let since = self.since;
         let Some(slot) = self.slots.get_mut(start..start + WAYS).and_then(|ways| room(ways, since))
         else {
@@ -133,7 +135,7 @@ impl Memory {
         self.bytes += slot.text.capacity();
         let (count, since) = (found.len() as u8, self.since);
         (slot.hash, slot.lens, slot.since, slot.used) = (key, lens, since, false);
-        (slot.count, slot.hits) = (count, hits);
+        (slot.count, slot.hits, slot.cost) = (count, hits, cost);
     }
 
     /// All that was of no use goes; what was has to be again.
@@ -150,33 +152,38 @@ impl Memory {
             self.bytes = 0;
         }
     }
-
-    fn start(&self, key: u64) -> usize {
-        (key as usize % (SLOTS / WAYS)) * WAYS
-    }
 }
 
-/// Where there is room: nothing is there, or what was not of use; all are asked to be of use anew.
+/// Where the places that a text may have begin.
+fn start(key: u64) -> usize {
+    (key as usize % (SLOTS / WAYS)) * WAYS
+}
+
+/// Where there is room: nothing is there, else what was not of use; all are asked to be of use anew.
+/// What is free goes first: what came last had no time yet to be of use.
 fn room(ways: &mut [Slot], since: u32) -> Option<&mut Slot> {
-    let place = ways.iter().position(|slot| slot.since != since || !slot.used);
+    let free = ways.iter().position(|slot| slot.since != since);
+    let place = free.or_else(|| ways.iter().position(|slot| !slot.used));
     if place.is_none() {
-        ways.iter_mut().for_each(|slot| slot.used = false);
+        for slot in &mut *ways {
+            slot.used = false;
+        }
     }
     ways.get_mut(place.unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, MOST_BYTES, Memory};
+    use super::{LONGEST, MOST_BYTES, Memory, WAYS};
 
     fn known(memory: &mut Memory, lens: u32, text: &[u8]) -> Option<Vec<u16>> {
         let key = memory.key(lens, text)?;
-        memory.recall(key, lens, text).map(<[u16]>::to_vec)
+        memory.recall(key, lens, text).map(|(hits, _)| hits.to_vec())
     }
 
     fn learn(memory: &mut Memory, lens: u32, text: &[u8], hits: &[u32]) {
         if let Some(key) = memory.key(lens, text) {
-            memory.remember(key, lens, text, hits);
+            memory.remember(key, lens, text, hits, 1);
         }
     }
 
@@ -193,6 +200,22 @@ mod tests {
         memory.forget(false);
         learn(&mut memory, 1, b"a", &[]);
         assert_eq!(known(&mut memory, 1, b"a"), None);
+    }
+
+    #[test]
+    fn texts_of_one_place_are_remembered_beside_each_other() {
+        let mut memory = Memory::default();
+        let texts = (0..40_000_u32).map(|number| number.to_string());
+        let same: Vec<String> = texts
+            .filter(|text| memory.key(1, text.as_bytes()).map(super::start) == Some(0))
+            .collect();
+        let same = same.get(..WAYS).expect("of so many texts, twenty in the mean have one place");
+        for text in same {
+            learn(&mut memory, 1, text.as_bytes(), &[7]);
+        }
+        for text in same {
+            assert_eq!(known(&mut memory, 1, text.as_bytes()), Some(vec![7]), "{text}");
+        }
     }
 
     #[test]

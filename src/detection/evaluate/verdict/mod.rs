@@ -7,12 +7,14 @@
 mod judge;
 mod lens;
 mod memory;
+mod purse;
 
 use std::cell::RefCell;
 
 pub use judge::{Bench, Judge};
 pub use lens::{Focus, Lens, Lenses};
 pub use memory::{Memory, Recall};
+pub use purse::Purse;
 
 /// What a worker keeps from one exchange for the next.
 #[derive(Default)]

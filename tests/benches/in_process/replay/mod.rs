@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::corpus::Sample;
-use super::ours::{Memory, Ours, Recall};
+use super::ours::{Memory, Ours};
 use super::report::shown;
 use super::theirs::Theirs;
 use super::{Rival, Setting, clock};
@@ -44,6 +44,8 @@ struct Sums {
     cold: Duration,
     kept: Duration,
     theirs: Duration,
+    /// Verdicts on values: those that were remembered, and those that were not.
+    verdicts: (u64, u64),
     /// How many ours and theirs have refused.
     refused: (usize, usize),
 }
@@ -73,13 +75,12 @@ pub fn run(options: &Options) -> ExitCode {
         let theirs = options.rival.load(files.theirs());
         let ours = Ours::load(files.shared(), paranoia);
         let sums = play(&samples, &ours, theirs.as_ref());
-        row(&format!("{} | {paranoia}", ruleset.name()), &sums, samples.len(), ours.recall());
+        row(&format!("{} | {paranoia}", ruleset.name()), &sums, samples.len());
     }
     ExitCode::SUCCESS
 }
 
-/// Ours twice, with and without memory, and theirs, in turns. While nothing is kept, what was kept
-/// before stays: so the sequence that is kept is whole.
+/// Ours twice, without memory and with it; theirs in turn with the latter.
 fn play(samples: &[Sample], ours: &Ours, theirs: Option<&Theirs>) -> Sums {
     let mut sums = Sums::default();
     // What is made on first use, by either side, is not the traffic's.
@@ -90,6 +91,7 @@ fn play(samples: &[Sample], ours: &Ours, theirs: Option<&Theirs>) -> Sums {
         sums.cold += clock::cpu(|| turn.iter().for_each(|sample| drop(ours.judge(sample))));
     }
     ours.remember(Memory::Kept);
+    ours.recall();
     for turn in samples.chunks(TURN) {
         let refused = &mut sums.refused;
         sums.kept += clock::cpu(|| {
@@ -100,17 +102,19 @@ fn play(samples: &[Sample], ours: &Ours, theirs: Option<&Theirs>) -> Sums {
             refused.1 += turn.iter().filter(|sample| theirs.judge(sample).blocked).count();
         });
     }
+    let recall = ours.recall();
+    sums.verdicts = (recall.recalled, recall.found);
     sums
 }
 
-fn row(what: &str, sums: &Sums, requests: usize, recall: Option<Recall>) {
+fn row(what: &str, sums: &Sums, requests: usize) {
     let mean = |sum: Duration| sum.as_secs_f64() * 1e6 / requests as f64;
     let (cold, kept, theirs) = (mean(sums.cold), mean(sums.kept), mean(sums.theirs));
-    let known = recall.map(|recall| 100.0 * recall.hits as f64 / recall.asked.max(1) as f64);
-    let known = known.map(|share| format!("{share:.1} %")).unwrap_or_default();
+    let (known, found) = sums.verdicts;
+    let known = 100.0 * known as f64 / (known + found).max(1) as f64;
     let (refused, their_refused) = sums.refused;
     println!(
-        "| {what} | {} | {} | {known} | {} | {} | {} | {refused} / {their_refused} |",
+        "| {what} | {} | {} | {known:.1} % | {} | {} | {} | {refused} / {their_refused} |",
         shown(cold),
         shown(kept),
         shown(theirs),
