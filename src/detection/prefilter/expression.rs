@@ -353,8 +353,8 @@ mod tests {
             needs_of(&tree, ByteSet::ALL).clauses.len()
         };
         assert_eq!(number_of(&nested("(?:", "){4}")), 1);
-        let rare: String = (0..500).map(|number| format!("~{number}q|")).collect();
-        let fork = format!("(?:{rare}z~)?(?:{}b)", "a[x-z]*|".repeat(20_000));
+        let rare: Vec<String> = (0..500).map(|number| format!("~{number}q|")).collect();
+        let fork = format!("(?:{}z~)?(?:{}b)", rare.concat(), "a[x-z]*|".repeat(20_000));
         assert_eq!(number_of(&fork), 1);
     }
 
