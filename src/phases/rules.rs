@@ -8,7 +8,7 @@ use super::hidden::hide;
 use super::{Exchange, Flow, rule_script};
 use crate::config::Engine;
 use crate::detection::operators::Question;
-use crate::detection::{Answer, Interruption, Outcome};
+use crate::detection::{Answer, Interruption, Outcome, Recall, take_recall};
 use crate::telemetry::events;
 use crate::transaction::{BudgetPart, Findings, RulePhase, Verdict};
 
@@ -54,6 +54,9 @@ pub(super) fn tell(exchange: &Exchange) {
         cost: inspection.cost(),
     };
     exchange.subject.transaction.borrow_mut().findings = findings;
+    // Of this worker since the last exchange ended: what others are at is counted too.
+    let Recall { recalled, found } = take_recall();
+    events::ValuesJudged { remembered: recalled, found }.emit();
 }
 
 /// What is done with what the rules find, as they may have changed it for this exchange.

@@ -157,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_sends_much_is_read_in_longer_pieces() {
         let (mut stream, mut client) = pair().await;
-        client.write_all(&[0; 64 << 10]).await.unwrap();
+        client.write_all(&vec![0; 64 << 10]).await.unwrap();
         let mut reads = Vec::new();
         for _ in 0..4 {
             reads.push(stream.read(0).await.unwrap());

@@ -53,10 +53,11 @@ fn fields(
     let named = named_by_connection(transaction);
     let host = upstream.host.as_deref();
     let passes = |field: &&Header| {
-        !is_one_of(&HOP_BY_HOP, &field.name)
-            && !is_one_of(&OURS, &field.name)
-            && !(host.is_some() && is_one_of(&["host"], &field.name))
-            && !named.iter().any(|name| field.name.eq_ignore_ascii_case(name))
+        let name = &field.name;
+        let ours = is_one_of(&OURS, name) || (host.is_some() && is_one_of(&["host"], name));
+        let hop_by_hop = is_one_of(&HOP_BY_HOP, name)
+            || named.iter().any(|named| name.eq_ignore_ascii_case(named));
+        !(ours || hop_by_hop)
     };
     if let Some(host) = host {
         wire::tame_field(out, b"Host", host.as_bytes());

@@ -90,6 +90,7 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
 static EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
 
 /// Without an early end, so that it is done many bytes at once.
+#[allow(clippy::needless_bitwise_bool, reason = "without branches it is done many bytes at once")]
 fn has_bare_line_feed(bytes: &[u8]) -> bool {
     let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
     let bare = |(before, byte): (&u8, &u8)| (*byte == b'\n') & (*before != b'\r');

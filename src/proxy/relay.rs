@@ -49,11 +49,11 @@ async fn try_upstream(
         let head = forward::head(&exchange.subject.transaction.borrow(), group.config())?;
         let asked = note_try(exchange, &group);
         let (error, reused) = match attempt(site, exchange, &lease, &head, fresh).await {
-            Ok((connection, heard)) => {
+            Ok((connection, reply)) => {
                 lease.succeeded();
                 note_head(exchange, &connection, asked);
                 report(&group, "ok", connection.reused);
-                let Heard { upgraded, took_all } = heard;
+                let Heard { upgraded, took_all } = reply;
                 return Ok(Answered { connection, lease, asked, upgraded, took_all });
             }
             Err(attempt) => attempt,
@@ -148,7 +148,7 @@ async fn attempt(
     let mut connection = connecting.await.map_err(|error| (error, false))?;
     exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address);
     match send_and_hear(exchange, &mut connection, head).await {
-        Ok(heard) => Ok((connection, heard)),
+        Ok(reply) => Ok((connection, reply)),
         Err(error) => {
             let (error, reused) = (connection.error(error), connection.reused);
             Err((error, reused))

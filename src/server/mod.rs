@@ -2,6 +2,7 @@
 
 mod admin;
 mod admission;
+mod aside;
 mod control;
 mod descriptors;
 mod guard;

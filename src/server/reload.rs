@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
+use super::aside::aside;
 use super::worker::{Command, Worker};
 use crate::config::Overrides;
 use crate::diagnostic::{Diagnostic, render};
@@ -72,12 +73,12 @@ impl Reloader {
     /// Off this thread, so that signals and the admin address answer meanwhile.
     async fn build(&self, current: Arc<Policy>) -> Built {
         let (path, overrides) = (self.path.clone(), self.overrides.clone());
-        let building = tokio::task::spawn_blocking(move || {
+        let built = aside(move || {
             let built = policy::build(path.as_deref(), &overrides, Origin::Disk, Some(&current));
             rehearse(built, &current)
         });
-        building.await.unwrap_or_else(|panic| {
-            let fault = Diagnostic::error("policy::panic", format!("building it failed: {panic}"))
+        built.await.unwrap_or_else(|| {
+            let fault = Diagnostic::error("policy::panic", "building it failed")
                 .help("this is a bug in Moongate: please report it with the files");
             Built { policy: None, bundle: Bundle::default(), diagnostics: vec![fault] }
         })

@@ -9,7 +9,7 @@ use super::metrics::{NONE, domain, metrics, module, phase, route, upstream};
 use super::rule_events;
 use crate::transaction::{self, Phase, Transaction, Verdict};
 
-pub use super::rule_events::{BodyInspected, RulesRan};
+pub use super::rule_events::{BodyInspected, RulesRan, ValuesJudged};
 
 /// A client connected.
 pub struct ConnectionOpened;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::log;
-use super::metrics::{cost_of_exchange, inspected, metrics, rule_phase, rules_of_exchange};
+use super::metrics::{
+    cost_of_exchange, inspected, metrics, rule_phase, rules_of_exchange, verdicts,
+};
 use crate::transaction::{BudgetPart, Exceeded, Findings, RulePhase, Verdict};
 
 /// The rules of a phase ran for one exchange.
@@ -18,6 +20,21 @@ impl RulesRan {
     /// Counts it.
     pub fn emit(self) {
         rule_phase(self.phase).observe(self.took.as_secs_f64());
+    }
+}
+
+/// Values were judged by rules.
+pub struct ValuesJudged {
+    /// How many verdicts were remembered from the same value before.
+    pub remembered: u64,
+    /// How many were found.
+    pub found: u64,
+}
+
+impl ValuesJudged {
+    /// Counts them.
+    pub fn emit(self) {
+        verdicts(self.remembered, self.found);
     }
 }
 

@@ -113,7 +113,7 @@ pub fn sent(random: &mut Random) -> Sent {
     let (kind, body) = body(random);
     text += &format!("Content-Type: {kind}\r\n\r\n{body}");
     let answer = format!("<p>{}</p>", value(random)).into_bytes();
-    let fields = vec![("Content-Type", "text/html"), ("X-A", "ab"), ("Content-Length", "7")];
+    let fields = [("Content-Type", "text/html"), ("X-A", "ab"), ("Content-Length", "7")];
     let fields = fields[..1 + random.below(3)].to_vec();
     let status = [200, 200, 404, 500][random.below(4)];
     Sent {

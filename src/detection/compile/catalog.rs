@@ -27,7 +27,7 @@ pub(in crate::detection) struct Expression {
 /// Where an expression is found other than in a text that is the same.
 enum Sought {
     /// Where its pattern is.
-    Pattern(Pattern),
+    Pattern(Box<Pattern>),
     /// Nowhere: it is none.
     Nowhere,
     /// Wherever it stands as it is: nothing in it means anything else.
@@ -52,7 +52,8 @@ impl Expression {
         let sought = if written.iter().all(|byte| is_plain(*byte)) {
             Sought::Text(Box::new(memchr::memmem::Finder::new(written).into_owned()))
         } else {
-            Pattern::new(written, Case::Differs).map_or(Sought::Nowhere, Sought::Pattern)
+            Pattern::new(written, Case::Differs)
+                .map_or(Sought::Nowhere, |pattern| Sought::Pattern(Box::new(pattern)))
         };
         Self { literal: written.to_vec(), sought }
     }

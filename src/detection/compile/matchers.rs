@@ -142,7 +142,7 @@ impl Matchers {
             return None;
         }
         // What it needs is found here too, and remembered by those for which that takes long.
-        drop(matcher.needs());
+        drop((matcher.needs(), matcher.plain_needs()));
         self.keep(wanted, None, &matcher, Vec::new());
         Some(matcher)
     }

@@ -76,9 +76,8 @@ pub fn choose_one(state: &mut State, plan: &Plan, slot: TxSlot, count: bool) {
     let there = tx.has(place);
     let texts = sight.texts(Keep::Link);
     let name = Some(texts.push(tx.name(plan, place), Keep::Link));
-    let value = texts.push_with(Keep::Link, |out| match count {
-        true => out.push(b'0' + u8::from(there)),
-        false => tx.write(place, out),
+    let value = texts.push_with(Keep::Link, |out| {
+        if count { out.push(b'0' + u8::from(there)) } else { tx.write(place, out) }
     });
     sight.values.push(Member { variable: Variable::Tx, count, name, value });
 }
@@ -182,9 +181,12 @@ fn count(sight: &mut Sight, plan: &Plan, target: &Target, from: usize, keep: Kee
     sight.values.push(Member { variable: target.variable, count: true, name, value });
 }
 
-/// Whether a target names a member.
-pub fn names(sight: &Sight, plan: &Plan, target: &Target, member: &Member) -> bool {
-    target.variable == member.variable && is_named(sight, plan, member, &target.members)
+/// Whether an excluded target names a member. An XPath names only what the same one chose, and
+/// that is left out as a whole.
+fn names(sight: &Sight, plan: &Plan, target: &Target, member: &Member) -> bool {
+    target.variable == member.variable
+        && !matches!(target.members, Members::Path(_))
+        && is_named(sight, plan, member, &target.members)
 }
 
 fn is_named(sight: &Sight, plan: &Plan, member: &Member, members: &Members) -> bool {
@@ -192,7 +194,7 @@ fn is_named(sight: &Sight, plan: &Plan, member: &Member, members: &Members) -> b
     match members {
         Members::All | Members::Path(_) => true,
         Members::Matching(selecting) => selecting.pattern.find(name) != Found::No,
-        Members::Named(wanted) => name.eq_ignore_ascii_case(wanted),
+        Members::Named(wanted) => name.len() == wanted.len() && name.eq_ignore_ascii_case(wanted),
         Members::Slot(slot) => {
             plan.tx_names.get(slot.0 as usize).is_some_and(|wanted| **wanted == *name)
         }

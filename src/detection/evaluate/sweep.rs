@@ -77,8 +77,6 @@ impl Run<'_> {
     /// The next rule that may match, at or after a place. Rules that only compare numbers are done
     /// with where they stand, unless more follows from them than where to go on.
     pub(super) fn next_rule(&mut self, phase: RulePhase, from: usize) -> Next {
-        let plan = self.plan;
-        let (screen, rules) = (plan.prefilter.screen(phase), self.rules(phase));
         let Ok(mut from) = u32::try_from(from) else { return Next::None };
         loop {
             if let Some(left) = self.state.sight.todo.left.take()
@@ -86,34 +84,36 @@ impl Run<'_> {
             {
                 return Next::Later;
             }
-            let todo = &self.state.sight.todo;
-            let Some(place) = todo.rules.next(from) else { return Next::None };
-            if todo.unasked.has(place) {
-                if self.state.budget.is_spent() {
-                    from = place + 1;
-                } else {
+            let Some(place) = self.state.sight.todo.rules.next(from) else { return Next::None };
+            from = match self.state.sight.todo.unasked.has(place) {
+                true if self.state.budget.is_spent() => place + 1,
+                true => {
                     self.begin_sweep(phase, place);
+                    continue;
                 }
-                continue;
-            }
-            let quick = screen.quick.get(place as usize).and_then(Option::as_ref);
-            let (Some(quick), Some(index)) = (quick, rules.get(place as usize)) else {
-                return Next::Rule(place as usize);
-            };
-            let switches = &self.state.switches;
-            from = match self.holds(quick) {
-                // What is left out of it, it does not compare.
-                _ if switches.narrowed.has(index.0) => return Next::Rule(place as usize),
-                Some(true) if !switches.removed.has(index.0) => match quick.only_skips {
-                    Some(to) => {
-                        self.state.remember_tx(plan, quick.slot, quick.count);
-                        to.max(place + 1)
-                    }
+                false => match self.after_numbers(phase, place) {
+                    Some(next) => next,
                     None => return Next::Rule(place as usize),
                 },
-                _ => place + 1,
             };
         }
+    }
+
+    /// Where to go on from a rule that only compares numbers, if that is all there is to it.
+    fn after_numbers(&mut self, phase: RulePhase, place: u32) -> Option<u32> {
+        let plan = self.plan;
+        let quick = plan.prefilter.screen(phase).quick.get(place as usize)?.as_ref()?;
+        let index = self.rules(phase).get(place as usize)?;
+        let switches = &self.state.switches;
+        if switches.narrowed.has(index.0) {
+            return None;
+        }
+        if self.holds(quick) != Some(true) || switches.removed.has(index.0) {
+            return Some(place + 1);
+        }
+        let to = quick.only_skips?;
+        self.state.remember_tx(plan, quick.slot, quick.count);
+        Some(to.max(place + 1))
     }
 
     /// Shows all values to the heads that are not skipped as things stand, that at `place` in any
@@ -260,8 +260,7 @@ impl Show<'_> {
         {
             // What was remembered costs what it cost: work is the same whoever came before.
             if self.budget.spend(cost) {
-                let hits = hits.iter().map(|place| u32::from(*place));
-                note(self.todo, self.texts, shown, hits);
+                note(self.todo, self.texts, shown, hits.iter().map(|place| u32::from(*place)));
             }
             return;
         }

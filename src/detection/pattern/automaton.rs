@@ -41,7 +41,7 @@ pub struct Automaton {
 #[derive(Debug)]
 enum Forward {
     Table(Box<dense::DFA<Vec<u32>>>),
-    Lazy(Lazy),
+    Lazy(Box<Lazy>),
 }
 
 /// What tells where a match begins and what its groups are.
@@ -76,7 +76,7 @@ impl Automaton {
         })?;
         let forward = match table(&states) {
             Some(table) => Forward::Table(Box::new(table)),
-            None => Forward::Lazy(Lazy::new(states, MatchKind::LeftmostFirst)?),
+            None => Forward::Lazy(Box::new(Lazy::new(states, MatchKind::LeftmostFirst)?)),
         };
         Ok(Self { forward, places: OnceLock::new() })
     }

@@ -216,10 +216,10 @@ fn classes_of(
     };
     let others = class(None);
     let names = names(variables, heads);
-    let named: HashMap<Box<[u8]>, _, _> =
+    let by_name: HashMap<Box<[u8]>, _, _> =
         names.into_iter().map(|name| (name.into(), class(Some(name)))).collect();
-    let longest = named.keys().map(|name| name.len()).max().unwrap_or(0);
-    Classes { named, others, longest }
+    let longest = by_name.keys().map(|name| name.len()).max().unwrap_or(0);
+    Classes { by_name, others, longest }
 }
 
 /// The names that rules have for members of these variables.
@@ -247,10 +247,9 @@ fn looks(set: &TargetSet, origin: &Origin, variable: Variable, name: Option<&[u8
 
 fn may_choose(target: &Target, origin: &Origin, name: Option<&[u8]>) -> bool {
     match &target.members {
-        Members::All | Members::Matching(_) => true,
+        Members::All | Members::Matching(_) | Members::Slot(_) => true,
         Members::Named(wanted) => wanted.len() > LONGEST_NAME || name == Some(wanted),
         Members::Path(path) => *origin == Origin::Path(path.clone()),
-        Members::Slot(_) => true,
     }
 }
 

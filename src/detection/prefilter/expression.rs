@@ -102,6 +102,11 @@ impl Whole {
         Some(Clause::one_of(self.texts.iter().map(Vec::as_slice))?.or(&self.or))
     }
 
+    /// Whether it is little enough to be told again with each of many alternatives.
+    fn is_short(&self) -> bool {
+        self.texts.len() <= MOST_PREFIXES && self.or.literals.len() <= MOST_PREFIXES
+    }
+
     /// Whether hardly any ordinary value has it: to go without it in mind costs less than to have
     /// twice as many texts.
     fn is_rare(&self) -> bool {
@@ -154,7 +159,7 @@ fn row(before: &Whole, parts: &[Hir], fillers: Fillers) -> Known {
     let mut row = Row::after(before);
     for part in parts {
         match part.kind() {
-            HirKind::Alternation(ways) if row.text.texts.len() <= MOST_PREFIXES => {
+            HirKind::Alternation(ways) if row.text.is_short() => {
                 let before = std::mem::replace(&mut row.text, Whole::nothing());
                 row.add(fork(&before, ways, fillers));
             }
@@ -258,7 +263,12 @@ fn repeated(repetition: &Repetition, fillers: Fillers) -> Known {
         return match (repetition.min, repetition.max) {
             (2..=4, Some(max)) if max == repetition.min => {
                 let mut row = Row::after(&Whole::nothing());
-                (0..max).for_each(|_| row.add(walk(&repetition.sub, fillers)));
+                let again = inside.whole.clone();
+                row.add(inside);
+                // What it needs besides is needed once only.
+                for whole in (1..max).filter_map(|_| again.clone()) {
+                    row.add(Known { whole: Some(whole), clauses: Vec::new() });
+                }
                 row.end()
             }
             _ => Known { whole: None, clauses: inside.into_clauses() },
@@ -332,6 +342,20 @@ mod tests {
     #[test]
     fn what_stands_before_alternatives_is_part_of_each() {
         assert_eq!(needs(r"s(?:h\d|udo\d)"), ["sh sudo", "[0123456789]"]);
+    }
+
+    #[test]
+    fn what_is_written_briefly_takes_no_long_time() {
+        let nested = |open: &str, close: &str| format!("{}ab{}", open.repeat(24), close.repeat(24));
+        let number_of = |expression: &str| {
+            let mut parser = regex_syntax::ParserBuilder::new();
+            let tree = parser.unicode(false).utf8(false).build().parse(expression).unwrap();
+            needs_of(&tree, ByteSet::ALL).clauses.len()
+        };
+        assert_eq!(number_of(&nested("(?:", "){4}")), 1);
+        let rare: Vec<String> = (0..500).map(|number| format!("~{number}q|")).collect();
+        let fork = format!("(?:{}z~)?(?:{}b)", rare.concat(), "a[x-z]*|".repeat(20_000));
+        assert_eq!(number_of(&fork), 1);
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub type ClassId = u32;
 #[derive(Debug, Default)]
 pub struct Classes {
     /// By a member's name, lower case; none: nothing looks at it.
-    pub named: HashMap<Box<[u8]>, Option<ClassId>, foldhash::fast::RandomState>,
+    pub by_name: HashMap<Box<[u8]>, Option<ClassId>, foldhash::fast::RandomState>,
     /// Of members with any other name; none: nothing looks at them.
     pub others: Option<ClassId>,
     /// The longest name.
@@ -89,21 +89,21 @@ pub struct Class {
 impl Classes {
     /// The class of a member.
     pub fn of(&self, name: Option<&[u8]>) -> Option<ClassId> {
-        let known = name.filter(|name| name.len() <= self.longest && !self.named.is_empty());
-        known.and_then(|name| self.known(name)).unwrap_or(self.others)
+        let known = name.filter(|name| name.len() <= self.longest && !self.by_name.is_empty());
+        *known.and_then(|name| self.known(name)).unwrap_or(&self.others)
     }
 
-    fn known(&self, name: &[u8]) -> Option<Option<ClassId>> {
+    fn known(&self, name: &[u8]) -> Option<&Option<ClassId>> {
         let mut lower = [0; LONGEST_NAME];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
-        self.named.get(&*lower).copied()
+        self.by_name.get(&*lower)
     }
 
     /// Whether nothing looks at any member.
     pub fn is_empty(&self) -> bool {
-        self.others.is_none() && self.named.is_empty()
+        self.others.is_none() && self.by_name.is_empty()
     }
 }
 

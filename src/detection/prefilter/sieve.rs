@@ -168,7 +168,9 @@ impl Sieve {
         });
         let by_kind = vec![Bits::default(); self.changes.len()];
         let mut level = Level { tiers: tiers.collect(), by_kind, ..Level::default() };
-        heads.iter().for_each(|(place, wanted)| level.add(self, *place, wanted));
+        for (place, wanted) in heads {
+            level.add(self, *place, wanted);
+        }
         level
     }
 

@@ -1,6 +1,5 @@
 //! From what variables are read, and where their members go.
 
-use std::io::Write as _;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -88,22 +87,29 @@ impl<'a> Out<'a> {
 
     /// The same, of a number.
     pub fn number(&mut self, value: impl Into<i64>) {
-        self.digits(format_args!("{}", value.into()));
+        let value = value.into();
+        self.digits(value < 0, value.unsigned_abs());
     }
 
     /// The same, of a length.
     pub fn length(&mut self, value: u64) {
-        self.digits(format_args!("{value}"));
+        self.digits(false, value);
     }
 
-    fn digits(&mut self, number: std::fmt::Arguments<'_>) {
-        // A sign and the digits of 64 bits.
-        let mut room = [0; 21];
-        let mut rest = &mut room[..];
-        // They fit.
-        let _ = rest.write_fmt(number);
-        let length = 21 - rest.len();
-        self.value(room.get(..length).unwrap_or_default());
+    fn digits(&mut self, negative: bool, mut rest: u64) {
+        // The digits of 64 bits, and a sign.
+        let mut room = [b'-'; 21];
+        let mut length = 0;
+        for place in room.iter_mut().rev() {
+            *place = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            length += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        length += usize::from(negative);
+        self.value(room.get(room.len() - length..).unwrap_or_default());
     }
 
     /// The same, of a flag: `0` or `1`.

@@ -49,6 +49,7 @@ fn split(block: &[u8]) -> Result<Option<Split<'_>>, Refusal> {
 }
 
 /// Where the first control character but a tab is.
+#[allow(clippy::needless_bitwise_bool, reason = "without branches it is done many bytes at once")]
 fn control(bytes: &[u8]) -> Option<usize> {
     let is_control = |byte: u8| ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f);
     let (groups, _) = bytes.as_chunks::<GROUP>();

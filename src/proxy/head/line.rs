@@ -60,6 +60,7 @@ fn version(version: &[u8]) -> Result<Version, Refusal> {
 /// No blanks, no control characters; a fragment is for the client alone. What should have been
 /// percent-encoded and is not has one meaning only: it passes as it is, and is encoded on its way
 /// ([`super::encoded`]).
+#[allow(clippy::needless_bitwise_bool, reason = "without branches it is done many bytes at once")]
 fn target(target: Bytes, limits: &Limits) -> Result<Bytes, Refusal> {
     if target.len() > limits.target_bytes {
         return Err(refusal::TARGET_TOO_LONG);

@@ -19,13 +19,13 @@ pub(super) use handles::{domain, module, phase, route, upstream};
 pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
-pub(super) use rules::{cost_of_exchange, inspected, rule_phase, rules_of_exchange};
+pub(super) use rules::{cost_of_exchange, inspected, rule_phase, rules_of_exchange, verdicts};
 pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionaries};
 
 use family::Registered;
 use label::{
-    BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS, CONNECTION, DICTIONARY, DIRECTION, DOMAIN,
-    ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE,
+    BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS, COME_BY, CONNECTION, DICTIONARY, DIRECTION,
+    DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE,
     RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
@@ -146,6 +146,8 @@ metrics! {
         [DIRECTION], &[];
     pattern_cuts: IntCounter = "moongate_pattern_cuts_total",
         "Searches of rules that were given up at their step limit; each counts as a match.", [], &[];
+    rule_verdicts: Family<IntCounter> = "moongate_rule_verdicts_total",
+        "Verdicts of rules on values: remembered from the same value before, or found.", [COME_BY], &[];
     rule_work: Histogram = "moongate_rule_work_bytes",
         "Bytes that rules looked at in one exchange, each as often as it was looked at.", [], WORK_BYTES;
     rule_budget_spent: Family<Histogram> = "moongate_rule_budget_spent_ratio",

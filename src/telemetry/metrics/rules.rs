@@ -17,6 +17,7 @@ struct Handles {
     outbound: Histogram,
     inspected: [IntCounter; 2],
     spent: [Histogram; 2],
+    verdicts: [IntCounter; 2],
 }
 
 static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
@@ -28,6 +29,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| Handles {
     outbound: metrics().anomaly_score.with(&["response"]),
     inspected: ["request", "response"].map(|of| metrics().inspected_bytes.with(&[of])),
     spent: ["work", "time"].map(|part| metrics().rule_budget_spent.with(&[part])),
+    verdicts: ["remembered", "found"].map(|by| metrics().rule_verdicts.with(&[by])),
 });
 
 /// The histogram of a rule phase.
@@ -40,6 +42,13 @@ pub(crate) fn rule_phase(phase: RulePhase) -> &'static Histogram {
 pub(crate) fn inspected(of_response: bool, bytes: u64) {
     let [request, response] = &HANDLES.inspected;
     if of_response { response } else { request }.inc_by(bytes);
+}
+
+/// Counts verdicts on values, by how they were come by.
+pub(crate) fn verdicts(recalled: u64, made: u64) {
+    let [remembered, found] = &HANDLES.verdicts;
+    remembered.inc_by(recalled);
+    found.inc_by(made);
 }
 
 /// Counts what the rules found in one exchange, and whether they refused it.

@@ -1,5 +1,6 @@
 //! Our engine, as the proxy drives it: a transaction, its body parsed, five phases.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -39,6 +40,7 @@ pub struct Ours {
     collections: Arc<Collections>,
     /// From files to plan, by the wall clock.
     pub took: Duration,
+    memory: Cell<Memory>,
 }
 
 impl Ours {
@@ -52,12 +54,13 @@ impl Ours {
         let took = started.elapsed();
         let (profile, _) = Profile::new(Arc::new(plan), Engine::On, &presets(paranoia), &[]);
         let collections = Arc::new(Collections::default());
-        Self { profile: Arc::new(profile), collections, took }
+        Self { profile: Arc::new(profile), collections, took, memory: Cell::new(Memory::Kept) }
     }
 
     /// Forgets what is kept of exchanges that are over, and keeps it from now on, or not.
     pub fn remember(&self, memory: Memory) {
-        forget_verdicts(memory == Memory::Kept);
+        self.memory.set(memory);
+        forget_verdicts(true);
     }
 
     /// How verdicts on values were come by since this was last asked.
@@ -67,6 +70,9 @@ impl Ours {
 
     /// One exchange, from its head to its log line.
     pub fn judge(&self, sample: &Sample) -> Finding {
+        if self.memory.get() == Memory::Off {
+            forget_verdicts(true);
+        }
         let mut transaction = transaction(sample);
         let world = World { now: SystemTime::now(), collections: self.collections.clone() };
         let mut inspection = Inspection::new(self.profile.clone(), world);

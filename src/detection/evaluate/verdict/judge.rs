@@ -149,8 +149,9 @@ impl Judge {
     }
 
     fn step(&mut self, bench: &Bench<'_>, before: usize, step: usize, text: &[u8]) -> usize {
-        let changes = self.made.get(before).map_or(0, |made| made.changes);
-        let Some(transformation) = TRANSFORMATIONS.get(step).filter(|_| changes >> step & 1 == 1)
+        let may_change = self.made.get(before).map_or(0, |made| made.changes);
+        let Some(transformation) =
+            TRANSFORMATIONS.get(step).filter(|_| may_change >> step & 1 == 1)
         else {
             return before;
         };
@@ -225,13 +226,12 @@ impl Judge {
         text: &[u8],
         purse: &mut Purse<'_>,
     ) {
-        let Bench { screen, .. } = bench;
         let mut from = 0;
         let cost = text.len() as u64 + LOOK;
         while let Some(place) = candidates.next(from) {
             from = place + 1;
-            let may = screen.sieve.meets(place, made.glance);
-            if !may || !made.heads.has(place) || !purse.allows(place, self.cost, cost) {
+            let asked = made.heads.has(place) && bench.screen.sieve.meets(place, made.glance);
+            if !asked || !purse.allows(place, self.cost, cost) {
                 continue;
             }
             self.cost += cost;
@@ -239,11 +239,11 @@ impl Judge {
                 self.hit(place);
             }
         }
-        if !made.heads.meets(&screen.negated) {
+        if !made.heads.meets(&bench.screen.negated) {
             return;
         }
-        for place in screen.negated.iter().filter(|place| made.heads.has(*place)) {
-            if !candidates.has(place) || !screen.sieve.meets(place, made.glance) {
+        for place in bench.screen.negated.iter().filter(|place| made.heads.has(*place)) {
+            if !candidates.has(place) || !bench.screen.sieve.meets(place, made.glance) {
                 self.hit(place);
             }
         }

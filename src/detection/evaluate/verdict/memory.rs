@@ -89,7 +89,7 @@ impl Memory {
 
     /// The heads that match a text, and what it cost to find out, if that is known.
     pub fn recall(&mut self, key: u64, lens: u32, text: &[u8]) -> Option<(&[u16], u64)> {
-        let start = self.start(key);
+        let start = start(key);
         let since = self.since;
         let ways = self.slots.get_mut(start..start + WAYS).unwrap_or_default();
         let slot = ways.iter_mut().find(|slot| {
@@ -114,7 +114,7 @@ impl Memory {
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, Slot::default);
         }
-        let start = self.start(key);
+        let start = start(key);
         let since = self.since;
         let Some(slot) = self.slots.get_mut(start..start + WAYS).and_then(|ways| room(ways, since))
         else {
@@ -152,24 +152,29 @@ impl Memory {
             self.bytes = 0;
         }
     }
-
-    fn start(&self, key: u64) -> usize {
-        (key as usize % (SLOTS / WAYS)) * WAYS
-    }
 }
 
-/// Where there is room: nothing is there, or what was not of use; all are asked to be of use anew.
+/// Where the places that a text may have begin.
+fn start(key: u64) -> usize {
+    (key as usize % (SLOTS / WAYS)) * WAYS
+}
+
+/// Where there is room: nothing is there, else what was not of use; all are asked to be of use anew.
+/// What is free goes first: what came last had no time yet to be of use.
 fn room(ways: &mut [Slot], since: u32) -> Option<&mut Slot> {
-    let place = ways.iter().position(|slot| slot.since != since || !slot.used);
+    let free = ways.iter().position(|slot| slot.since != since);
+    let place = free.or_else(|| ways.iter().position(|slot| !slot.used));
     if place.is_none() {
-        ways.iter_mut().for_each(|slot| slot.used = false);
+        for slot in &mut *ways {
+            slot.used = false;
+        }
     }
     ways.get_mut(place.unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, MOST_BYTES, Memory};
+    use super::{LONGEST, MOST_BYTES, Memory, WAYS};
 
     fn known(memory: &mut Memory, lens: u32, text: &[u8]) -> Option<Vec<u16>> {
         let key = memory.key(lens, text)?;
@@ -195,6 +200,22 @@ mod tests {
         memory.forget(false);
         learn(&mut memory, 1, b"a", &[]);
         assert_eq!(known(&mut memory, 1, b"a"), None);
+    }
+
+    #[test]
+    fn texts_of_one_place_are_remembered_beside_each_other() {
+        let mut memory = Memory::default();
+        let texts = (0..40_000_u32).map(|number| number.to_string());
+        let same: Vec<String> = texts
+            .filter(|text| memory.key(1, text.as_bytes()).map(super::start) == Some(0))
+            .collect();
+        let same = same.get(..WAYS).expect("of so many texts, twenty in the mean have one place");
+        for text in same {
+            learn(&mut memory, 1, text.as_bytes(), &[7]);
+        }
+        for text in same {
+            assert_eq!(known(&mut memory, 1, text.as_bytes()), Some(vec![7]), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Beginnings of no injection: most text is told from its first two or three tokens.
 //!
 //! No fingerprint begins with two barewords, and two barewords stay what they are whatever follows,
-//! but for a few names: so `lorem ipsum…` need not be read on. The same holds for the others here.
+//! but for a few names: so `lorem zebra…` need not be read on. The same holds for the others here.
 //! A test folds what may follow them.
 
 use super::rules;
@@ -42,10 +42,10 @@ mod tests {
     use super::super::tokenizer::{Dialect, Tokenizer};
 
     const BEGINNINGS: [&str; 19] = [
-        "lorem ipsum",
-        "left ipsum",
-        "'a' ipsum",
-        "@a ipsum",
+        "lorem zebra",
+        "left zebra",
+        "'a' zebra",
+        "@a zebra",
         "`a` [b]",
         "lorem:",
         "left:",
@@ -54,13 +54,13 @@ mod tests {
         "@a:",
         "lorem(",
         "1 1",
-        "1 lorem ipsum",
+        "1 lorem zebra",
         "1 lorem 1",
-        "lorem 1 ipsum",
+        "lorem 1 zebra",
         "lorem 1 1",
-        "user(1)lorem ipsum",
+        "zebra=1 lorem",
         "- 1 1",
-        "(lorem::int ipsum",
+        "(lorem::int zebra",
     ];
     /// Of each kind at least one.
     const TOKENS: [&str; 46] = [
@@ -114,14 +114,14 @@ mod tests {
 
     #[test]
     fn nothing_makes_an_injection_of_what_leads_nowhere() {
-        let mut told = 0;
         for beginning in BEGINNINGS {
+            let mut told = 0;
             for [a, b, c, d] in sequences() {
                 let value = format!("{beginning} {a} {b} {c}{d}");
                 told += check(value.as_bytes());
             }
+            assert!(told > 0, "{beginning} is read on whatever follows");
         }
-        assert!(told > 40_000, "{told}");
     }
 
     /// Every two tokens, and others behind them.
