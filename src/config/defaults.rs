@@ -17,7 +17,7 @@ impl Default for Budget {
 
 impl Default for RuleBudget {
     fn default() -> Self {
-        Self { time: Duration::from_secs(1), work: 256 << 20, exceeded: OnExceeded::Refuse }
+        Self { time: Duration::from_secs(5), work: 256 << 20, exceeded: OnExceeded::Refuse }
     }
 }
 

@@ -82,7 +82,7 @@ pub static RULE_BUDGET: Table = Table {
         row(
             "time",
             Time(10, 60 * SECOND),
-            "1s",
+            "5s",
             "500ms",
             "For how long its rules may run; waiting (for the client, for scripts) does not count.",
         ),
