@@ -22,7 +22,7 @@ pub struct Todo {
     rules: Bits,
     /// Heads that were not asked yet.
     unasked: Bits,
-    /// What heads matched; none: a long text, which each looks for itself.
+    /// What heads matched, in order; none: a long text, which each looks for itself.
     hits: Vec<(u32, Option<TextId>)>,
     /// What is left of a sweep that others interrupt.
     left: Option<Left>,
@@ -67,9 +67,9 @@ impl Todo {
 
     /// Whether the head of the rule at a place matches a text: surely, maybe, or not.
     pub fn verdict(&self, place: usize, text: TextId) -> Option<bool> {
-        let mut hits = self.hits.iter().filter(|(at, _)| *at as usize == place);
-        let (_, hit) = hits.find(|(_, hit)| hit.is_none_or(|hit| hit == text))?;
-        Some(hit.is_some())
+        let place = u32::try_from(place).ok()?;
+        let hit = |text| self.hits.binary_search(&(place, text)).is_ok();
+        if hit(Some(text)) { Some(true) } else { hit(None).then_some(false) }
     }
 }
 
@@ -161,6 +161,9 @@ impl Run<'_> {
                 (left.source, left.shown) = (left.source + 1, 0);
             }
         });
+        // Many values may hit many rules, which look them up value by value.
+        todo.hits.sort_unstable();
+        todo.hits.dedup();
         let ended = left.source >= screen.sources.len();
         todo.left = (!ended && !budget.is_spent()).then_some(left);
         sight.todo = todo;

@@ -17,7 +17,7 @@ pub enum Keep {
 }
 
 /// A text by its number: two bits say in which [`Texts`], the rest its place there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TextId(u32);
 
 /// Texts that are kept for the same time.

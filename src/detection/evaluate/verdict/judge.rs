@@ -201,6 +201,7 @@ impl Judge {
             }
         }
         for (at, one) in made.iter_mut().take(self.count).enumerate() {
+            one.candidates.clear();
             if !one.wanted.is_empty() && !purse.is_empty(self.cost) {
                 let text = if at == 0 { text } else { &one.bytes };
                 self.cost += text.len() as u64 + LOOK;
@@ -239,7 +240,8 @@ impl Judge {
                 self.hit(place);
             }
         }
-        if !made.heads.meets(&bench.screen.negated) {
+        // Of what was not sifted nothing is known.
+        if purse.is_empty(self.cost) || !made.heads.meets(&bench.screen.negated) {
             return;
         }
         for place in bench.screen.negated.iter().filter(|place| made.heads.has(*place)) {
