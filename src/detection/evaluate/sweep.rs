@@ -60,6 +60,18 @@ impl Todo {
         self.spent.clear();
     }
 
+    /// Everything but what heads are to tell.
+    pub fn begin_without_heads(&mut self, rules: usize, screen: &Screen) {
+        self.begin(rules, screen);
+        self.rules.leave_out(&screen.heads);
+        self.unasked.clear();
+    }
+
+    /// Whether one of these rules may match.
+    pub fn may_match(&self, rules: &Bits) -> bool {
+        self.rules.meets(rules)
+    }
+
     /// What the head at a place spent.
     pub fn spent_by(&self, place: usize) -> u64 {
         self.spent.get(place).copied().unwrap_or(0)
@@ -84,11 +96,14 @@ impl Run<'_> {
             {
                 return Next::Later;
             }
+            if self.state.presumes_opening {
+                from = from.max(self.settle_opening());
+            }
             let Some(place) = self.state.sight.todo.rules.next(from) else { return Next::None };
             from = match self.state.sight.todo.unasked.has(place) {
                 true if self.state.budget.is_spent() => place + 1,
                 true => {
-                    self.begin_sweep(phase, place);
+                    self.begin_sweep(phase, place, None);
                     continue;
                 }
                 false => match self.after_numbers(phase, place) {
@@ -116,10 +131,11 @@ impl Run<'_> {
         Some(to.max(place + 1))
     }
 
-    /// Shows all values to the heads that are not skipped as things stand, that at `place` in any
-    /// case.
-    fn begin_sweep(&mut self, phase: RulePhase, place: u32) {
-        let heads = self.in_question(self.plan.prefilter.screen(phase), place);
+    /// Shows all values to the heads that are not skipped as things stand; that at `place`, and
+    /// others that are named, in any case.
+    pub(super) fn begin_sweep(&mut self, phase: RulePhase, place: u32, others: Option<&Bits>) {
+        let mut heads = self.in_question(self.plan.prefilter.screen(phase), place);
+        others.into_iter().for_each(|others| heads.join(others));
         let todo = &mut self.state.sight.todo;
         todo.rules.leave_out(&heads);
         todo.unasked.leave_out(&heads);

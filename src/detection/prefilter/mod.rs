@@ -8,12 +8,14 @@
 //! A [`Screen`] holds all that the values of one phase are tested against.
 
 mod build;
+mod constant;
 mod expression;
 mod grams;
 mod literals;
 mod needs;
 mod quick;
 mod restrict;
+mod roster;
 mod screen;
 mod sieve;
 
@@ -21,6 +23,7 @@ pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
+pub use roster::Roster;
 pub use screen::{ClassId, Origin, Screen, Source};
 pub use sieve::{Glance, plain};
 

@@ -56,6 +56,7 @@ fn tx(state: &mut State, plan: &Plan, target: &Target) {
     if let Members::Slot(slot) = &target.members {
         return tx_member(state, plan, slot.0 as usize);
     }
+    state.tx.settle(plan);
     if let Members::Matching(selecting) = &target.members {
         for place in selecting.slots(plan).iter() {
             tx_member(state, plan, place as usize);
