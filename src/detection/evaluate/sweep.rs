@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Run;
 use super::budget::{Budget, GLANCE};
+use super::select::count_members;
 use super::state::State;
 use super::texts::{Keep, TextId, Texts};
 use super::verdict::{Bench, Focus, Purse, Worker, with_worker};
@@ -116,14 +117,17 @@ impl Run<'_> {
 
     /// Where to go on from a rule that only compares numbers, if that is all there is to it.
     fn after_numbers(&mut self, phase: RulePhase, place: u32) -> Option<u32> {
-        let plan = self.plan;
-        let quick = plan.prefilter.screen(phase).quick.get(place as usize)?.as_ref()?;
-        let index = self.rules(phase).get(place as usize)?;
-        let switches = &self.state.switches;
-        if switches.narrowed.has(index.0) {
+        let (plan, index) = (self.plan, self.rules(phase).get(place as usize)?);
+        let screen = plan.prefilter.screen(phase);
+        if self.state.switches.narrowed.has(index.0) {
             return None;
         }
-        if self.holds(quick) != Some(true) || switches.removed.has(index.0) {
+        if let Some(counted) = screen.counted.get(place as usize)?.as_ref() {
+            let number = count_members(self.state, &self.view, plan, &counted.of);
+            return (!counted.holds(number)).then_some(place + 1);
+        }
+        let quick = screen.quick.get(place as usize)?.as_ref()?;
+        if self.holds(quick) != Some(true) || self.state.switches.removed.has(index.0) {
             return Some(place + 1);
         }
         let to = quick.only_skips?;

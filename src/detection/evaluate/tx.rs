@@ -95,9 +95,7 @@ impl Tx {
         match self.values.get(place) {
             None | Some(Value::Absent) => {}
             Some(Value::Number(number)) => {
-                use std::io::Write as _;
-                // Writing to a vector does not fail.
-                let _ = write!(out, "{number}");
+                out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
             }
             Some(Value::Text(range)) => {
                 out.extend_from_slice(self.bytes.get(range.clone()).unwrap_or_default());
@@ -123,6 +121,18 @@ impl Tx {
     /// Entries to be made when somebody might see them.
     pub fn owe(&mut self, roster: &Arc<Roster>, lines: Vec<u8>) {
         self.owed.push((Arc::clone(roster), lines));
+    }
+
+    /// Whether a member whose name is so is owed.
+    pub fn owes(&self, named: impl Fn(&[u8]) -> bool) -> bool {
+        let mut name = Vec::new();
+        self.owed.iter().any(|(roster, lines)| {
+            lines.split(|byte| *byte == b'\n').any(|line| {
+                roster.name.put(line, &mut name);
+                name.make_ascii_lowercase();
+                named(&name)
+            })
+        })
     }
 
     /// Makes what is owed. To be called before members are sought by other than their slots.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Prefilter;
 use super::constant::is_constant;
 use super::needs::Needs;
-use super::quick::Quick;
+use super::quick::{Counted, Quick};
 use super::roster::Roster;
 use super::screen::{Class, ClassId, Classes, Group, LONGEST_NAME, Origin, Screen, Source};
 use super::sieve::Sieve;
@@ -60,6 +60,7 @@ fn screen(rules: &[&Rule], sets: &[TargetSet], rosters: Vec<Option<Arc<Roster>>>
     let constant = (0..).zip(rules).filter(|(_, rule)| is_constant(rule, sets));
     let mut screen = Screen {
         quick: rules.iter().map(|rule| Quick::of(rule, sets)).collect(),
+        counted: rules.iter().map(|rule| Counted::of(rule, sets)).collect(),
         constant: constant.map(|(place, _)| place).collect(),
         rosters,
         ..Screen::default()
