@@ -251,6 +251,9 @@ const DISRUPTIONS: &[&str] = &[
 pub fn rule_set(random: &mut Random) -> String {
     let count = 2 + random.below(14);
     let mut text = String::from("SecDefaultAction \"phase:2,log,deny,t:none\"\n");
+    for id in 0..random.below(5) {
+        text += &default(random, 100 + id);
+    }
     for id in 1..=count {
         text += &rule(random, id, count);
         if random.once_in(5) {
@@ -269,6 +272,9 @@ fn rule(random: &mut Random, id: usize, count: usize) -> String {
     let phase = [1, 1, 2, 2, 2, 2, 3, 4, 5][random.below(9)];
     if random.once_in(8) {
         return bar(random, id, phase);
+    }
+    if random.once_in(8) {
+        return roster(random, id, phase);
     }
     let disruption = random.one(DISRUPTIONS);
     let mut actions = format!("id:{id},phase:{phase},{disruption}");
@@ -309,6 +315,26 @@ fn bar(random: &mut Random, id: usize, phase: u8) -> String {
     let operator = random.one(&["@lt 2", "@eq 0", "!@ge 1", "@gt %{tx.m}", "@le 5"]);
     let skip = random.one(&["skip:1", "skip:3", "skipAfter:END"]);
     format!("SecRule {target} \"{operator}\" \"id:{id},phase:{phase},pass,nolog,{skip}\"\n")
+}
+
+/// What CRS begins with: a rule that looks at nothing of the exchange and sets something.
+fn default(random: &mut Random, id: usize) -> String {
+    let head = random.one(&["SecAction", "SecRule &TX:n \"@eq 0\"", "SecRule TX:m \"!@rx ^3\""]);
+    let deed = random.one(&["tx.n=1", "tx.m=3", "tx.s=%{tx.m}%{tx.n}", "tx.m=+2", "!tx.s"]);
+    format!("{head} \"id:{id},phase:1,pass,nolog,capture,setvar:'{deed}'\"\n")
+}
+
+/// What CRS finds headers with that are not allowed: all are entered in `TX`, then sought on a list.
+fn roster(random: &mut Random, id: usize, phase: u8) -> String {
+    let seen = random.one(&["REQUEST_HEADERS_NAMES", "ARGS_NAMES|ARGS", "REQUEST_COOKIES"]);
+    let family = random.one(&["seen_", "seen_", "seen_at_", "met_"]);
+    let entry = random.one(&["/%{tx.0}/", "%{tx.0}", "<%{tx.0}"]);
+    let list = random.one(&["/x-b/ /c/", "%{tx.s}", "/q//w/<a", "nothing"]);
+    format!(
+        "SecRule {seen} \"@rx ^.*$\" \"id:{id},phase:{phase},pass,log,capture,t:none,t:lowercase,\\\n\
+         setvar:'tx.{family}%{{tx.0}}={entry}',chain\"\n\
+         SecRule TX:/^{family}/ \"@within {list}\" \"setvar:tx.n=+1\"\n"
+    )
 }
 
 fn targets(random: &mut Random) -> String {

@@ -2,7 +2,6 @@
 //! gives itself. That depends on nothing but the profile, and is done once for it.
 
 use super::state::{Recent, State};
-use super::sweep::Next;
 use super::tx::Tx;
 use super::{Run, Step};
 use crate::detection::bits::Bits;
@@ -83,16 +82,18 @@ impl Run<'_> {
         let (rules, screen) = (self.rules(FIRST), self.plan.prefilter.screen(FIRST));
         self.state.sight.todo.begin_without_heads(rules.len(), screen);
         let mut place = 0;
-        while let Next::Rule(next) = self.next_rule(FIRST, place)
-            && let Some(index) = rules.get(next)
-        {
-            if !screen.constant.has(next as u32) {
-                return next;
-            }
-            match self.rule(*index, Cursor::at(FIRST).rule(next)) {
-                Step::To(after) => place = after,
-                Step::Out(_) => return next,
-            }
+        while let Some(next) = self.state.sight.todo.next(place) {
+            let Some(index) = rules.get(next as usize) else { break };
+            let compares = screen.quick.get(next as usize).is_some_and(Option::is_some);
+            let after = if compares { self.after_numbers(FIRST, next) } else { None };
+            place = match after {
+                Some(after) => after,
+                None if !screen.constant.has(next) => return next as usize,
+                None => match self.rule(*index, Cursor::at(FIRST).rule(next as usize)) {
+                    Step::To(after) => after as u32,
+                    Step::Out(_) => return next as usize,
+                },
+            };
         }
         rules.len()
     }

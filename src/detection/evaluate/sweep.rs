@@ -68,6 +68,11 @@ impl Todo {
         self.unasked.clear();
     }
 
+    /// The first rule at or after a place that may match.
+    pub fn next(&self, place: u32) -> Option<u32> {
+        self.rules.next(place)
+    }
+
     /// Whether one of these rules may match.
     pub fn may_match(&self, rules: &Bits) -> bool {
         self.rules.meets(rules)
@@ -100,7 +105,7 @@ impl Run<'_> {
             if self.state.presumes_opening {
                 from = from.max(self.settle_opening());
             }
-            let Some(place) = self.state.sight.todo.rules.next(from) else { return Next::None };
+            let Some(place) = self.state.sight.todo.next(from) else { return Next::None };
             from = match self.state.sight.todo.unasked.has(place) {
                 true if self.state.budget.is_spent() => place + 1,
                 true => {
@@ -116,7 +121,7 @@ impl Run<'_> {
     }
 
     /// Where to go on from a rule that only compares numbers, if that is all there is to it.
-    fn after_numbers(&mut self, phase: RulePhase, place: u32) -> Option<u32> {
+    pub(super) fn after_numbers(&mut self, phase: RulePhase, place: u32) -> Option<u32> {
         let (plan, index) = (self.plan, self.rules(phase).get(place as usize)?);
         let screen = plan.prefilter.screen(phase);
         if self.state.switches.narrowed.has(index.0) {

@@ -22,7 +22,7 @@ mod sieve;
 pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
-pub use quick::{Amount, Counted, Quick};
+pub use quick::{Amount, Quick};
 pub use roster::Roster;
 pub use screen::{ClassId, Origin, Screen, Source};
 pub use sieve::{Glance, plain};
