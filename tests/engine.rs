@@ -6,7 +6,7 @@ mod properties;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use moongate::config::{Engine, Files};
@@ -18,9 +18,9 @@ use moongate::diagnostic::render;
 use moongate::seclang;
 use moongate::shared::Collections;
 use moongate::transaction::args::Parser;
-use moongate::transaction::{
-    Client, Headers, Match, Request, Response, RulePhase, Transaction, Version,
-};
+use moongate::transaction::{Headers, Match, Request, Response, RulePhase, Transaction, Version};
+
+use crate::support::exchange::begun;
 
 /// What stands before the name of a case, and of a part of it.
 const CASE: &str = "\n### ";
@@ -337,21 +337,7 @@ fn transaction(text: &str) -> (Transaction, Vec<u8>) {
     let body = if multipart { body.replace('\n', "\r\n") } else { body.to_owned() };
     let mut request = Request::new(method, target, Version::Http11, headers);
     request.raw_head = raw_head;
-    let transaction =
-        Transaction::new("00c0ffee00c0ffee".to_owned(), Instant::now(), client(), request);
-    (transaction, body.into_bytes())
-}
-
-fn client() -> Client {
-    Client {
-        address: "192.0.2.7".parse().unwrap(),
-        port: 40_000,
-        socket: "192.0.2.7:40000".parse().unwrap(),
-        server: "198.51.100.1:8080".parse().unwrap(),
-        connection: 1,
-        connection_requests: 1,
-        tls: false,
-    }
+    (begun(request), body.into_bytes())
 }
 
 fn response(text: &str) -> (Response, Vec<u8>) {

@@ -2,18 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::Bytes;
 use moongate::config::{DiskFiles, Engine, OnExceeded, RuleBudget};
 use moongate::detection::{Inspection, Outcome, Plan, Profile, World, compile};
 use moongate::diagnostic::render;
 use moongate::seclang;
 use moongate::shared::Collections;
 use moongate::transaction::args::Parser;
-use moongate::transaction::{
-    Client, Cost, Headers, Request, Response, RulePhase, Transaction, Version,
-};
+use moongate::transaction::{Cost, Headers, Response, RulePhase, Transaction};
+
+use crate::support::exchange::transaction;
 
 const DEBIAN: &str = "/usr/share/modsecurity-crs";
 /// Everything runs, whatever the sums are; bodies may be long.
@@ -125,7 +124,7 @@ impl Sent {
 
 /// All five phases, as the proxy runs them; each slice takes `slice`.
 pub fn judge(profile: &Arc<Profile>, sent: &Sent, slice: Duration) -> Judged {
-    let mut transaction = transaction(&sent.head);
+    let (mut transaction, _) = transaction(&sent.head);
     let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
     let mut inspection = Inspection::new(Arc::clone(profile), world);
     let (mut outcomes, mut pauses) = (Vec::new(), 0);
@@ -179,31 +178,4 @@ fn give_body(inspection: &mut Inspection, transaction: &Transaction, body: &[u8]
     });
     let bytes = if plan.keep { body.to_vec() } else { Vec::new() };
     inspection.take_body(bytes, parsed, body.len() as u64, false);
-}
-
-/// Takes anything for a head.
-fn transaction(head: &[u8]) -> Transaction {
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let mut words = lines.next().unwrap_or_default().split(|byte| *byte == b' ');
-    let mut word = || Bytes::copy_from_slice(words.next().unwrap_or_default());
-    let (method, target) = (word(), word());
-    let mut headers = Headers::default();
-    for line in lines.filter(|line| !line.is_empty()) {
-        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
-        let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
-        headers.append(Bytes::copy_from_slice(&line[..colon]), Bytes::copy_from_slice(value));
-    }
-    headers.received();
-    let mut request = Request::new(method, target, Version::Http11, headers);
-    request.raw_head = Bytes::copy_from_slice(head);
-    let client = Client {
-        address: "192.0.2.7".parse().unwrap(),
-        port: 40_000,
-        socket: "192.0.2.7:40000".parse().unwrap(),
-        server: "198.51.100.1:8080".parse().unwrap(),
-        connection: 1,
-        connection_requests: 1,
-        tls: false,
-    };
-    Transaction::new("00c0ffee00c0ffee".to_owned(), Instant::now(), client, request)
 }

@@ -2,9 +2,8 @@
 //! phase.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::Bytes;
 use moongate::config::Engine;
 use moongate::detection::operators::Question;
 use moongate::detection::variables::VARIABLES;
@@ -14,9 +13,9 @@ use moongate::detection::{
 };
 use moongate::shared::Collections;
 use moongate::transaction::args::{Parsed, Parser};
-use moongate::transaction::{
-    Client, Headers, Match, Request, Response, RulePhase, Scores, Transaction, Version,
-};
+use moongate::transaction::{Headers, Match, Response, RulePhase, Scores, Transaction};
+
+use crate::support::exchange::transaction;
 
 /// A request as bytes (anything is taken for one), and what is answered.
 #[derive(Clone)]
@@ -282,37 +281,5 @@ impl Judge for Inspected {
             unread: inspection.unread(transaction),
             seen,
         }
-    }
-}
-
-/// Takes anything for a request.
-fn transaction(bytes: &[u8]) -> (Transaction, Vec<u8>) {
-    let end = memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |end| end + 4);
-    let (head, body) = bytes.split_at(end);
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let mut words = lines.next().unwrap_or_default().split(|byte| *byte == b' ');
-    let mut word = || Bytes::copy_from_slice(words.next().unwrap_or_default());
-    let (method, target) = (word(), word());
-    let mut headers = Headers::default();
-    for line in lines.filter(|line| !line.is_empty()) {
-        let colon = memchr::memchr(b':', line).unwrap_or(line.len());
-        let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
-        headers.append(Bytes::copy_from_slice(&line[..colon]), Bytes::copy_from_slice(value));
-    }
-    let mut request = Request::new(method, target, Version::Http11, headers);
-    request.raw_head = Bytes::copy_from_slice(head);
-    let id = "00c0ffee00c0ffee".to_owned();
-    (Transaction::new(id, Instant::now(), client(), request), body.to_vec())
-}
-
-fn client() -> Client {
-    Client {
-        address: "192.0.2.7".parse().unwrap(),
-        port: 40_000,
-        socket: "192.0.2.7:40000".parse().unwrap(),
-        server: "198.51.100.1:8080".parse().unwrap(),
-        connection: 1,
-        connection_requests: 1,
-        tls: false,
     }
 }

@@ -8,6 +8,7 @@
 mod answer;
 mod events;
 mod client;
+pub mod exchange;
 pub mod lua;
 mod moongate;
 mod said;

@@ -52,11 +52,12 @@ impl Run<'_> {
         self.choose(index, link, &cursor);
         let list = expand(self, rule, &roster.list);
         let unlisted = self.entries(roster, link, &list);
-        let (Some(lines), Some(last)) = (unlisted, self.state.sight.values.last().copied()) else {
+        let (Some(entered), Some(final_one)) = (unlisted, self.state.sight.values.last().copied())
+        else {
             return self.state.sight.values.is_empty();
         };
-        self.state.tx.owe(roster, lines);
-        self.state.matched_whole(self.plan, link, last);
+        self.state.tx.owe(roster, entered);
+        self.state.matched_whole(self.plan, link, final_one);
         true
     }
 

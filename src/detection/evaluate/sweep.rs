@@ -144,7 +144,9 @@ impl Run<'_> {
     /// others that are named, in any case.
     pub(super) fn begin_sweep(&mut self, phase: RulePhase, place: u32, others: Option<&Bits>) {
         let mut heads = self.in_question(self.plan.prefilter.screen(phase), place);
-        others.into_iter().for_each(|others| heads.join(others));
+        if let Some(others) = others {
+            heads.join(others);
+        }
         let todo = &mut self.state.sight.todo;
         todo.rules.leave_out(&heads);
         todo.unasked.leave_out(&heads);
