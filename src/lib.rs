@@ -10,6 +10,7 @@ pub mod admin;
 pub mod proxy;
 pub mod phases;
 pub mod policy;
+pub mod functions;
 pub mod script;
 pub mod detection;
 pub mod upstream;

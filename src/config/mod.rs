@@ -34,6 +34,7 @@ pub use rules::{
     Rules, Thresholds,
 };
 pub use settings::settings_page;
+pub use values::{destination as is_destination, size, size_text, time, time_text};
 
 /// What the command line says instead of the file. Paths are relative to the working folder.
 #[derive(Debug, Clone)]

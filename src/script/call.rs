@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -38,6 +39,8 @@ pub struct Call {
     pub contexts: RefCell<api::Contexts>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
+    /// CPU time that it took, once it ended.
+    pub cpu: Cell<Duration>,
     /// What the call may cost: that of its handler, once it runs.
     pub budget: Cell<Budget>,
     errands: RefCell<Vec<Waiting<'static, ()>>>,
@@ -141,6 +144,7 @@ impl Call {
             argument: RefCell::default(),
             contexts: RefCell::default(),
             connections: Cell::new(0),
+            cpu: Cell::default(),
             budget: Cell::default(),
             errands: RefCell::default(),
         })

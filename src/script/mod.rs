@@ -19,6 +19,7 @@ mod state;
 mod tests;
 mod thread_clock;
 mod timer;
+mod trial;
 mod watchdog;
 
 pub use api::variable;
@@ -30,3 +31,4 @@ pub use module::{ModuleInfo, describe, describe_with};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
 pub use timer::Timers;
+pub use trial::{Tried, function_source, try_function};

@@ -222,6 +222,7 @@ impl State {
         meter: &Meter,
         result: mlua::Result<Value>,
     ) -> Result<Option<Bytes>, ScriptError> {
+        call.cpu.set(meter.used);
         let left = call.exit.get().is_some();
         let result = match result {
             Ok(value) if !meter.cut => Ok(text(&value)),

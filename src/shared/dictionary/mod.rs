@@ -100,6 +100,19 @@ impl Dictionaries {
         Self(declared.iter().map(open).collect())
     }
 
+    /// Those of these names that there are.
+    pub fn granted(&self, names: &[String]) -> Self {
+        let known = names.iter().filter_map(|name| self.0.get_key_value(name));
+        Self(known.map(|(name, one)| (name.clone(), one.clone())).collect())
+    }
+
+    /// Whether both have the same dictionaries under the same names.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let mut pairs = self.0.iter().zip(&other.0);
+        self.0.len() == other.0.len()
+            && pairs.all(|((name, one), (known, two))| name == known && Arc::ptr_eq(one, two))
+    }
+
     /// The one of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<Dictionary>> {
         self.0.get(name)

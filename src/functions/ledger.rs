@@ -1,0 +1,180 @@
+//! What each worker holds of each function, and what calls came to: written by workers without a
+//! lock, read by whoever asks.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Name;
+use crate::script::ScriptErrorKind;
+
+/// One worker's account of one version of a function.
+#[derive(Debug, Default)]
+pub struct Record {
+    held: AtomicBool,
+    since: AtomicU64,
+    last_call: AtomicU64,
+    calls: AtomicU64,
+    errors: AtomicU64,
+    refused: AtomicU64,
+    cpu: AtomicU64,
+    memory: AtomicU64,
+    peak: AtomicU64,
+    loads: AtomicU64,
+    cold_start: AtomicU64,
+    killed_cpu: AtomicU64,
+    killed_memory: AtomicU64,
+    killed_wait: AtomicU64,
+}
+
+/// What a [`Record`] says at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Whether the worker holds it loaded.
+    pub held: bool,
+    /// Since when it does, or when it last did.
+    pub since: Option<SystemTime>,
+    /// The last call's beginning.
+    pub last_call: Option<SystemTime>,
+    /// Calls that began.
+    pub calls: u64,
+    /// Those that came to no good end.
+    pub errors: u64,
+    /// Calls that did not begin, because as many ran as may.
+    pub refused: u64,
+    /// CPU time of all calls.
+    pub cpu: Duration,
+    /// Bytes of its state after the last call; 0 if it is not held.
+    pub memory: u64,
+    /// The most that it was.
+    pub peak: u64,
+    /// How often it was loaded.
+    pub loads: u64,
+    /// How long the last load took.
+    pub cold_start: Duration,
+    /// Calls that were ended, by why.
+    pub kills: [(&'static str, u64); 3],
+}
+
+impl Record {
+    /// It was loaded.
+    pub(super) fn loaded(&self, took: Duration, memory: usize) {
+        self.held.store(true, Ordering::Relaxed);
+        self.since.store(micros(SystemTime::now()), Ordering::Relaxed);
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.cold_start.store(nanos(took), Ordering::Relaxed);
+        self.remember(memory);
+    }
+
+    /// It was let go.
+    pub(super) fn unloaded(&self) {
+        self.held.store(false, Ordering::Relaxed);
+        self.memory.store(0, Ordering::Relaxed);
+    }
+
+    /// A call could not begin.
+    pub(super) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call begins.
+    pub(super) fn began(&self, now: SystemTime) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.last_call.store(micros(now), Ordering::Relaxed);
+    }
+
+    /// A call ended.
+    pub(super) fn ended(&self, failed: Option<ScriptErrorKind>, cpu: Duration, memory: usize) {
+        self.cpu.fetch_add(nanos(cpu), Ordering::Relaxed);
+        self.remember(memory);
+        let Some(kind) = failed else { return };
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        let killed = match kind {
+            ScriptErrorKind::Cpu => &self.killed_cpu,
+            ScriptErrorKind::Memory => &self.killed_memory,
+            ScriptErrorKind::Wait => &self.killed_wait,
+            _ => return,
+        };
+        killed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn remember(&self, memory: usize) {
+        self.memory.store(memory as u64, Ordering::Relaxed);
+        self.peak.fetch_max(memory as u64, Ordering::Relaxed);
+    }
+
+    /// What it says now.
+    pub fn read(&self) -> Reading {
+        let number = |field: &AtomicU64| field.load(Ordering::Relaxed);
+        let moment = |field: &AtomicU64| {
+            let micros = number(field);
+            (micros > 0).then(|| UNIX_EPOCH + Duration::from_micros(micros))
+        };
+        Reading {
+            held: self.held.load(Ordering::Relaxed),
+            since: moment(&self.since),
+            last_call: moment(&self.last_call),
+            calls: number(&self.calls),
+            errors: number(&self.errors),
+            refused: number(&self.refused),
+            cpu: Duration::from_nanos(number(&self.cpu)),
+            memory: number(&self.memory),
+            peak: number(&self.peak),
+            loads: number(&self.loads),
+            cold_start: Duration::from_nanos(number(&self.cold_start)),
+            kills: [
+                ("cpu", number(&self.killed_cpu)),
+                ("memory", number(&self.killed_memory)),
+                ("wait", number(&self.killed_wait)),
+            ],
+        }
+    }
+}
+
+/// Every worker's records, by function and version.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    records: Mutex<HashMap<(Name, Arc<str>), Vec<(usize, Arc<Record>)>>>,
+}
+
+impl Ledger {
+    /// A worker's record of a version, made if there is none.
+    pub(super) fn record(&self, name: &Name, digest: &Arc<str>, worker: usize) -> Arc<Record> {
+        let mut records = self.lock();
+        let of_version = records.entry((name.clone(), digest.clone())).or_default();
+        if let Some((_, record)) = of_version.iter().find(|(known, _)| *known == worker) {
+            return record.clone();
+        }
+        let record = Arc::new(Record::default());
+        of_version.push((worker, record.clone()));
+        of_version.sort_by_key(|(worker, _)| *worker);
+        record
+    }
+
+    /// What workers have on record of a version, by worker.
+    pub fn of(&self, name: &Name, digest: &Arc<str>) -> Vec<(usize, Reading)> {
+        let records = self.lock();
+        let of_version = records.get(&(name.clone(), digest.clone()));
+        let read = |(worker, record): &(usize, Arc<Record>)| (*worker, record.read());
+        of_version.into_iter().flatten().map(read).collect()
+    }
+
+    /// Forgets the versions of a function but these.
+    pub(super) fn keep(&self, name: &Name, digests: &[Arc<str>]) {
+        self.lock().retain(|(known, digest), _| known != name || digests.contains(digest));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Name, Arc<str>), Vec<(usize, Arc<Record>)>>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,362 @@
+//! The functions of a node: what changes them, and where they are kept.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::disk::Disk;
+use super::ledger::Ledger;
+use super::trial::{Trial, attempt};
+use super::version::{Facts, Version, digest};
+use super::{Declaration, Function, FunctionRoute, Name, OPERATOR, Registry};
+
+/// Bytes of a function's text at the most.
+const LONGEST_TEXT: usize = 256 << 10;
+/// Functions of a node at the most.
+const MOST_FUNCTIONS: usize = 100_000;
+/// Bytes of a message or an author's name that are kept.
+const LONGEST_NOTE: usize = 1024;
+
+/// The functions of a node.
+pub struct FunctionStore {
+    current: ArcSwap<Registry>,
+    /// What workers hold, and what calls came to.
+    pub ledger: Ledger,
+    disk: Option<Disk>,
+    /// One change at a time.
+    changing: Mutex<()>,
+}
+
+/// What is pushed.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// The function's name.
+    pub name: Name,
+    /// Whose it is; none: as before.
+    pub owner: Option<Name>,
+    /// The requests that it serves; none: as before.
+    pub route: Option<FunctionRoute>,
+    /// Its text.
+    pub text: Arc<str>,
+    /// What it may reach and cost; none: what its text declares.
+    pub declaration: Option<Declaration>,
+    /// Who pushes it.
+    pub author: String,
+    /// Why.
+    pub message: String,
+    /// After how long it goes by itself.
+    pub ttl: Option<Duration>,
+    /// Whether it serves at once.
+    pub activate: bool,
+}
+
+/// What came of a push.
+#[derive(Debug, Clone)]
+pub struct Pushed {
+    /// The version.
+    pub version: Arc<Version>,
+    /// Whether it was there before.
+    pub known: bool,
+    /// Whether it serves.
+    pub active: bool,
+    /// Whether it has a test, which held.
+    pub tested: bool,
+}
+
+/// Why a change was refused; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The HTTP status that says so.
+    pub status: u16,
+    /// What kind of fault it is.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Fault {
+    /// What was sent does not fit.
+    pub fn unfit(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: 422, code, message: message.into() }
+    }
+
+    fn clash(message: impl Into<String>) -> Self {
+        Self { status: 409, code: "function::clash", message: message.into() }
+    }
+
+    fn unknown(message: impl Into<String>) -> Self {
+        Self { status: 404, code: "function::unknown", message: message.into() }
+    }
+
+    /// The machine's fault.
+    pub fn internal(error: &io::Error) -> Self {
+        Self { status: 500, code: "function::store", message: error.to_string() }
+    }
+}
+
+impl FunctionStore {
+    /// The functions that are kept in a folder (none: they are kept in memory only), and what of them
+    /// could not be read.
+    pub fn open(folder: Option<PathBuf>) -> (Self, Vec<String>) {
+        let disk = folder.map(Disk::new);
+        let (functions, faults) = disk.as_ref().map(Disk::load).unwrap_or_default();
+        let named = functions.into_iter().map(|one| (one.name.clone(), Arc::new(one)));
+        let registry = Registry::new(named.collect::<BTreeMap<_, _>>());
+        let current = ArcSwap::from_pointee(registry);
+        (Self { current, ledger: Ledger::default(), disk, changing: Mutex::new(()) }, faults)
+    }
+
+    /// All functions now.
+    pub fn current(&self) -> Guard<Arc<Registry>> {
+        self.current.load()
+    }
+
+    /// Tries a function and keeps it as a version. Takes as long as its tests.
+    ///
+    /// # Errors
+    /// Why not; nothing changed then.
+    pub fn push(&self, push: Push) -> Result<Pushed, Fault> {
+        if push.text.len() > LONGEST_TEXT {
+            let message = format!("its text is longer than {} KiB", LONGEST_TEXT >> 10);
+            return Err(Fault::unfit("function::size", message));
+        }
+        let (owner, _) = self.standing(&push)?;
+        let trial = attempt(&push.name, &owner, &push.text, push.declaration.clone())?;
+        let _one_at_a_time = self.lock();
+        let (owner, route) = self.standing(&push)?;
+        let now = SystemTime::now();
+        let known = self.current().get(push.name.as_str()).map(|known| (**known).clone());
+        let mut function = known.unwrap_or_else(|| Function {
+            name: push.name.clone(),
+            owner,
+            versions: Vec::new(),
+            active: None,
+            before: Vec::new(),
+            since: now,
+            expires: None,
+            running: Arc::default(),
+        });
+        function.expires = push.ttl.map(|ttl| now + ttl);
+        let pushed = self.add_version(&mut function, push, route, trial, now)?;
+        self.keep(function)?;
+        Ok(pushed)
+    }
+
+    /// Owner and route of what is pushed, if it may be.
+    fn standing(&self, push: &Push) -> Result<(Name, FunctionRoute), Fault> {
+        let current = self.current();
+        let known = current.get(push.name.as_str());
+        let owner = match (known, &push.owner) {
+            (Some(known), Some(owner)) if known.owner != *owner => {
+                let message = format!("`{}` belongs to `{}`", push.name, known.owner);
+                return Err(Fault::clash(message));
+            }
+            (Some(known), _) => known.owner.clone(),
+            (None, Some(owner)) => owner.clone(),
+            (None, None) => {
+                Name::new(OPERATOR).map_err(|message| Fault::unfit("function::owner", message))?
+            }
+        };
+        let last = known.and_then(|known| known.versions.last());
+        let route = push.route.clone().or_else(|| Some(last?.facts.route.clone()));
+        let route = route.ok_or_else(|| {
+            Fault::unfit("function::route", "a new function needs a route, such as `/hello`")
+        })?;
+        if known.is_none() && current.len() >= MOST_FUNCTIONS {
+            return Err(Fault::clash(format!("there are {MOST_FUNCTIONS} functions already")));
+        }
+        if push.activate {
+            self.free(&push.name, &route)?;
+        }
+        Ok((owner, route))
+    }
+
+    /// Whether nobody else serves a route.
+    fn free(&self, name: &Name, route: &FunctionRoute) -> Result<(), Fault> {
+        match self.current().at(route) {
+            Some(other) if other != name => {
+                Err(Fault::clash(format!("`{other}` serves `{route}` already")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn add_version(
+        &self,
+        function: &mut Function,
+        push: Push,
+        route: FunctionRoute,
+        trial: Trial,
+        now: SystemTime,
+    ) -> Result<Pushed, Fault> {
+        let Trial { form, declaration, tested } = trial;
+        let digest = digest(&push.text, &route, &declaration);
+        let same = function.versions.iter().find(|one| one.facts.digest == digest).cloned();
+        let known = same.is_some();
+        let version = match same {
+            Some(version) => version,
+            None => {
+                let number = function.versions.last().map_or(1, |last| last.facts.number + 1);
+                let size = push.text.len();
+                let (author, message) = (note(push.author), note(push.message));
+                let facts = Facts {
+                    digest: digest.clone(),
+                    number,
+                    author,
+                    at: now,
+                    message,
+                    size,
+                    form,
+                    route,
+                    declaration,
+                };
+                let version = Arc::new(self.keep_text(&push.name, facts, push.text)?);
+                function.add(version.clone());
+                version
+            }
+        };
+        if push.activate {
+            function.activate(&digest, now);
+        }
+        let active = function.active.as_ref() == Some(&digest);
+        Ok(Pushed { version, known, active, tested })
+    }
+
+    fn keep_text(&self, name: &Name, facts: Facts, text: Arc<str>) -> Result<Version, Fault> {
+        match &self.disk {
+            None => Ok(Version::held(facts, text)),
+            Some(disk) => {
+                disk.keep_text(name, facts, &text).map_err(|error| Fault::internal(&error))
+            }
+        }
+    }
+
+    /// Another version serves: that of a digest (or the beginning of one), else the newest.
+    ///
+    /// # Errors
+    /// Why not; nothing changed then.
+    pub fn activate(&self, name: &str, wanted: Option<&str>) -> Result<Arc<Version>, Fault> {
+        self.change(name, |function| {
+            let version = match wanted {
+                Some(digest) => function.version(digest),
+                None => function.versions.last(),
+            };
+            version.cloned().ok_or_else(|| no_version(function, wanted.unwrap_or_default()))
+        })
+    }
+
+    /// The version that served before serves again, or another that is named.
+    ///
+    /// # Errors
+    /// Why not; nothing changed then.
+    pub fn rollback(&self, name: &str, to: Option<&str>) -> Result<Arc<Version>, Fault> {
+        self.change(name, |function| {
+            let wanted = to.or_else(|| function.previous().map(|digest| &**digest));
+            let wanted = wanted.ok_or_else(|| {
+                Fault::clash(format!("no version of `{}` served before", function.name))
+            })?;
+            function.version(wanted).cloned().ok_or_else(|| no_version(function, wanted))
+        })
+    }
+
+    /// No version serves any more; all are kept.
+    ///
+    /// # Errors
+    /// If there is no such function, or its folder cannot be written.
+    pub fn deactivate(&self, name: &str) -> Result<(), Fault> {
+        let _one_at_a_time = self.lock();
+        let mut function = self.known(name)?;
+        if let Some(last) = function.active.take() {
+            function.before.retain(|digest| *digest != last);
+            function.before.push(last);
+            function.since = SystemTime::now();
+        }
+        self.keep(function)
+    }
+
+    /// A function goes, with all its versions.
+    ///
+    /// # Errors
+    /// If there is no such function, or its folder cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<(), Fault> {
+        let _one_at_a_time = self.lock();
+        let function = self.known(name)?;
+        if let Some(disk) = &self.disk {
+            disk.forget(&function.name).map_err(|error| Fault::internal(&error))?;
+        }
+        self.ledger.keep(&function.name, &[]);
+        self.current.store(Arc::new(self.current().with(&function.name, None)));
+        Ok(())
+    }
+
+    /// Removes the functions whose time is over; their names.
+    pub fn expire(&self, now: SystemTime) -> Vec<Name> {
+        let over = |one: &&Arc<Function>| one.expires.is_some_and(|end| end <= now);
+        let current = self.current.load_full();
+        let names: Vec<Name> = current.iter().filter(over).map(|one| one.name.clone()).collect();
+        names.into_iter().filter(|name| self.remove(name.as_str()).is_ok()).collect()
+    }
+
+    fn change(
+        &self,
+        name: &str,
+        choose: impl FnOnce(&Function) -> Result<Arc<Version>, Fault>,
+    ) -> Result<Arc<Version>, Fault> {
+        let _one_at_a_time = self.lock();
+        let mut function = self.known(name)?;
+        let version = choose(&function)?;
+        self.free(&function.name, &version.facts.route)?;
+        function.activate(&version.facts.digest, SystemTime::now());
+        self.keep(function)?;
+        Ok(version)
+    }
+
+    fn known(&self, name: &str) -> Result<Function, Fault> {
+        let current = self.current();
+        let known = current.get(name).map(|known| (**known).clone());
+        known.ok_or_else(|| {
+            let shown: String = name.chars().take(63).collect();
+            Fault::unknown(format!("there is no function `{}`", shown.escape_default()))
+        })
+    }
+
+    /// On disk first: what serves is also there after a restart.
+    fn keep(&self, function: Function) -> Result<(), Fault> {
+        if let Some(disk) = &self.disk {
+            disk.keep(&function).map_err(|error| Fault::internal(&error))?;
+        }
+        let digests: Vec<Arc<str>> =
+            function.versions.iter().map(|version| version.facts.digest.clone()).collect();
+        let name = function.name.clone();
+        self.current.store(Arc::new(self.current().with(&name, Some(function))));
+        self.ledger.keep(&name, &digests);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn no_version(function: &Function, wanted: &str) -> Fault {
+    let shown: String = wanted.chars().take(64).collect();
+    let shown = shown.escape_default();
+    Fault::unknown(format!("`{}` has no version, or more than one, `{shown}`", function.name))
+}
+
+fn note(mut text: String) -> String {
+    let end = text.floor_char_boundary(LONGEST_NOTE.min(text.len()));
+    text.truncate(end);
+    text
+}
