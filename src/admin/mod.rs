@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use subtle::ConstantTimeEq as _;
 
+use crate::functions::FunctionStore;
 use crate::policy::PolicyStore;
 use crate::telemetry;
 
@@ -16,6 +17,8 @@ use crate::telemetry;
 pub struct Admin {
     /// The policy in force and how it came to be.
     pub store: Arc<PolicyStore>,
+    /// The functions of this node.
+    pub functions: Arc<FunctionStore>,
     /// What `Authorization: Bearer …` must say; none: the address is loopback.
     pub token: Option<String>,
     /// Whether every worker serves and none is stopping.

@@ -67,15 +67,13 @@ impl Holder {
         Some(Found { function: function.clone(), version: version.clone() })
     }
 
-    /// Calls a function for an exchange; `call` is made with its name.
-    ///
-    /// # Errors
-    /// If it cannot be loaded, fails, or as many calls of it run as may.
+    /// Calls a function for an exchange; `call` is made with its name. The call comes back if it began;
+    /// an error if the function cannot be loaded, fails, or as many calls of it run as may.
     pub async fn call(
         &self,
         found: &Found,
         dictionaries: &Dictionaries,
-        call: impl FnOnce(&Handler) -> Rc<Call>,
+        call: impl FnOnce(&Rc<str>) -> Rc<Call>,
     ) -> (Option<Rc<Call>>, Result<Option<Bytes>, ScriptError>) {
         let held = match self.held(found, dictionaries) {
             Ok(held) => held,
@@ -87,7 +85,7 @@ impl Holder {
         };
         held.last_call.set(Instant::now());
         held.record.began(SystemTime::now());
-        let call = call(&held.handler);
+        let call = call(&held.handler.module);
         let result = held.state.run(&held.handler, &call).await;
         let kind = result.as_ref().err().map(|error| error.kind);
         held.record.ended(kind, call.cpu.get(), held.state.memory());

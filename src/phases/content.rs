@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::step::{self, End, closed, decided, refused};
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, function};
+use crate::policy::StepId;
 use crate::script::Exit;
 use crate::telemetry::events;
 use crate::transaction::Phase;
@@ -12,30 +13,45 @@ use crate::transaction::Phase;
 /// handler that leaves with `ngx.exit(ngx.DECLINED)` passes the request on.
 pub(super) async fn run(exchange: &Exchange) -> Flow {
     let steps = exchange.plan().of(Phase::Content);
-    if steps.is_empty() {
+    if steps.is_empty() && exchange.function.is_none() {
         return Flow::Continue;
     }
     let started = Instant::now();
+    let flow = match &exchange.function {
+        Some(found) if steps.is_empty() => function::run(exchange, found).await,
+        _ => scripts(exchange, steps).await,
+    };
+    events::PhaseRan { phase: Phase::Content, took: started.elapsed() }.emit();
+    flow
+}
+
+/// The operator's own handlers, which come before functions.
+async fn scripts(exchange: &Exchange, steps: &[StepId]) -> Flow {
     let mut flow = Flow::Continue;
     for id in steps {
         flow = match step::run(exchange, *id).await {
-            End::Left(Exit::Declined) => Flow::Continue,
-            End::Left(Exit::Close) => closed(exchange),
-            End::Left(Exit::Respond(status)) => decided(exchange, status),
-            End::Passed | End::Returned(_) | End::Left(Exit::Phase) => {
-                decided(exchange, staged_status(exchange))
-            }
+            End::Left(exit) => left(exchange, exit),
+            End::Passed | End::Returned(_) => decided(exchange, staged_status(exchange)),
             End::Refused => refused(exchange),
         };
         if flow != Flow::Continue {
             break;
         }
     }
-    events::PhaseRan { phase: Phase::Content, took: started.elapsed() }.emit();
     flow
 }
 
-fn staged_status(exchange: &Exchange) -> u16 {
+/// A script left by `ngx.exit` or its like.
+pub(super) fn left(exchange: &Exchange, exit: Exit) -> Flow {
+    match exit {
+        Exit::Declined => Flow::Continue,
+        Exit::Close => closed(exchange),
+        Exit::Respond(status) => decided(exchange, status),
+        Exit::Phase => decided(exchange, staged_status(exchange)),
+    }
+}
+
+pub(super) fn staged_status(exchange: &Exchange) -> u16 {
     match exchange.subject.transaction.borrow().reply.status {
         0 => 200,
         status => status,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::judgement::Judgement;
 use crate::detection::{Inspection, World};
+use crate::functions::{Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
 use crate::script::{Host, Subject};
 use crate::transaction::{Phase, Transaction};
@@ -16,6 +17,10 @@ pub struct Exchange {
     pub subject: Rc<Subject>,
     /// The worker's copy of the policy.
     pub live: Rc<Live>,
+    /// What this worker holds of the functions.
+    pub(super) functions: Rc<Holder>,
+    /// The function that serves it, as it was when the request came.
+    pub(super) function: Option<Found>,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// The index of its route's plan.
@@ -25,13 +30,19 @@ pub struct Exchange {
 impl Exchange {
     /// An exchange at its beginning; `None` only if the policy has no plan at all, which
     /// [`crate::policy::build`] never makes.
-    pub fn begin(transaction: Transaction, host: Box<dyn Host>, live: Rc<Live>) -> Option<Self> {
+    pub fn begin(
+        transaction: Transaction,
+        host: Box<dyn Host>,
+        live: Rc<Live>,
+        functions: Rc<Holder>,
+    ) -> Option<Self> {
+        let function = functions.find(&transaction.request);
         let plan = live.policy.router.find(&transaction.request);
         let name = live.policy.plans.get(plan)?.name.clone();
         let subject = Rc::new(Subject::new(transaction, host));
         subject.transaction.borrow_mut().route = Some(name);
         let rules = judgement(&live.policy, plan, &subject);
-        Some(Self { subject, live, rules, plan })
+        Some(Self { subject, live, functions, function, rules, plan })
     }
 
     /// What runs for it.

@@ -8,6 +8,7 @@ mod access;
 mod body_filter;
 mod content;
 mod exchange;
+mod function;
 mod header_filter;
 mod hidden;
 mod judgement;

@@ -63,7 +63,7 @@ pub async fn serve(site: &Site, arrived: Arrived) -> Option<Box<ClientStream>> {
     let mut transaction = Transaction::new(site.next_id(), started, client, request);
     transaction.outcome.bytes_received = received;
     let host = Box::new(Shared(downstream.clone()));
-    let exchange = Exchange::begin(transaction, host, live)?;
+    let exchange = Exchange::begin(transaction, host, live, site.functions.clone())?;
     downstream.limit(exchange.plan().body, exchange.live.clone());
     let next = answer(site, &exchange, &downstream).await;
     phases::end(&exchange).await;

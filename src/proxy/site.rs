@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::Address;
+use crate::functions::Holder;
 use crate::policy::{Live, PolicyStore};
 use crate::upstream::{Group, Pool};
 
@@ -22,6 +23,8 @@ pub struct Site {
     latest: RefCell<Rc<Live>>,
     /// Idle connections to upstreams.
     pub pool: Pool,
+    /// What this worker holds of the functions.
+    pub functions: Rc<Holder>,
     computed: RefCell<HashMap<Address, Arc<Group>>>,
     ids: Ids,
 }
@@ -33,7 +36,7 @@ struct Ids {
 
 impl Site {
     /// A worker's site, serving `live`.
-    pub fn new(store: Arc<PolicyStore>, live: Rc<Live>) -> Self {
+    pub fn new(store: Arc<PolicyStore>, live: Rc<Live>, functions: Holder) -> Self {
         live.enlist();
         let prepared = HashMap::from([(live.policy.generation, live.clone())]);
         Self {
@@ -41,6 +44,7 @@ impl Site {
             prepared: RefCell::new(prepared),
             latest: RefCell::new(live),
             pool: Pool::new(),
+            functions: Rc::new(functions),
             computed: RefCell::default(),
             ids: Ids { keys: [RandomState::new(), RandomState::new()], next: Cell::new(0) },
         }

@@ -16,6 +16,7 @@ use super::{Bound, Options, StartError, admin, control, descriptors, listen};
 use crate::admin::Admin;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, render};
+use crate::functions::FunctionStore;
 use crate::policy::{
     self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
 };
@@ -55,15 +56,17 @@ async fn serve(options: Options) -> Result<(), StartError> {
     tell_dictionaries(store.clone());
     let held = store.clone();
     telemetry::set_collections(move || held.current().collections.statistics());
+    let functions = Arc::new(open_functions(options.config_path.as_deref(), config));
     let shared = Shared {
         store: store.clone(),
+        functions: functions.clone(),
         admission: Arc::new(Admission::default()),
         listeners: Arc::new(listeners),
     };
     let workers = start_workers(workers, shared).await?;
     let ready = Arc::new(AtomicBool::new(true));
     let (reloads, requests) = mpsc::channel(RELOADS);
-    let admin = Rc::new(Admin { store: store.clone(), token, ready: ready.clone() });
+    let admin = Rc::new(Admin { store: store.clone(), functions, token, ready: ready.clone() });
     let admin_socket = tokio::net::TcpListener::from_std(admin_socket)?;
     tokio::task::spawn_local(admin::serve(admin_socket, admin, reloads));
     let (generation, digest) = (first.policy.generation, first.policy.digest.as_str());
@@ -163,15 +166,29 @@ fn sound(
     Ok(policy)
 }
 
+/// The functions that were pushed to this node before.
+fn open_functions(path: Option<&Path>, config: &Config) -> FunctionStore {
+    let folder = path.map(|path| state_folder(path, Some(config)).join("functions"));
+    let (functions, faults) = FunctionStore::open(folder);
+    for fault in &faults {
+        events::Trouble { what: fault, next: "this function does not serve; push it again" }.emit();
+    }
+    functions
+}
+
 /// Where the last good bundle is kept: in `state_dir`, else beside the settings. Where the settings
 /// cannot be read, their line `state_dir:` is looked for as text.
 fn last_good(path: &Path, config: Option<&Config>) -> LastGood {
+    LastGood::in_folder(&state_folder(path, config))
+}
+
+fn state_folder(path: &Path, config: Option<&Config>) -> PathBuf {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let named = match config {
         Some(config) => config.state_dir.clone(),
         None => named_state_dir(path).map(|named| folder.join(named)),
     };
-    LastGood::in_folder(&named.unwrap_or_else(|| folder.join(".moongate")))
+    named.unwrap_or_else(|| folder.join(".moongate"))
 }
 
 fn named_state_dir(path: &Path) -> Option<PathBuf> {

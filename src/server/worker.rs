@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -16,6 +16,7 @@ use super::guard::{self, Head};
 use super::proxy_protocol;
 use crate::config::Listener;
 use crate::diagnostic::Diagnostic;
+use crate::functions::{FunctionStore, Holder};
 use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
 use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
@@ -46,6 +47,7 @@ pub(super) enum Command {
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) store: Arc<PolicyStore>,
+    pub(super) functions: Arc<FunctionStore>,
     pub(super) admission: Arc<Admission>,
     pub(super) listeners: Arc<Vec<(Listener, TcpListener)>>,
 }
@@ -96,8 +98,9 @@ async fn run(
         Ok(live) => live,
         Err(faults) => return drop(ready.send(Err(faults))),
     };
+    let holder = Holder::new(shared.functions.clone(), index, policy.config.workers);
     let local = Rc::new(Local {
-        site: Site::new(shared.store.clone(), live),
+        site: Site::new(shared.store.clone(), live, holder),
         admission: shared.admission.clone(),
         connections: Cell::new(0),
         index,
@@ -127,6 +130,7 @@ async fn sweep(local: Rc<Local>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         local.site.pool.sweep();
+        local.site.functions.sweep(Instant::now());
     }
 }
 
