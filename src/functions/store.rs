@@ -431,6 +431,15 @@ mod tests {
         assert_eq!(refused(same_route), "`hello` serves `/hello` already");
         let unknown = "return { content = function() end, declares = { hots = { 'a:1' } } }";
         assert!(refused(push("hello", unknown)).contains("unknown field `hots`"));
+        let slips = "local x = prnt(1)\nngx.saay(2)\nngx.say(ngx.arg[1])\nio.open('/etc/passwd')\nfound = 1";
+        assert_eq!(
+            refused(push("hello", slips)),
+            "hello.lua:1: unknown global `prnt`: is `print` meant?\n\
+             hello.lua:2: there is no `ngx.saay`: is `ngx.say` meant?\n\
+             hello.lua:3: `ngx.arg` may not be used in content\n\
+             hello.lua:4: there is no `io`: scripts do not read files: give data by settings, \
+             dictionaries or collections"
+        );
         assert_eq!(serving(&store, "/hello"), Some(1));
         assert_eq!(store.current().get("hello").unwrap().versions.len(), 1);
     }

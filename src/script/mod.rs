@@ -3,11 +3,13 @@
 pub mod api;
 pub mod builtin;
 mod call;
+mod compiled;
 mod domain;
 mod error;
 mod handler;
 mod incarnation;
 mod interrupt;
+mod lint;
 mod meter;
 mod module;
 mod pattern;

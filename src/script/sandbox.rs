@@ -118,6 +118,11 @@ impl Sandbox {
         })
     }
 
+    /// The built-ins.
+    pub(super) fn base(&self) -> &Table {
+        &self.base
+    }
+
     /// The metatable of environments, for `require`.
     pub(super) fn environment_metatable(&self) -> Table {
         self.seen_by_all.clone()

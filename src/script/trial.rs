@@ -26,8 +26,9 @@ use mlua::{Function, Lua, LuaSerdeExt as _, Table, Value};
 
 use super::call::{Host, Subject, Waiting};
 use super::incarnation::Incarnation;
+use super::lint::lint;
 use super::meter::Meter;
-use super::{Call, DomainSpec, Handler, ScriptError, State, sandbox};
+use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, State, sandbox};
 use crate::config::{Budget, HandlerSource};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::{Body, Client, Headers, Phase, Request, Transaction, Version};
@@ -80,6 +81,13 @@ pub async fn try_function(
     let vm = state.vm()?;
     let call = Call::new(Phase::Init, name.into(), None);
     let mut meter = Meter::new(Budget { cpu: budget.cpu * TESTING, ..budget });
+    let compiled = meter.once(&vm, &call, || vm.compile(name, text, 0));
+    compiled.map_err(|error| meter.error(&call, &error))?;
+    let faults = lint(&vm, name, text, &[Phase::Content, Phase::Timer]);
+    if !faults.is_empty() {
+        let (kind, message) = (ScriptErrorKind::Syntax, faults.join("\n"));
+        return Err(ScriptError { kind, message, traceback: String::new() });
+    }
     let looked = meter.once(&vm, &call, || look(&vm, name, text));
     let looked = looked.map_err(|error| meter.error(&call, &error))?;
     let Looked { returns_table, declares, test } = looked;
