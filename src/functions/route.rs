@@ -56,6 +56,12 @@ impl FunctionRoute {
     }
 }
 
+/// The route that a text names itself, in one of the comments that it begins with: `-- route: /hello`.
+pub fn named_in(text: &str) -> Option<&str> {
+    let mut comments = text.lines().map_while(|line| line.trim().strip_prefix("--"));
+    comments.find_map(|comment| comment.trim().strip_prefix("route:")).map(str::trim)
+}
+
 impl fmt::Display for FunctionRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = if self.exact { EXACT } else { "" };
@@ -180,6 +186,12 @@ mod tests {
         }
         assert_eq!(find(&index, "shop.example", "/a/b"), "f4");
         assert_eq!(find(&index, "shop.example", "/b"), "f0");
+    }
+
+    #[test]
+    fn a_text_names_its_route_before_its_first_line_of_code() {
+        assert_eq!(named_in("-- Says hello.\n--  route: /hello \nngx.say(1)"), Some("/hello"));
+        assert_eq!(named_in("local x\n-- route: /hello"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::disk::Disk;
 use super::ledger::Ledger;
+use super::route::named_in;
 use super::trial::{Trial, attempt};
 use super::version::{Facts, Version, digest};
 use super::{Declaration, Function, FunctionRoute, Name, OPERATOR, Registry};
@@ -39,7 +40,7 @@ pub struct Push {
     pub name: Name,
     /// Whose it is; none: as before.
     pub owner: Option<Name>,
-    /// The requests that it serves; none: as before.
+    /// The requests that it serves; none: those that its text names, else as before.
     pub route: Option<FunctionRoute>,
     /// Its text.
     pub text: Arc<str>,
@@ -53,6 +54,8 @@ pub struct Push {
     pub ttl: Option<Duration>,
     /// Whether it serves at once.
     pub activate: bool,
+    /// Whether it is only told what would come of it.
+    pub dry_run: bool,
 }
 
 /// What came of a push.
@@ -148,8 +151,11 @@ impl FunctionStore {
             running: Arc::default(),
         });
         function.expires = push.ttl.map(|ttl| now + ttl);
+        let dry_run = push.dry_run;
         let pushed = self.add_version(&mut function, push, route, trial, now)?;
-        self.keep(function)?;
+        if !dry_run {
+            self.keep(function)?;
+        }
         Ok(pushed)
     }
 
@@ -169,9 +175,12 @@ impl FunctionStore {
             }
         };
         let last = known.and_then(|known| known.versions.last());
-        let route = push.route.clone().or_else(|| Some(last?.facts.route.clone()));
+        let named = named_in(&push.text).map(FunctionRoute::parse).transpose();
+        let named = named.map_err(|message| Fault::unfit("function::route", message))?;
+        let route = push.route.clone().or(named);
+        let route = route.or_else(|| Some(last?.facts.route.clone()));
         let route = route.ok_or_else(|| {
-            Fault::unfit("function::route", "a new function needs a route, such as `/hello`")
+            Fault::unfit("function::route", "a new function needs a route: `--route /hello`, or a first line `-- route: /hello`")
         })?;
         if known.is_none() && current.len() >= MOST_FUNCTIONS {
             return Err(Fault::clash(format!("there are {MOST_FUNCTIONS} functions already")));
@@ -221,7 +230,11 @@ impl FunctionStore {
                     route,
                     declaration,
                 };
-                let version = Arc::new(self.keep_text(&push.name, facts, push.text)?);
+                let version = match push.dry_run {
+                    true => Version::held(facts, push.text),
+                    false => self.keep_text(&push.name, facts, push.text)?,
+                };
+                let version = Arc::new(version);
                 function.add(version.clone());
                 version
             }
@@ -376,6 +389,7 @@ mod tests {
             message: String::new(),
             ttl: None,
             activate: false,
+            dry_run: false,
         }
     }
 
@@ -388,6 +402,8 @@ mod tests {
     #[test]
     fn versions_are_pushed_put_in_force_and_taken_back() {
         let (store, _) = FunctionStore::open(None);
+        let dry = Push { dry_run: true, ..push("hello", "ngx.say('one')") };
+        assert!(!store.push(dry).unwrap().known && store.current().is_empty());
         let first = store.push(push("hello", "ngx.say('one')")).unwrap();
         assert!(!first.known && !first.active && serving(&store, "/hello").is_none());
         store.push(push("hello", "ngx.say('two')")).unwrap();
