@@ -64,7 +64,8 @@ pub(super) fn text(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
 /// `PUT /functions/{name}`
 pub(super) fn push(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
     let (admin, asked) = (admin.clone(), asked.clone());
-    Reply::aside(move || wanted(&admin, &asked).map_or_else(|refused| refused, |wanted| {
+    Reply::aside(move || {
+        wanted(&admin, &asked).map_or_else(|refused| refused, |wanted| {
         let (name, dry_run) = (wanted.name.to_string(), wanted.dry_run);
         let before = active(&admin.functions, &name);
         match admin.functions.push(wanted) {
@@ -77,7 +78,8 @@ pub(super) fn push(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
             }
             Err(refused) => fault(&refused),
         }
-    }))
+    })
+    })
 }
 
 /// `POST /functions/{name}/activate`
@@ -238,8 +240,12 @@ fn active(store: &FunctionStore, name: &str) -> Value {
 
 /// All that is known of a function.
 fn tell(store: &FunctionStore, function: &Function) -> Value {
-    let versions: Vec<Value> =
-        function.versions.iter().rev().map(|version| version_told(store, function, version)).collect();
+    let versions: Vec<Value> = function
+        .versions
+        .iter()
+        .rev()
+        .map(|version| version_told(store, function, version))
+        .collect();
     json!({
         "name": function.name,
         "owner": function.owner,
@@ -256,7 +262,8 @@ fn version_told(store: &FunctionStore, function: &Function, version: &Version) -
     let facts = &version.facts;
     let is_active = function.active.as_ref() == Some(&facts.digest);
     let workers = store.ledger.of(&function.name, &facts.digest);
-    let workers: Vec<Value> = workers.iter().map(|(worker, read)| worker_told(*worker, read)).collect();
+    let workers: Vec<Value> =
+        workers.iter().map(|(worker, read)| worker_told(*worker, read)).collect();
     json!({
         "digest": facts.digest,
         "number": facts.number,
