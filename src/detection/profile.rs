@@ -1,8 +1,9 @@
 //! What differs from route to route over one plan.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::compile::{Choice, Expression, Lookup, resolve, split};
+use super::evaluate::Opening;
 use super::operators::Fault;
 use super::pattern::{Case, Pattern};
 use super::{Plan, Rule, RuleIndex, Target, Text, TxSlot};
@@ -24,6 +25,8 @@ pub struct Profile {
     pub removed_targets: Vec<(RuleIndex, Target)>,
     /// What judging one exchange may cost.
     pub budget: RuleBudget,
+    /// What its first rules do in every exchange; found when the first asks.
+    pub(super) opening: OnceLock<Opening>,
 }
 
 /// What a route leaves out of its rules.
@@ -64,7 +67,9 @@ impl Profile {
     /// A profile with nothing left out.
     pub fn plain(plan: Arc<Plan>, engine: Engine) -> Self {
         let budget = RuleBudget::default();
-        Self { plan, engine, pinned: vec![], removed: vec![], removed_targets: vec![], budget }
+        let opening = OnceLock::new();
+        let (pinned, removed, removed_targets) = (vec![], vec![], vec![]);
+        Self { plan, engine, pinned, removed, removed_targets, budget, opening }
     }
 
     /// A profile with members of `TX` set (by name, in any case), and with exclusions. What is

@@ -87,7 +87,9 @@ pub fn written(rules: &str) -> Arc<Plan> {
 }
 
 pub fn profile(plan: &Arc<Plan>, engine: Engine, budget: RuleBudget) -> Arc<Profile> {
-    Arc::new(Profile { budget, ..Profile::plain(plan.clone(), engine) })
+    let mut profile = Profile::plain(plan.clone(), engine);
+    profile.budget = budget;
+    Arc::new(profile)
 }
 
 impl Sent {

@@ -30,6 +30,7 @@ pub fn apply(state: &mut State, control: &Control) {
 
 /// These rules do not run for this exchange.
 pub fn remove(state: &mut State, rules: &[RuleIndex]) {
+    state.is_touched = true;
     for rule in rules {
         state.switches.removed.insert(rule.0);
     }
@@ -37,6 +38,7 @@ pub fn remove(state: &mut State, rules: &[RuleIndex]) {
 
 /// These rules do not look at something for this exchange.
 pub fn remove_target(state: &mut State, rules: &Arc<[RuleIndex]>, target: &Target) {
+    state.is_touched = true;
     let switches = &mut state.switches;
     let known = |(known, what): &(Arc<[RuleIndex]>, Target)| known == rules && what == target;
     if switches.removed_targets.iter().any(known) {

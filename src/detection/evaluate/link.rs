@@ -77,7 +77,7 @@ impl Run<'_> {
         Linked::Yes
     }
 
-    fn choose(&mut self, index: RuleIndex, link: &Link, cursor: &Cursor) {
+    pub(super) fn choose(&mut self, index: RuleIndex, link: &Link, cursor: &Cursor) {
         self.state.sight.begin_link();
         let Some(set) = link.targets else { return };
         let quick = self.plan.prefilter.screen(cursor.phase).quick.get(cursor.place);
@@ -230,7 +230,7 @@ impl State {
     }
 
     /// `TX:0` to `TX:9`: what the operator captured; those that it did not are unset.
-    fn take_captures(&mut self, plan: &super::Plan, text: TextId) {
+    pub(super) fn take_captures(&mut self, plan: &super::Plan, text: TextId) {
         let Self { sight, tx, captures, .. } = self;
         let value = sight.text(text);
         for (number, group) in captures.groups.iter().enumerate() {

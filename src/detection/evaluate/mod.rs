@@ -6,6 +6,8 @@ mod finish;
 mod gather;
 mod later;
 mod link;
+mod opening;
+mod roster;
 mod select;
 mod sight;
 mod state;
@@ -26,6 +28,7 @@ use budget::LOOK;
 pub use expand::{expand, number_of};
 pub use finish::record;
 pub use gather::Gather;
+pub use opening::Opening;
 pub use select::all;
 pub use sight::Member;
 use state::Cursor;
@@ -66,6 +69,7 @@ impl<'a> Run<'a> {
             self.state.sight.begin_phase(phase);
             let (rules, screen) = (self.rules(phase).len(), self.plan.prefilter.screen(phase));
             self.state.sight.todo.begin(rules, screen);
+            self.presume_opening(phase);
         } else {
             self.state.budget.look_at_time();
         }
@@ -146,6 +150,9 @@ impl<'a> Run<'a> {
             self.state.budget.begin_rule(Some(rule.id), spent);
         }
         self.state.running = index;
+        if fresh && self.is_unlisted(rule, index, cursor) {
+            return next;
+        }
         self.links(rule, index, cursor)
     }
 

@@ -152,6 +152,15 @@ pub fn choose(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) 
     }
 }
 
+/// How many members a target chooses, of a variable that stays as it is for the phase.
+pub fn count_members(state: &mut State, view: &View<'_>, plan: &Plan, target: &Target) -> usize {
+    let sight = &mut state.sight;
+    let (from, to) = sight.read(target.variable, view);
+    sight.spent += u64::from(to - from) * GLANCE;
+    let members = sight.members.get(from as usize..to as usize).unwrap_or_default();
+    members.iter().filter(|member| is_named(sight, plan, member, &target.members)).count()
+}
+
 fn drop_excluded(sight: &mut Sight, plan: &Plan, excluded: &[&Target], from: usize) {
     if excluded.is_empty() {
         return;

@@ -30,7 +30,7 @@ pub struct State {
     /// What matched in the links of the running rule so far, the last one last.
     pub matched: Vec<Member>,
     /// What matched last in a rule before.
-    recent: Recent,
+    pub(super) recent: Recent,
     /// The running rule.
     pub running: RuleIndex,
     /// What was switched off or on for this exchange.
@@ -61,6 +61,11 @@ pub struct State {
     pub matches: Vec<Match>,
     /// What `on` would have done.
     pub would_have: Option<Interruption>,
+    /// Whether rules of the exchange ran or a script had a hand in it.
+    pub is_touched: bool,
+    /// Whether it is presumed that no head matches before the first rule that looks at the
+    /// exchange.
+    pub presumes_opening: bool,
     /// Whether a rule ended the exchange.
     pub interrupted: bool,
     /// Where operators leave what they capture.
@@ -68,8 +73,8 @@ pub struct State {
 }
 
 /// A match that outlasts its rule: `MATCHED_VAR` is "the most recently matched".
-#[derive(Debug, Default)]
-struct Recent {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Recent {
     /// None: nothing matched yet.
     variable: Option<Variable>,
     count: bool,
@@ -201,6 +206,8 @@ impl State {
             budget: Budget::new(profile.budget),
             matches: Vec::new(),
             would_have: None,
+            is_touched: false,
+            presumes_opening: false,
             interrupted: false,
             captures: Captures::default(),
         }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Run;
 use super::budget::{Budget, GLANCE};
+use super::select::count_members;
 use super::state::State;
 use super::texts::{Keep, TextId, Texts};
 use super::verdict::{Bench, Focus, Purse, Worker, with_worker};
@@ -60,6 +61,18 @@ impl Todo {
         self.spent.clear();
     }
 
+    /// Everything but what heads are to tell.
+    pub fn begin_without_heads(&mut self, rules: usize, screen: &Screen) {
+        self.begin(rules, screen);
+        self.rules.leave_out(&screen.heads);
+        self.unasked.clear();
+    }
+
+    /// Whether one of these rules may match.
+    pub fn may_match(&self, rules: &Bits) -> bool {
+        self.rules.meets(rules)
+    }
+
     /// What the head at a place spent.
     pub fn spent_by(&self, place: usize) -> u64 {
         self.spent.get(place).copied().unwrap_or(0)
@@ -84,11 +97,14 @@ impl Run<'_> {
             {
                 return Next::Later;
             }
+            if self.state.presumes_opening {
+                from = from.max(self.settle_opening());
+            }
             let Some(place) = self.state.sight.todo.rules.next(from) else { return Next::None };
             from = match self.state.sight.todo.unasked.has(place) {
                 true if self.state.budget.is_spent() => place + 1,
                 true => {
-                    self.begin_sweep(phase, place);
+                    self.begin_sweep(phase, place, None);
                     continue;
                 }
                 false => match self.after_numbers(phase, place) {
@@ -101,14 +117,17 @@ impl Run<'_> {
 
     /// Where to go on from a rule that only compares numbers, if that is all there is to it.
     fn after_numbers(&mut self, phase: RulePhase, place: u32) -> Option<u32> {
-        let plan = self.plan;
-        let quick = plan.prefilter.screen(phase).quick.get(place as usize)?.as_ref()?;
-        let index = self.rules(phase).get(place as usize)?;
-        let switches = &self.state.switches;
-        if switches.narrowed.has(index.0) {
+        let (plan, index) = (self.plan, self.rules(phase).get(place as usize)?);
+        let screen = plan.prefilter.screen(phase);
+        if self.state.switches.narrowed.has(index.0) {
             return None;
         }
-        if self.holds(quick) != Some(true) || switches.removed.has(index.0) {
+        if let Some(counted) = screen.counted.get(place as usize)?.as_ref() {
+            let number = count_members(self.state, &self.view, plan, &counted.of);
+            return (!counted.holds(number)).then_some(place + 1);
+        }
+        let quick = screen.quick.get(place as usize)?.as_ref()?;
+        if self.holds(quick) != Some(true) || self.state.switches.removed.has(index.0) {
             return Some(place + 1);
         }
         let to = quick.only_skips?;
@@ -116,10 +135,11 @@ impl Run<'_> {
         Some(to.max(place + 1))
     }
 
-    /// Shows all values to the heads that are not skipped as things stand, that at `place` in any
-    /// case.
-    fn begin_sweep(&mut self, phase: RulePhase, place: u32) {
-        let heads = self.in_question(self.plan.prefilter.screen(phase), place);
+    /// Shows all values to the heads that are not skipped as things stand; that at `place`, and
+    /// others that are named, in any case.
+    pub(super) fn begin_sweep(&mut self, phase: RulePhase, place: u32, others: Option<&Bits>) {
+        let mut heads = self.in_question(self.plan.prefilter.screen(phase), place);
+        others.into_iter().for_each(|others| heads.join(others));
         let todo = &mut self.state.sight.todo;
         todo.rules.leave_out(&heads);
         todo.unasked.leave_out(&heads);

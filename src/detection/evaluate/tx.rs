@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::super::plan::{Plan, TxSlot};
+use super::super::prefilter::Roster;
 pub use crate::detection::operators::number;
 
 /// Members whose names came up at run time.
@@ -14,7 +16,7 @@ const MOST_BYTES: usize = 4 << 20;
 const LITTLE: usize = 64 << 10;
 
 /// `TX`. Its members are bounded in number and bytes; what does not fit is not set.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Tx {
     /// Those of [`Plan::tx_names`], then those that came up at run time.
     values: Vec<Value>,
@@ -27,6 +29,9 @@ pub struct Tx {
     used: usize,
     /// Members that keep their value.
     pinned: Vec<TxSlot>,
+    /// Entries that were not made yet, in order: a value a line. They are made before the name of
+    /// any other member comes up, so that nobody sees a difference.
+    owed: Vec<(Arc<Roster>, Vec<u8>)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,9 +95,7 @@ impl Tx {
         match self.values.get(place) {
             None | Some(Value::Absent) => {}
             Some(Value::Number(number)) => {
-                use std::io::Write as _;
-                // Writing to a vector does not fail.
-                let _ = write!(out, "{number}");
+                out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
             }
             Some(Value::Text(range)) => {
                 out.extend_from_slice(self.bytes.get(range.clone()).unwrap_or_default());
@@ -106,6 +109,42 @@ impl Tx {
             None | Some(Value::Absent) => 0,
             Some(Value::Number(number)) => *number,
             Some(Value::Text(range)) => number(self.bytes.get(range.clone()).unwrap_or_default()),
+        }
+    }
+
+    /// Whether members with names that came up at run time begin with this, lower case.
+    pub fn has_new(&self, start: &[u8]) -> bool {
+        self.names.iter().any(|name| name.starts_with(start))
+            || self.owed.iter().any(|(roster, _)| *roster.family == *start)
+    }
+
+    /// Entries to be made when somebody might see them.
+    pub fn owe(&mut self, roster: &Arc<Roster>, lines: Vec<u8>) {
+        self.owed.push((Arc::clone(roster), lines));
+    }
+
+    /// Whether a member whose name is so is owed.
+    pub fn owes(&self, named: impl Fn(&[u8]) -> bool) -> bool {
+        let mut name = Vec::new();
+        self.owed.iter().any(|(roster, lines)| {
+            lines.split(|byte| *byte == b'\n').any(|line| {
+                roster.name.put(line, &mut name);
+                name.make_ascii_lowercase();
+                named(&name)
+            })
+        })
+    }
+
+    /// Makes what is owed. To be called before members are sought by other than their slots.
+    pub fn settle(&mut self, plan: &Plan) {
+        let (mut name, mut value) = (Vec::new(), Vec::new());
+        for (roster, lines) in std::mem::take(&mut self.owed) {
+            for line in lines.split(|byte| *byte == b'\n') {
+                roster.name.put(line, &mut name);
+                name.make_ascii_lowercase();
+                roster.value.put(line, &mut value);
+                self.set(plan, Key::Name(&name), &value);
+            }
         }
     }
 
@@ -136,8 +175,15 @@ impl Tx {
 
     /// Removes a member.
     pub fn unset(&mut self, plan: &Plan, key: Key<'_>) {
+        self.settle_for(plan, key);
         if let Some(place) = self.place(plan, key).filter(|place| !self.is_pinned(*place)) {
             self.forget(place);
+        }
+    }
+
+    fn settle_for(&mut self, plan: &Plan, key: Key<'_>) {
+        if !self.owed.is_empty() && matches!(key, Key::Name(_)) {
+            self.settle(plan);
         }
     }
 
@@ -146,6 +192,7 @@ impl Tx {
     }
 
     fn place_to_write(&mut self, plan: &Plan, key: Key<'_>) -> Option<usize> {
+        self.settle_for(plan, key);
         match (self.place(plan, key), key) {
             (Some(place), _) => (!self.is_pinned(place)).then_some(place),
             (None, Key::Name(name)) => self.add_name(plan, name),

@@ -59,9 +59,10 @@ impl Inspection {
     }
 
     /// A member of `TX`, by its name in any case.
-    pub fn tx(&self, name: &[u8]) -> Option<Vec<u8>> {
+    pub fn tx(&mut self, name: &[u8]) -> Option<Vec<u8>> {
         let name = name.to_ascii_lowercase();
-        let tx = &self.state.tx;
+        let tx = &mut self.state.tx;
+        tx.settle(&self.profile.plan);
         let place = tx.place(&self.profile.plan, Key::Name(&name)).filter(|at| tx.has(*at))?;
         let mut value = Vec::new();
         tx.write(place, &mut value);
@@ -70,6 +71,7 @@ impl Inspection {
 
     /// Sets a member of `TX`; none removes it. What the route pins stays.
     pub fn set_tx(&mut self, name: &[u8], value: Option<&[u8]>) {
+        self.state.is_touched = true;
         let name = name.to_ascii_lowercase();
         let (plan, key) = (&self.profile.plan, Key::Name(&name));
         match value {

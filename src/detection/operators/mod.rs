@@ -53,6 +53,7 @@ pub use self::geo_lookup::GeoDatabase;
 pub use self::number::{Order, number};
 use super::pattern::{ByteSet, Captures, Pattern};
 use super::prefilter::Needs;
+pub use within::within;
 
 /// An operator: its name, and how its argument becomes a test.
 pub struct Operator {
@@ -96,6 +97,8 @@ pub enum Sense {
     Contains,
     /// It compares whole numbers, the value before the argument.
     Number(Order),
+    /// A value that matches is in the argument: [`within`].
+    Within,
 }
 
 /// An operator's argument, and what it may read.

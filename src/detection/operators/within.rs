@@ -8,13 +8,14 @@ pub(super) const OPERATOR: Operator = Operator {
     name: "within",
     aliases: &[],
     doc: "The value is somewhere in the argument; an empty value always is.",
-    kind: Kind::Compares { check: |_| Ok(()), matches, sense: Sense::Anything },
+    kind: Kind::Compares { check: |_| Ok(()), matches: within, sense: Sense::Within },
 };
 
 /// Bytes of an argument that is searched as it is.
 const SHORT: usize = 1024;
 
-fn matches(argument: &[u8], value: &[u8]) -> bool {
+/// Whether a value is in a text.
+pub fn within(argument: &[u8], value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
     if argument.len() > SHORT {
         return memmem::find(argument, value).is_some();

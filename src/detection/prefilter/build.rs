@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use super::Prefilter;
+use super::constant::is_constant;
 use super::needs::Needs;
-use super::quick::Quick;
+use super::quick::{Counted, Quick};
+use super::roster::Roster;
 use super::screen::{Class, ClassId, Classes, Group, LONGEST_NAME, Origin, Screen, Source};
 use super::sieve::Sieve;
 use crate::detection::bits::Bits;
@@ -38,22 +41,34 @@ impl<T: Clone + Eq + Hash> Numbers<T> {
 }
 
 /// What can be told of these rules before they run.
-pub fn build(rules: &[Rule], sets: &[TargetSet], phases: &[Vec<RuleIndex>; 5]) -> Prefilter {
+pub fn build(
+    rules: &[Rule],
+    sets: &[TargetSet],
+    phases: &[Vec<RuleIndex>; 5],
+    tx_names: &[Box<[u8]>],
+) -> Prefilter {
     let screens = phases.each_ref().map(|phase| {
-        let rules = phase.iter().filter_map(|index| rules.get(index.0 as usize));
-        screen(&rules.collect::<Vec<_>>(), sets)
+        let of_phase = phase.iter().filter_map(|index| rules.get(index.0 as usize));
+        let of_phase: Vec<_> = of_phase.collect();
+        let roster = |rule: &&Rule| Roster::of(rule, sets, tx_names, rules);
+        screen(&of_phase, sets, of_phase.iter().map(roster).collect())
     });
     Prefilter::new(screens)
 }
 
-fn screen(rules: &[&Rule], sets: &[TargetSet]) -> Screen {
+fn screen(rules: &[&Rule], sets: &[TargetSet], rosters: Vec<Option<Arc<Roster>>>) -> Screen {
+    let constant = (0..).zip(rules).filter(|(_, rule)| is_constant(rule, sets));
     let mut screen = Screen {
         quick: rules.iter().map(|rule| Quick::of(rule, sets)).collect(),
+        counted: rules.iter().map(|rule| Counted::of(rule, sets)).collect(),
+        constant: constant.map(|(place, _)| place).collect(),
+        rosters,
         ..Screen::default()
     };
     let (mut heads, mut needed) = (Vec::new(), Vec::new());
     for (place, rule) in (0..).zip(rules) {
-        let head = rule.links.first().filter(|head| is_pure(head));
+        let is_roster = screen.rosters.get(place as usize).is_some_and(Option::is_some);
+        let head = rule.links.first().filter(|head| is_pure(head) && !is_roster);
         let Some(head) = head else { continue };
         let set = head.targets.and_then(|set| sets.get(set.0 as usize));
         if let Some(set) = set.filter(|set| stays(set)) {

@@ -8,19 +8,22 @@
 //! A [`Screen`] holds all that the values of one phase are tested against.
 
 mod build;
+mod constant;
 mod expression;
 mod grams;
 mod literals;
 mod needs;
 mod quick;
 mod restrict;
+mod roster;
 mod screen;
 mod sieve;
 
 pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
-pub use quick::{Amount, Quick};
+pub use quick::{Amount, Counted, Quick};
+pub use roster::Roster;
 pub use screen::{ClassId, Origin, Screen, Source};
 pub use sieve::{Glance, plain};
 

@@ -1,10 +1,11 @@
-//! Rules that only compare a number of `TX`: paranoia levels, sums of scores, what was set before.
+//! Rules that only compare numbers: paranoia levels, sums of scores, how many headers of a name
+//! there are.
 
 use crate::detection::operators::{Order, Sense, number};
 use crate::detection::plan::{
     Disruption, Link, Members, Rule, Skip, Target, TargetSet, Test, Text, TextPart, TxSlot,
 };
-use crate::detection::variables::Variable;
+use crate::detection::variables::{Variable, changes_within_phase};
 
 /// The head of a rule, if it compares one member of `TX` with a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +24,47 @@ pub struct Quick {
     pub only_skips: Option<u32>,
 }
 
+/// The head of a rule, if it compares how many members there are with a number.
+#[derive(Debug)]
+pub struct Counted {
+    /// Of what: all members of a variable, or those of one name.
+    pub of: Target,
+    order: Order,
+    with: i64,
+    negated: bool,
+}
+
+impl Counted {
+    /// What a rule is, if it is of this kind.
+    pub fn of(rule: &Rule, sets: &[TargetSet]) -> Option<Self> {
+        let (head, target, order, argument) = compared(rule, sets)?;
+        let stays = target.count && !changes_within_phase(target.variable);
+        let seen = matches!(target.members, Members::All | Members::Named(_));
+        let with = number(argument.as_fixed()?);
+        (stays && seen).then(|| Self { of: target.clone(), order, with, negated: head.negated })
+    }
+
+    /// Whether it matches where there are so many.
+    pub fn holds(&self, number: usize) -> bool {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        self.order.holds(number, self.with) != self.negated
+    }
+}
+
+/// The head of a rule that compares one number, what number, how, and with what.
+fn compared<'a>(
+    rule: &'a Rule,
+    sets: &'a [TargetSet],
+) -> Option<(&'a Link, &'a Target, Order, &'a Text)> {
+    let head = rule.links.first()?;
+    let set = sets.get(head.targets?.0 as usize)?;
+    let ([target], []) = (&set.included[..], &set.excluded[..]) else { return None };
+    let Test::Compares { sense: Sense::Number(order), argument, .. } = &head.test else {
+        return None;
+    };
+    (head.chain.0 == 0 && !head.multi_match).then_some((head, target, *order, argument))
+}
+
 /// A number that a rule compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Amount {
@@ -35,23 +77,14 @@ pub enum Amount {
 impl Quick {
     /// What a rule is, if it is of this kind.
     pub fn of(rule: &Rule, sets: &[TargetSet]) -> Option<Self> {
-        let head = rule.links.first()?;
-        let set = sets.get(head.targets?.0 as usize)?;
-        let ([Target { variable: Variable::Tx, members: Members::Slot(slot), count }], []) =
-            (&set.included[..], &set.excluded[..])
-        else {
-            return None;
-        };
-        if head.chain.0 != 0 || head.multi_match {
-            return None;
-        }
-        let Test::Compares { sense: Sense::Number(order), argument, .. } = &head.test else {
+        let (head, target, order, argument) = compared(rule, sets)?;
+        let Target { variable: Variable::Tx, members: Members::Slot(slot), count } = target else {
             return None;
         };
         Some(Self {
             slot: *slot,
             count: *count,
-            order: *order,
+            order,
             with: amount(argument)?,
             negated: head.negated,
             only_skips: only_skips(rule, head).then(|| skip(rule.skip)),

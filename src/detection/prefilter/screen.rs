@@ -2,8 +2,10 @@
 //! at it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::quick::Quick;
+use super::quick::{Counted, Quick};
+use super::roster::Roster;
 use super::sieve::Sieve;
 use crate::detection::bits::Bits;
 use crate::detection::variables::Variable;
@@ -21,8 +23,14 @@ pub struct Screen {
     pub heads: Bits,
     /// Those of them that match where their test finds nothing.
     pub negated: Bits,
-    /// By place: a rule that only compares numbers.
+    /// By place: a rule that only compares a number of `TX`.
     pub quick: Vec<Option<Quick>>,
+    /// By place: a rule that only counts.
+    pub counted: Vec<Option<Counted>>,
+    /// Rules that look at nothing of the exchange.
+    pub constant: Bits,
+    /// By place: a rule that enters what it sees in `TX` and looks for it on a list.
+    pub rosters: Vec<Option<Arc<Roster>>>,
     /// Where values come from.
     pub sources: Vec<Source>,
     /// What is looked at in the same way: sources and names share these.

@@ -57,6 +57,9 @@ fn tx(state: &mut State, plan: &Plan, target: &Target) {
         return tx_member(state, plan, slot.0 as usize);
     }
     if let Members::Matching(selecting) = &target.members {
+        if state.tx.owes(|name| selecting.names(name)) {
+            state.tx.settle(plan);
+        }
         for place in selecting.slots(plan).iter() {
             tx_member(state, plan, place as usize);
         }
@@ -67,6 +70,7 @@ fn tx(state: &mut State, plan: &Plan, target: &Target) {
         }
         return;
     }
+    state.tx.settle(plan);
     for place in 0..state.tx.len() {
         if state.tx.has(place) && wants(&target.members, state.tx.name(plan, place)) {
             tx_member(state, plan, place);

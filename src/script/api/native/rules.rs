@@ -126,7 +126,7 @@ pub fn tx(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVal
         inspection.set_tx(&name, value.as_deref());
         return Ok(MultiValue::new());
     }
-    let value = inspection(call)?.and_then(|inspection| inspection.tx(&name));
+    let value = inspection_mut(call)?.and_then(|mut inspection| inspection.tx(&name));
     Ok(one(match value {
         Some(value) => string(lua, value)?,
         None => Value::Nil,
