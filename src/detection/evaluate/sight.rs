@@ -163,3 +163,23 @@ impl Sight {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exchange_that_waits_lends_its_memory_and_keeps_its_debt() {
+        let (mut waits, mut judged) = (Sight::default(), Sight::default());
+        waits.begin_phase(RulePhase::RequestHeaders);
+        waits.add_text(b"of the request", Keep::Phase);
+        let held = waits.phase.held();
+        waits.spent = 7;
+        waits.rest();
+        assert_eq!((waits.phase.held(), waits.spent), (0, 7));
+        judged.begin_phase(RulePhase::RequestHeaders);
+        assert_eq!((judged.phase.held(), judged.phase_size(), judged.spent), (held, 0, 0));
+        waits.begin_phase(RulePhase::ResponseHeaders);
+        assert_eq!((waits.phase.held(), waits.spent), (0, 7), "it is lent to one at a time");
+    }
+}
