@@ -22,6 +22,7 @@ use crate::policy::{
     self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
 };
 use crate::shared::Dictionary;
+use crate::shared::heap::{self, Heap};
 use crate::telemetry::{self, DictionaryReading, events};
 
 /// Reload requests of the admin address that may wait.
@@ -83,6 +84,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     if let (Some(last_good), None) = (&reloader.last_good, &first.refused) {
         keep(last_good, &first.bundle);
     }
+    heap::take_turns();
     // From here on the store alone says how long it is held.
     drop(first.policy);
     // Before anybody is told that it is ready: a signal would else end it.
@@ -111,7 +113,10 @@ impl First {
     fn find_aside(options: &Options) -> Result<Self, StartError> {
         let (path, overrides) = (options.config_path.clone(), options.overrides.clone());
         let finder = thread::Builder::new().name("aside".to_owned());
-        let finder = finder.spawn(move || Self::find(path.as_deref(), &overrides))?;
+        let finder = finder.spawn(move || {
+            let _taking = Heap::next().enter();
+            Self::find(path.as_deref(), &overrides)
+        })?;
         finder.join().unwrap_or_else(|bug| resume_unwind(bug))
     }
 
