@@ -1,12 +1,15 @@
 //! Which heads a text may match, told by the kinds of its bytes and one pass for literals.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::literals::Literals;
 use super::needs::{Clause, Needs};
 use crate::detection::bits::Bits;
 use crate::detection::pattern::ByteSet;
 use crate::detection::transformations::{always, changes_of};
+use crate::shared::heap::Heap;
 
 /// Kinds of bytes that are told apart, at the most; the last is any of the rest.
 const MOST_KINDS: usize = 128;
@@ -14,6 +17,9 @@ const MOST_KINDS: usize = 128;
 const MOST_FURTHER: usize = 3;
 /// Of a thousand ordinary values, how many may meet a need for it to be worth looking for.
 const TOO_COMMON: f32 = 700.0;
+
+/// Heads for which a thread is worth it.
+const WORTH_A_THREAD: usize = 64;
 
 /// What all heads of a phase need.
 #[derive(Debug)]
@@ -126,8 +132,7 @@ impl Sieve {
         };
         sieve.tiers.push(any.iter().map(|(place, _)| *place).collect());
         sieve.set_kinds(any.iter().chain(&plainly));
-        sieve.any = sieve.level(&any);
-        sieve.plain = sieve.level(&plainly);
+        (sieve.any, sieve.plain) = sieve.levels(&any, &plainly);
         sieve.plain_kinds = sieve.kinds_of(plain().iter()) & !sieve.kinds_of(plain().not().iter());
         sieve
     }
@@ -156,6 +161,22 @@ impl Sieve {
                 *of_kind |= changes;
             }
         }
+    }
+
+    /// Both levels, of many heads with a thread for each: it is most of what an edit of exclusions
+    /// waits for.
+    fn levels(&self, any: &[(u32, Wanted)], plainly: &[(u32, Wanted)]) -> (Level, Level) {
+        if any.len() < WORTH_A_THREAD {
+            return (self.level(any), self.level(plainly));
+        }
+        let heap = Heap::current();
+        thread::scope(|scope| {
+            let plain = scope.spawn(|| {
+                let _taking = heap.enter();
+                self.level(plainly)
+            });
+            (self.level(any), plain.join().unwrap_or_else(|bug| resume_unwind(bug)))
+        })
     }
 
     fn level(&self, heads: &[(u32, Wanted)]) -> Level {
