@@ -58,6 +58,7 @@ impl Inspection {
         self.bodies.request = (!bytes.is_empty()).then(|| Bytes::from(bytes));
         self.bodies.parsed = parsed;
         self.bodies.request_length = length;
+        self.state.budget.read(RulePhase::RequestBody, length);
         self.bodies.request_cut = cut;
     }
 
@@ -87,6 +88,7 @@ impl Inspection {
 
     /// The response body, decompressed, as far as it was looked at, and whether there was more.
     pub fn take_response_body(&mut self, bytes: Vec<u8>, cut: bool) {
+        self.state.budget.read(RulePhase::ResponseBody, bytes.len() as u64);
         self.bodies.response = Some(Bytes::from(bytes));
         self.bodies.response_cut = cut;
     }

@@ -10,10 +10,12 @@
 mod build;
 mod expression;
 mod grams;
+mod index;
 mod literals;
 mod needs;
 mod quick;
 mod restrict;
+mod scout;
 mod screen;
 mod sieve;
 
@@ -21,6 +23,7 @@ pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
+pub use scout::Scout;
 pub use screen::{ClassId, Origin, Screen, Source};
 pub use sieve::{Glance, plain};
 
