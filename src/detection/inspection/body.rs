@@ -58,6 +58,7 @@ impl Inspection {
         self.bodies.request = Some(bytes.into()).filter(|bytes| !bytes.is_empty());
         self.bodies.parsed = parsed;
         self.bodies.request_length = length;
+        self.state.budget.read(RulePhase::RequestBody, length);
         self.bodies.request_cut = cut;
     }
 
@@ -87,7 +88,9 @@ impl Inspection {
 
     /// The response body, decompressed, as far as it was looked at, and whether there was more.
     pub fn take_response_body(&mut self, bytes: impl Into<Bytes>, cut: bool) {
-        self.bodies.response = Some(bytes.into());
+        let bytes = bytes.into();
+        self.state.budget.read(RulePhase::ResponseBody, bytes.len() as u64);
+        self.bodies.response = Some(bytes);
         self.bodies.response_cut = cut;
     }
 }
