@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: moongate::shared::heap::Allocator = moongate::shared::heap::Allocator;
 
 fn main() -> ExitCode {
     moongate::cli::main()

@@ -55,10 +55,11 @@ fn read(format: Format, body: &[u8]) -> Parsed {
 
 fn read_in_pieces(format: Format, kind: &str, limits: Limits, pieces: &[&[u8]]) -> Parsed {
     let mut parser = Parser::new(format, kind.as_bytes(), limits);
-    for piece in pieces {
+    let Some((last, before)) = pieces.split_last() else { return parser.finish() };
+    for piece in before {
         parser.feed(piece);
     }
-    parser.finish()
+    parser.end(last)
 }
 
 /// Words of all formats: out of them come bodies that are nearly right.

@@ -7,5 +7,7 @@ mod budget;
 mod growth;
 #[path = "bounds/judge.rs"]
 mod judge;
+#[path = "bounds/slices.rs"]
+mod slices;
 #[path = "bounds/wire.rs"]
 mod wire;

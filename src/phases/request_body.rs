@@ -92,14 +92,18 @@ async fn read(
     exchange: &Exchange,
     body: &Body,
     plan: &BodyPlan,
-) -> std::io::Result<(Vec<u8>, Parsed)> {
+) -> std::io::Result<(Bytes, Parsed)> {
     let mut reader = Reader::new(exchange, plan);
     match body {
-        Body::Unread | Body::Empty => return Ok((Vec::new(), Parsed::default())),
+        Body::Unread | Body::Empty => return Ok((Bytes::new(), Parsed::default())),
+        Body::Memory(bytes) if reader.takes_at_once(bytes) => {
+            let kept = if reader.most_kept == 0 { Bytes::new() } else { bytes.clone() };
+            return Ok((kept, reader.parser.map(|parser| parser.end(bytes)).unwrap_or_default()));
+        }
         Body::Memory(bytes) => reader.take_memory(bytes).await,
         Body::Spooled { path, .. } => reader.take_file(path).await?,
     }
-    Ok((reader.kept, reader.parser.map(Parser::finish).unwrap_or_default()))
+    Ok((reader.kept.into(), reader.parser.map(Parser::finish).unwrap_or_default()))
 }
 
 /// A body that is read as text is at fault where it is longer than text may be: memory ends there.
@@ -129,6 +133,13 @@ impl Reader {
         let parser = |format| Parser::new(format, content_type, plan.limits.clone());
         let parser = plan.format.map(parser);
         Self { parser, kept: Vec::new(), most_kept: most_kept(plan), left: plan.limit }
+    }
+
+    /// Whether a body is one piece and within all limits: it is shared then, not copied.
+    fn takes_at_once(&self, bytes: &Bytes) -> bool {
+        let length = bytes.len();
+        let is_kept = self.most_kept == 0 || length <= self.most_kept;
+        length <= PIECE && length as u64 <= self.left && is_kept
     }
 
     async fn take_memory(&mut self, bytes: &Bytes) {

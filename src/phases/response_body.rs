@@ -1,5 +1,9 @@
 //! The response's body before its first byte leaves: what the rules want to see of it, rule phase 4.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
 use super::{Exchange, Flow, rules};
 use crate::config::Engine;
 use crate::detection::Overflow;
@@ -19,7 +23,7 @@ const STREAMS: [&str; 4] = [
 #[derive(Debug)]
 pub struct HeldBody<'a> {
     /// Its beginning, or all of it.
-    pub bytes: &'a [u8],
+    pub bytes: &'a Bytes,
     /// Whether that is all.
     pub ended: bool,
     /// Its `Content-Encoding`; none: as it is.
@@ -81,7 +85,10 @@ fn take(exchange: &Exchange, held: &HeldBody<'_>) -> Option<Flow> {
         return Some(too_long(exchange));
     }
     let error = decoded.fault.is_some() && held.ended;
-    let bytes = decoded.bytes.into_owned();
+    let bytes = match decoded.bytes {
+        Cow::Borrowed(as_sent) => held.bytes.slice_ref(as_sent),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    };
     events::BodyInspected { of: "response", bytes: bytes.len() as u64, error }.emit();
     inspection.take_response_body(bytes, cut);
     None

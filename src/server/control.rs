@@ -7,12 +7,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::aside::aside;
 use super::reload::{Reloaded, Reloader};
 use super::watch::Watch;
 use super::worker::Command;
-use crate::policy::Bundle;
+use crate::policy::{Bundle, PolicyStore};
+use crate::shared::heap;
 use crate::telemetry;
 use crate::upstream::{Upstreams, watch_health};
+
+/// How long after a policy came in force the one before it is taken to be gone: exchanges that began
+/// under it end first.
+const SOON: Duration = Duration::from_millis(500);
 
 /// Someone on the admin address wants a reload, and waits to hear what it came to.
 pub(super) type ReloadRequest = oneshot::Sender<Reloaded>;
@@ -47,6 +53,7 @@ pub(super) async fn run(
     let mut watch = Watch::new(reloader.store.current().config.watch);
     watch.follow(&bundle);
     drop(bundle);
+    tokio::task::spawn_local(give_back(reloader.store.clone()));
     let mut health = check_health(reloader);
     loop {
         let asker = tokio::select! {
@@ -62,6 +69,7 @@ pub(super) async fn run(
         };
         let (outcome, bundle) = reloader.reload().await;
         watch.follow(&bundle);
+        tokio::task::spawn_local(give_back(reloader.store.clone()));
         if matches!(outcome, Reloaded::Swapped { .. }) {
             health.abort();
             health = check_health(reloader);
@@ -70,6 +78,19 @@ pub(super) async fn run(
             drop(asker.send(outcome));
         }
     }
+}
+
+/// Soon, gives back the memory of the policy before and of what was used to build this one. All of
+/// it is that of threads that ended: one thread does it for them.
+async fn give_back(store: Arc<PolicyStore>) {
+    tokio::time::sleep(SOON).await;
+    let policy = store.current();
+    aside(move || {
+        policy.matchers.sweep();
+        drop(policy);
+        heap::give_back();
+    })
+    .await;
 }
 
 fn check_health(reloader: &Reloader) -> AbortHandle {

@@ -11,6 +11,7 @@ use super::worker::{Command, Worker};
 use crate::config::Overrides;
 use crate::diagnostic::{Diagnostic, render};
 use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal};
+use crate::shared::heap::{self, Heap};
 use crate::telemetry::{self, events};
 use crate::upstream::{PeerStatus, Upstreams};
 
@@ -74,6 +75,7 @@ impl Reloader {
     async fn build(&self, current: Arc<Policy>) -> Built {
         let (path, overrides) = (self.path.clone(), self.overrides.clone());
         let built = aside(move || {
+            let _taking = Heap::next().enter();
             let built = policy::build(path.as_deref(), &overrides, Origin::Disk, Some(&current));
             rehearse(built, &current)
         });
@@ -103,6 +105,7 @@ impl Reloader {
         let (generation, digest) = (policy.generation, policy.digest.clone());
         let upstreams = policy.upstreams.clone();
         self.store.swap(policy, started.elapsed());
+        heap::take_turns();
         self.store.acknowledged(self.settle().await);
         forget_peers(&current.upstreams, &upstreams);
         let took = started.elapsed();

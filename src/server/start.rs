@@ -1,8 +1,10 @@
 //! From the command line to a serving appliance, and to its end.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +22,7 @@ use crate::policy::{
     self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
 };
 use crate::shared::Dictionary;
+use crate::shared::heap::{self, Heap};
 use crate::telemetry::{self, DictionaryReading, events};
 
 /// Reload requests of the admin address that may wait.
@@ -41,7 +44,7 @@ pub fn run(options: Options) -> Result<(), StartError> {
 async fn serve(options: Options) -> Result<(), StartError> {
     let started = Instant::now();
     telemetry::log::start();
-    let first = First::find(options.config_path.as_deref(), &options.overrides)?;
+    let first = First::find_aside(&options)?;
     let config = &first.policy.config;
     let (grace, workers) = (config.grace, config.workers);
     descriptors::raise(&config.limits);
@@ -89,6 +92,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
     if let (Some(last_good), None) = (&reloader.last_good, &first.refused) {
         keep(last_good, &first.bundle);
     }
+    heap::take_turns();
+    // From here on the store alone says how long it is held.
+    drop(first.policy);
     // Before anybody is told that it is ready: a signal would else end it.
     let mut signals = control::Signals::listen()?;
     if let Some(on_ready) = options.on_ready {
@@ -111,6 +117,17 @@ struct First {
 }
 
 impl First {
+    /// The same as [`First::find`], on a thread of its own: what compiling leaves behind goes with it.
+    fn find_aside(options: &Options) -> Result<Self, StartError> {
+        let (path, overrides) = (options.config_path.clone(), options.overrides.clone());
+        let finder = thread::Builder::new().name("aside".to_owned());
+        let finder = finder.spawn(move || {
+            let _taking = Heap::next().enter();
+            Self::find(path.as_deref(), &overrides)
+        })?;
+        finder.join().unwrap_or_else(|bug| resume_unwind(bug))
+    }
+
     /// What is on disk, or the last good bundle if that is at fault.
     fn find(path: Option<&Path>, overrides: &Overrides) -> Result<Self, StartError> {
         let Built { policy, bundle, diagnostics } =

@@ -15,7 +15,7 @@ use crate::policy::Bundle;
 use crate::telemetry::events;
 
 /// How long the disk must be quiet before it is read: editors write, sync and rename.
-const QUIET: Duration = Duration::from_millis(40);
+const QUIET: Duration = Duration::from_millis(25);
 /// How long it is waited for quiet, at the most.
 const UNQUIET: Duration = Duration::from_millis(400);
 

@@ -93,8 +93,7 @@ async fn run(
     ready: oneshot::Sender<Result<(), Vec<Diagnostic>>>,
     inbox: mpsc::UnboundedReceiver<Command>,
 ) {
-    let policy = shared.store.current();
-    let live = match Live::prepare(&policy, index, None) {
+    let live = match Live::prepare(&shared.store.current(), index, None) {
         Ok(live) => live,
         Err(faults) => return drop(ready.send(Err(faults))),
     };

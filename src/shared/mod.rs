@@ -3,6 +3,7 @@
 
 mod collections;
 mod dictionary;
+pub mod heap;
 pub mod ip_set;
 mod local_time;
 mod timers;

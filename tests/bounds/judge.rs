@@ -40,6 +40,8 @@ pub struct Judged {
     /// By phase.
     pub outcomes: Vec<Outcome>,
     pub pauses: usize,
+    /// The most work between two pauses.
+    pub stretch: u64,
     /// The ids of the rules that matched.
     pub matches: Vec<u64>,
 }
@@ -128,11 +130,15 @@ pub fn judge(profile: &Arc<Profile>, sent: &Sent, slice: Duration) -> Judged {
     let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
     let mut inspection = Inspection::new(Arc::clone(profile), world);
     let (mut outcomes, mut pauses) = (Vec::new(), 0);
+    let (mut stretch, mut before_slice) = (0, 0);
     for phase in RulePhase::ALL {
         before(phase, &mut inspection, &mut transaction, sent);
         let outcome = loop {
             let outcome = inspection.evaluate(phase, &transaction);
             inspection.took(slice);
+            let work = inspection.cost().work;
+            stretch = stretch.max(work - before_slice);
+            before_slice = work;
             match outcome {
                 Outcome::Ask(question) => inspection.answer(question, false),
                 Outcome::Pause => pauses += 1,
@@ -142,7 +148,7 @@ pub fn judge(profile: &Arc<Profile>, sent: &Sent, slice: Duration) -> Judged {
         outcomes.push(outcome);
     }
     let matches = inspection.matches().iter().map(|found| found.id).collect();
-    Judged { cost: inspection.cost(), outcomes, pauses, matches }
+    Judged { cost: inspection.cost(), outcomes, pauses, stretch, matches }
 }
 
 fn before(

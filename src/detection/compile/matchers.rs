@@ -2,6 +2,7 @@
 //! once for all rule sets, and an edit compiles only what it changed.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Files;
 use crate::detection::operators::{Argument, Fault, GeoDatabase, Kind, Matcher, Operator};
+use crate::shared::heap::Heap;
 
 /// Operators that are worth a thread of their own.
 const WORTH_A_THREAD: usize = 16;
@@ -93,10 +95,13 @@ impl Matchers {
     /// What is at fault is left out: whoever asks for it is told. The caller holds what comes back
     /// until it has asked for all it needs.
     pub(super) fn prepare(&self, wanted: &[Wanted<'_>]) -> Vec<Arc<dyn Matcher>> {
-        let (known, new): (Vec<_>, Vec<_>) = wanted
+        let (known, mut new): (Vec<_>, Vec<_>) = wanted
             .iter()
             .map(|wanted| (wanted, self.alone(wanted)))
             .partition(|(_, known)| known.is_some());
+        // The longest first: no thread is left with one at the end, and what is compiled later finds
+        // room in the memory that these needed.
+        new.sort_by_key(|(wanted, _)| Reverse(wanted.text.len()));
         let mut ready: Vec<_> = known.into_iter().filter_map(|(_, known)| known).collect();
         let next = AtomicUsize::new(0);
         let work = || {
@@ -108,8 +113,16 @@ impl Matchers {
         };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         let helpers = (threads - 1).min(new.len() / WORTH_A_THREAD);
+        let heap = Heap::current();
         thread::scope(|scope| {
-            let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+            let helpers: Vec<_> = (0..helpers)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let _taking = heap.enter();
+                        work()
+                    })
+                })
+                .collect();
             ready.extend(work());
             for helper in helpers {
                 ready.extend(helper.join().unwrap_or_default());
@@ -119,7 +132,7 @@ impl Matchers {
     }
 
     /// Forgets what is gone.
-    pub(super) fn sweep(&self) {
+    pub fn sweep(&self) {
         self.lock().retain(|_, known| known.matcher.strong_count() > 0);
     }
 

@@ -62,9 +62,21 @@ impl Budget {
         self.slice_began = self.work;
     }
 
+    /// A body of so many bytes was read for a phase: parsed, or decompressed.
+    pub fn read(&mut self, phase: RulePhase, bytes: u64) {
+        self.phase = phase;
+        self.begin_rule(None, 0);
+        self.spend(bytes);
+    }
+
     /// Whether it is the turn of others.
     pub fn slice_is_over(&self) -> bool {
         self.work - self.slice_began >= SLICE
+    }
+
+    /// What may be spent until it is the turn of others.
+    pub fn left_of_slice(&self) -> u64 {
+        SLICE.saturating_sub(self.work - self.slice_began)
     }
 
     /// What is spent from now on is spent by this rule, which spent so much before; by none: for

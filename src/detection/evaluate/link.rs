@@ -8,11 +8,13 @@ use super::select::{choose_one, select};
 use super::sight::Member;
 use super::state::{Cursor, State};
 use super::test::Tested;
-use super::texts::TextId;
+use super::texts::{Keep, TextId};
 use super::tx::Key;
 
 /// Values of one rule that `MATCHED_VARS` can hold.
 const MOST_MATCHED: usize = 1000;
+/// Bytes of a value from which on it takes long to transform.
+const LONG: usize = 64 << 10;
 /// Answers that are kept for one exchange; later names count as not listed, later files as found
 /// at fault.
 const MOST_QUESTIONS: usize = 32;
@@ -56,6 +58,11 @@ impl Run<'_> {
             std::slice::from_ref(&link.chain)
         };
         while let Some(member) = self.state.sight.values.get(cursor.value).copied() {
+            if self.state.sight.text(member.value).len() >= LONG
+                && !self.is_made(link, member.value, cursor)
+            {
+                return Linked::Pause;
+            }
             if let Some(question) = self.value(rule, link, steps, member, cursor) {
                 return Linked::Ask(question);
             }
@@ -65,6 +72,27 @@ impl Run<'_> {
             }
         }
         if cursor.matched { Linked::Yes } else { Linked::No }
+    }
+
+    /// Makes of a long text what a link looks at; false if the slice ended before that. What was
+    /// made until then is known when the next begins.
+    fn is_made(&mut self, link: &Link, value: TextId, cursor: &Cursor) -> bool {
+        if self.known(cursor, link, value) == Known::Not || !self.may_look(cursor, value) {
+            return true;
+        }
+        let mut steps = self.plan.chains.steps_to(link.chain);
+        // The last is made where it is looked at.
+        steps.pop();
+        for chain in steps {
+            let made = self.state.sight.transformed(value, chain, &self.plan.chains);
+            if made.keep() != Keep::Phase || !self.state.spend(0) {
+                return true;
+            }
+            if self.state.budget.slice_is_over() {
+                return false;
+            }
+        }
+        true
     }
 
     fn unconditional(&mut self, rule: &Rule, link: &Link) -> Linked {

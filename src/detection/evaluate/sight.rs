@@ -57,6 +57,9 @@ impl Sight {
     /// Nothing seen yet: a phase begins. What is known of texts stays, but from the request to the
     /// response, of which other things are asked.
     pub fn begin_phase(&mut self, phase: RulePhase) {
+        if self.side.is_none() {
+            *self = Self { spent: self.spent, ..Self::reused() };
+        }
         let side = phase <= RulePhase::RequestBody;
         if self.side.replace(side) != Some(side) {
             self.forget_texts();
@@ -77,13 +80,21 @@ impl Sight {
     }
 
     /// One that a worker used before, with its memory, if there is one.
-    pub fn reused() -> Self {
+    fn reused() -> Self {
         SPARE.with_borrow_mut(Option::take).unwrap_or_default()
     }
 
-    /// Gives its memory to who comes next, if it is not too much.
+    /// The exchange waits for its upstream: what was seen of the request is forgotten, and the
+    /// memory, still in the processor's caches, serves others meanwhile.
+    pub fn rest(&mut self) {
+        let spent = self.spent;
+        std::mem::take(self).give_back();
+        self.spent = spent;
+    }
+
+    /// Gives its memory to who comes next, if there is some and it is not too much.
     pub fn give_back(mut self) {
-        if self.phase.held() + self.made.held() <= MOST_SPARE {
+        if self.side.is_some() && self.phase.held() + self.made.held() <= MOST_SPARE {
             self.forget_texts();
             self.forget_values();
             (self.side, self.spent) = (None, 0);
@@ -150,5 +161,25 @@ impl Sight {
             out.push(b':');
             out.extend_from_slice(self.text(name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exchange_that_waits_lends_its_memory_and_keeps_its_debt() {
+        let (mut waits, mut judged) = (Sight::default(), Sight::default());
+        waits.begin_phase(RulePhase::RequestHeaders);
+        waits.add_text(b"of the request", Keep::Phase);
+        let held = waits.phase.held();
+        waits.spent = 7;
+        waits.rest();
+        assert_eq!((waits.phase.held(), waits.spent), (0, 7));
+        judged.begin_phase(RulePhase::RequestHeaders);
+        assert_eq!((judged.phase.held(), judged.phase_size(), judged.spent), (held, 0, 0));
+        waits.begin_phase(RulePhase::ResponseHeaders);
+        assert_eq!((waits.phase.held(), waits.spent), (0, 7), "it is lent to one at a time");
     }
 }

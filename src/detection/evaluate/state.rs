@@ -187,7 +187,7 @@ impl State {
             switches.narrowed.insert(rule.0);
         }
         Self {
-            sight: Sight::reused(),
+            sight: Sight::default(),
             tx: Tx::new(&profile.plan, &profile.pinned),
             matched: Vec::new(),
             recent: Recent::default(),

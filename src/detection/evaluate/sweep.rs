@@ -7,7 +7,7 @@ use super::budget::{Budget, GLANCE};
 use super::select::count_members;
 use super::state::State;
 use super::texts::{Keep, TextId, Texts};
-use super::verdict::{Bench, Focus, Purse, Worker, with_worker};
+use super::verdict::{Bench, Finding, Focus, Judge, Purse, Worker, with_worker};
 use crate::detection::bits::Bits;
 use crate::detection::prefilter::{Amount, ClassId, Origin, Quick, Screen, Source};
 use crate::detection::variables::{Out, Sink};
@@ -35,9 +35,20 @@ pub struct Todo {
 #[derive(Debug)]
 struct Left {
     heads: Bits,
-    /// The source, and how many of its values were shown.
+    /// The source, and how far its values were shown.
     source: usize,
-    shown: usize,
+    shown: Shown,
+}
+
+/// How far the values of a source were shown.
+#[derive(Debug, Default)]
+struct Shown {
+    /// Values that were shown, with their names.
+    values: usize,
+    /// Whether of the next one only the name is left.
+    only_name: bool,
+    /// What is found of the next text so far, if judging it was begun.
+    begun: Option<Box<Judge>>,
 }
 
 /// What is next in a phase.
@@ -150,7 +161,7 @@ impl Run<'_> {
         let todo = &mut self.state.sight.todo;
         todo.rules.leave_out(&heads);
         todo.unasked.leave_out(&heads);
-        todo.left = Some(Left { heads, source: 0, shown: 0 });
+        todo.left = Some(Left { heads, source: 0, shown: Shown::default() });
     }
 
     /// Goes on with a sweep; whether it came to its end. Once all is spent, the rest of it is left.
@@ -164,7 +175,7 @@ impl Run<'_> {
             let bench = Bench { plan: self.plan, phase, screen };
             while let Some(source) = screen.sources.get(left.source) {
                 let (texts, todo) = (sight.texts(Keep::Phase), &mut todo);
-                let (shown, budget) = (left.shown, &mut *budget);
+                let (shown, budget) = (&mut left.shown, &mut *budget);
                 let mut show = Show {
                     bench: &bench,
                     focus: &focus,
@@ -175,17 +186,17 @@ impl Run<'_> {
                     budget,
                     shown,
                     seen: 0,
+                    is_late: false,
                 };
                 let mut out = Out::new(&mut show);
                 match &source.origin {
                     Origin::Variable(variable) => view.read(*variable, &mut out),
                     Origin::Path(path) => view.read_path(path, &mut out),
                 }
-                left.shown = show.shown;
-                if show.shown < show.seen {
+                if show.is_late {
                     break;
                 }
-                (left.source, left.shown) = (left.source + 1, 0);
+                (left.source, left.shown) = (left.source + 1, Shown::default());
             }
         });
         // Many values may hit many rules, which look them up value by value.
@@ -237,14 +248,16 @@ struct Show<'a> {
     texts: &'a mut Texts,
     todo: &'a mut Todo,
     budget: &'a mut Budget,
-    /// How many values were shown, and how many there are.
-    shown: usize,
+    shown: &'a mut Shown,
+    /// Values so far.
     seen: usize,
+    /// Whether others have their turn, or all is spent, before all values were shown.
+    is_late: bool,
 }
 
 /// A text as it comes: the same bytes have the same number later.
 #[derive(Clone, Copy)]
-enum Shown<'a> {
+enum Text<'a> {
     Copied(&'a [u8]),
     Shared(&'a Bytes),
 }
@@ -254,17 +267,24 @@ impl Sink for Show<'_> {
         if !self.is_next() {
             return;
         }
-        self.show(self.source.values.of(name), Shown::Copied(value));
-        if let Some(name) = name.filter(|_| !self.source.names.is_empty()) {
-            self.show(self.source.names.of(Some(name)), Shown::Copied(name));
+        if !self.shown.only_name {
+            self.shown.only_name = self.show(self.source.values.of(name), Text::Copied(value));
         }
+        if !self.shown.only_name {
+            return;
+        }
+        if let Some(name) = name.filter(|_| !self.source.names.is_empty())
+            && !self.show(self.source.names.of(Some(name)), Text::Copied(name))
+        {
+            return;
+        }
+        self.is_shown();
     }
 
     fn take_shared(&mut self, value: &Bytes) {
-        if !self.is_next() {
-            return;
+        if self.is_next() && self.show(self.source.values.of(None), Text::Shared(value)) {
+            self.is_shown();
         }
-        self.show(self.source.values.of(None), Shown::Shared(value));
     }
 }
 
@@ -272,43 +292,67 @@ impl Show<'_> {
     /// Whether a value was not shown yet and this slice has room for it.
     fn is_next(&mut self) -> bool {
         self.seen += 1;
-        let next = self.shown + 1 == self.seen
-            && !self.budget.slice_is_over()
-            && self.budget.spend(GLANCE)
+        if self.seen <= self.shown.values || self.is_late {
+            return false;
+        }
+        let is_begun = self.shown.begun.is_some() || self.shown.only_name;
+        let next = !self.budget.slice_is_over()
+            && (is_begun || self.budget.spend(GLANCE))
             && !self.budget.is_spent();
-        self.shown += usize::from(next);
+        self.is_late = !next;
         next
     }
 
-    fn show(&mut self, class: Option<ClassId>, shown: Shown<'_>) {
-        let Some(lens) = class.and_then(|class| self.focus.lens(class)) else { return };
-        let text = shown.text();
+    /// A value was shown, with its name.
+    fn is_shown(&mut self) {
+        self.shown.values += 1;
+        self.shown.only_name = false;
+    }
+
+    /// Shows a text; false if the slice ended before all was found.
+    fn show(&mut self, class: Option<ClassId>, text: Text<'_>) -> bool {
+        let Some(lens) = class.and_then(|class| self.focus.lens(class)) else { return true };
+        let bytes = text.bytes();
         let Worker { memory, judge, .. } = &mut *self.worker;
-        let key = memory.key(lens.number, text);
-        if let Some(key) = key
-            && let Some((hits, cost)) = memory.recall(key, lens.number, text)
-        {
-            // What was remembered costs what it cost: work is the same whoever came before.
-            if self.budget.spend(cost) {
-                note(self.todo, self.texts, shown, hits.iter().map(|place| u32::from(*place)));
-            }
-            return;
-        }
         let mut purse = Purse {
             left: self.budget.left(),
+            slice: self.budget.left_of_slice(),
             share: self.budget.share(),
             by_head: &mut self.todo.spent,
             emptied: None,
             cut: None,
         };
-        judge.judge(self.bench, lens, text, &mut purse);
-        let (emptied, cut) = (purse.emptied, purse.cut);
-        if let Some(key) = key.filter(|_| emptied.is_none()) {
-            memory.remember(key, lens.number, text, &judge.hits, judge.cost);
+        let key = memory.key(lens.number, bytes);
+        if let Some(begun) = self.shown.begun.take() {
+            *judge = *begun;
+        } else if let Some(key) = key
+            && let Some(found) = memory.recall(key, lens.number, bytes)
+            && (found.cost > purse.left || purse.spend_again(found.spent()))
+        {
+            // What was remembered costs what it cost: work is the same whoever came before.
+            if self.budget.spend(found.cost) {
+                note(self.todo, self.texts, text, found.hits());
+            }
+            return true;
         }
-        note(self.todo, self.texts, shown, judge.hits.iter().copied());
-        let cost = judge.cost;
+        let ended = judge.judge(self.bench, lens, bytes, &mut purse);
+        let (emptied, cut, cost) = (purse.emptied, purse.cut, judge.cost);
+        if !ended {
+            // Should all be spent before the rest is found, this counts.
+            note(self.todo, self.texts, text, judge.hits.iter().copied());
+            self.shown.begun = Some(Box::new(std::mem::take(judge)));
+            self.account(cost, emptied, cut);
+            self.is_late = true;
+            return false;
+        }
+        if let Some(key) = key.filter(|_| emptied.is_none() && cut.is_none()) {
+            let cost = judge.cost_before + cost;
+            let found = Finding { hits: &judge.hits, spent: &judge.spent, cost };
+            memory.remember(key, lens.number, bytes, &found);
+        }
+        note(self.todo, self.texts, text, judge.hits.iter().copied());
         self.account(cost, emptied, cut);
+        true
     }
 
     fn account(&mut self, cost: u64, emptied: Option<u64>, cut: Option<(u32, u64)>) {
@@ -328,8 +372,8 @@ impl Show<'_> {
     }
 }
 
-impl Shown<'_> {
-    fn text(&self) -> &[u8] {
+impl Text<'_> {
+    fn bytes(&self) -> &[u8] {
         match self {
             Self::Copied(text) => text,
             Self::Shared(text) => text,
@@ -349,13 +393,13 @@ impl Shown<'_> {
 fn note(
     todo: &mut Todo,
     texts: &mut Texts,
-    shown: Shown<'_>,
+    text: Text<'_>,
     hits: impl ExactSizeIterator<Item = u32>,
 ) {
     if hits.len() == 0 {
         return;
     }
-    let text = shown.number(texts);
+    let text = text.number(texts);
     for place in hits {
         todo.rules.insert(place);
         todo.hits.push((place, text));

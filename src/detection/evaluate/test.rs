@@ -1,11 +1,14 @@
 //! A link's test over one value.
 
 use super::super::operators::{Matcher, Question, Scope};
-use super::super::pattern::Captures;
+use super::super::pattern::{Captures, counting_steps};
 use super::super::plan::{Link, Rule, Test};
 use super::state::State;
 use super::texts::TextId;
 use super::{Run, expand, later};
+
+/// Bytes of a value from which on it pays to find out first what it lacks.
+const LONG: usize = 1 << 10;
 
 /// What came of a test.
 pub enum Tested {
@@ -58,9 +61,14 @@ impl State {
             geo: None,
             cuts: 0,
         };
-        let found = matcher.matches(sight.text(text), &mut scope);
+        if sight.text(text).len() >= LONG && matcher.lacks(sight.text(text)) {
+            return verdict(false, link);
+        }
+        let (found, steps) = counting_steps(|| matcher.matches(sight.text(text), &mut scope));
         let Scope { question, geo, cuts, .. } = scope;
         self.cuts = self.cuts.saturating_add(cuts);
+        // The search was made: if that was too much, the rule looks at no more.
+        self.budget.spend(steps);
         if let Some(geo) = geo {
             self.geo = geo;
         }

@@ -54,10 +54,11 @@ impl Inspection {
 
     /// The request body, as far as it was looked at: its bytes if they were to be kept, what it
     /// says, its whole length, and whether it was longer than the limit.
-    pub fn take_body(&mut self, bytes: Vec<u8>, parsed: Parsed, length: u64, cut: bool) {
-        self.bodies.request = (!bytes.is_empty()).then(|| Bytes::from(bytes));
+    pub fn take_body(&mut self, bytes: impl Into<Bytes>, parsed: Parsed, length: u64, cut: bool) {
+        self.bodies.request = Some(bytes.into()).filter(|bytes| !bytes.is_empty());
         self.bodies.parsed = parsed;
         self.bodies.request_length = length;
+        self.state.budget.read(RulePhase::RequestBody, length);
         self.bodies.request_cut = cut;
     }
 
@@ -86,8 +87,10 @@ impl Inspection {
     }
 
     /// The response body, decompressed, as far as it was looked at, and whether there was more.
-    pub fn take_response_body(&mut self, bytes: Vec<u8>, cut: bool) {
-        self.bodies.response = Some(Bytes::from(bytes));
+    pub fn take_response_body(&mut self, bytes: impl Into<Bytes>, cut: bool) {
+        let bytes = bytes.into();
+        self.state.budget.read(RulePhase::ResponseBody, bytes.len() as u64);
+        self.bodies.response = Some(bytes);
         self.bodies.response_cut = cut;
     }
 }

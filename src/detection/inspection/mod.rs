@@ -124,7 +124,12 @@ impl Inspection {
             view: self::body::view(&self.bodies, &profile.plan, &self.world, transaction),
             state: &mut self.state,
         };
-        run.phase(phase)
+        let outcome = run.phase(phase);
+        if phase == RulePhase::RequestBody && outcome == Outcome::Pass {
+            self.state.leave_rule();
+            self.state.sight.rest();
+        }
+        outcome
     }
 
     /// The answer to a question that [`evaluate`](Self::evaluate) asked.

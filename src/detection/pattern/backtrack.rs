@@ -1,6 +1,7 @@
 //! The engine for what an automaton cannot do: it tries one way after the other, as PCRE does, and
 //! gives up after so many steps.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::byte_set::ByteSet;
@@ -9,6 +10,17 @@ use super::tree::Look;
 
 /// Steps of a search, at most: some milliseconds.
 const STEPS: usize = 1_000_000;
+thread_local! {
+    static STEPS_TAKEN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What `work` gives, and how many steps searches took for it on this thread.
+pub fn counting_steps<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    STEPS_TAKEN.set(0);
+    let done = work();
+    (done, STEPS_TAKEN.take())
+}
+
 /// What is left to try, at most: 10 MiB.
 const FRAMES: usize = 1 << 18;
 /// Bytes of a run that take as long as a step.
@@ -62,6 +74,13 @@ impl<'a> Search<'a> {
 
     /// Whether there is a match that begins at or after `start`, at one of these bytes.
     pub fn find(&mut self, start: usize, first: Option<ByteSet>) -> Result<bool, Cut> {
+        let before = self.steps;
+        let found = self.find_from(start, first);
+        STEPS_TAKEN.set(STEPS_TAKEN.get() + (before - self.steps) as u64);
+        found
+    }
+
+    fn find_from(&mut self, start: usize, first: Option<ByteSet>) -> Result<bool, Cut> {
         for at in start..=self.value.len() {
             let byte = self.value.get(at);
             let possible = first.is_none_or(|set| byte.is_some_and(|byte| set.contains(*byte)));

@@ -27,6 +27,7 @@ use std::sync::OnceLock;
 
 use regex_syntax::hir::Hir;
 
+pub use self::backtrack::counting_steps;
 pub use self::byte_set::ByteSet;
 use self::engine::Engine;
 use super::operators::Fault;

@@ -1,69 +1,77 @@
-//! Many texts found in one pass: each is known by the rarest four bytes in a row of it.
+//! Many texts found in one pass: each is known by a few bytes in a row of it, rare ones.
 //!
 //! A bit says whether any text is known by what stands at a place; few places pass, and there the
 //! texts in question are compared whole. This takes a hundredth of the memory of an automaton, and
-//! ordinary values stay in the cache's nearest level.
+//! ordinary values stay in the cache's nearest level. A long text is known by each of four places in
+//! a row, so that only every fourth place of a value is looked at.
 
+use super::index::{Entry, Index};
 use super::needs::literal_commonness;
 
-const WORDS: usize = 1 << 10;
-/// Where in a text the bytes that it is known by may stand.
+/// Bytes of a value between two places that are looked at.
+const STRIDE: usize = 4;
+/// Bytes of a text from which on it is known by each of [`STRIDE`] places in a row.
+const LONG: usize = 4 + STRIDE - 1;
+/// Where in a text the bytes that it is known by may begin.
 const FARTHEST: usize = 64;
+/// Letters have it in lower case; some other bytes become others with it, which a comparison of the
+/// whole finds out.
+const CASE: u64 = 0x2020_2020_2020_2020;
+/// One bit for each two bytes.
+type Twos = [u64; 1 << 10];
+
+/// The first bytes of eight.
+const THREE: u64 = 0xFF_FFFF;
+const FOUR: u64 = 0xFFFF_FFFF;
 
 /// Texts, lower case, of two bytes or more.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Grams {
     /// All of them, end to end.
     bytes: Box<[u8]>,
     /// Where each ends.
     ends: Box<[u32]>,
+    /// Texts of two and three bytes, by two of them, looked for at every place; and a bit for each
+    /// two bytes that are known.
     twos: Index,
+    is_two: Box<Twos>,
+    /// Those of up to six, by three bytes, looked for at every second place.
     threes: Index,
+    /// The others, by four bytes, looked for at every fourth place.
     fours: Index,
 }
 
-/// From a key of 16 bits to the texts that are known by it.
-#[derive(Debug)]
-struct Index {
-    /// One bit a key.
-    bits: Box<[u64; WORDS]>,
-    /// By word: how many bits are set before it.
-    ranks: Box<[u16; WORDS]>,
-    /// By rank: where its entries begin.
-    starts: Box<[u32]>,
-    entries: Box<[Entry]>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    text: u32,
-    /// Bytes of the text up to the end of those that it is known by.
-    before: u32,
+impl Default for Grams {
+    fn default() -> Self {
+        Self::new(std::iter::empty())
+    }
 }
 
 impl Grams {
     /// Of these texts.
     pub fn new<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
-        let (mut twos, mut threes, mut fours) = (Vec::new(), Vec::new(), Vec::new());
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-        let mut crowd = vec![0_u32; 1 << 16];
+        let (mut twos, mut threes, mut fours) = (Known::new(2), Known::new(3), Known::new(4));
         for (text, one) in (0..).zip(texts) {
             bytes.extend_from_slice(one);
             ends.push(bytes.len() as u32);
-            match *one {
-                [] | [_] => {}
-                [a, b] => twos.push((two_key(folded([0, 0, a, b])), Entry { text, before: 2 })),
-                [a, b, c] => {
-                    threes.push((three_key(folded([0, a, b, c])), Entry { text, before: 3 }));
-                }
-                _ => {
-                    let known_by = rarest(one, &mut crowd);
-                    fours.extend(known_by.map(|(before, key)| (key, Entry { text, before })));
-                }
+            match one.len() {
+                0 | 1 => {}
+                2 | 3 => twos.add(text, one, 1),
+                4..LONG => threes.add(text, one, 2),
+                _ => fours.add(text, one, STRIDE),
             }
         }
-        let (twos, threes, fours) = (Index::new(twos), Index::new(threes), Index::new(fours));
-        Self { bytes: bytes.into(), ends: ends.into(), twos, threes, fours }
+        let mut is_two = Box::new([0; 1 << 10]);
+        for (two, _) in &twos.entries {
+            if let Some(word) = is_two.get_mut((*two >> 6) as usize) {
+                *word |= 1 << (two & 63);
+            }
+        }
+        let twos = Index::new(twos.entries, 1);
+        let threes = Index::new(threes.entries, 32);
+        let fours = Index::new(fours.entries, 16);
+        Self { bytes: bytes.into(), ends: ends.into(), twos, is_two, threes, fours }
     }
 
     /// Tells of each text that is in a value, whatever the case of its letters; of some more than
@@ -72,38 +80,56 @@ impl Grams {
         if self.ends.is_empty() {
             return;
         }
-        // The last four bytes, the latest highest.
-        let mut four = 0_u32;
-        for (at, byte) in value.iter().enumerate() {
-            four = four >> 8 | u32::from(*byte | CASE) << 24;
-            let (two, three, key) = (two_key(four), three_key(four), four_key(four));
-            if self.fours.has(key) {
-                self.compare(&self.fours, key, value, at + 1, &mut found);
-            }
-            if self.threes.has(three) {
-                self.compare(&self.threes, three, value, at + 1, &mut found);
-            }
-            if self.twos.has(two) {
-                self.compare(&self.twos, two, value, at + 1, &mut found);
-            }
+        for at in (0..value.len()).step_by(STRIDE) {
+            let next = eight(value, at) | CASE;
+            self.try_at(&self.fours, next & FOUR, value, at, &mut found);
+            self.try_at(&self.threes, next & THREE, value, at, &mut found);
+            self.try_at(&self.threes, next >> 16 & THREE, value, at + 2, &mut found);
+            self.try_two(next, value, at, &mut found);
+            self.try_two(next >> 8, value, at + 1, &mut found);
+            self.try_two(next >> 16, value, at + 2, &mut found);
+            self.try_two(next >> 24, value, at + 3, &mut found);
         }
     }
 
+    #[inline]
+    fn try_at(
+        &self,
+        index: &Index,
+        gram: u64,
+        value: &[u8],
+        at: usize,
+        found: &mut impl FnMut(u32),
+    ) {
+        if index.has(gram) {
+            self.compare(index, gram, value, at, found);
+        }
+    }
+
+    #[inline]
+    fn try_two(&self, two: u64, value: &[u8], at: usize, found: &mut impl FnMut(u32)) {
+        let two = two as u16;
+        if self.is_two.get(usize::from(two >> 6)).is_some_and(|word| word >> (two & 63) & 1 == 1) {
+            self.compare(&self.twos, two.into(), value, at, found);
+        }
+    }
+
+    /// Compares the texts that are known by what stands at a place.
     #[cold]
     fn compare(
         &self,
         index: &Index,
-        key: u16,
+        gram: u64,
         value: &[u8],
-        end: usize,
+        at: usize,
         found: &mut impl FnMut(u32),
     ) {
-        for entry in index.entries(key) {
-            let text = self.text(entry.text);
-            let start = end.checked_sub(entry.before as usize);
+        for entry in index.entries(gram) {
+            let text = self.text(entry.text());
+            let start = at.checked_sub(entry.before());
             let there = start.and_then(|start| value.get(start..start + text.len()));
-            if there.is_some_and(|there| there.eq_ignore_ascii_case(text)) {
-                found(entry.text);
+            if there.is_some_and(|there| is_the_same(there, text)) {
+                found(entry.text());
             }
         }
     }
@@ -115,113 +141,138 @@ impl Grams {
     }
 }
 
-/// Where in a text end the bytes that it is to be known by: rare ones, that few others use.
-fn rarest(text: &[u8], crowd: &mut [u32]) -> Option<(u32, u16)> {
-    let places = text.windows(4).take(FARTHEST).zip(4..);
-    let keys = places.filter_map(|(bytes, end)| {
-        let key = four_key(folded(*bytes.first_chunk()?));
-        let crowd = crowd.get(usize::from(key)).copied().unwrap_or(0);
-        Some((literal_commonness(bytes) * (1 + crowd) as f32, end, key))
-    });
-    let (_, end, key) = keys.min_by(|one, other| one.0.total_cmp(&other.0))?;
-    if let Some(count) = crowd.get_mut(usize::from(key)) {
-        *count += 1;
+/// Whether two texts of the same length differ in case at most; most differ at their ends.
+fn is_the_same(one: &[u8], other: &[u8]) -> bool {
+    let (Some(first), Some(like_first)) = (one.first(), other.first()) else { return true };
+    let (Some(last), Some(like_last)) = (one.last(), other.last()) else { return true };
+    first.eq_ignore_ascii_case(like_first)
+        && last.eq_ignore_ascii_case(like_last)
+        && one.iter().zip(other).all(|(one, other)| one.eq_ignore_ascii_case(other))
+}
+
+/// The bytes at a place, the first lowest; NUL beyond the end.
+#[inline]
+fn eight(value: &[u8], at: usize) -> u64 {
+    let rest = value.get(at..).unwrap_or_default();
+    if let Some(whole) = rest.first_chunk() {
+        return u64::from_le_bytes(*whole);
     }
-    Some((end, key))
+    let mut padded = [0; 8];
+    padded.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    u64::from_le_bytes(padded)
 }
 
-/// Letters have it in lower case; some other bytes become others with it, which a comparison of the
-/// whole finds out.
-const CASE: u8 = 0x20;
-
-fn folded(four: [u8; 4]) -> u32 {
-    u32::from_le_bytes(four.map(|byte| byte | CASE))
+/// What texts are known by, as many bytes in a row of each.
+struct Known {
+    size: usize,
+    entries: Vec<(u64, Entry)>,
+    /// By a few bits of what they are known by: how many.
+    crowd: Vec<u32>,
 }
 
-fn two_key(four: u32) -> u16 {
-    (four >> 16) as u16
-}
-
-fn three_key(four: u32) -> u16 {
-    hashed(four >> 8)
-}
-
-fn four_key(four: u32) -> u16 {
-    hashed(four)
-}
-
-fn hashed(bytes: u32) -> u16 {
-    (bytes.wrapping_mul(0x9E37_79B1) >> 16) as u16
-}
-
-impl Default for Index {
-    fn default() -> Self {
-        Self::new(Vec::new())
+impl Known {
+    fn new(size: usize) -> Self {
+        Self { size, entries: Vec::new(), crowd: vec![0; 1 << 16] }
     }
-}
 
-impl Index {
-    fn new(mut known: Vec<(u16, Entry)>) -> Self {
-        known.sort_by_key(|(key, _)| *key);
-        let (mut bits, mut starts) = (Box::new([0_u64; WORDS]), Vec::new());
-        let mut last = None;
-        for (place, (key, _)) in (0..).zip(&known) {
-            if last.replace(*key) != Some(*key) {
-                starts.push(place);
-            }
-            if let Some(word) = bits.get_mut(usize::from(key >> 6)) {
-                *word |= 1 << (key & 63);
+    /// One more text, known by so many places in a row: those with rare bytes that few others use.
+    fn add(&mut self, text: u32, bytes: &[u8], places: usize) {
+        let grams: Vec<(u64, f32)> = bytes.windows(self.size).take(FARTHEST).map(gram).collect();
+        let cost = |run: &[(u64, f32)]| {
+            let one = |(gram, common): &(u64, f32)| common * (1 + self.crowd_of(*gram)) as f32;
+            run.iter().map(one).sum::<f32>()
+        };
+        let costs = grams.windows(places).map(cost).enumerate();
+        let best = costs.min_by(|one, other| one.1.total_cmp(&other.1));
+        let Some((first, _)) = best else { return };
+        for (before, (gram, _)) in grams.iter().enumerate().skip(first).take(places) {
+            self.entries.push((*gram, Entry::new(text, before)));
+            if let Some(count) = self.crowd.get_mut(crowd_place(*gram)) {
+                *count += 1;
             }
         }
-        starts.push(known.len() as u32);
-        let (mut ranks, mut before) = (Box::new([0_u16; WORDS]), 0_u16);
-        for (rank, word) in ranks.iter_mut().zip(bits.iter()) {
-            *rank = before;
-            before = before.wrapping_add(word.count_ones() as u16);
-        }
-        let entries = known.into_iter().map(|(_, entry)| entry).collect();
-        Self { bits, ranks, starts: starts.into(), entries }
     }
 
-    #[inline]
-    fn has(&self, key: u16) -> bool {
-        self.bits.get(usize::from(key >> 6)).is_some_and(|word| word >> (key & 63) & 1 == 1)
+    fn crowd_of(&self, gram: u64) -> u32 {
+        self.crowd.get(crowd_place(gram)).copied().unwrap_or(0)
     }
+}
 
-    fn entries(&self, key: u16) -> &[Entry] {
-        let place = usize::from(key >> 6);
-        let (Some(word), Some(rank)) = (self.bits.get(place), self.ranks.get(place)) else {
-            return &[];
-        };
-        let below = word & ((1 << (key & 63)) - 1);
-        let rank = usize::from(*rank) + below.count_ones() as usize;
-        let (Some(from), Some(to)) = (self.starts.get(rank), self.starts.get(rank + 1)) else {
-            return &[];
-        };
-        self.entries.get(*from as usize..*to as usize).unwrap_or_default()
-    }
+fn crowd_place(gram: u64) -> usize {
+    (gram as u32).wrapping_mul(0x9E37_79B1) as usize >> 16
+}
+
+/// Some bytes as they are looked for, and how common they are.
+fn gram(bytes: &[u8]) -> (u64, f32) {
+    let size = 8 * bytes.len() as u32;
+    (eight(bytes, 0) | (CASE & ((1 << size) - 1)), literal_commonness(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::Grams;
 
+    fn check(texts: &[&[u8]], value: &[u8]) {
+        let grams = Grams::new(texts.iter().copied());
+        let folded = value.to_ascii_lowercase();
+        let there = (0..texts.len()).filter(|text| {
+            let text = texts.get(*text).copied().unwrap_or_default();
+            folded.windows(text.len()).any(|part| part == text)
+        });
+        let mut found = Vec::new();
+        grams.find(value, |text| found.push(text as usize));
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, there.collect::<Vec<_>>(), "{:?}", value.escape_ascii().to_string());
+    }
+
     #[test]
     fn every_text_is_found_wherever_it_stands() {
-        let texts = ["ab", "abc", "select", "\0\u{ff}", "b.", "elect", "zzzz"];
-        let grams = Grams::new(texts.iter().map(|text| text.as_bytes()));
-        for value in ["", "a", "ab", "xabc", "selects elect", "zzz", "zzzz", "b.ab", "\0\u{ff}"] {
-            let mut found = Vec::new();
-            grams.find(value.as_bytes(), |text| found.push(text as usize));
-            found.sort_unstable();
-            found.dedup();
-            let there = (0..texts.len()).filter(|text| value.contains(texts[*text]));
-            assert_eq!(found, there.collect::<Vec<_>>(), "{value:?}");
-            let mut in_capitals = Vec::new();
-            grams.find(value.to_uppercase().as_bytes(), |text| in_capitals.push(text as usize));
-            in_capitals.sort_unstable();
-            in_capitals.dedup();
-            assert!(value.contains('\u{ff}') || in_capitals == found, "{value:?}");
+        let texts = [
+            "ab",
+            "abc",
+            "select",
+            "\0\0",
+            "b.",
+            "elect",
+            "zzzz",
+            "zzzzz",
+            "from dual",
+            "m du",
+            "al",
+        ];
+        let texts = texts.map(str::as_bytes);
+        for value in ["", "a", "ab", "xabc", "selects elect", "zzz", "zzzz", "b.ab", "\0", "\0\0"] {
+            for before in 0..9 {
+                for after in 0..9 {
+                    let value =
+                        [&b"-".repeat(before), value.as_bytes(), &b"-".repeat(after)].concat();
+                    check(&texts, &value);
+                    check(&texts, &value.to_ascii_uppercase());
+                }
+            }
+        }
+        for before in 0..9 {
+            check(&texts, format!("{}FROM DUAL", "x".repeat(before)).as_bytes());
+        }
+    }
+
+    #[test]
+    fn bytes_that_only_look_alike_are_not_found() {
+        let texts: [&[u8]; 4] = [b"\xff\xfe", b"@@@@", b"[[[", b"{\x7f{\x7f{\x7f{\x7f"];
+        for value in [&b"\xdf\xde"[..], b"````", b"{{{", b"[_[_[_[_", b"@@@@", b"\xff\xfe", b"[[["]
+        {
+            check(&texts, value);
+        }
+    }
+
+    #[test]
+    fn many_texts_are_told_apart() {
+        let texts: Vec<String> =
+            (0..5000).map(|at| format!("w{at}-{}", at * 7919 % 5000)).collect();
+        let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+        for value in ["w17-4623", "ww4999-2081w0-0", "w1-7919 w2499-4581", "w4999"] {
+            check(&texts, value.as_bytes());
         }
     }
 }

@@ -11,11 +11,13 @@ mod build;
 mod constant;
 mod expression;
 mod grams;
+mod index;
 mod literals;
 mod needs;
 mod quick;
 mod restrict;
 mod roster;
+mod scout;
 mod screen;
 mod sieve;
 
@@ -24,6 +26,7 @@ pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
 pub use roster::Roster;
+pub use scout::Scout;
 pub use screen::{ClassId, Origin, Screen, Source};
 pub use sieve::{Glance, plain};
 

@@ -1,19 +1,29 @@
 //! Which heads a text may match, told by the kinds of its bytes and one pass for literals.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::literals::Literals;
 use super::needs::{Clause, Needs};
 use crate::detection::bits::Bits;
 use crate::detection::pattern::ByteSet;
 use crate::detection::transformations::{always, changes_of};
+use crate::shared::heap::Heap;
 
 /// Kinds of bytes that are told apart, at the most; the last is any of the rest.
 const MOST_KINDS: usize = 128;
 /// Further needs of a head that are kept.
 const MOST_FURTHER: usize = 3;
+/// Bytes of a text from which on its bytes are noted one by one before their kinds are looked up.
+const LONG: usize = 1 << 10;
+/// Bytes of a text from which on one head is rather asked than its literals looked for.
+const WORTH_ASKING: usize = 64;
 /// Of a thousand ordinary values, how many may meet a need for it to be worth looking for.
 const TOO_COMMON: f32 = 700.0;
+
+/// Heads for which a thread is worth it.
+const WORTH_A_THREAD: usize = 64;
 
 /// What all heads of a phase need.
 #[derive(Debug)]
@@ -126,8 +136,7 @@ impl Sieve {
         };
         sieve.tiers.push(any.iter().map(|(place, _)| *place).collect());
         sieve.set_kinds(any.iter().chain(&plainly));
-        sieve.any = sieve.level(&any);
-        sieve.plain = sieve.level(&plainly);
+        (sieve.any, sieve.plain) = sieve.levels(&any, &plainly);
         sieve.plain_kinds = sieve.kinds_of(plain().iter()) & !sieve.kinds_of(plain().not().iter());
         sieve
     }
@@ -158,6 +167,22 @@ impl Sieve {
         }
     }
 
+    /// Both levels, of many heads with a thread for each: it is most of what an edit of exclusions
+    /// waits for.
+    fn levels(&self, any: &[(u32, Wanted)], plainly: &[(u32, Wanted)]) -> (Level, Level) {
+        if any.len() < WORTH_A_THREAD {
+            return (self.level(any), self.level(plainly));
+        }
+        let heap = Heap::current();
+        thread::scope(|scope| {
+            let plain = scope.spawn(|| {
+                let _taking = heap.enter();
+                self.level(plainly)
+            });
+            (self.level(any), plain.join().unwrap_or_else(|bug| resume_unwind(bug)))
+        })
+    }
+
     fn level(&self, heads: &[(u32, Wanted)]) -> Level {
         let tiers = self.tiers.iter().map(|tier| {
             let heads = heads.iter().filter(|(place, _)| tier.has(*place));
@@ -185,6 +210,9 @@ impl Sieve {
 
     /// What kinds of bytes a text has.
     pub fn glance(&self, text: &[u8]) -> Glance {
+        if text.len() >= LONG {
+            return self.glance_at_bytes(text);
+        }
         let mut all = 0;
         for byte in text {
             if let Some(kind) = self.kinds.get(usize::from(*byte)) {
@@ -192,6 +220,18 @@ impl Sieve {
             }
         }
         Glance(all)
+    }
+
+    /// The same, at fewer look-ups for each byte.
+    fn glance_at_bytes(&self, text: &[u8]) -> Glance {
+        let mut there = [false; 256];
+        for byte in text {
+            if let Some(there) = there.get_mut(usize::from(*byte)) {
+                *there = true;
+            }
+        }
+        let kinds = self.kinds.iter().zip(there).filter(|(_, there)| *there);
+        Glance(kinds.fold(0, |all, (kind, _)| all | kind))
     }
 
     /// The transformations that may change a text, as bits by their places in the list of all.
@@ -222,10 +262,35 @@ impl Sieve {
                 out.join(more);
             }
         }
-        if let Some(literals) = level.tiers.get(tier).filter(|_| heads.meets(&level.literate)) {
-            literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
+        match level.tiers.get(tier).filter(|_| heads.meets(&level.literate)) {
+            Some(literals) => match self.only_one(level, text, glance, heads, out) {
+                Some(place) => place.into_iter().for_each(|place| out.insert(place)),
+                None => {
+                    literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
+                }
+            },
+            None => {}
         }
         out.keep(heads);
+    }
+
+    /// The only head whose literals are to be looked for in a text that is not short; some nothing:
+    /// there is none at all; none: there are more.
+    fn only_one(
+        &self,
+        level: &Level,
+        text: &[u8],
+        glance: Glance,
+        heads: &Bits,
+        out: &Bits,
+    ) -> Option<Option<u32>> {
+        if text.len() < WORTH_ASKING {
+            return None;
+        }
+        let open = |place: &u32| level.literate.has(*place) && !out.has(*place);
+        let mut left = heads.iter().filter(open).filter(|place| self.meets(*place, glance));
+        let first = left.next();
+        left.next().is_none().then_some(first)
     }
 
     /// Whether a text meets what a head needs besides.

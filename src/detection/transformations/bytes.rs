@@ -124,17 +124,20 @@ pub(super) fn keep(
     output: &mut Vec<u8>,
     mut each: impl FnMut(u8) -> (u8, bool),
 ) -> bool {
+    const PIECE: usize = 64;
+    output.reserve(value.len());
     // Each byte is written, and written over if it does not stay: no branch depends on it.
-    output.resize(value.len(), 0);
-    let mut end = 0;
-    for byte in value {
-        let (byte, stays) = each(*byte);
-        if let Some(slot) = output.get_mut(end) {
-            *slot = byte;
+    for piece in value.chunks(PIECE) {
+        let (mut kept, mut end) = ([0; PIECE], 0);
+        for byte in piece {
+            let (byte, stays) = each(*byte);
+            if let Some(slot) = kept.get_mut(end % PIECE) {
+                *slot = byte;
+            }
+            end += usize::from(stays);
         }
-        end += usize::from(stays);
+        output.extend_from_slice(kept.get(..end).unwrap_or_default());
     }
-    output.truncate(end);
     output != value
 }
 

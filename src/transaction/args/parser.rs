@@ -69,6 +69,24 @@ impl Parser {
         }
     }
 
+    /// The last piece, and the body is over: what came in one piece is read where it is.
+    pub fn end(mut self, piece: &[u8]) -> Parsed {
+        let is_whole = piece.len() <= self.left && !self.reading.stopped;
+        match &self.machine {
+            Machine::Json(before) if is_whole && before.is_empty() => {
+                json::read(piece, &mut self.reading);
+            }
+            Machine::Xml(before) if is_whole && before.is_empty() => {
+                xml::read(piece, &mut self.reading);
+            }
+            _ => {
+                self.feed(piece);
+                return self.finish();
+            }
+        }
+        self.reading.parsed
+    }
+
     /// The body is over.
     pub fn finish(self) -> Parsed {
         let mut reading = self.reading;

@@ -1,6 +1,7 @@
 --- For wrk: targets in turn, and where their parts say `0fresh0` a value.
 --- Arguments: `fresh` (a value that none had before) or `repeated` (always the same); a file of
---- targets, one a line; then the method, the content type and the file of the body, or none of these.
+--- targets, one a line; how many milliseconds a connection waits before each request; then the
+--- method, the content type and the file of the body, or none of these.
 local count, text, repeated = 0, nil, nil
 local targets = {}
 
@@ -27,10 +28,15 @@ function init(args)
   for target in io.lines(args[2]) do
     targets[#targets + 1] = target
   end
-  if args[3] then
-    wrk.method = args[3]
-    wrk.headers["Content-Type"] = args[4]
-    local file = assert(io.open(args[5], "rb"))
+  local pause = tonumber(args[3])
+  if pause > 0 then
+    -- wrk asks for it by this name.
+    delay = function() return pause end
+  end
+  if args[4] then
+    wrk.method = args[4]
+    wrk.headers["Content-Type"] = args[5]
+    local file = assert(io.open(args[6], "rb"))
     text = file:read("*a")
     file:close()
   end

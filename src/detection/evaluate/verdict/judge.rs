@@ -1,11 +1,13 @@
 //! Which heads match a text: what they do to it first is done once, what they need is looked for
-//! once, and only those that may match are asked.
+//! once, and only those that may match are asked. Of a long text this takes long: it is done step by
+//! step, so that others have their turn between two steps.
 
-use super::Lens;
-use super::Purse;
+use super::memory::SHORT;
+use super::{Lens, Purse};
 use crate::detection::bits::Bits;
 use crate::detection::evaluate::budget::LOOK;
 use crate::detection::operators::Scope;
+use crate::detection::pattern::counting_steps;
 use crate::detection::plan::{ChainId, Link, Plan, Test};
 use crate::detection::prefilter::{Glance, Screen};
 use crate::detection::transformations::TRANSFORMATIONS;
@@ -15,7 +17,7 @@ use crate::transaction::RulePhase;
 const MOST_MADE: usize = 4 << 20;
 
 /// Room to judge in.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Judge {
     /// The text as it is comes first.
     made: Vec<Made>,
@@ -26,14 +28,38 @@ pub struct Judge {
     turn: u32,
     /// Bytes that were made in this turn.
     held: usize,
-    /// What judging the text cost.
+    /// What is next.
+    step: Step,
+    /// What judging the text cost, since it was begun or gone on with.
     pub cost: u64,
+    /// What it cost before.
+    pub cost_before: u64,
     /// The heads that match, in the order found; none twice.
     pub hits: Vec<u32>,
+    /// What heads spent, where it counts for their share.
+    pub spent: Vec<(u32, u64)>,
+}
+
+/// What is next in judging a text.
+#[derive(Debug, Clone, Copy, Default)]
+enum Step {
+    /// To begin.
+    #[default]
+    Begin,
+    /// To make what a look sees, by its place in those that see a changed text; past the last: to
+    /// ask, and that is all.
+    Make(usize),
+    /// To sift what was made, by its place; then to go on with this look.
+    Sift(usize, usize),
+    /// To ask who looks at what was made, by its place, from this head on; then to go on with this
+    /// look.
+    Ask(usize, u32, usize),
+    /// Nothing.
+    End,
 }
 
 /// What became of a text, and which heads look at that.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Made {
     bytes: Vec<u8>,
     glance: Glance,
@@ -56,42 +82,78 @@ pub struct Bench<'a> {
 }
 
 impl Judge {
-    /// Finds the heads that match a text, as long as the purse is not empty.
-    pub fn judge(&mut self, bench: &Bench<'_>, lens: &Lens, text: &[u8], purse: &mut Purse<'_>) {
-        self.hits.clear();
+    /// Finds the heads that match a text, as long as the purse is not empty. Says whether it came to
+    /// its end: if not, this slice is over, and the next call is to go on with the same text.
+    pub fn judge(
+        &mut self,
+        bench: &Bench<'_>,
+        lens: &Lens,
+        text: &[u8],
+        purse: &mut Purse<'_>,
+    ) -> bool {
+        self.cost_before = match self.step {
+            Step::Begin => 0,
+            _ => self.cost_before + self.cost,
+        };
         self.cost = 0;
+        loop {
+            self.step = match self.step {
+                Step::Begin => self.set_out(bench, lens, text),
+                Step::Make(next) => self.make(bench, lens, next, text, purse),
+                Step::Sift(at, then) => self.sift(bench, lens, (at, then), text, purse),
+                Step::Ask(at, from, then) => self.ask(bench, (at, from, then), text, purse),
+                Step::End => break,
+            };
+            if self.cost >= purse.slice && !matches!(self.step, Step::End) {
+                return false;
+            }
+        }
+        self.step = Step::Begin;
+        true
+    }
+
+    fn set_out(&mut self, bench: &Bench<'_>, lens: &Lens, text: &[u8]) -> Step {
+        self.hits.clear();
+        self.spent.clear();
         self.begin(bench, text);
-        let changes = self.made.first().map_or(0, |whole| whole.changes);
+        let changes = self.changes();
         // What no step may change, none changes.
         if changes & lens.steps == 0 {
             self.look(0, &lens.heads);
-        } else {
-            self.make(bench, lens, changes, text, purse);
+            return Step::Sift(0, usize::MAX);
         }
-        self.ask(bench, lens.tier, text, purse);
+        self.look(0, &lens.parted(changes).unchanged);
+        Step::Make(0)
     }
 
     fn make(
         &mut self,
         bench: &Bench<'_>,
         lens: &Lens,
-        changes: u64,
+        next: usize,
         text: &[u8],
         purse: &mut Purse<'_>,
-    ) {
-        let parted = lens.parted(changes);
-        self.look(0, &parted.unchanged);
-        for at in &parted.others {
+    ) -> Step {
+        let parted = lens.parted(self.changes());
+        for (next, at) in parted.others.iter().enumerate().skip(next) {
             let Some(look) = lens.looks.get(*at).filter(|_| !purse.is_empty(self.cost)) else {
-                continue;
+                break;
             };
             let at = self.reach(bench, look.chain, text);
             self.look(at, &look.heads);
             if self.held > MOST_MADE {
-                self.ask(bench, lens.tier, text, purse);
-                self.begin(bench, text);
+                return Step::Sift(0, next + 1);
+            }
+            if self.cost >= purse.slice {
+                return Step::Make(next + 1);
             }
         }
+        Step::Sift(0, usize::MAX)
+    }
+
+    /// The transformations that may change the text.
+    fn changes(&self) -> u64 {
+        self.made.first().map_or(0, |whole| whole.changes)
     }
 
     /// Heads look at a text that was made.
@@ -188,11 +250,39 @@ impl Judge {
         if at == 0 { text } else { self.made.get(at).map_or(b"", |made| &made.bytes) }
     }
 
-    /// Asks the heads that look at what was made.
-    fn ask(&mut self, bench: &Bench<'_>, tier: usize, text: &[u8], purse: &mut Purse<'_>) {
-        let mut made = std::mem::take(&mut self.made);
+    /// Finds out which heads may match what was made.
+    fn sift(
+        &mut self,
+        bench: &Bench<'_>,
+        lens: &Lens,
+        (from, then): (usize, usize),
+        text: &[u8],
+        purse: &mut Purse<'_>,
+    ) -> Step {
+        if from == 0 {
+            self.gather();
+        }
+        for at in from..self.count {
+            let Some(one) = self.made.get_mut(at) else { break };
+            one.candidates.clear();
+            if one.wanted.is_empty() || purse.is_empty(self.cost) {
+                continue;
+            }
+            let text = if at == 0 { text } else { &one.bytes };
+            self.cost += text.len() as u64 + LOOK;
+            let wanted = (lens.tier, &one.wanted);
+            bench.screen.sieve.candidates(text, one.glance, wanted, &mut one.candidates);
+            if self.cost >= purse.slice {
+                return Step::Sift(at + 1, then);
+            }
+        }
+        Step::Ask(0, 0, then)
+    }
+
+    /// Who looks at texts that differ in case only is looked for once.
+    fn gather(&mut self) {
         for at in 0..self.count {
-            let (before, after) = made.split_at_mut(at);
+            let (before, after) = self.made.split_at_mut(at);
             if let Some(one) = after.first_mut() {
                 match before.get_mut(one.like) {
                     Some(first) => first.wanted.join(&one.heads),
@@ -200,34 +290,46 @@ impl Judge {
                 }
             }
         }
-        for (at, one) in made.iter_mut().take(self.count).enumerate() {
-            one.candidates.clear();
-            if !one.wanted.is_empty() && !purse.is_empty(self.cost) {
-                let text = if at == 0 { text } else { &one.bytes };
-                self.cost += text.len() as u64 + LOOK;
-                let sieve = &bench.screen.sieve;
-                let wanted = (tier, &one.wanted);
-                sieve.candidates(text, one.glance, wanted, &mut one.candidates);
-            }
-        }
-        for (at, one) in made.iter().take(self.count).enumerate() {
-            if let Some(first) = made.get(one.like).filter(|_| !one.heads.is_empty()) {
-                let text = if at == 0 { text } else { &one.bytes };
-                self.ask_some(bench, one, &first.candidates, text, purse);
-            }
-        }
-        self.made = made;
     }
 
+    /// Asks the heads that may match what was made.
+    fn ask(
+        &mut self,
+        bench: &Bench<'_>,
+        (first, mut from, then): (usize, u32, usize),
+        text: &[u8],
+        purse: &mut Purse<'_>,
+    ) -> Step {
+        let made = std::mem::take(&mut self.made);
+        for (at, one) in made.iter().enumerate().take(self.count).skip(first) {
+            let like = made.get(one.like).filter(|_| !one.heads.is_empty());
+            let stopped = like.and_then(|like| {
+                let text = if at == 0 { text } else { &one.bytes };
+                self.ask_some(bench, one, (&like.candidates, from), text, purse)
+            });
+            if let Some(from) = stopped {
+                self.made = made;
+                return Step::Ask(at, from, then);
+            }
+            from = 0;
+        }
+        self.made = made;
+        if then == usize::MAX {
+            return Step::End;
+        }
+        self.begin(bench, text);
+        Step::Make(then)
+    }
+
+    /// Asks those of some heads that look at a text; where to go on, if this slice is over.
     fn ask_some(
         &mut self,
         bench: &Bench<'_>,
         made: &Made,
-        candidates: &Bits,
+        (candidates, mut from): (&Bits, u32),
         text: &[u8],
         purse: &mut Purse<'_>,
-    ) {
-        let mut from = 0;
+    ) -> Option<u32> {
         let cost = text.len() as u64 + LOOK;
         while let Some(place) = candidates.next(from) {
             from = place + 1;
@@ -236,19 +338,32 @@ impl Judge {
                 continue;
             }
             self.cost += cost;
-            if matches(bench, place, text) {
+            if cost > SHORT as u64 {
+                self.spent.push((place, cost));
+            }
+            let (hit, steps) = counting_steps(|| matches(bench, place, text));
+            if steps > 0 {
+                self.cost += steps;
+                self.spent.push((place, steps));
+                purse.spend(place, steps);
+            }
+            if hit {
                 self.hit(place);
+            }
+            if self.cost >= purse.slice {
+                return Some(from);
             }
         }
         // Of what was not sifted nothing is known.
         if purse.is_empty(self.cost) || !made.heads.meets(&bench.screen.negated) {
-            return;
+            return None;
         }
         for place in bench.screen.negated.iter().filter(|place| made.heads.has(*place)) {
             if !candidates.has(place) || !bench.screen.sieve.meets(place, made.glance) {
                 self.hit(place);
             }
         }
+        None
     }
 
     fn hit(&mut self, place: u32) {

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 
 pub use judge::{Bench, Judge};
 pub use lens::{Focus, Lens, Lenses};
-pub use memory::{Memory, Recall};
+pub use memory::{Finding, Memory, Recall};
 pub use purse::Purse;
 
 /// What a worker keeps from one exchange for the next.

@@ -1,0 +1,178 @@
+//! Where memory comes from: what policies are made of lies apart from everything else.
+//!
+//! A policy is many small pieces, made among much that is thrown away. Were the pieces of one put
+//! between those of another, neither would leave whole pages free when it goes. So the threads that
+//! build a policy take their memory of a heap, and two heaps take turns: when a policy is forgotten,
+//! its heap is empty, and is the next one's.
+#![allow(unsafe_code, reason = "an allocator is unsafe to be, and mimalloc is asked through C")]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use libmimalloc_sys as mi;
+use mimalloc::MiMalloc;
+
+/// The program's allocator.
+pub struct Allocator;
+
+/// What a thread takes memory of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heap(Option<usize>);
+
+/// Until it goes, its thread takes memory of a heap.
+pub struct Taking {
+    before: *mut mi::mi_heap_t,
+    /// It stays on its thread.
+    _here: PhantomData<*mut ()>,
+}
+
+/// Made when first entered, never freed.
+static HEAPS: [AtomicPtr<mi::mi_heap_t>; 2] = [const { AtomicPtr::new(null_mut()) }; 2];
+static TURNS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Null: what all threads take it of.
+    static OWN: Cell<*mut mi::mi_heap_t> = const { Cell::new(null_mut()) };
+    static TAKEN: Cell<Heap> = const { Cell::new(Heap(None)) };
+}
+
+impl Heap {
+    /// For the next policy: not that of the one in force.
+    pub fn next() -> Self {
+        Self(Some(TURNS.load(Ordering::Relaxed) % HEAPS.len()))
+    }
+
+    /// That of the calling thread, for those that help it.
+    pub fn current() -> Self {
+        TAKEN.get()
+    }
+
+    /// Has the calling thread take memory of it.
+    pub fn enter(self) -> Taking {
+        let before = OWN.replace(self.address());
+        TAKEN.set(self);
+        Taking { before, _here: PhantomData }
+    }
+
+    fn address(self) -> *mut mi::mi_heap_t {
+        let Some(place) = self.0.and_then(|number| HEAPS.get(number)) else { return null_mut() };
+        let known = place.load(Ordering::Acquire);
+        if !known.is_null() {
+            return known;
+        }
+        // SAFETY: it takes nothing. What it returns is kept for good, or null.
+        let new = unsafe { mi::mi_heap_new() };
+        match place.compare_exchange(null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => new,
+            Err(other) => other,
+        }
+    }
+}
+
+/// The policy that was made in the next heap is in force: the other one is the next.
+pub fn take_turns() {
+    TURNS.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        OWN.set(self.before);
+        if self.before.is_null() {
+            TAKEN.set(Heap(None));
+        }
+    }
+}
+
+/// Gives memory that is not used any more back to the system: what threads had that ended, and what
+/// the calling thread has. Else the allocator does so when it is next asked for much, which in quiet
+/// times is never.
+pub fn give_back() {
+    // SAFETY: it touches nothing but memory that was freed.
+    unsafe { mi::mi_collect(true) };
+}
+
+// SAFETY: all memory is mimalloc's, of whichever heap: it frees what any of its heaps gave, on any
+// thread. Heaps are never freed.
+unsafe impl GlobalAlloc for Allocator {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let own = OWN.get();
+        if own.is_null() {
+            // SAFETY: the caller's promises are the same.
+            return unsafe { MiMalloc.alloc(layout) };
+        }
+        // SAFETY: the heap is one that was made.
+        unsafe { mi::mi_heap_malloc_aligned(own, layout.size(), layout.align()).cast() }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let own = OWN.get();
+        if own.is_null() {
+            // SAFETY: the caller's promises are the same.
+            return unsafe { MiMalloc.alloc_zeroed(layout) };
+        }
+        // SAFETY: the heap is one that was made.
+        unsafe { mi::mi_heap_zalloc_aligned(own, layout.size(), layout.align()).cast() }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are the same; it does not matter which heap it is of.
+        unsafe { MiMalloc.dealloc(place, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let own = OWN.get();
+        if own.is_null() {
+            // SAFETY: the caller's promises are the same.
+            return unsafe { MiMalloc.realloc(place, layout, size) };
+        }
+        // SAFETY: the heap is one that was made, and `place` is of any.
+        unsafe { mi::mi_heap_realloc_aligned(own, place.cast(), size, layout.align()).cast() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Allocator, Heap, take_turns};
+    use std::alloc::{GlobalAlloc as _, Layout};
+
+    #[test]
+    fn two_heaps_take_turns_and_a_thread_leaves_one_as_it_came() {
+        assert_eq!(Heap::current(), Heap(None));
+        {
+            let next = Heap::next();
+            let _taking = next.enter();
+            assert_eq!(Heap::current(), next);
+            take_turns();
+            assert_ne!(Heap::next(), next);
+        }
+        assert_eq!(Heap::current(), Heap(None));
+    }
+
+    #[test]
+    fn what_one_heap_gave_grows_and_goes_in_another_thread() {
+        let layout = Layout::array::<u8>(100).unwrap();
+        let taken = Heap::next();
+        let place = {
+            let _taking = taken.enter();
+            // SAFETY: the layout has a size.
+            unsafe { Allocator.alloc_zeroed(layout) as usize }
+        };
+        let elsewhere = std::thread::spawn(move || {
+            // SAFETY: it was given above for this layout, and is freed once.
+            unsafe {
+                let larger = Allocator.realloc(place as *mut u8, layout, 10_000);
+                let kept = std::slice::from_raw_parts(larger, 100).iter().all(|byte| *byte == 0);
+                Allocator.dealloc(larger, Layout::array::<u8>(10_000).unwrap());
+                kept
+            }
+        });
+        assert!(elsewhere.join().unwrap());
+    }
+}
