@@ -97,7 +97,8 @@ async fn run(
         Ok(live) => live,
         Err(faults) => return drop(ready.send(Err(faults))),
     };
-    let holder = Holder::new(shared.functions.clone(), index, policy.config.workers);
+    let workers = live.policy.config.workers;
+    let holder = Holder::new(shared.functions.clone(), index, workers);
     let local = Rc::new(Local {
         site: Site::new(shared.store.clone(), live, holder),
         admission: shared.admission.clone(),
