@@ -15,7 +15,6 @@ mod literals;
 mod needs;
 mod quick;
 mod restrict;
-mod scout;
 mod screen;
 mod sieve;
 
@@ -23,7 +22,6 @@ pub use build::{build, needs};
 pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
-pub use scout::Scout;
 pub use screen::{ClassId, Origin, Screen, Source};
 pub use sieve::{Glance, plain};
 
