@@ -7,9 +7,6 @@ use super::state::State;
 use super::texts::TextId;
 use super::{Run, expand, later};
 
-/// Bytes of a value from which on it pays to find out first what it lacks.
-const LONG: usize = 1 << 10;
-
 /// What came of a test.
 pub enum Tested {
     /// It cannot tell without an answer from outside.
@@ -61,9 +58,6 @@ impl State {
             geo: None,
             cuts: 0,
         };
-        if sight.text(text).len() >= LONG && matcher.lacks(sight.text(text)) {
-            return verdict(false, link);
-        }
         let (found, steps) = counting_steps(|| matcher.matches(sight.text(text), &mut scope));
         let Scope { question, geo, cuts, .. } = scope;
         self.cuts = self.cuts.saturating_add(cuts);

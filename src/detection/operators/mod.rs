@@ -138,12 +138,6 @@ pub trait Matcher: Send + Sync + fmt::Debug {
         Needs::default()
     }
 
-    /// Whether a long value lacks what it needs, if that is told much quicker than
-    /// [`matches`](Self::matches) tells it.
-    fn lacks(&self, _value: &[u8]) -> bool {
-        false
-    }
-
     /// The regular expression that it is, if it is one.
     fn pattern(&self) -> Option<&Pattern> {
         None
