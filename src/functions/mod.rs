@@ -22,7 +22,7 @@ pub use declaration::{Declaration, Limits};
 pub use function::Function;
 pub use holder::{Found, Held, Holder};
 pub use ledger::{Ledger, Reading, Record};
-pub use name::{Name, OPERATOR};
+pub use name::Name;
 pub use registry::Registry;
 pub use route::{FunctionRoute, RouteIndex};
 pub use store::{Fault, FunctionStore, Push, Pushed};

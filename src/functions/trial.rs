@@ -32,6 +32,7 @@ pub struct Trial {
 pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> DomainSpec {
     DomainSpec {
         name: format!("{owner}/{name}"),
+        owner: owner.shared(),
         digest: String::new(),
         memory: declaration.limits.budget().memory,
         library: Arc::new(Library::default()),
