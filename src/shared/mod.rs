@@ -5,6 +5,7 @@ mod collections;
 mod dictionary;
 pub mod ip_set;
 mod local_time;
+pub mod tables;
 mod timers;
 mod within;
 
@@ -14,5 +15,6 @@ pub use collections::{
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
+pub use tables::Tables;
 pub use timers::{about_now, tick};
 pub use within::{Elapsed, within};
