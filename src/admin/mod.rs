@@ -1,182 +1,138 @@
-//! What the admin address answers: metrics, health, the policy in force.
+//! What the admin address answers: metrics, health, the policy in force, and all that may be
+//! changed while it runs.
 //!
-//! Plain values in and out: the sockets are in [`crate::server`].
+//! Plain values in and out: the sockets are in [`crate::server`]. A request comes in three steps:
+//! [`admit`] says who asks and whether they may, before a byte of the body is read; [`answer`] has
+//! the endpoint's handler work; [`conclude`] counts it, and records what a handler did not.
 
+mod access;
+mod answer;
+mod asked;
+mod audit;
+mod node;
+mod page;
 mod policy;
+mod route;
+mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use subtle::ConstantTimeEq as _;
+use serde_json::Value;
 
+pub use access::{Access, Identity};
+pub use answer::{Answer, Reply};
+pub use asked::{Asked, Fields, Head};
+pub use audit::{Audit, Entry};
+pub use page::admin_page;
+pub use table::{ENDPOINTS, Endpoint, Handler, Scope};
+
+use crate::config::Role;
 use crate::policy::PolicyStore;
-use crate::telemetry;
+use crate::telemetry::events;
 
 /// What answers need.
 pub struct Admin {
     /// The policy in force and how it came to be.
     pub store: Arc<PolicyStore>,
-    /// What `Authorization: Bearer …` must say; none: the address is loopback.
-    pub token: Option<String>,
     /// Whether every worker serves and none is stopping.
     pub ready: Arc<AtomicBool>,
+    /// Who may ask.
+    pub access: Access,
+    /// Who changed what.
+    pub audit: Audit,
 }
 
-/// A request on the admin address.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    /// Its method.
-    pub method: &'a str,
-    /// Its path, without query.
-    pub path: &'a str,
-    /// Its `Host` field.
-    pub host: Option<&'a str>,
-    /// Its `Origin` field: a browser sends one.
-    pub origin: Option<&'a str>,
-    /// Its `Authorization` field.
-    pub authorization: Option<&'a str>,
-}
-
-/// What is answered.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The MIME type.
-    pub media_type: &'static str,
-    /// The body.
-    pub body: String,
-}
-
-/// Whether the answer needs a reload first.
-#[derive(Debug, Clone)]
-pub enum Reload {
-    /// No: this is the answer.
-    No(Answer),
-    /// Yes; the answer says what it came to.
-    Wanted,
-}
-
-const INDEX: &str = "moongate admin\n\n\
-    GET  /metrics        what Prometheus scrapes\n\
-    GET  /healthz        the process lives\n\
-    GET  /readyz         every worker serves\n\
-    GET  /policy         the policy in force, and the faults of the last refused one\n\
-    POST /policy/reload  read the files again\n\
-    GET  /upstreams      peers and their health\n";
-
-/// Answers a request.
-pub fn answer(admin: &Admin, asked: &Asked<'_>) -> Reload {
-    if let Some(refused) = refuse(admin, asked) {
-        return Reload::No(refused);
-    }
-    Reload::No(match (asked.method, asked.path) {
-        ("GET" | "HEAD", "/") => Answer::text(200, INDEX),
-        ("GET" | "HEAD", "/healthz") => Answer::text(200, "ok\n"),
-        ("GET" | "HEAD", "/readyz") => readiness(admin),
-        ("GET" | "HEAD", "/metrics") => metrics(),
-        ("GET" | "HEAD", "/policy") => Answer::json(200, &policy::describe(&admin.store)),
-        ("GET" | "HEAD", "/upstreams") => Answer::json(200, &policy::upstreams(&admin.store)),
-        ("POST", "/policy/reload") => return Reload::Wanted,
-        (_, "/" | "/healthz" | "/readyz" | "/metrics" | "/policy" | "/upstreams") => {
-            Answer::text(405, "this is read by GET\n")
+/// Who asks, and what: or why they get no answer.
+///
+/// # Errors
+/// What to answer instead. The body is not to be read then.
+pub fn admit(admin: &Admin, head: &Head<'_>) -> Result<Asked, Answer> {
+    let found = route::find(head.method, head.path);
+    let endpoint = found.as_ref().ok().map(|found| found.endpoint);
+    let settings = &admin.store.current().config;
+    let admitted = admin.access.admit(settings, head, endpoint);
+    let refused = match (admitted, found) {
+        (Ok(who), Ok(found)) => match Asked::new(head, found, who) {
+            Ok(asked) => return Ok(asked),
+            Err(answer) => answer,
+        },
+        (Ok(_), Err(answer)) => answer,
+        (Err(denied), _) => {
+            events::AdminDenied { reason: denied.reason() }.emit();
+            admin.audit.refused(head, endpoint, &denied);
+            denied.answer()
         }
-        (_, "/policy/reload") => Answer::text(405, "a reload is asked for by POST\n"),
-        _ => Answer::text(404, INDEX),
-    })
-}
-
-/// Who has no token, or is a browser led here by another site.
-fn refuse(admin: &Admin, asked: &Asked<'_>) -> Option<Answer> {
-    let Some(token) = &admin.token else {
-        return (!is_local(asked)).then(|| {
-            Answer::text(403, "asked by a page of another site: use the address itself\n")
-        });
     };
-    // Probes of load balancers carry no token, and learn no more than that the port answers.
-    if matches!(asked.path, "/healthz" | "/readyz") {
-        return None;
+    count(endpoint, &refused);
+    Err(refused)
+}
+
+/// Has the endpoint's handler work.
+pub fn answer(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
+    if asked.endpoint.changes()
+        && let Err(error) = admin.audit.open()
+    {
+        return Reply::Now(Answer::error(
+            503,
+            format!("the audit log cannot be written, so nothing is changed: {error}"),
+            "name a folder that can be written with `state_dir`",
+        ));
     }
-    let given = asked.authorization.and_then(|text| text.strip_prefix("Bearer "));
-    let given = given.unwrap_or_default();
-    let same = bool::from(given.as_bytes().ct_eq(token.as_bytes()));
-    (!same).then(|| Answer::text(401, "send the admin token: `Authorization: Bearer …`\n"))
+    (asked.endpoint.handler)(admin, asked)
 }
 
-/// Whether a request without token is from this machine's own tools: a page of another site could
-/// reach a loopback port through its visitor's browser.
-fn is_local(asked: &Asked<'_>) -> bool {
-    let host = asked.host.unwrap_or_default();
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let direct = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok();
-    let same_origin = asked
-        .origin
-        .is_none_or(|origin| origin.strip_prefix("http://").is_some_and(|origin| origin == host));
-    direct && same_origin
-}
-
-fn readiness(admin: &Admin) -> Answer {
-    if admin.ready.load(Ordering::Relaxed) {
-        Answer::text(200, "ready\n")
-    } else {
-        Answer::text(503, "not ready: starting or stopping\n")
+/// What must be done with each answer before it is sent: it is counted, and a change or an attempt
+/// at one that its handler did not record is recorded.
+pub fn conclude(admin: &Admin, asked: &Asked, answer: &Answer) {
+    count(Some(asked.endpoint), answer);
+    if answer.status == 403 {
+        events::AdminDenied { reason: "owner" }.emit();
+    }
+    if asked.endpoint.changes() && !asked.is_recorded() {
+        admin.audit.attempted(asked, answer);
     }
 }
 
-fn metrics() -> Answer {
-    Answer {
-        status: 200,
-        media_type: "text/plain; version=0.0.4; charset=utf-8",
-        body: telemetry::metrics_text(),
+fn count(endpoint: Option<&Endpoint>, answer: &Answer) {
+    events::AdminAnswered {
+        method: endpoint.map_or("-", |endpoint| endpoint.method),
+        endpoint: endpoint.map_or("-", |endpoint| endpoint.pattern),
+        status: answer.status,
     }
+    .emit();
 }
 
 impl Admin {
+    /// Records a change that was made: `what` in two words with a dot (`function.push`), on what,
+    /// and what was before and is now. On the disk when this returns, so work that changes much is
+    /// recorded once; better called from [`Reply::Aside`] than from the thread of all requests.
+    pub fn audit(
+        &self,
+        asked: &Asked,
+        what: &str,
+        target: &str,
+        before: impl Into<Value>,
+        after: impl Into<Value>,
+    ) {
+        asked.recorded();
+        self.audit.changed(asked, what, target, before.into(), after.into());
+    }
+
     /// The number of the policy in force.
     pub fn generation(&self) -> u64 {
         self.store.generation()
     }
-}
 
-impl Answer {
-    /// Plain text.
-    pub fn text(status: u16, body: impl Into<String>) -> Self {
-        Self { status, media_type: "text/plain; charset=utf-8", body: body.into() }
-    }
-
-    /// JSON, indented for people.
-    pub fn json(status: u16, value: &serde_json::Value) -> Self {
-        Self { status, media_type: "application/json", body: format!("{value:#}\n") }
-    }
-
-    /// A reload went well.
-    pub fn reloaded(generation: u64, changed: bool) -> Self {
-        Self::json(200, &serde_json::json!({ "generation": generation, "changed": changed }))
-    }
-
-    /// A reload was refused; the policy before stays.
-    pub fn refused(report: &str) -> Self {
-        Self::text(422, report)
+    /// Whether every worker serves and none is stopping.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked<'a>(host: &'a str, origin: Option<&'a str>) -> Asked<'a> {
-        Asked { method: "GET", path: "/policy", host: Some(host), origin, authorization: None }
-    }
-
-    #[test]
-    fn a_page_of_another_site_learns_nothing() {
-        assert!(is_local(&asked("127.0.0.1:9180", None)));
-        assert!(is_local(&asked("[::1]:9180", None)));
-        assert!(is_local(&asked("localhost:9180", Some("http://localhost:9180"))));
-        assert!(!is_local(&asked("rebound.example:9180", None)));
-        assert!(!is_local(&asked("127.0.0.1:9180", Some("http://evil.example"))));
+impl Endpoint {
+    /// Whether asking it may change something: such a request is recorded whatever comes of it.
+    pub fn changes(&self) -> bool {
+        self.method != "GET" && self.role > Role::Read
     }
 }

@@ -1,15 +1,31 @@
 //! What is in force, since when, on how many workers; and what was refused last.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::{Admin, Answer, Asked, Reply};
 use crate::policy::PolicyStore;
 
 /// `GET /policy`.
-pub(super) fn describe(store: &PolicyStore) -> Value {
+pub(super) fn describe(admin: &Arc<Admin>, _: &Arc<Asked>) -> Reply {
+    Answer::json(200, &description(&admin.store)).into()
+}
+
+/// `POST /policy/reload`.
+pub(super) fn reload(_: &Arc<Admin>, _: &Arc<Asked>) -> Reply {
+    Reply::Reload
+}
+
+/// `GET /upstreams`.
+pub(super) fn upstreams(admin: &Arc<Admin>, _: &Arc<Asked>) -> Reply {
+    Answer::json(200, &peers(&admin.store)).into()
+}
+
+fn description(store: &PolicyStore) -> Value {
     let policy = store.current();
     let status = store.status();
     let refused = status.refused.map(|refusal| {
@@ -35,8 +51,7 @@ pub(super) fn describe(store: &PolicyStore) -> Value {
     })
 }
 
-/// `GET /upstreams`.
-pub(super) fn upstreams(store: &PolicyStore) -> Value {
+fn peers(store: &PolicyStore) -> Value {
     let peers = store.current().upstreams.status();
     let peers = peers.into_iter().map(|peer| {
         json!({
@@ -50,6 +65,6 @@ pub(super) fn upstreams(store: &PolicyStore) -> Value {
     Value::Array(peers.collect())
 }
 
-fn stamp(at: SystemTime) -> String {
+pub(super) fn stamp(at: SystemTime) -> String {
     OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default()
 }

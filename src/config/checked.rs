@@ -63,8 +63,11 @@ pub struct Listener {
 pub struct Admin {
     /// Loopback unless a token is set.
     pub address: SocketAddr,
-    /// What `Authorization: Bearer …` must say; required where the address is not loopback.
+    /// What `Authorization: Bearer …` must say; required where the address is not loopback and
+    /// there is no token file.
     pub token: Option<String>,
+    /// The token file that was named; it is read as often as it changes.
+    pub tokens: Option<PathBuf>,
 }
 
 /// Whose word on the client's address is taken.
@@ -434,7 +437,24 @@ pub enum LogTarget {
 impl std::fmt::Debug for Admin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let token = self.token.as_ref().map(|_| "…");
-        f.debug_struct("Admin").field("address", &self.address).field("token", &token).finish()
+        f.debug_struct("Admin")
+            .field("address", &self.address)
+            .field("token", &token)
+            .field("tokens", &self.tokens)
+            .finish()
+    }
+}
+
+impl Config {
+    /// The folder of what must outlive a restart: `state_dir`, else `.moongate` beside the settings.
+    pub fn state_folder(&self) -> PathBuf {
+        self.state_dir.clone().unwrap_or_else(|| self.root.join(".moongate"))
+    }
+
+    /// The token file: the one that is named, else the one in the state folder, if it is there.
+    pub fn token_file(&self) -> PathBuf {
+        let usual = || self.state_folder().join("tokens.yaml");
+        self.admin.tokens.clone().unwrap_or_else(usual)
     }
 }
 

@@ -14,6 +14,7 @@ mod raw;
 mod rules;
 mod section;
 mod settings;
+mod tokens;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use rules::{
     Rules, Thresholds,
 };
 pub use settings::settings_page;
+pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens};
 
 /// What the command line says instead of the file. Paths are relative to the working folder.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
 //! From the command line to a serving appliance, and to its end.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
@@ -13,7 +12,7 @@ use super::admission::Admission;
 use super::reload::{Reloader, keep};
 use super::worker::{self, Shared, Worker};
 use super::{Bound, Options, StartError, admin, control, descriptors, listen};
-use crate::admin::Admin;
+use crate::admin::{Access, Admin, Audit};
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, render};
 use crate::policy::{
@@ -50,7 +49,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let (listeners, mut bound) = open_listeners(config)?;
     let admin_socket = listen::open(config.admin.address)?;
     bound.admin = admin_socket.local_addr()?;
-    let token = config.admin.token.clone();
+    let audit = Audit::in_folder(config.state_folder());
     let store = Arc::new(PolicyStore::new(first.policy.clone(), first.status(started, workers)));
     tell_dictionaries(store.clone());
     let held = store.clone();
@@ -63,7 +62,12 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let workers = start_workers(workers, shared).await?;
     let ready = Arc::new(AtomicBool::new(true));
     let (reloads, requests) = mpsc::channel(RELOADS);
-    let admin = Rc::new(Admin { store: store.clone(), token, ready: ready.clone() });
+    let admin = Arc::new(Admin {
+        store: store.clone(),
+        ready: ready.clone(),
+        access: Access::default(),
+        audit,
+    });
     let admin_socket = tokio::net::TcpListener::from_std(admin_socket)?;
     tokio::task::spawn_local(admin::serve(admin_socket, admin, reloads));
     let (generation, digest) = (first.policy.generation, first.policy.digest.as_str());

@@ -334,6 +334,37 @@ impl ScriptFailed<'_> {
     }
 }
 
+/// The admin address answered.
+pub struct AdminAnswered {
+    /// The endpoint's method; `-`: there is none of that path.
+    pub method: &'static str,
+    /// The endpoint's pattern; likewise.
+    pub endpoint: &'static str,
+    /// The status.
+    pub status: u16,
+}
+
+impl AdminAnswered {
+    /// Counts it.
+    pub fn emit(self) {
+        let status = self.status.to_string();
+        metrics().admin_requests.with(&[self.method, self.endpoint, &status]).inc();
+    }
+}
+
+/// Somebody may not ask what they asked on the admin address.
+pub struct AdminDenied {
+    /// One of a closed list, such as `unknown_token`.
+    pub reason: &'static str,
+}
+
+impl AdminDenied {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().admin_denied.with(&[self.reason]).inc();
+    }
+}
+
 /// Something an operator should know and can do something about.
 pub struct Trouble<'a> {
     /// What.

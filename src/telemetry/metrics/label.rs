@@ -30,12 +30,17 @@ pub(super) const COMPUTED: &str = "computed";
 /// What stands where there is no value: a request that met no route.
 pub const NONE: &str = "none";
 
+pub(super) const ADMIN_ENDPOINT: Label =
+    open("endpoint", "paths of the admin API as in [its page](admin-api.md); `-`: no such path");
+pub(super) const ADMIN_METHOD: Label = open("method", "methods of the admin API");
+pub(super) const ADMIN_STATUS: Label = open("status", "statuses of HTTP");
 pub(super) const BUDGET_LIMIT: Label = closed("part", &["rule", "time", "work"]);
 pub(super) const BUDGET_OUTCOME: Label = closed("outcome", &["passed", "refused"]);
 pub(super) const BUDGET_PART: Label = closed("part", &["work", "time"]);
 pub(super) const CLASS: Label = closed("class", &CLASSES);
 pub(super) const COME_BY: Label = closed("by", &["found", "remembered"]);
 pub(super) const CONNECTION: Label = closed("connection", &["new", "reused"]);
+pub(super) const DENIED: Label = closed("reason", &DENIALS);
 pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by name");
 pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]);
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
@@ -66,6 +71,18 @@ pub(super) const WORKER: Label = open("worker", "workers by number, from 0");
 
 /// Status classes; `none`: the connection was closed without a status.
 pub(super) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+/// Why a request on the admin address is denied.
+pub(super) const DENIALS: [&str; 9] = [
+    "expired_token",
+    "foreign_page",
+    "no_token",
+    "no_tokens",
+    "owner",
+    "remote",
+    "role",
+    "too_many_failures",
+    "unknown_token",
+];
 /// The outcomes of a call that are kills.
 pub(super) const KILLS: [&str; 3] = ["cpu", "memory", "wait"];
 /// The phases by [`crate::transaction::Phase::index`].

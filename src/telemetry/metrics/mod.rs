@@ -24,9 +24,10 @@ pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionar
 
 use family::Registered;
 use label::{
-    BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS, COME_BY, CONNECTION, DICTIONARY, DIRECTION,
-    DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE,
-    RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
+    COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS,
+    LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY,
+    TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -189,6 +190,11 @@ metrics! {
         "Entries of a shared dictionary.", [DICTIONARY], &[];
     dictionary_evictions: Family<IntCounter> = "moongate_dictionary_evictions_total",
         "Entries that a shared dictionary gave up before their time, to make room.", [DICTIONARY], &[];
+    admin_requests: Family<IntCounter> = "moongate_admin_requests_total",
+        "Requests on the admin address, by what was asked and answered.",
+        [ADMIN_METHOD, ADMIN_ENDPOINT, ADMIN_STATUS], &[];
+    admin_denied: Family<IntCounter> = "moongate_admin_denied_total",
+        "Requests on the admin address that were denied, by the reason.", [DENIED], &[];
     build: Family<IntGauge> = "moongate_build_info",
         "Always 1; its label says which build runs.", [VERSION], &[];
     process_cpu_seconds: Counter = "moongate_process_cpu_seconds_total",

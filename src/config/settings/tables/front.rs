@@ -180,6 +180,13 @@ pub static ADMIN: Table = Table {
             "/etc/moongate/token",
             "A file that holds the token, so that the settings can be shown around.",
         ),
+        row(
+            "tokens",
+            Path,
+            "",
+            "tokens.yaml",
+            "A file of [tokens](#tokens) with names, roles and owners; without it `tokens.yaml` in the state folder, if it is there. A change is in force with the next request.",
+        ),
     ],
 };
 

@@ -5,6 +5,7 @@ mod front;
 mod rest;
 mod rules;
 mod scripts;
+mod tokens;
 
 use super::{Setting, Shape, Table};
 
@@ -13,6 +14,7 @@ pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
 pub use rules::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
+pub use tokens::TOKEN;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -26,6 +28,7 @@ pub const TABLES: &[&Table] = &[
     &ROOT,
     &LISTENER,
     &ADMIN,
+    &TOKEN,
     &LIMITS,
     &UPSTREAM,
     &PEER,

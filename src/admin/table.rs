@@ -1,0 +1,80 @@
+//! Every endpoint there is: one line each. The index, `docs/admin-api.md` and who may ask what are
+//! made from these lines.
+
+use std::sync::Arc;
+
+use super::{Admin, Asked, Reply, audit, node, policy};
+use crate::config::Role;
+
+const MIB: usize = 1 << 20;
+/// Bytes of a request body at the most, where an endpoint does not say otherwise.
+const BODY: usize = 16 * MIB;
+
+/// What answers. It runs on the control thread, so what reads a disk or computes for more than a
+/// millisecond is handed back as [`Reply::Aside`].
+pub type Handler = fn(&Arc<Admin>, &Arc<Asked>) -> Reply;
+
+/// One endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Its method. GET answers HEAD too.
+    pub method: &'static str,
+    /// Its path; `{name}` stands for one segment, percent-decoded (see [`Asked::param`]).
+    pub pattern: &'static str,
+    /// What a token must be good for.
+    pub role: Role,
+    /// Whose things it is about.
+    pub scope: Scope,
+    /// Bytes of a request body at the most; what is longer is answered with 413.
+    pub body: usize,
+    /// What it is for, in a line.
+    pub help: &'static str,
+    /// What answers.
+    pub handler: Handler,
+}
+
+/// Whose things an endpoint is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Nobody's: whoever has a token may ask, with an owner or without.
+    Everybody,
+    /// The node's: a token with an owner is refused.
+    Node,
+    /// An owner's: the handler calls [`Asked::claim`] before it touches anything, and lists only
+    /// what [`super::Identity::may_touch`] allows.
+    Owner,
+    /// Nobody's, and no token is wanted: load balancers have none.
+    Public,
+}
+
+/// The endpoints, in the order of the page. Where two patterns match, the one that says more
+/// wins: `/functions/status` before `/functions/{name}`.
+pub static ENDPOINTS: &[Endpoint] = &[
+    on("GET", "/", Role::Read, Scope::Everybody, node::index, "what can be asked here"),
+    on("GET", "/healthz", Role::Read, Scope::Public, node::health, "the process lives"),
+    on("GET", "/readyz", Role::Read, Scope::Public, node::readiness, "every worker serves"),
+    on("GET", "/whoami", Role::Read, Scope::Everybody, node::whoami, "whose token this is"),
+    on("GET", "/metrics", Role::Read, Scope::Node, node::metrics, "what Prometheus scrapes"),
+    on("GET", "/policy", Role::Read, Scope::Node, policy::describe, "the policy in force"),
+    on(
+        "POST",
+        "/policy/reload",
+        Role::Activate,
+        Scope::Node,
+        policy::reload,
+        "read the files again",
+    ),
+    on("GET", "/upstreams", Role::Read, Scope::Node, policy::upstreams, "peers and their health"),
+    on("GET", "/audit", Role::Admin, Scope::Node, audit::list, "who changed what (limit, since)"),
+];
+
+const fn on(
+    method: &'static str,
+    pattern: &'static str,
+    role: Role,
+    scope: Scope,
+    handler: Handler,
+    help: &'static str,
+) -> Endpoint {
+    Endpoint { method, pattern, role, scope, body: BODY, help, handler }
+}
