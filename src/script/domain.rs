@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::Network;
-use crate::shared::Dictionaries;
+use crate::shared::{Dictionaries, Tables};
 
 /// An isolation domain. Two domains with the same digest are the same: their states live on when
 /// a policy is swapped.
@@ -24,6 +24,8 @@ pub struct DomainSpec {
     pub files: Arc<BTreeMap<String, Bytes>>,
     /// What `ngx.shared` holds.
     pub dictionaries: Arc<Dictionaries>,
+    /// What `waf.collection` finds, as far as it is granted to the owner.
+    pub tables: Arc<Tables>,
     /// What scripts may connect to.
     pub network: Network,
     /// Timers that may be pending at once, for each state.

@@ -112,6 +112,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         library,
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
         network: crate::config::Network::default(),
         max_timers: 0,
         workers: 1,

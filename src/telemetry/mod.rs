@@ -12,4 +12,5 @@ mod rule_events;
 
 pub use metrics::{
     DictionaryReading, metrics_page, metrics_text, set_collections, set_dictionaries,
+    set_tables,
 };

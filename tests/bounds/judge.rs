@@ -125,7 +125,8 @@ impl Sent {
 /// All five phases, as the proxy runs them; each slice takes `slice`.
 pub fn judge(profile: &Arc<Profile>, sent: &Sent, slice: Duration) -> Judged {
     let (mut transaction, _) = transaction(&sent.head);
-    let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
+    let world =
+        World { now: UNIX_EPOCH, collections: Arc::default(), tables: Arc::default() };
     let mut inspection = Inspection::new(Arc::clone(profile), world);
     let (mut outcomes, mut pauses) = (Vec::new(), 0);
     for phase in RulePhase::ALL {

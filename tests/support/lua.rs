@@ -24,6 +24,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         }),
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
         network: Network::default(),
         max_timers: 16,
         workers: 1,

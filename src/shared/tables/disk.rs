@@ -53,6 +53,9 @@ pub enum DiskError {
     /// It is of another version.
     #[error("its layout is {0}, and this Moongate reads {LAYOUT}")]
     Layout(i64),
+    /// Its folder cannot be made.
+    #[error(transparent)]
+    Folder(#[from] std::io::Error),
     /// SQLite says so.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -75,6 +78,9 @@ pub(super) fn names(path: &Path) -> Vec<String> {
 impl Disk {
     /// Opens the file, or makes it.
     pub(super) fn open(path: &Path) -> Result<Self, DiskError> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         let file = Connection::open(path)?;
         file.busy_timeout(Duration::from_secs(5))?;
         file.pragma_update(None, "journal_mode", "WAL")?;

@@ -39,8 +39,8 @@ struct Waiting {
     keys: usize,
     /// Counters that were counted up since they were written.
     counted: HashMap<u64, HashSet<Key>>,
-    /// Nobody writes: all is in memory alone.
-    memory_only: bool,
+    /// Somebody writes; else all is in memory alone.
+    kept: bool,
     closed: bool,
 }
 
@@ -93,18 +93,23 @@ impl Ticket {
     }
 }
 
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.works.is_empty() && self.counted.is_empty()
+    }
+}
+
 impl Queue {
-    /// One whose work is done as soon as it is given: nothing is written.
-    pub(super) fn in_memory() -> Self {
-        let waiting = Waiting { memory_only: true, ..Waiting::default() };
-        Self { waiting: Mutex::new(waiting), called: Condvar::new() }
+    /// From now on somebody writes. Before, work is done as soon as it is given.
+    pub(super) fn keep(&self) {
+        self.lock().kept = true;
     }
 
     /// Adds work.
     pub(super) fn push(&self, work: Work) -> Ticket {
         let ticket = Ticket::default();
         let mut waiting = self.lock();
-        if waiting.memory_only || waiting.closed {
+        if !waiting.kept || waiting.closed {
             ticket.tell(Ok(Durability::Memory));
             return ticket;
         }
@@ -117,7 +122,7 @@ impl Queue {
     /// A counter was counted up.
     pub(super) fn counted(&self, id: u64, key: &[u8]) {
         let mut waiting = self.lock();
-        if waiting.memory_only || waiting.closed {
+        if !waiting.kept || waiting.closed {
             return;
         }
         let counted = waiting.counted.entry(id).or_default();

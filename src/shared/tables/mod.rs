@@ -24,9 +24,10 @@ mod table;
 mod writer;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -49,7 +50,7 @@ use disk::Disk;
 use journal::{Queue, Work};
 use registry::Registry;
 use table::Kindled;
-use writer::Writer;
+use writer::{Loaded, Writer};
 
 /// Collections of a process, at most.
 const TABLES: usize = 1000;
@@ -62,7 +63,9 @@ const REMEMBERED: usize = 100;
 pub type Tell = Box<dyn Fn(&str) + Send>;
 
 /// All collections of a process. They live outside of policies: a reload changes none.
+#[derive(Default)]
 pub struct Tables {
+    file: Option<PathBuf>,
     registry: Arc<Registry>,
     queue: Arc<Queue>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -70,53 +73,59 @@ pub struct Tables {
     running: Arc<AtomicUsize>,
     last_import: AtomicU64,
     /// Names that are known before any is loaded: `check` asks no more.
-    foreseen: BTreeSet<String>,
-}
-
-impl Default for Tables {
-    fn default() -> Self {
-        Self::with(Registry::default(), Queue::in_memory(), BTreeSet::new())
-    }
+    foreseen: Mutex<BTreeSet<String>>,
 }
 
 impl Tables {
-    /// Those of a file, loaded, and kept there from now on. Without a file they live as long as the
-    /// process. What goes wrong later is told.
-    ///
-    /// # Errors
-    /// If the file is no such file, or cannot be read and written.
-    pub fn open(file: Option<&Path>, tell: Tell) -> Result<Self, DiskError> {
-        let (mut contents, mut tables, mut last_content) = (HashMap::new(), Vec::new(), 0);
-        let queue = Arc::new(if file.is_some() { Queue::default() } else { Queue::in_memory() });
-        let disk = file.map(Disk::open).transpose()?;
-        if let Some(disk) = &disk {
-            last_content = disk.last_content()?;
-            for disk::Found { kindled, content } in disk.collections()? {
-                contents.insert(kindled.id, content);
-                let loaded = disk.content(kindled.declaration.kind, content)?;
-                tables.push(Arc::new(Table::new(kindled, loaded, queue.clone())));
-            }
-        }
-        let opened = Self::sharing(Registry::of(tables), queue.clone(), BTreeSet::new());
-        let writer = Writer {
-            registry: opened.registry.clone(),
-            queue,
-            disk,
-            contents,
-            last_content,
-            copies: VecDeque::new(),
-            garbage: Vec::new(),
-            tell,
-            troubled: false,
-        };
-        opened.begin(writer);
-        Ok(opened)
+    /// Those of a file, of which only the names are known until they are [`start`](Self::start)ed:
+    /// for those who only ask whether a collection is declared.
+    pub fn foresee(file: &Path) -> Self {
+        let foreseen = disk::names(file).into_iter().collect();
+        let mut tables = Self::default();
+        (tables.file, tables.foreseen) = (Some(file.to_owned()), Mutex::new(foreseen));
+        tables
     }
 
-    /// The names alone that a file has, for those who only ask whether a collection is declared.
-    pub fn foresee(file: Option<&Path>) -> Self {
-        let foreseen = file.map(disk::names).unwrap_or_default().into_iter().collect();
-        Self::with(Registry::default(), Queue::in_memory(), foreseen)
+    /// Loads what is in the file, and keeps there what is changed from now on. What goes wrong later
+    /// is told. Without a file collections live as long as the process.
+    ///
+    /// # Errors
+    /// If the file is no such file, or cannot be read and written: nothing is kept in it then.
+    pub fn start(&self, tell: Tell) -> Result<(), DiskError> {
+        let mut writer = Writer::new(self.registry.clone(), self.queue.clone(), tell);
+        // The file is made when the first collection is declared.
+        let loaded = self.file.as_deref().filter(|file| file.exists()).map(|file| self.load(file));
+        let failed = match loaded.transpose() {
+            Ok(loaded) => {
+                if let Some(file) = &self.file {
+                    self.queue.keep();
+                    writer.keep(file, loaded);
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        self.lock_foreseen().clear();
+        self.begin(writer);
+        failed
+    }
+
+    /// Where they are kept; none: in memory alone.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    fn load(&self, file: &Path) -> Result<Loaded, DiskError> {
+        let disk = Disk::open(file)?;
+        let (mut contents, mut tables) = (HashMap::new(), Vec::new());
+        for disk::Found { kindled, content } in disk.collections()? {
+            contents.insert(kindled.id, content);
+            let loaded = disk.content(kindled.declaration.kind, content)?;
+            tables.push(Arc::new(Table::new(kindled, loaded, self.queue.clone())));
+        }
+        let last_content = disk.last_content()?;
+        self.registry.fill(tables);
+        Ok(Loaded { disk, contents, last_content })
     }
 
     /// The collection of that name.
@@ -126,7 +135,7 @@ impl Tables {
 
     /// Whether a collection of that name is declared.
     pub fn is_declared(&self, name: &str) -> bool {
-        self.foreseen.contains(name) || self.get(name).is_some()
+        self.get(name).is_some() || self.lock_foreseen().contains(name)
     }
 
     /// Them all, by name.
@@ -226,26 +235,20 @@ impl Tables {
         drop(thread.map(JoinHandle::join));
     }
 
-    fn with(registry: Registry, queue: Queue, foreseen: BTreeSet<String>) -> Self {
-        Self::sharing(registry, Arc::new(queue), foreseen)
-    }
-
-    fn sharing(registry: Registry, queue: Arc<Queue>, foreseen: BTreeSet<String>) -> Self {
-        Self {
-            registry: Arc::new(registry),
-            queue,
-            thread: Mutex::default(),
-            imports: Arc::default(),
-            running: Arc::default(),
-            last_import: AtomicU64::new(0),
-            foreseen,
-        }
+    fn lock_foreseen(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.foreseen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, writer: Writer) {
         let work = move || writer.run();
         let begun = std::thread::Builder::new().name("collections".to_owned()).spawn(work);
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = begun.ok();
+    }
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables").field("file", &self.file).finish_non_exhaustive()
     }
 }
 

@@ -24,13 +24,11 @@ pub(super) struct Registered {
 }
 
 impl Registry {
-    pub(super) fn of(tables: Vec<Arc<Table>>) -> Self {
-        let last_id = tables.iter().map(|table| table.id()).max().unwrap_or(0);
+    /// Sets them all.
+    pub(super) fn fill(&self, tables: Vec<Arc<Table>>) {
+        self.change().last_id = tables.iter().map(|table| table.id()).max().unwrap_or(0);
         let named = tables.into_iter().map(|table| (table.name().clone(), table));
-        Self {
-            tables: ArcSwap::from_pointee(named.collect()),
-            changes: Mutex::new(Registered { last_id }),
-        }
+        self.tables.store(Arc::new(named.collect()));
     }
 
     pub(super) fn by_name(&self, name: &str) -> Option<Arc<Table>> {

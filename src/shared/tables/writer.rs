@@ -1,13 +1,14 @@
 //! The thread that writes changes to disk and drops what is over its time.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Transaction;
 
 use super::content::now;
-use super::disk::{self, Disk, Rows};
+use super::disk::{self, Disk, DiskError, Rows};
 use super::journal::{Batch, Durability, Queue, Ticket, Work};
 use super::{Registry, Tell};
 
@@ -16,25 +17,34 @@ const BEAT: Duration = Duration::from_secs(1);
 
 /// The thread's own state.
 pub(super) struct Writer {
-    pub(super) registry: Arc<Registry>,
-    pub(super) queue: Arc<Queue>,
-    /// None: all is in memory alone.
-    pub(super) disk: Option<Disk>,
+    registry: Arc<Registry>,
+    queue: Arc<Queue>,
+    /// Where to write; none: all is in memory alone.
+    file: Option<PathBuf>,
+    /// It, open. It is opened when there is something to write.
+    disk: Option<Disk>,
     /// The number under which the entries of a collection are.
-    pub(super) contents: HashMap<u64, i64>,
+    contents: HashMap<u64, i64>,
     /// The last such number that was given.
-    pub(super) last_content: i64,
+    last_content: i64,
     /// Collections that are written whole, a shard in a turn, so that others do not wait.
-    pub(super) copies: VecDeque<Copy>,
+    copies: VecDeque<Copy>,
     /// Entries that nobody has any more.
-    pub(super) garbage: Vec<i64>,
+    garbage: Vec<i64>,
     /// Says what is wrong, once for each time that it begins to be.
-    pub(super) tell: Tell,
-    pub(super) troubled: bool,
+    tell: Tell,
+    troubled: bool,
+}
+
+/// What was found on disk.
+pub(super) struct Loaded {
+    pub(super) disk: Disk,
+    pub(super) contents: HashMap<u64, i64>,
+    pub(super) last_content: i64,
 }
 
 /// A collection on its way to disk.
-pub(super) struct Copy {
+struct Copy {
     id: u64,
     content: i64,
     shard: usize,
@@ -42,6 +52,30 @@ pub(super) struct Copy {
 }
 
 impl Writer {
+    /// One that keeps nothing.
+    pub(super) fn new(registry: Arc<Registry>, queue: Arc<Queue>, tell: Tell) -> Self {
+        Self {
+            registry,
+            queue,
+            file: None,
+            disk: None,
+            contents: HashMap::new(),
+            last_content: 0,
+            copies: VecDeque::new(),
+            garbage: Vec::new(),
+            tell,
+            troubled: false,
+        }
+    }
+
+    /// Writes to a file, which has that.
+    pub(super) fn keep(&mut self, file: &Path, loaded: Option<Loaded>) {
+        self.file = Some(file.to_owned());
+        if let Some(Loaded { disk, contents, last_content }) = loaded {
+            (self.disk, self.contents, self.last_content) = (Some(disk), contents, last_content);
+        }
+    }
+
     /// Runs until the queue is closed and all is written.
     pub(super) fn run(mut self) {
         self.collect_garbage();
@@ -71,10 +105,10 @@ impl Writer {
 
     /// Writes a batch, and a piece of what is written whole.
     fn turn(&mut self, batch: Batch) {
-        let Some(mut disk) = self.disk.take() else { return };
-        let written = self.write(&mut disk, &batch);
-        self.disk = Some(disk);
-        match written {
+        if self.disk.is_none() && (self.file.is_none() || batch.is_empty()) {
+            return;
+        }
+        match self.write_all(&batch) {
             Ok(()) => {
                 self.troubled = false;
                 self.advance();
@@ -87,6 +121,17 @@ impl Writer {
             }
             Err(error) => self.fail(batch, &error.to_string()),
         }
+    }
+
+    fn write_all(&mut self, batch: &Batch) -> Result<(), DiskError> {
+        let mut disk = match (self.disk.take(), &self.file) {
+            (Some(disk), _) => disk,
+            (None, Some(file)) => Disk::open(file)?,
+            (None, None) => return Ok(()),
+        };
+        let written = self.write(&mut disk, batch);
+        self.disk = Some(disk);
+        written.map_err(DiskError::from)
     }
 
     fn write(&mut self, disk: &mut Disk, batch: &Batch) -> rusqlite::Result<()> {
