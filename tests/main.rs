@@ -25,6 +25,7 @@ mod detection;
 mod dokuwiki;
 mod engine;
 mod exchange;
+mod fairness;
 mod harness;
 mod hostile;
 mod hostile_rules;

@@ -189,6 +189,7 @@ impl Draft {
             .into_iter()
             .map(|draft| {
                 Arc::new(DomainSpec {
+                    owner: crate::script::OPERATOR.into(),
                     digest: domain_digest(&draft, &common),
                     name: draft.name,
                     memory: draft.memory,

@@ -8,12 +8,17 @@ use bytes::Bytes;
 use crate::config::Network;
 use crate::shared::{Dictionaries, Tables};
 
+/// The owner of all scripts of the configuration.
+pub const OPERATOR: &str = "operator";
+
 /// An isolation domain. Two domains with the same digest are the same: their states live on when
 /// a policy is swapped.
 #[derive(Debug, Clone)]
 pub struct DomainSpec {
     /// The module's name, the operator's own name for it, or `main` (all `*_by_lua_*` chunks).
     pub name: String,
+    /// Who owns its scripts: [`OPERATOR`], or a short name.
+    pub owner: Arc<str>,
     /// SHA-256 in hex over everything below that changes what a script sees.
     pub digest: String,
     /// Bytes that a state may allocate.

@@ -5,6 +5,7 @@ pub mod builtin;
 mod call;
 mod domain;
 mod error;
+mod fairness;
 mod handler;
 mod incarnation;
 mod interrupt;
@@ -14,6 +15,7 @@ mod pattern;
 mod require;
 mod sandbox;
 mod schema;
+mod slot;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -23,7 +25,7 @@ mod watchdog;
 
 pub use api::variable;
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
-pub use domain::{DomainSpec, Library, WorkerIndex};
+pub use domain::{DomainSpec, Library, OPERATOR, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mlua::{Lua, Value};
 
+use super::fairness::{self, Account};
 use super::incarnation::Incarnation;
 use super::meter::Meter;
 use super::timer::Timers;
@@ -27,6 +28,8 @@ pub struct State {
     spec: Arc<DomainSpec>,
     worker: usize,
     pub(super) itself: Weak<State>,
+    /// Its owner's, on this thread.
+    pub(super) account: Rc<Account>,
     /// None before the first call, and after one that spent the memory for good.
     vm: RefCell<Option<Rc<Incarnation>>>,
     vms_made: Cell<u64>,
@@ -54,10 +57,12 @@ impl State {
     /// # Errors
     /// If the domain's memory does not even hold the API.
     pub fn new(spec: Arc<DomainSpec>, worker: usize) -> Result<Rc<Self>, ScriptError> {
+        let account = fairness::account(&spec.owner);
         let state = Rc::new_cyclic(|itself| Self {
             spec,
             worker,
             itself: itself.clone(),
+            account,
             vm: RefCell::new(None),
             vms_made: Cell::new(0),
             calls: Cell::new(0),
@@ -96,7 +101,7 @@ impl State {
         budget: Budget,
     ) -> Result<Handler, ScriptError> {
         let handler = Handler::new(source, phase, budget);
-        compile(&*self.vm()?, &handler)?;
+        compile(&*self.vm()?, &handler, &self.account)?;
         Ok(handler)
     }
 
@@ -137,7 +142,7 @@ impl State {
     ) -> Result<(Rc<Incarnation>, Meter, mlua::Result<Value>), ScriptError> {
         let vm = self.ready(handler)?;
         call.budget.set(handler.budget);
-        let mut meter = Meter::new(handler.budget);
+        let mut meter = Meter::new(handler.budget, self.account.clone());
         let result = match handler.function(&vm, call) {
             Ok((function, argument)) => {
                 let future = pin!(function.call_async::<Value>(argument));
@@ -171,7 +176,7 @@ impl State {
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
         call.budget.set(handler.budget);
-        let mut meter = Meter::new(handler.budget);
+        let mut meter = Meter::new(handler.budget, self.account.clone());
         let result = handler.function(vm, call).and_then(|(function, settings)| {
             meter.once(vm, call, || function.call::<Value>(settings))
         });
@@ -199,7 +204,7 @@ impl State {
     fn begin_again(&self, vm: &Rc<Incarnation>) -> Result<(), ScriptError> {
         let beginnings = self.beginnings.borrow().clone();
         for handler in beginnings {
-            compile(vm, &handler)?;
+            compile(vm, &handler, &self.account)?;
             let call = Call::new(handler.phase, handler.module.clone(), None);
             self.run_in(vm, &handler, &call)?;
         }
@@ -210,7 +215,7 @@ impl State {
     fn ready(&self, handler: &Handler) -> Result<Rc<Incarnation>, ScriptError> {
         let vm = self.vm()?;
         if handler.is_stale(&vm) {
-            compile(&vm, handler)?;
+            compile(&vm, handler, &self.account)?;
         }
         Ok(vm)
     }
@@ -292,10 +297,10 @@ impl Drop for State {
 }
 
 /// Compiles a handler; a module that is loaded for it may take longer than a call.
-fn compile(vm: &Incarnation, handler: &Handler) -> Result<(), ScriptError> {
+fn compile(vm: &Incarnation, handler: &Handler, account: &Rc<Account>) -> Result<(), ScriptError> {
     let call = Call::new(Phase::Init, handler.module.clone(), None);
     let cpu = handler.budget.cpu * LOADING;
-    let mut meter = Meter::new(Budget { cpu, ..handler.budget });
+    let mut meter = Meter::new(Budget { cpu, ..handler.budget }, account.clone());
     let compiled = meter.once(vm, &call, || handler.compile(vm));
     compiled.map_err(|error| meter.error(&call, &error))
 }

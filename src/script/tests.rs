@@ -14,6 +14,7 @@ use crate::transaction::Phase;
 
 fn state() -> Rc<State> {
     let spec = DomainSpec {
+        owner: super::OPERATOR.into(),
         name: "test".into(),
         digest: String::new(),
         memory: 16 << 20,

@@ -147,7 +147,7 @@ impl Timer {
         let mut arguments = self.arguments.clone();
         arguments.push_front(Value::Boolean(due == Due::Premature));
         call.budget.set(self.budget);
-        let mut meter = Meter::new(self.budget);
+        let mut meter = Meter::new(self.budget, state.account.clone());
         let result = {
             let future = pin!(self.function.call_async::<Value>(arguments));
             meter.drive(&vm, &call, future).await

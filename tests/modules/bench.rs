@@ -141,6 +141,7 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         .map(|(path, text)| ((*path).to_owned(), Bytes::copy_from_slice(text)))
         .collect();
     DomainSpec {
+        owner: moongate::script::OPERATOR.into(),
         name: "bench".to_owned(),
         digest: String::new(),
         memory: 32 << 20,

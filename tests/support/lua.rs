@@ -15,6 +15,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
     let files: BTreeMap<String, Arc<str>> =
         files.iter().map(|(path, text)| ((*path).to_owned(), Arc::from(*text))).collect();
     DomainSpec {
+        owner: moongate::script::OPERATOR.into(),
         name: "test".into(),
         digest: String::new(),
         memory: Budget::default().memory,
