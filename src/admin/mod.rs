@@ -9,6 +9,7 @@ mod access;
 mod answer;
 mod asked;
 mod audit;
+mod collections;
 mod node;
 mod page;
 mod policy;

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlua::{Lua, LuaSerdeExt as _, LuaString, MultiValue, SerializeOptions, Table, Value};
+use mlua::serde::SerializeOptions;
+use mlua::{Lua, LuaSerdeExt as _, LuaString, MultiValue, Value};
 
 use super::arguments::{at, check_text, fault, number, one, refusal, string, subject};
 use super::{EVERYWHERE, Function, Native, register};

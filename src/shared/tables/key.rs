@@ -29,8 +29,8 @@ pub(super) fn pack(kind: Kind, text: &str) -> Result<Key, Fault> {
     Ok(text.as_bytes().into())
 }
 
-/// The text of a key; the shortest way to write an address.
-pub(super) fn unpack(kind: Kind, key: &[u8]) -> String {
+/// The text of a key as it is kept; the shortest way to write an address.
+pub fn unpack(kind: Kind, key: &[u8]) -> String {
     let packed = (kind == Kind::Addresses).then(|| unpacked(key)).flatten();
     match packed {
         Some(IpNet::V4(net)) if net.prefix_len() == 32 => net.addr().to_string(),

@@ -39,6 +39,7 @@ pub use fault::Fault;
 pub use history::{Deed, Kept, Record, Told};
 pub use import::{Import, Mode, OnFault, Progress, Stage};
 pub use journal::{Durability, Ticket};
+pub use key::unpack as key_text;
 pub use lines::Format;
 pub use query::{LONGEST_PAGE, Page, Query, View, entry, moment};
 pub use schema::{Column, Schema, Type};
