@@ -92,7 +92,11 @@ impl Disk {
         }
         file.execute_batch(TABLES)?;
         file.pragma_update(None, "user_version", LAYOUT)?;
-        Ok(Self(file))
+        let disk = Self(file);
+        if layout == 0 {
+            disk.set_clean(false)?;
+        }
+        Ok(disk)
     }
 
     /// All collections without their entries. From here on the file counts as not closed in order.

@@ -207,14 +207,13 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Fields of a line as the columns' types read them. An empty one is not there, but for texts that
-/// have to be.
+/// Fields of a line as the columns' types read them. An empty one is not there.
 fn row(schema: &Schema, fields: Map<String, Json>) -> Result<Draft, Fault> {
     let mut row = Map::new();
     for (name, value) in fields {
         let Some(column) = schema.column(&name) else { continue };
         let text = value.as_str().unwrap_or_default();
-        if text.is_empty() && !column.required {
+        if text.is_empty() {
             continue;
         }
         let value = column.kind.read(text);
