@@ -70,7 +70,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         audit,
     });
     let admin_socket = tokio::net::TcpListener::from_std(admin_socket)?;
-    tokio::task::spawn_local(admin::serve(admin_socket, admin, reloads));
+    tokio::task::spawn_local(admin::serve(admin_socket, admin.clone(), reloads));
     let (generation, digest) = (first.policy.generation, first.policy.digest.as_str());
     events::PolicySwapped { generation, digest, took: started.elapsed() }.emit();
     if let Some(Refusal { faults, report, .. }) = &first.refused {
@@ -92,7 +92,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     if let Some(on_ready) = options.on_ready {
         on_ready(&bound);
     }
-    control::run(&reloader, first.bundle, requests, &mut signals).await;
+    control::run(&reloader, &admin, first.bundle, requests, &mut signals).await;
     ready.store(false, Ordering::Relaxed);
     control::stop(reloader, grace, &mut signals).await;
     tables.close();
