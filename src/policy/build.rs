@@ -189,7 +189,7 @@ impl Draft {
             .into_iter()
             .map(|draft| {
                 Arc::new(DomainSpec {
-                    owner: crate::script::OPERATOR.into(),
+                    owner: draft.owner.clone(),
                     digest: domain_digest(&draft, &common),
                     name: draft.name,
                     memory: draft.memory,

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use super::owner::{self, Account};
 use super::slot;
 
 /// The longest slice, where hardly anybody waits.
@@ -35,7 +36,7 @@ thread_local! {
 /// The scripts of one worker that take turns.
 #[derive(Default)]
 struct Turns {
-    owners: RefCell<HashMap<Arc<str>, Rc<Account>>>,
+    owners: RefCell<HashMap<Arc<str>, Rc<Queue>>>,
     /// Owners with waiting calls, by how far their clocks were when they came in.
     order: RefCell<BinaryHeap<Reverse<Entry>>>,
     /// Calls that wait.
@@ -48,16 +49,12 @@ struct Turns {
     used: Cell<u64>,
 }
 
-/// One owner on one worker.
-pub struct Account {
-    name: Arc<str>,
-    /// How many turns it gets where others get one.
-    weight: Cell<u32>,
+/// An owner's part in the turns.
+pub(super) struct Queue {
+    account: Rc<Account>,
     /// Nanoseconds of CPU time, by its weight, that it used; never behind [`Turns::clock`] when a
     /// call of it begins.
     clock: Cell<u64>,
-    /// Nanoseconds of CPU time that it used in all.
-    used: Cell<u64>,
     /// Its calls that wait.
     waiting: RefCell<VecDeque<Rc<Place>>>,
     number: usize,
@@ -71,8 +68,8 @@ struct Entry {
     owner: Owner,
 }
 
-/// An account that is no part of the order itself.
-struct Owner(Rc<Account>);
+/// A queue that is no part of the order itself.
+struct Owner(Rc<Queue>);
 
 /// A call's place in its owner's queue.
 struct Place {
@@ -91,29 +88,26 @@ enum Standing {
 
 /// What one call has to do with the turns.
 pub(super) struct Turn {
-    account: Rc<Account>,
+    queue: Rc<Queue>,
     place: Option<Rc<Place>>,
     /// It runs because it was chosen from those that waited.
     chosen: bool,
 }
 
-/// The account of an owner on this thread.
-pub fn account(owner: &Arc<str>) -> Rc<Account> {
+/// The queue of an owner on this worker.
+pub(super) fn queue_of(owner: &Arc<str>) -> Rc<Queue> {
     TURNS.with(|turns| {
         let mut owners = turns.owners.borrow_mut();
-        if let Some(account) = owners.get(owner) {
-            return account.clone();
-        }
-        let account = Rc::new(Account {
-            name: owner.clone(),
-            weight: Cell::new(1),
-            clock: Cell::new(turns.clock.get()),
-            used: Cell::new(0),
-            waiting: RefCell::default(),
-            number: owners.len(),
-        });
-        owners.insert(owner.clone(), account.clone());
-        account
+        let number = owners.len();
+        let fresh = || {
+            Rc::new(Queue {
+                account: owner::account(owner),
+                clock: Cell::new(turns.clock.get()),
+                waiting: RefCell::default(),
+                number,
+            })
+        };
+        owners.entry(owner.clone()).or_insert_with(fresh).clone()
     })
 }
 
@@ -122,41 +116,31 @@ pub(super) fn slice() -> Duration {
     TURNS.with(Turns::slice)
 }
 
-impl Account {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// CPU time that its scripts used on this worker.
-    pub fn used(&self) -> Duration {
-        Duration::from_nanos(self.used.get())
-    }
-
-    /// From now on it gets `weight` turns, at least 1, where others get one.
-    pub fn weigh(&self, weight: u32) {
-        self.weight.set(weight.max(1));
+impl Queue {
+    /// Whose it is.
+    pub(super) fn account(&self) -> &Rc<Account> {
+        &self.account
     }
 
     /// A script of it used so much.
     pub(super) fn charge(&self, cpu: Duration) {
         let used = cpu.as_nanos() as u64;
-        self.used.set(self.used.get() + used);
-        self.clock.set(self.clock.get() + used / u64::from(self.weight.get()));
+        self.account.charge(cpu);
+        self.clock.set(self.clock.get() + used / u64::from(self.account.weight()));
         TURNS.with(|turns| turns.used.set(turns.used.get() + used));
     }
 }
 
 impl Turn {
     /// For a call of this owner that begins.
-    pub(super) fn new(account: Rc<Account>) -> Self {
-        Self { account, place: None, chosen: false }
+    pub(super) fn new(queue: Rc<Queue>) -> Self {
+        Self { queue, place: None, chosen: false }
     }
 
     /// Whether the call may run now; else it is woken when it may.
     pub(super) fn has_come(&mut self, context: &Context<'_>) -> bool {
         let Some(place) = &self.place else {
-            let admitted = TURNS.with(|turns| turns.admit(&self.account));
+            let admitted = TURNS.with(|turns| turns.admit(&self.queue));
             if !admitted {
                 self.wait(context.waker());
             }
@@ -173,7 +157,7 @@ impl Turn {
 
     /// The call ran, and used so much. If it wants to go on, it is woken when it is its turn again.
     pub(super) fn ran(&mut self, cpu: Duration, goes_on: Option<&Waker>) {
-        self.account.charge(cpu);
+        self.queue.charge(cpu);
         if let Some(waker) = goes_on {
             self.wait(waker);
         }
@@ -188,7 +172,7 @@ impl Turn {
             state: Cell::new(Standing::Waiting),
         });
         self.place = Some(place.clone());
-        TURNS.with(|turns| turns.enter(&self.account, place));
+        TURNS.with(|turns| turns.enter(&self.queue, place));
     }
 }
 
@@ -207,20 +191,20 @@ impl Drop for Turn {
 
 impl Turns {
     /// Whether a call of this owner may run without having waited.
-    fn admit(&self, account: &Account) -> bool {
-        account.clock.set(account.clock.get().max(self.clock.get()));
+    fn admit(&self, queue: &Queue) -> bool {
+        queue.clock.set(queue.clock.get().max(self.clock.get()));
         let slice = self.slice().as_nanos() as u64;
         if self.waiting.get() > 0 {
-            return account.clock.get() <= self.clock.get() + slice;
+            return queue.clock.get() <= self.clock.get() + slice;
         }
-        self.clock.set(account.clock.get());
+        self.clock.set(queue.clock.get());
         self.used.get() < slice
     }
 
-    fn enter(&self, account: &Rc<Account>, place: Rc<Place>) {
-        let mut waiting = account.waiting.borrow_mut();
+    fn enter(&self, queue: &Rc<Queue>, place: Rc<Place>) {
+        let mut waiting = queue.waiting.borrow_mut();
         if waiting.is_empty() {
-            self.order.borrow_mut().push(Reverse(Entry::new(account)));
+            self.order.borrow_mut().push(Reverse(Entry::new(queue)));
         }
         waiting.push_back(place);
         drop(waiting);
@@ -254,19 +238,19 @@ impl Turns {
     /// The first call of the owner that is furthest behind.
     fn next(&self) -> Option<Rc<Place>> {
         let mut order = self.order.borrow_mut();
-        while let Some(Reverse(Entry { clock, owner: Owner(account), .. })) = order.pop() {
-            if clock < account.clock.get() {
+        while let Some(Reverse(Entry { clock, owner: Owner(queue), .. })) = order.pop() {
+            if clock < queue.clock.get() {
                 // It used more since it came in.
-                order.push(Reverse(Entry::new(&account)));
+                order.push(Reverse(Entry::new(&queue)));
                 continue;
             }
-            let mut waiting = account.waiting.borrow_mut();
+            let mut waiting = queue.waiting.borrow_mut();
             while waiting.front().is_some_and(|place| place.state.get() == Standing::Gone) {
                 waiting.pop_front();
             }
             let Some(place) = waiting.pop_front() else { continue };
             if !waiting.is_empty() {
-                order.push(Reverse(Entry::new(&account)));
+                order.push(Reverse(Entry::new(&queue)));
             }
             self.clock.set(self.clock.get().max(clock));
             return Some(place);
@@ -286,8 +270,8 @@ impl Turns {
 }
 
 impl Entry {
-    fn new(account: &Rc<Account>) -> Self {
-        Self { clock: account.clock.get(), number: account.number, owner: Owner(account.clone()) }
+    fn new(queue: &Rc<Queue>) -> Self {
+        Self { clock: queue.clock.get(), number: queue.number, owner: Owner(queue.clone()) }
     }
 }
 

@@ -9,11 +9,13 @@ use std::time::Duration;
 use mlua::Error;
 use tokio::time::Sleep;
 
-use super::fairness::{self, Account, Turn};
+use super::fairness::{self, Queue, Turn};
 use super::incarnation::Incarnation;
+use super::owner::Begun;
 use super::slot::{self, Allowance};
 use super::{Call, ScriptError, with_current};
 use crate::config::Budget;
+use crate::telemetry::events;
 
 /// What one call may still cost.
 pub(super) struct Meter {
@@ -27,14 +29,28 @@ pub(super) struct Meter {
     waited: bool,
     /// Whether it was suspended, and wants to go on.
     suspended: bool,
-    account: Rc<Account>,
+    queue: Rc<Queue>,
+    /// CPU time of which telemetry knows.
+    told: Duration,
+    _begun: Begun,
 }
 
 impl Meter {
     /// For a call of an owner that begins.
-    pub(super) fn new(budget: Budget, account: Rc<Account>) -> Self {
-        let used = Duration::ZERO;
-        Self { budget, used, cut: false, waited: false, suspended: false, account }
+    ///
+    /// # Errors
+    /// If the owner has as many calls as it may, or used its CPU time.
+    pub(super) fn begin(budget: Budget, queue: &Rc<Queue>) -> Result<Self, ScriptError> {
+        Ok(Self {
+            budget,
+            used: Duration::ZERO,
+            cut: false,
+            waited: false,
+            suspended: false,
+            queue: queue.clone(),
+            told: Duration::ZERO,
+            _begun: queue.account().begin()?,
+        })
     }
 
     /// Runs `work`, a call into the VM that may not wait.
@@ -45,7 +61,7 @@ impl Meter {
         work: impl FnOnce() -> T,
     ) -> T {
         let (result, cpu) = self.run(vm, call, None, work);
-        self.account.charge(cpu);
+        self.queue.charge(cpu);
         result
     }
 
@@ -58,7 +74,7 @@ impl Meter {
         mut future: Pin<&mut impl Future<Output = mlua::Result<T>>>,
     ) -> mlua::Result<T> {
         let mut limit: Option<Pin<Box<Sleep>>> = None;
-        let mut turn = Turn::new(self.account.clone());
+        let mut turn = Turn::new(self.queue.clone());
         poll_fn(|context| {
             if !call.errands_are_done(context) || !turn.has_come(context) {
                 return Poll::Pending;
@@ -67,6 +83,9 @@ impl Meter {
             let (polled, cpu) = self.run(vm, call, slice, || future.as_mut().poll(context));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
+            if goes_on {
+                self.tell();
+            }
             turn.ran(cpu, goes_on.then_some(context.waker()));
             if polled.is_ready() || goes_on {
                 return polled;
@@ -119,6 +138,13 @@ impl Meter {
         Poll::Ready(Err(Error::runtime("the call was ended")))
     }
 
+    /// Tells whose CPU time it was, since the last time.
+    fn tell(&mut self) {
+        let owner = &self.queue.account().name;
+        let cpu = self.used.saturating_sub(std::mem::replace(&mut self.told, self.used));
+        events::OwnerComputed { owner, cpu, suspended: self.suspended }.emit();
+    }
+
     /// Why the call came to `error`.
     pub(super) fn error(&self, call: &Call, error: &Error) -> ScriptError {
         if self.cut {
@@ -128,5 +154,12 @@ impl Meter {
         } else {
             ScriptError::from_lua(error)
         }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.suspended = false;
+        self.tell();
     }
 }

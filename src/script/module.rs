@@ -65,7 +65,7 @@ pub fn describe_with(
     let call = Call::new(Phase::Init, name.into(), None);
     let budget = Budget::default();
     let budget = Budget { cpu: budget.cpu * DESCRIBING, ..budget };
-    let mut meter = Meter::new(budget, state.account.clone());
+    let mut meter = Meter::begin(budget, &state.queue)?;
     let described = meter.once(&vm, &call, || {
         let module = vm.module(name, &Arc::from(text), name)?;
         info(&vm.lua, &module, name)

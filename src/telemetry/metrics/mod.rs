@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
 
 pub use family::{Family, Kind};
-pub(super) use handles::{domain, module, phase, route, upstream};
+pub(super) use handles::{domain, module, owner, phase, route, upstream};
 pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
@@ -25,9 +25,9 @@ pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionar
 use family::Registered;
 use label::{
     ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
-    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS,
-    LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY,
-    TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG,
+    LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME,
+    RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -132,6 +132,15 @@ metrics! {
         "Handlers that were ended because their budget was spent, by the part of it.", [MODULE, KILL], &[];
     lua_memory_bytes: Family<IntGauge> = "moongate_lua_memory_bytes",
         "Memory that the state of a domain holds on a worker.", [DOMAIN, WORKER], &[];
+    owner_cpu_seconds: Family<Counter> = "moongate_owner_cpu_seconds_total",
+        "CPU time of an owner's scripts.", [OWNER], &[];
+    owner_suspensions: Family<IntCounter> = "moongate_owner_suspensions_total",
+        "Times that a script of an owner computed for a whole slice and was suspended.", [OWNER], &[];
+    owner_kills: Family<IntCounter> = "moongate_owner_kills_total",
+        "Scripts of an owner that were ended because their budget was spent, by the part of it.", [OWNER, KILL], &[];
+    owner_refusals: Family<IntCounter> = "moongate_owner_refusals_total",
+        "Calls and connections that were refused because their owner had as many as it may, by the limit.",
+        [OWNER, OWNER_LIMIT], &[];
     rule_matches: Family<IntCounter> = "moongate_rule_matches_total",
         "Rules that matched and are logged, by rule phase and severity.", [RULE_PHASE, SEVERITY], &[];
     rule_exchanges: Family<IntCounter> = "moongate_rule_exchanges_total",
