@@ -20,7 +20,7 @@ mod version;
 
 pub use declaration::{Declaration, Limits};
 pub use function::Function;
-pub use holder::{Found, Held, Holder};
+pub use holder::{Found, Holder, Reach};
 pub use ledger::{Ledger, Reading, Record};
 pub use name::Name;
 pub use registry::Registry;

@@ -38,6 +38,8 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         library: Arc::new(Library::default()),
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: Some(declaration.collections.clone().into()),
         network: declaration.network(),
         max_timers: 0,
         workers: 1,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::Network;
-use crate::shared::Dictionaries;
+use crate::shared::{Dictionaries, Tables};
 
 /// The owner of all scripts of the configuration.
 pub const OPERATOR: &str = "operator";
@@ -29,6 +29,10 @@ pub struct DomainSpec {
     pub files: Arc<BTreeMap<String, Bytes>>,
     /// What `ngx.shared` holds.
     pub dictionaries: Arc<Dictionaries>,
+    /// What `waf.collection` finds, as far as it is granted to the owner.
+    pub tables: Arc<Tables>,
+    /// Which of them scripts may ask for; none: all that their owner is granted.
+    pub collections: Option<Arc<[String]>>,
     /// What scripts may connect to.
     pub network: Network,
     /// Timers that may be pending at once, for each state.

@@ -114,6 +114,8 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         library,
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: crate::config::Network::default(),
         max_timers: 0,
         workers: 1,

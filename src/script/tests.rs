@@ -21,6 +21,8 @@ fn state() -> Rc<State> {
         library: Arc::new(Library { patterns: Vec::new(), files: BTreeMap::new() }),
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: Network::default(),
         max_timers: 3,
         workers: 1,

@@ -148,6 +148,8 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         library: Arc::default(),
         files: Arc::new(files),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: Network::default(),
         max_timers: 0,
         workers: 1,

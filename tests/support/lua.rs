@@ -25,6 +25,8 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         }),
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: Network::default(),
         max_timers: 16,
         workers: 1,

@@ -38,6 +38,7 @@ pub(super) const BUDGET_LIMIT: Label = closed("part", &["rule", "time", "work"])
 pub(super) const BUDGET_OUTCOME: Label = closed("outcome", &["passed", "refused"]);
 pub(super) const BUDGET_PART: Label = closed("part", &["work", "time"]);
 pub(super) const CLASS: Label = closed("class", &CLASSES);
+pub(super) const COLLECTION: Label = open("collection", "typed collections by name");
 pub(super) const COME_BY: Label = closed("by", &["found", "remembered"]);
 pub(super) const CONNECTION: Label = closed("connection", &["new", "reused"]);
 pub(super) const DENIED: Label = closed("reason", &DENIALS);

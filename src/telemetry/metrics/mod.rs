@@ -20,14 +20,14 @@ pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
 pub(super) use rules::{cost_of_exchange, inspected, rule_phase, rules_of_exchange, verdicts};
-pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionaries};
+pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionaries, set_tables};
 
 use family::Registered;
 use label::{
     ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
-    COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS,
-    LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME,
-    RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT,
+    LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROUTE,
+    RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -171,6 +171,13 @@ metrics! {
         "Bytes that the collections hold which rules remember.", [], &[];
     collection_evictions: IntCounter = "moongate_collection_evictions_total",
         "Collections that were given up before their time, to make room.", [], &[];
+    table_entries: Family<IntGauge> = "moongate_collection_entries",
+        "Entries of a typed collection; those whose time is over count until they are swept.",
+        [COLLECTION], &[];
+    table_bytes: Family<IntGauge> = "moongate_collection_bytes",
+        "Bytes that the entries of a typed collection take, about.", [COLLECTION], &[];
+    table_changes: Family<IntCounter> = "moongate_collection_changes_total",
+        "Entries of a typed collection that were changed.", [COLLECTION], &[];
     process_log_lines_lost: IntCounter = "moongate_process_log_lines_dropped_total",
         "Lines of the process's own log (of scripts, and about trouble) that were too many for a second and not written.",
         [], &[];
