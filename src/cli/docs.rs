@@ -9,7 +9,7 @@ use std::{fs, io};
 use clap::Args;
 
 use super::{definition, terminal};
-use crate::{config, detection, script, seclang, telemetry};
+use crate::{admin, config, detection, script, seclang, telemetry};
 
 /// A page that is printed from what the code knows.
 pub struct Page {
@@ -22,6 +22,7 @@ pub struct Page {
 /// Every generated page. A test holds that docs/ has them as they would be written now.
 pub const PAGES: &[Page] = &[
     Page { name: "actions.md", text: detection::actions_page },
+    Page { name: "admin-api.md", text: admin::admin_page },
     Page { name: "commands.md", text: commands },
     Page { name: "directives.md", text: seclang::directives_page },
     Page { name: "lua-api.md", text: script::api::page },

@@ -1,13 +1,17 @@
 //! The command line, one file a command.
 
+mod audit;
 mod check;
 mod completions;
 mod demo;
 pub mod docs;
+pub mod node;
+mod reload;
 mod rules;
 mod run;
 mod settings;
 mod terminal;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -40,6 +44,9 @@ enum Command {
     Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
+    Reload(reload::Arguments),
+    Audit(audit::Arguments),
+    Tokens(tokens::Arguments),
     Docs(docs::Arguments),
     Completions(completions::Arguments),
 }
@@ -54,6 +61,9 @@ pub fn main() -> ExitCode {
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Tokens(arguments) => tokens::run(&arguments),
         Command::Docs(arguments) => docs::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -14,6 +14,11 @@ pub(super) fn say(text: &str) {
     let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
 }
 
+/// Tells what was done, beside its result.
+pub(super) fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Tells where the appliance listens, now that it serves.
 pub(super) fn tell_addresses(bound: &Bound) {
     let mut output = std::io::stderr().lock();

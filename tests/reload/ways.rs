@@ -162,9 +162,11 @@ fn the_admin_address_reloads_and_tells_what_came_of_it() {
     moongate.edit("moongate.yaml", "watch: false\nlisen: 1\n");
     let refused = moongate.reload();
     assert_eq!(refused.status, 422);
-    assert!(refused.text().contains("moongate.yaml:2:1"), "{}", refused.text());
-    assert!(refused.text().contains("listen"), "the nearest key: {}", refused.text());
-    assert!(refused.text().ends_with("policy 2 stays in force\n"), "{}", refused.text());
+    let report = refused.json()["report"].as_str().unwrap().to_owned();
+    assert!(report.contains("moongate.yaml:2:1"), "{report}");
+    assert!(report.contains("listen"), "the nearest key: {report}");
+    assert!(report.ends_with("policy 2 stays in force\n"), "{report}");
+    assert_eq!(refused.json()["help"], "mend the files; policy 2 stays in force");
 }
 
 #[test]

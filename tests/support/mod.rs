@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use answer::{Answer, Step};
 pub use client::{Client, Response, curl, get, post, request};
 pub use events::{logged_rules, resting_events};
-pub use moongate::{Builder, Moongate, Output, command};
+pub use moongate::{ADMIN_TOKEN, Builder, Moongate, Output, command, token_entry};
 pub use seen::Seen;
 pub use upstream::Upstream;
 

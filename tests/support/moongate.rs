@@ -37,6 +37,19 @@ const DEFAULTS: &[(&str, &str)] =
     &[("listen", "127.0.0.1:0"), ("admin", "127.0.0.1:0"), ("workers", "2"), ("rules", NO_RULES)];
 const NO_RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/no-rules.conf");
 
+/// The token that the harness uses.
+pub const ADMIN_TOKEN: &str = "mg_the-token-of-the-tests";
+
+/// An entry of a token file; `rest` has its role, and its owner if it has one.
+pub fn token_entry(name: &str, token: &str, rest: &str) -> String {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(token);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "- {{ name: {name}, {rest}, sha256: '{digest}', created_at: '2026-01-01T00:00:00Z' }}\n"
+    )
+}
+
 /// What a command that ended said.
 #[derive(Debug)]
 pub struct Output {
@@ -129,13 +142,38 @@ impl Moongate {
             .unwrap_or_default()
     }
 
-    /// A request to the admin address, which answers only those who call it by its address.
+    /// A request to the admin address, which answers only those who call it by its address. It
+    /// comes with [`ADMIN_TOKEN`], for the case that one is wanted.
     pub fn ask_admin(&self, method: &str, path: &str) -> Response {
-        request(self.admin, method, path, &[("Host", &self.admin.to_string())], "")
+        self.ask_admin_as(ADMIN_TOKEN, method, path, "")
+    }
+
+    /// The same with this token and a body.
+    pub fn ask_admin_as(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: impl AsRef<[u8]>,
+    ) -> Response {
+        let (host, token) = (self.admin.to_string(), format!("Bearer {token}"));
+        let headers = [("Host", host.as_str()), ("Authorization", token.as_str())];
+        request(self.admin, method, path, &headers, body)
+    }
+
+    /// Makes [`ADMIN_TOKEN`] known to it: without any token nothing can be changed.
+    pub fn admit_admin(&self) {
+        let config = self.read("moongate.yaml");
+        let state = config.lines().find_map(|line| line.strip_prefix("state_dir:"));
+        let file = format!("{}/tokens.yaml", state.map_or(".moongate", str::trim));
+        if !self.path(&file).exists() {
+            self.edit(&file, token_entry("test", ADMIN_TOKEN, "role: admin"));
+        }
     }
 
     /// Reads everything again, by the admin address; the answer tells what came of it.
     pub fn reload(&self) -> Response {
+        self.admit_admin();
         self.ask_admin("POST", "/policy/reload")
     }
 

@@ -1,7 +1,8 @@
 //! `GET /audit`: the newest entries, or those since a moment.
 
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -58,17 +59,20 @@ impl Wanted {
     }
 
     /// The newest of one file. One that is rotated away meanwhile has none.
-    fn of_file(&self, path: &PathBuf) -> Vec<Value> {
+    fn of_file(&self, path: &Path) -> Vec<Value> {
         let Ok(file) = std::fs::File::open(path) else { return Vec::new() };
-        let mut newest = std::collections::VecDeque::new();
+        let mut newest = VecDeque::new();
         for line in BufReader::new(file).lines().map_while(Result::ok) {
-            if self.limit > 0 && newest.len() == self.limit {
+            // Half a line is what a crash left.
+            let Ok(entry) = serde_json::from_str::<Value>(&line) else { continue };
+            if self.since.is_none_or(|since| at(&entry) >= Some(since)) {
+                newest.push_back(entry);
+            }
+            if newest.len() > self.limit {
                 newest.pop_front();
             }
-            newest.push_back(line);
         }
-        let entries = newest.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        entries.filter(|entry| self.since.is_none_or(|since| at(entry) >= Some(since))).collect()
+        newest.into()
     }
 }
 
