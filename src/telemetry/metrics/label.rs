@@ -45,6 +45,7 @@ pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by 
 pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]);
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
 pub(super) const ERROR: Label = closed("kind", &["cpu", "memory", "runtime", "syntax", "wait"]);
+pub(super) const FUNCTION: Label = open("function", "functions by name");
 pub(super) const KILL: Label = closed("reason", &KILLS);
 pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
 pub(super) const LOG: Label = closed("log", &["access", "events"]);
@@ -55,6 +56,7 @@ pub(super) const OUTCOME: Label = closed(
     "outcome",
     &["bad_response", "connect_error", "ok", "read_error", "timeout", "write_error"],
 );
+pub(super) const OWNER: Label = open("owner", "owners of functions by name");
 pub(super) const PEER: Label = open("peer", "peers as declared");
 pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
 pub(super) const REASON: Label = open("reason", "the guard's codes, such as `guard::two_lengths`");

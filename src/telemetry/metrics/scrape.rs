@@ -43,6 +43,30 @@ pub fn set_collections(read: impl Fn() -> CollectionStatistics + Send + 'static)
     *COLLECTIONS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
 }
 
+/// What workers hold of a function now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FunctionReading {
+    /// Whose it is.
+    pub owner: String,
+    /// Its name.
+    pub function: String,
+    /// Workers that hold it.
+    pub states: u64,
+    /// Bytes of its states.
+    pub bytes: u64,
+}
+
+type Functions = Box<dyn Fn() -> (u64, Vec<FunctionReading>) + Send>;
+
+/// Where functions are read.
+static FUNCTIONS: LazyLock<Mutex<Option<Functions>>> = LazyLock::new(Mutex::default);
+
+/// Says where it is read at each scrape how many functions there are and which are held, as for
+/// [`set_dictionaries`].
+pub fn set_functions(read: impl Fn() -> (u64, Vec<FunctionReading>) + Send + 'static) {
+    *FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
+}
+
 /// All metrics in Prometheus's text format, version 0.0.4.
 pub fn metrics_text() -> String {
     let dictionaries = DICTIONARIES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,6 +74,9 @@ pub fn metrics_text() -> String {
     show_dictionaries(&readings);
     let collections = COLLECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
     show_collections(&collections.as_ref().map(|read| read()).unwrap_or_default());
+    let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (registered, held) = functions.as_ref().map(|read| read()).unwrap_or_default();
+    show_functions(registered, &held);
     process::show();
     metrics().build.with(&[env!("CARGO_PKG_VERSION")]).set(1);
     let text = TextEncoder::new().encode_to_string(&REGISTRY.gather());
@@ -77,6 +104,19 @@ fn show_collections(held: &CollectionStatistics) {
     all.collections_bytes.set(gauge(held.bytes as u64));
     let told = all.collection_evictions.get();
     all.collection_evictions.inc_by(held.evictions.saturating_sub(told));
+}
+
+fn show_functions(registered: u64, held: &[FunctionReading]) {
+    let all = metrics();
+    all.functions.set(gauge(registered));
+    all.function_states.clear();
+    all.function_memory_bytes.clear();
+    for reading in held {
+        let labels = [&*reading.owner, &*reading.function];
+        // Those past the bound of the labels are told together.
+        all.function_states.with(&labels).add(gauge(reading.states));
+        all.function_memory_bytes.with(&labels).add(gauge(reading.bytes));
+    }
 }
 
 fn gauge(count: u64) -> i64 {
