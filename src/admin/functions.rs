@@ -12,7 +12,7 @@ use super::{Admin, Answer, Asked, Reply};
 use crate::config::{self, Role};
 use crate::functions::{
     Declaration, Fault, Function, FunctionRoute, FunctionStore, Name, Push, Pushed, Reading,
-    Version,
+    Record, Version,
 };
 use crate::script::OPERATOR;
 
@@ -32,16 +32,26 @@ struct Said {
 
 /// `GET /functions`
 pub(super) fn list(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    let registry = admin.functions.current();
-    let seen = registry.iter().filter(|function| asked.who.may_touch(function.owner.as_str()));
-    let told: Vec<Value> = seen.map(|function| tell(&admin.functions, function)).collect();
-    Answer::json(200, &Value::Array(told)).into()
+    let (admin, asked) = (admin.clone(), asked.clone());
+    Reply::aside(move || {
+        if let Err(refused) = asked.known_query(&["owner"]) {
+            return refused;
+        }
+        let wanted = asked.query("owner");
+        let registry = admin.functions.current();
+        let seen = registry.iter().filter(|function| {
+            let owner = function.owner.as_str();
+            asked.who.may_touch(owner) && wanted.is_none_or(|wanted| wanted == owner)
+        });
+        let told: Vec<Value> = seen.map(|function| tell(&admin, function)).collect();
+        Answer::json(200, &Value::Array(told))
+    })
 }
 
 /// `GET /functions/{name}`
 pub(super) fn show(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
     let answer = match owned(admin, asked) {
-        Ok(function) => Answer::json(200, &tell(&admin.functions, &function)),
+        Ok(function) => Answer::json(200, &tell(admin, &function)),
         Err(refused) => refused,
     };
     answer.into()
@@ -131,7 +141,7 @@ fn change(
         }
         admin.audit(&asked, what, &name, before, active(&admin.functions, &name));
         match admin.functions.current().get(&name) {
-            Some(function) => Answer::json(200, &tell(&admin.functions, function)),
+            Some(function) => Answer::json(200, &tell(&admin, function)),
             None => Answer::done(),
         }
     })
@@ -240,13 +250,10 @@ fn active(store: &FunctionStore, name: &str) -> Value {
 }
 
 /// All that is known of a function.
-fn tell(store: &FunctionStore, function: &Function) -> Value {
-    let versions: Vec<Value> = function
-        .versions
-        .iter()
-        .rev()
-        .map(|version| version_told(store, function, version))
-        .collect();
+fn tell(admin: &Admin, function: &Function) -> Value {
+    let newest_first = function.versions.iter().rev();
+    let versions: Vec<Value> =
+        newest_first.map(|version| version_told(admin, function, version)).collect();
     json!({
         "name": function.name,
         "owner": function.owner,
@@ -259,10 +266,13 @@ fn tell(store: &FunctionStore, function: &Function) -> Value {
     })
 }
 
-fn version_told(store: &FunctionStore, function: &Function, version: &Version) -> Value {
+fn version_told(admin: &Admin, function: &Function, version: &Version) -> Value {
     let facts = &version.facts;
     let is_active = function.active.as_ref() == Some(&facts.digest);
-    let workers = store.ledger.of(&function.name, &facts.digest);
+    let mut workers = admin.functions.ledger.of(&function.name, &facts.digest);
+    if is_active {
+        add_the_rest(&mut workers, admin.store.status().workers);
+    }
     let workers: Vec<Value> =
         workers.iter().map(|(worker, read)| worker_told(*worker, read)).collect();
     json!({
@@ -277,6 +287,15 @@ fn version_told(store: &FunctionStore, function: &Function, version: &Version) -
         "declares": facts.declaration,
         "workers": workers,
     })
+}
+
+/// Workers that never had a call of the version that serves are told too: they do not hold it.
+fn add_the_rest(known: &mut Vec<(usize, Reading)>, workers: usize) {
+    for worker in 0..workers {
+        if let Err(at) = known.binary_search_by_key(&worker, |(worker, _)| *worker) {
+            known.insert(at, (worker, Record::default().read()));
+        }
+    }
 }
 
 fn worker_told(worker: usize, read: &Reading) -> Value {

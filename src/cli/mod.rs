@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod demo;
 pub mod docs;
+mod functions;
 pub mod node;
 mod reload;
 mod rules;
@@ -41,6 +42,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Functions(functions::Arguments),
     Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
     let _ = crate::shared::local_offset();
     match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Functions(arguments) => functions::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -17,6 +17,7 @@ use crate::script::{
     Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, State, function_source,
 };
 use crate::shared::{Dictionaries, Tables};
+use crate::telemetry::events;
 use crate::transaction::{Phase, Request};
 
 /// How long a function may be idle before its state is dropped.
@@ -86,10 +87,12 @@ impl Holder {
     ) -> (Option<Rc<Call>>, Result<Option<Bytes>, ScriptError>) {
         let held = match self.held(found, reach) {
             Ok(held) => held,
-            Err(error) => return (None, Err(error)),
+            Err(error) => return (None, Err(self.failed(found, error))),
         };
         let Some(_running) = Running::begin(found) else {
             held.record.refused();
+            let (owner, function) = named(found);
+            events::FunctionRefused { owner, function }.emit();
             return (None, Err(busy(found)));
         };
         held.last_call.set(Instant::now());
@@ -97,8 +100,20 @@ impl Holder {
         let call = call(&held.handler.module);
         let result = held.state.run(&held.handler, &call).await;
         let kind = result.as_ref().err().map(|error| error.kind);
-        held.record.ended(kind, call.cpu.get(), held.state.memory());
+        let cpu = call.cpu.get();
+        held.record.ended(kind, cpu, held.state.memory());
+        count(found, cpu, kind);
         (Some(call), result)
+    }
+
+    /// A call that found no state, because none could be made: it is on record all the same.
+    fn failed(&self, found: &Found, error: ScriptError) -> ScriptError {
+        let Found { function, version } = found;
+        let record = self.store.ledger.record(&function.name, &version.facts.digest, self.worker);
+        record.began(SystemTime::now());
+        record.ended(Some(error.kind), Duration::ZERO, 0);
+        count(found, Duration::ZERO, Some(error.kind));
+        error
     }
 
     /// The function's state, made if it is not there.
@@ -145,7 +160,10 @@ impl Holder {
         let budget = facts.declaration.limits.budget();
         let handler = state.load(&source, Phase::Content, budget)?;
         let record = self.store.ledger.record(&function.name, &facts.digest, self.worker);
-        record.loaded(started.elapsed(), state.memory());
+        let took = started.elapsed();
+        record.loaded(took, state.memory());
+        let (owner, function) = named(found);
+        events::FunctionLoaded { owner, function, took }.emit();
         let last_call = Cell::new(Instant::now());
         let version = version.clone();
         Ok(Held { version, dictionaries, state, handler, record, last_call })
@@ -198,6 +216,17 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.function.running.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Whose it is, and what it is called.
+fn named(found: &Found) -> (&str, &str) {
+    (found.function.owner.as_str(), found.function.name.as_str())
+}
+
+fn count(found: &Found, cpu: Duration, failed: Option<ScriptErrorKind>) {
+    let (owner, function) = named(found);
+    let outcome = failed.map_or("ok", ScriptErrorKind::as_str);
+    events::FunctionCalled { owner, function, cpu, outcome }.emit();
 }
 
 fn busy(found: &Found) -> ScriptError {

@@ -99,6 +99,10 @@ impl Record {
         killed.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
     fn remember(&self, memory: usize) {
         self.memory.store(memory as u64, Ordering::Relaxed);
         self.peak.fetch_max(memory as u64, Ordering::Relaxed);
@@ -132,17 +136,30 @@ impl Record {
     }
 }
 
+/// What all workers together hold of a function.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Loaded states.
+    pub states: u64,
+    /// Bytes of them.
+    pub memory: u64,
+}
+
 /// Every worker's records, by function and version.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    records: Mutex<HashMap<(Name, Arc<str>), Vec<(usize, Arc<Record>)>>>,
+    records: Mutex<Records>,
 }
+
+/// By function and digest: each worker's.
+type Records = HashMap<Name, HashMap<Arc<str>, Vec<(usize, Arc<Record>)>>>;
 
 impl Ledger {
     /// A worker's record of a version, made if there is none.
     pub(super) fn record(&self, name: &Name, digest: &Arc<str>, worker: usize) -> Arc<Record> {
         let mut records = self.lock();
-        let of_version = records.entry((name.clone(), digest.clone())).or_default();
+        let of_version =
+            records.entry(name.clone()).or_default().entry(digest.clone()).or_default();
         if let Some((_, record)) = of_version.iter().find(|(known, _)| *known == worker) {
             return record.clone();
         }
@@ -155,17 +172,36 @@ impl Ledger {
     /// What workers have on record of a version, by worker.
     pub fn of(&self, name: &Name, digest: &Arc<str>) -> Vec<(usize, Reading)> {
         let records = self.lock();
-        let of_version = records.get(&(name.clone(), digest.clone()));
+        let of_version = records.get(name).and_then(|versions| versions.get(digest));
         let read = |(worker, record): &(usize, Arc<Record>)| (*worker, record.read());
         of_version.into_iter().flatten().map(read).collect()
     }
 
-    /// Forgets the versions of a function but these.
-    pub(super) fn keep(&self, name: &Name, digests: &[Arc<str>]) {
-        self.lock().retain(|(known, digest), _| known != name || digests.contains(digest));
+    /// What all workers together hold of each function, of those that any holds.
+    pub fn held(&self) -> Vec<(Name, Holding)> {
+        let records = self.lock();
+        let of = |versions: &HashMap<Arc<str>, Vec<(usize, Arc<Record>)>>| {
+            let held = versions.values().flatten().filter(|(_, record)| record.is_held());
+            held.fold(Holding::default(), |all, (_, record)| Holding {
+                states: all.states + 1,
+                memory: all.memory + record.memory.load(Ordering::Relaxed),
+            })
+        };
+        let each = records.iter().map(|(name, versions)| (name.clone(), of(versions)));
+        each.filter(|(_, held)| held.states > 0).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Name, Arc<str>), Vec<(usize, Arc<Record>)>>> {
+    /// Forgets the versions of a function but these.
+    pub(super) fn keep(&self, name: &Name, digests: &[Arc<str>]) {
+        let mut records = self.lock();
+        let Some(versions) = records.get_mut(name) else { return };
+        versions.retain(|digest, _| digests.contains(digest));
+        if versions.is_empty() {
+            records.remove(name);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

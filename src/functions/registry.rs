@@ -1,25 +1,29 @@
-//! All functions at one moment; a change makes another.
+//! All functions at one moment; a change makes another, which shares with it what did not change.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::sharded::Sharded;
 use super::version::Version;
 use super::{Function, FunctionRoute, Name, RouteIndex};
 
 /// All functions at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Registry {
-    functions: BTreeMap<Name, Arc<Function>>,
+    functions: Sharded<Arc<Function>>,
     routes: RouteIndex,
 }
 
 impl Registry {
-    /// Of these functions.
-    pub fn new(functions: BTreeMap<Name, Arc<Function>>) -> Self {
-        let served = functions.values().filter_map(|one| Some((one.route()?, &one.name)));
-        let routes = RouteIndex::new(served);
-        Self { functions, routes }
+    /// Of these functions. Of two that serve the same the last by name counts.
+    pub fn new(functions: impl IntoIterator<Item = Function>) -> Self {
+        let mut functions: Vec<Function> = functions.into_iter().collect();
+        functions.sort_by(|one, other| one.name.cmp(&other.name));
+        let mut registry = Self::default();
+        for function in functions {
+            registry.put(function);
+        }
+        registry
     }
 
     /// Whether no function serves.
@@ -39,7 +43,14 @@ impl Registry {
 
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Function>> {
-        self.functions.values()
+        let mut all: Vec<&Arc<Function>> = self.functions.values().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all.into_iter()
+    }
+
+    /// Those whose time is over at a moment.
+    pub fn expired(&self, now: SystemTime) -> impl Iterator<Item = &Arc<Function>> {
+        self.functions.values().filter(move |one| one.expires.is_some_and(|end| end <= now))
     }
 
     /// How many there are.
@@ -59,17 +70,25 @@ impl Registry {
         path: &str,
         now: SystemTime,
     ) -> Option<(&Arc<Function>, &Arc<Version>)> {
-        let function = self.functions.get(self.routes.find(host, path)?)?;
+        let function = self.functions.get(self.routes.find(host, path)?.as_str())?;
         Some((function, function.serving(now)?))
     }
 
     /// With one function changed, or taken out.
     pub(super) fn with(&self, name: &Name, function: Option<Function>) -> Self {
-        let mut functions = self.functions.clone();
-        match function {
-            Some(function) => functions.insert(name.clone(), Arc::new(function)),
-            None => functions.remove(name),
-        };
-        Self::new(functions)
+        let mut next = self.clone();
+        if let Some(before) = self.functions.get(name.as_str()) {
+            next.routes.remove(before.route(), name);
+            next.functions.remove(name.as_str());
+        }
+        if let Some(function) = function {
+            next.put(function);
+        }
+        next
+    }
+
+    fn put(&mut self, function: Function) {
+        self.routes.insert(function.route(), &function.name);
+        self.functions.insert(function.name.shared(), Arc::new(function));
     }
 }

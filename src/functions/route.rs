@@ -1,12 +1,11 @@
 //! Which function serves a path: found by a few look-ups, however many functions there are.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Name;
+use super::sharded::Sharded;
 
 /// Bytes of a route at the most.
 const LONGEST: usize = 512;
@@ -54,6 +53,11 @@ impl FunctionRoute {
         let host = (!host.is_empty()).then(|| host.into());
         Ok(Self { host, path: path.into(), exact })
     }
+
+    /// Host and path in one: a host has no slash, a path begins with one.
+    fn key(&self) -> String {
+        format!("{}{}", self.host.as_deref().unwrap_or_default(), self.path)
+    }
 }
 
 /// The route that a text names itself, in one of the comments that it begins with: `-- route: /hello`.
@@ -83,72 +87,88 @@ impl From<FunctionRoute> for String {
     }
 }
 
-/// From routes to functions.
-#[derive(Debug, Default)]
+/// From routes to functions. The parts that a change leaves as they are are shared with the index
+/// before it.
+#[derive(Debug, Clone, Default)]
 pub struct RouteIndex {
-    any_host: Paths,
-    by_host: HashMap<Box<str>, Paths>,
-}
-
-#[derive(Debug, Default)]
-struct Paths {
-    exact: HashMap<Arc<str>, Name>,
-    below: HashMap<Arc<str>, Name>,
+    /// By host (none: empty) and path.
+    exact: Sharded<Name>,
+    below: Sharded<Name>,
+    /// How many routes name a host.
+    hosts: usize,
 }
 
 impl RouteIndex {
-    /// An index of these routes; of two that are the same the last counts.
-    pub fn new<'a>(routes: impl Iterator<Item = (&'a FunctionRoute, &'a Name)>) -> Self {
-        let mut index = Self::default();
-        for (route, name) in routes {
-            let paths = match &route.host {
-                Some(host) => index.by_host.entry(host.clone()).or_default(),
-                None => &mut index.any_host,
-            };
-            let map = if route.exact { &mut paths.exact } else { &mut paths.below };
-            map.insert(Arc::from(&*route.path), name.clone());
+    /// One more route; who had it before has it no more.
+    pub(super) fn insert(&mut self, route: Option<&FunctionRoute>, name: &Name) {
+        let Some(route) = route else { return };
+        self.remove_any(route);
+        self.hosts += usize::from(route.host.is_some());
+        self.map(route.exact).insert(route.key().into(), name.clone());
+    }
+
+    /// A function has this route no more.
+    pub(super) fn remove(&mut self, route: Option<&FunctionRoute>, name: &Name) {
+        let Some(route) = route else { return };
+        if self.at(route) == Some(name) {
+            self.remove_any(route);
         }
-        index
+    }
+
+    fn remove_any(&mut self, route: &FunctionRoute) {
+        if self.at(route).is_some() {
+            self.hosts -= usize::from(route.host.is_some());
+            self.map(route.exact).remove(&route.key());
+        }
+    }
+
+    fn map(&mut self, exact: bool) -> &mut Sharded<Name> {
+        if exact { &mut self.exact } else { &mut self.below }
     }
 
     /// Whether it has no route.
     pub fn is_empty(&self) -> bool {
-        self.any_host.is_empty() && self.by_host.is_empty()
+        self.exact.is_empty() && self.below.is_empty()
     }
 
     /// The function that has this very route.
     pub fn at(&self, route: &FunctionRoute) -> Option<&Name> {
-        let paths = match &route.host {
-            Some(host) => self.by_host.get(host)?,
-            None => &self.any_host,
-        };
-        if route.exact { paths.exact.get(&*route.path) } else { paths.below.get(&*route.path) }
+        let map = if route.exact { &self.exact } else { &self.below };
+        map.get(&route.key())
     }
 
     /// The function that serves a path of a host (lower case, without port): a route that names the
     /// host before one that does not, the exact one before others, the longest before shorter ones.
     pub fn find(&self, host: Option<&str>, path: &str) -> Option<&Name> {
-        let named = host.and_then(|host| self.by_host.get(host)).and_then(|paths| paths.find(path));
-        named.or_else(|| self.any_host.find(path))
+        let named = match host {
+            // A name with a slash would be looked for among paths.
+            Some(host) if self.hosts > 0 && !host.contains('/') => {
+                self.find_from(&format!("{host}{path}"), host.len())
+            }
+            _ => None,
+        };
+        named.or_else(|| self.find_from(path, 0))
     }
-}
 
-impl Paths {
-    fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.below.is_empty()
-    }
-
-    fn find(&self, path: &str) -> Option<&Name> {
-        if let Some(found) = self.exact.get(path) {
+    /// For a host and a path in one; the path is from `start` on.
+    fn find_from(&self, key: &str, start: usize) -> Option<&Name> {
+        if let Some(found) = self.exact.get(key) {
             return Some(found);
         }
         if self.below.is_empty() {
             return None;
         }
-        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        let ends: Vec<usize> = ends.take(DEEPEST + 1).collect();
-        let above = ends.iter().rev().filter_map(|end| path.get(..*end));
-        above.filter_map(|above| self.below.get(above)).next().or_else(|| self.below.get("/"))
+        let path = key.get(start..).unwrap_or_default();
+        let mut ends = [0; DEEPEST];
+        let slashes = path.match_indices('/').skip(1).map(|(at, _)| start + at);
+        let mut count = 0;
+        for (end, at) in ends.iter_mut().zip(slashes.chain([key.len()])) {
+            *end = at;
+            count += 1;
+        }
+        let above = ends.iter().take(count).rev().filter_map(|end| key.get(..*end));
+        let mut found = above.filter_map(|above| self.below.get(above));
+        found.next().or_else(|| self.below.get(key.get(..=start)?))
     }
 }
 
@@ -163,14 +183,11 @@ mod tests {
     #[test]
     fn the_most_particular_route_serves() {
         let routes = ["/", "/a", "exact:/a/b", "/a/b/c/", "shop.example/a"];
-        let names: Vec<(FunctionRoute, Name)> = routes
-            .iter()
-            .enumerate()
-            .map(|(at, text)| {
-                (FunctionRoute::parse(text).unwrap(), Name::new(&format!("f{at}")).unwrap())
-            })
-            .collect();
-        let index = RouteIndex::new(names.iter().map(|(route, name)| (route, name)));
+        let mut index = RouteIndex::default();
+        let name = |at: usize| Name::new(&format!("f{at}")).unwrap();
+        for (at, text) in routes.iter().enumerate() {
+            index.insert(Some(&FunctionRoute::parse(text).unwrap()), &name(at));
+        }
         let cases = [
             ("/", "f0"),
             ("/x/y", "f0"),
@@ -186,6 +203,25 @@ mod tests {
         }
         assert_eq!(find(&index, "shop.example", "/a/b"), "f4");
         assert_eq!(find(&index, "shop.example", "/b"), "f0");
+        assert_eq!(find(&index, "shop.example/a", "/b"), "f0", "that is no host");
+        let route = |text| FunctionRoute::parse(text).unwrap();
+        index.remove(Some(&route("shop.example/a")), &name(1));
+        assert_eq!(find(&index, "shop.example", "/a"), "f4", "it is another's");
+        index.remove(Some(&route("shop.example/a")), &name(4));
+        assert_eq!(find(&index, "shop.example", "/a"), "f1");
+        index.insert(Some(&route("/")), &name(9));
+        assert_eq!(find(&index, "other.example", "/x"), "f9");
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_served_by_what_lies_above() {
+        let mut index = RouteIndex::default();
+        let deep = "/x".repeat(DEEPEST);
+        index.insert(Some(&FunctionRoute::parse(&deep).unwrap()), &Name::new("deep").unwrap());
+        assert_eq!(find(&index, "h", &format!("{deep}/y/z")), "deep");
+        let deeper = format!("{deep}/x");
+        index.insert(Some(&FunctionRoute::parse(&deeper).unwrap()), &Name::new("deeper").unwrap());
+        assert_eq!(find(&index, "h", &format!("{deeper}/y")), "deep");
     }
 
     #[test]

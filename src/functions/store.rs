@@ -1,6 +1,5 @@
 //! The functions of a node: what changes them, and where they are kept.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -115,9 +114,7 @@ impl FunctionStore {
     pub fn open(folder: Option<PathBuf>) -> (Self, Vec<String>) {
         let disk = folder.map(Disk::new);
         let (functions, faults) = disk.as_ref().map(Disk::load).unwrap_or_default();
-        let named = functions.into_iter().map(|one| (one.name.clone(), Arc::new(one)));
-        let registry = Registry::new(named.collect::<BTreeMap<_, _>>());
-        let current = ArcSwap::from_pointee(registry);
+        let current = ArcSwap::from_pointee(Registry::new(functions));
         (Self { current, ledger: Ledger::default(), disk, changing: Mutex::new(()) }, faults)
     }
 
@@ -306,20 +303,28 @@ impl FunctionStore {
     pub fn remove(&self, name: &str) -> Result<(), Fault> {
         let _one_at_a_time = self.lock();
         let function = self.known(name)?;
-        if let Some(disk) = &self.disk {
-            disk.forget(&function.name).map_err(|error| Fault::internal(&error))?;
-        }
-        self.ledger.keep(&function.name, &[]);
-        self.current.store(Arc::new(self.current().with(&function.name, None)));
-        Ok(())
+        self.forget(&function.name).map_err(|error| Fault::internal(&error))
     }
 
     /// Removes the functions whose time is over; their names.
     pub fn expire(&self, now: SystemTime) -> Vec<Name> {
-        let over = |one: &&Arc<Function>| one.expires.is_some_and(|end| end <= now);
+        if self.current().expired(now).next().is_none() {
+            return Vec::new();
+        }
+        let _one_at_a_time = self.lock();
         let current = self.current.load_full();
-        let names: Vec<Name> = current.iter().filter(over).map(|one| one.name.clone()).collect();
-        names.into_iter().filter(|name| self.remove(name.as_str()).is_ok()).collect()
+        let mut names: Vec<Name> = current.expired(now).map(|one| one.name.clone()).collect();
+        names.sort();
+        names.into_iter().filter(|name| self.forget(name).is_ok()).collect()
+    }
+
+    fn forget(&self, name: &Name) -> io::Result<()> {
+        if let Some(disk) = &self.disk {
+            disk.forget(name)?;
+        }
+        self.ledger.keep(name, &[]);
+        self.current.store(Arc::new(self.current().with(name, None)));
+        Ok(())
     }
 
     fn change(

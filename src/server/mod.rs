@@ -5,6 +5,7 @@ mod admission;
 mod aside;
 mod control;
 mod descriptors;
+mod functions;
 mod guard;
 mod listen;
 mod proxy_protocol;

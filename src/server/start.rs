@@ -13,11 +13,10 @@ use tokio::task::LocalSet;
 use super::admission::Admission;
 use super::reload::{Reloader, keep};
 use super::worker::{self, Shared, Worker};
-use super::{Bound, Options, StartError, admin, control, descriptors, listen};
+use super::{Bound, Options, StartError, admin, control, descriptors, functions, listen};
 use crate::admin::{Access, Admin, Audit};
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, render};
-use crate::functions::FunctionStore;
 use crate::policy::{
     self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
 };
@@ -59,7 +58,8 @@ async fn serve(options: Options) -> Result<(), StartError> {
     tell_dictionaries(store.clone());
     let held = store.clone();
     telemetry::set_collections(move || held.current().collections.statistics());
-    let functions = Arc::new(open_functions(options.config_path.as_deref(), config));
+    let folder = options.config_path.as_deref().map(|path| state_folder(path, Some(config)));
+    let functions = functions::open(folder.as_deref());
     let shared = Shared {
         store: store.clone(),
         functions: functions.clone(),
@@ -68,6 +68,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     };
     let workers = start_workers(workers, shared).await?;
     let ready = Arc::new(AtomicBool::new(true));
+    tokio::task::spawn_local(functions::expire(functions.clone()));
     let (reloads, requests) = mpsc::channel(RELOADS);
     let admin = Arc::new(Admin {
         functions,
@@ -189,16 +190,6 @@ fn sound(
         events::Trouble { what: &render(&diagnostics), next: "these are warnings" }.emit();
     }
     Ok(policy)
-}
-
-/// The functions that were pushed to this node before.
-fn open_functions(path: Option<&Path>, config: &Config) -> FunctionStore {
-    let folder = path.map(|path| state_folder(path, Some(config)).join("functions"));
-    let (functions, faults) = FunctionStore::open(folder);
-    for fault in &faults {
-        events::Trouble { what: fault, next: "this function does not serve; push it again" }.emit();
-    }
-    functions
 }
 
 /// Where the last good bundle is kept: in `state_dir`, else beside the settings. Where the settings

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::log;
 use super::logs::{self, Record};
-use super::metrics::{NONE, domain, metrics, module, owner, phase, route, upstream};
+use super::metrics::{NONE, domain, function, metrics, module, owner, phase, route, upstream};
 use super::rule_events;
 use crate::transaction::{self, Phase, Transaction, Verdict};
 
@@ -202,6 +202,70 @@ impl LuaMemory<'_> {
     /// Sets it.
     pub fn emit(self) {
         domain(self.domain, self.worker, self.bytes);
+    }
+}
+
+/// A function was called, and is done.
+pub struct FunctionCalled<'a> {
+    /// Whose it is.
+    pub owner: &'a str,
+    /// Its name.
+    pub function: &'a str,
+    /// CPU time.
+    pub cpu: Duration,
+    /// As for [`LuaCalled`].
+    pub outcome: &'static str,
+}
+
+impl FunctionCalled<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        function(self.owner, self.function).called(self.cpu, self.outcome);
+    }
+}
+
+/// A function was not called, because as many calls of it ran as may.
+pub struct FunctionRefused<'a> {
+    /// Whose it is.
+    pub owner: &'a str,
+    /// Its name.
+    pub function: &'a str,
+}
+
+impl FunctionRefused<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        function(self.owner, self.function).refused();
+    }
+}
+
+/// A worker made a state for a function.
+pub struct FunctionLoaded<'a> {
+    /// Whose it is.
+    pub owner: &'a str,
+    /// Its name.
+    pub function: &'a str,
+    /// From the call for it until it could run.
+    pub took: Duration,
+}
+
+impl FunctionLoaded<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        function(self.owner, self.function).loaded(self.took);
+    }
+}
+
+/// The time of a function is over: it is gone.
+pub struct FunctionExpired<'a> {
+    /// Its name.
+    pub name: &'a str,
+}
+
+impl FunctionExpired<'_> {
+    /// Says so.
+    pub fn emit(self) {
+        log::info(format!("function `{}` is gone: its time is over", self.name));
     }
 }
 

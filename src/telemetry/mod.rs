@@ -11,5 +11,6 @@ mod redaction;
 mod rule_events;
 
 pub use metrics::{
-    DictionaryReading, metrics_page, metrics_text, set_collections, set_dictionaries, set_tables,
+    DictionaryReading, FunctionReading, metrics_page, metrics_text, set_collections,
+    set_dictionaries, set_functions, set_tables,
 };

@@ -22,6 +22,7 @@ thread_local! {
     static UPSTREAMS: Kept<Upstream> = RefCell::default();
     static MODULES: Kept<Module> = RefCell::default();
     static OWNERS: Kept<Owner> = RefCell::default();
+    static FUNCTIONS: Kept<Function> = RefCell::default();
     static DOMAINS: Kept<Domain> = RefCell::default();
 }
 
@@ -52,6 +53,14 @@ pub(crate) struct Module {
 pub(crate) struct Owner {
     pub(crate) cpu: Counter,
     pub(crate) suspensions: IntCounter,
+}
+
+/// What a function's calls move.
+pub(crate) struct Function {
+    calls: IntCounter,
+    seconds: Counter,
+    owner: Box<str>,
+    name: Box<str>,
 }
 
 /// The memory of a domain's state.
@@ -94,6 +103,18 @@ pub(crate) fn owner(name: &str) -> Rc<Owner> {
         cpu: metrics().owner_cpu_seconds.with(&[name]),
         suspensions: metrics().owner_suspensions.with(&[name]),
     })
+}
+
+/// The handles of an owner's function. A function has one owner as long as it is there.
+pub(crate) fn function(owner: &str, name: &str) -> Rc<Function> {
+    let make = || {
+        let labels = [owner, name];
+        let calls = metrics().function_calls.with(&labels);
+        let seconds = metrics().function_cpu_seconds.with(&labels);
+        Function { calls, seconds, owner: owner.into(), name: name.into() }
+    };
+    let known = kept(&FUNCTIONS, name, make);
+    if *known.owner == *owner { known } else { Rc::new(make()) }
 }
 
 /// Sets the memory of a domain's state on a worker; none: the state is gone.
@@ -180,6 +201,31 @@ impl Module {
         if KILLS.contains(&outcome) {
             metrics().lua_kills.with(&[&self.name, outcome]).inc();
         }
+    }
+}
+
+impl Function {
+    /// One more call, that cost so much and ended so.
+    pub(crate) fn called(&self, cpu: Duration, outcome: &'static str) {
+        self.calls.inc();
+        self.seconds.inc_by(cpu.as_secs_f64());
+        if outcome != "ok" {
+            metrics().function_errors.with(&[&self.owner, &self.name, outcome]).inc();
+        }
+        if KILLS.contains(&outcome) {
+            metrics().function_kills.with(&[&self.owner, &self.name, outcome]).inc();
+        }
+    }
+
+    /// One more call that did not begin.
+    pub(crate) fn refused(&self) {
+        metrics().function_refused.with(&[&self.owner, &self.name]).inc();
+    }
+
+    /// One more state, that took so long to make.
+    pub(crate) fn loaded(&self, took: Duration) {
+        metrics().function_cold_starts.with(&[&self.owner, &self.name]).inc();
+        metrics().function_cold_start_seconds.with(&[&self.owner]).observe(took.as_secs_f64());
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
 pub(super) const ERROR: Label =
     closed("kind", &["cpu", "limit", "memory", "runtime", "syntax", "wait"]);
+pub(super) const FUNCTION: Label = open("function", "functions by name");
 pub(super) const KILL: Label = closed("reason", &KILLS);
 pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
 pub(super) const LOG: Label = closed("log", &["access", "events"]);

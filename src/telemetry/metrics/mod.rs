@@ -15,18 +15,21 @@ use std::sync::LazyLock;
 use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
 
 pub use family::{Family, Kind};
-pub(super) use handles::{domain, module, owner, phase, route, upstream};
+pub(super) use handles::{domain, function, module, owner, phase, route, upstream};
 pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
 pub(super) use rules::{cost_of_exchange, inspected, rule_phase, rules_of_exchange, verdicts};
-pub use scrape::{DictionaryReading, metrics_text, set_collections, set_dictionaries, set_tables};
+pub use scrape::{
+    DictionaryReading, FunctionReading, metrics_text, set_collections, set_dictionaries,
+    set_functions, set_tables,
+};
 
 use family::Registered;
 use label::{
     ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
-    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT,
-    LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROUTE,
+    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, FUNCTION, KILL,
+    LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROUTE,
     RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
@@ -141,6 +144,29 @@ metrics! {
     owner_refusals: Family<IntCounter> = "moongate_owner_refusals_total",
         "Calls and connections that were refused because their owner had as many as it may, by the limit.",
         [OWNER, OWNER_LIMIT], &[];
+    functions: IntGauge = "moongate_functions",
+        "Functions that this node has, those that do not serve too.", [], &[];
+    function_calls: Family<IntCounter> = "moongate_function_calls_total",
+        "Calls of functions that began.", [OWNER, FUNCTION], &[];
+    function_cpu_seconds: Family<Counter> = "moongate_function_cpu_seconds_total",
+        "CPU time of functions.", [OWNER, FUNCTION], &[];
+    function_errors: Family<IntCounter> = "moongate_function_errors_total",
+        "Calls of functions that did not come to their end, kills among them.",
+        [OWNER, FUNCTION, ERROR], &[];
+    function_kills: Family<IntCounter> = "moongate_function_kills_total",
+        "Calls of functions that were ended because their budget was spent, by the part of it.",
+        [OWNER, FUNCTION, KILL], &[];
+    function_refused: Family<IntCounter> = "moongate_function_refused_total",
+        "Calls of functions that did not begin, because as many ran as may.", [OWNER, FUNCTION], &[];
+    function_cold_starts: Family<IntCounter> = "moongate_function_cold_starts_total",
+        "States that workers made for functions.", [OWNER, FUNCTION], &[];
+    function_cold_start_seconds: Family<Histogram> = "moongate_function_cold_start_seconds",
+        "What making a state for a function took, its text read and compiled included.",
+        [OWNER], PHASE_SECONDS;
+    function_states: Family<IntGauge> = "moongate_function_states",
+        "Workers that hold a state of the function.", [OWNER, FUNCTION], &[];
+    function_memory_bytes: Family<IntGauge> = "moongate_function_memory_bytes",
+        "Memory that the states of the function hold on all workers.", [OWNER, FUNCTION], &[];
     rule_matches: Family<IntCounter> = "moongate_rule_matches_total",
         "Rules that matched and are logged, by rule phase and severity.", [RULE_PHASE, SEVERITY], &[];
     rule_exchanges: Family<IntCounter> = "moongate_rule_exchanges_total",

@@ -53,6 +53,30 @@ pub fn set_tables(read: impl Fn() -> Vec<TableStatistics> + Send + 'static) {
     *TABLES.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
 }
 
+/// What workers hold of a function now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FunctionReading {
+    /// Whose it is.
+    pub owner: String,
+    /// Its name.
+    pub function: String,
+    /// Workers that hold it.
+    pub states: u64,
+    /// Bytes of its states.
+    pub bytes: u64,
+}
+
+type Functions = Box<dyn Fn() -> (u64, Vec<FunctionReading>) + Send>;
+
+/// Where functions are read.
+static FUNCTIONS: LazyLock<Mutex<Option<Functions>>> = LazyLock::new(Mutex::default);
+
+/// Says where it is read at each scrape how many functions there are and which are held, as for
+/// [`set_dictionaries`].
+pub fn set_functions(read: impl Fn() -> (u64, Vec<FunctionReading>) + Send + 'static) {
+    *FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
+}
+
 /// All metrics in Prometheus's text format, version 0.0.4.
 pub fn metrics_text() -> String {
     let dictionaries = DICTIONARIES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,6 +86,9 @@ pub fn metrics_text() -> String {
     show_collections(&collections.as_ref().map(|read| read()).unwrap_or_default());
     let tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
     show_tables(&tables.as_ref().map(|read| read()).unwrap_or_default());
+    let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (registered, held) = functions.as_ref().map(|read| read()).unwrap_or_default();
+    show_functions(registered, &held);
     process::show();
     metrics().build.with(&[env!("CARGO_PKG_VERSION")]).set(1);
     let text = TextEncoder::new().encode_to_string(&REGISTRY.gather());
@@ -101,6 +128,19 @@ fn show_tables(readings: &[TableStatistics]) {
         all.table_entries.with(&name).set(gauge(reading.entries as u64));
         all.table_bytes.with(&name).set(gauge(reading.bytes as u64));
         all.table_changes.with(&name).inc_by(reading.changes);
+    }
+}
+
+fn show_functions(registered: u64, held: &[FunctionReading]) {
+    let all = metrics();
+    all.functions.set(gauge(registered));
+    all.function_states.clear();
+    all.function_memory_bytes.clear();
+    for reading in held {
+        let labels = [&*reading.owner, &*reading.function];
+        // Those past the bound of the labels are told together.
+        all.function_states.with(&labels).add(gauge(reading.states));
+        all.function_memory_bytes.with(&labels).add(gauge(reading.bytes));
     }
 }
 
