@@ -364,6 +364,10 @@ fn rows() -> Vec<(String, String, String)> {
         if let [first, _, _, _, example] = cells[..]
             && let Some(name) = first.strip_prefix("| `").and_then(|name| name.strip_suffix('`'))
         {
+            if title == "tokens[]" {
+                // Of a file of their own: tests/admin/access.rs.
+                continue;
+            }
             let example = example.trim_start_matches('`').trim_end_matches("` |");
             rows.push((title.clone(), name.to_owned(), example.to_owned()));
         }

@@ -73,6 +73,7 @@ pub fn emit_one_of_each() {
     emit_of_exchanges();
     emit_of_scripts();
     emit_of_upstreams();
+    emit_of_admin();
     let report = "1 fault\n  = help: \x1b mend it\npolicy refused; policy 41 stays in force";
     events::PolicyRefused { faults: 2, generation: 41, report }.emit();
     events::Trouble { what: "no space", next: "make some" }.emit();
@@ -184,6 +185,11 @@ fn emit_of_upstreams() {
     let peer = "127.0.0.1:3001";
     events::PeerJudged { upstream, peer, healthy: false }.emit();
     events::PeerForgotten { upstream, peer }.emit();
+}
+
+fn emit_of_admin() {
+    events::AdminAnswered { method: "GET", endpoint: "/policy", status: 401 }.emit();
+    events::AdminDenied { reason: "unknown_token" }.emit();
 }
 
 /// The value of one sample, as `name{label="value"}`; 0 where there is none.
