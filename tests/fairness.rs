@@ -120,11 +120,23 @@ fn whatever_computes_is_suspended() {
 
 /// Each computes where Luau cannot suspend it.
 const STUCK: &[(&str, &str)] = &[
-    ("__index", "local t = setmetatable({}, { __index = function() while true do end end }) return t.x"),
-    ("__lt", "local t = setmetatable({}, { __lt = function() while true do end end }) return t < t"),
+    (
+        "__index",
+        "local t = setmetatable({}, { __index = function() while true do end end }) return t.x",
+    ),
+    (
+        "__lt",
+        "local t = setmetatable({}, { __lt = function() while true do end end }) return t < t",
+    ),
     ("a pattern", "return (('a'):rep(200)):find(('.-'):rep(20) .. 'b')"),
-    ("many in pcall", "while true do pcall(string.find, ('a'):rep(200), ('.-'):rep(20) .. 'b') end"),
-    ("tostring", "return tostring(setmetatable({}, { __tostring = function() while true do end end }))"),
+    (
+        "many in pcall",
+        "while true do pcall(string.find, ('a'):rep(200), ('.-'):rep(20) .. 'b') end",
+    ),
+    (
+        "tostring",
+        "return tostring(setmetatable({}, { __tostring = function() while true do end end }))",
+    ),
 ];
 
 #[test]
@@ -143,7 +155,8 @@ fn whatever_cannot_be_suspended_is_ended_long_before_its_budget() {
 }
 
 /// Computes for some slices.
-const SOME: &str = "local function some() local t = os.clock() while os.clock() - t < 0.02 do end end ";
+const SOME: &str =
+    "local function some() local t = os.clock() while os.clock() - t < 0.02 do end end ";
 
 #[test]
 fn who_was_suspended_goes_on_as_if_it_had_not_been() {
@@ -199,7 +212,8 @@ fn gsub_with_a_callback_is_luas() {
             assert_eq!(ran.expect(wanted).as_deref(), Some(wanted.as_bytes()), "{text}");
         }
         for (callback, wanted) in [("{}", "invalid replacement value (a table)"), ("1", "1")] {
-            let text = format!("local s = ('a'):gsub('a', function() return {callback} end) return s");
+            let text =
+                format!("local s = ('a'):gsub('a', function() return {callback} end) return s");
             let ran = run_with(&state, "t.lua", &text, Budget::default()).await;
             let said = ran.map_or_else(
                 |error| error.message,
@@ -273,5 +287,9 @@ fn a_request_is_answered_while_another_one_computes_in_the_same_worker() {
     }
     assert!(moongate.metric("moongate_owner_suspensions_total{owner=\"operator\"}") > 3.0);
     let kills = moongate.metrics();
-    assert!(!kills.lines().any(|line| line.starts_with("moongate_lua_kills_total") && line.contains("cpu")));
+    assert!(
+        !kills
+            .lines()
+            .any(|line| line.starts_with("moongate_lua_kills_total") && line.contains("cpu"))
+    );
 }

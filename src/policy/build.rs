@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use super::advice::advice;
+use super::advice::{advice, undeclared};
 use super::bundle::{Recorder, hex, text};
 use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
@@ -45,6 +45,7 @@ pub fn build(
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
     if sound {
         let policy = draft.map(|draft| draft.finish(bundle.digest(), previous));
+        diagnostics.extend(policy.as_ref().map(undeclared).unwrap_or_default());
         return Built { policy, bundle, diagnostics };
     }
     // Whoever mends the settings wants to hear of the scripts too, and not one fault at a time.
@@ -117,17 +118,7 @@ fn draft(
     // Without a settings file there is no folder that is meant to outlive the process.
     let kept = path.is_some() || config.state_dir.is_some();
     let collections = kept.then(|| config.state_folder().join("collections.db"));
-    Some(Draft {
-        source,
-        config,
-        plans,
-        steps,
-        domains,
-        library,
-        rulesets,
-        matchers,
-        collections,
-    })
+    Some(Draft { source, config, plans, steps, domains, library, rulesets, matchers, collections })
 }
 
 fn settings_source(
@@ -171,8 +162,17 @@ fn library(config: &Config, recorder: &Recorder<'_>) -> Library {
 
 impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
-        let Self { source, config, plans, steps, domains, library, rulesets, matchers, collections } =
-            self;
+        let Self {
+            source,
+            config,
+            plans,
+            steps,
+            domains,
+            library,
+            rulesets,
+            matchers,
+            collections,
+        } = self;
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));

@@ -56,7 +56,9 @@ pub fn limit_owner(owner: &str, limits: OwnerLimits) {
 
 /// CPU time that an owner's scripts used on this worker.
 pub fn cpu_of_owner(owner: &str) -> Duration {
-    ACCOUNTS.with_borrow(|accounts| accounts.get(owner).map_or(Duration::ZERO, |found| found.used.get()))
+    ACCOUNTS.with_borrow(|accounts| {
+        accounts.get(owner).map_or(Duration::ZERO, |found| found.used.get())
+    })
 }
 
 /// The account of an owner on this worker.
@@ -151,7 +153,12 @@ impl Account {
         self.used.get().saturating_sub(before)
     }
 
-    fn refused(&self, limit: &'static str, what: &str, most: impl std::fmt::Display) -> ScriptError {
+    fn refused(
+        &self,
+        limit: &'static str,
+        what: &str,
+        most: impl std::fmt::Display,
+    ) -> ScriptError {
         events::OwnerRefused { owner: &self.name, limit }.emit();
         ScriptError::limit(format!("owner `{}` may have {most} {what} on a worker", self.name))
     }

@@ -11,6 +11,5 @@ mod redaction;
 mod rule_events;
 
 pub use metrics::{
-    DictionaryReading, metrics_page, metrics_text, set_collections, set_dictionaries,
-    set_tables,
+    DictionaryReading, metrics_page, metrics_text, set_collections, set_dictionaries, set_tables,
 };

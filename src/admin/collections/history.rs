@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::{aside, changed, refusal, table};
 use crate::admin::{Admin, Answer, Asked, Reply};
-use crate::shared::tables::{Declaration, Grant, Kept, Record, Told, json as value, key_text, moment};
+use crate::shared::tables::{
+    Declaration, Grant, Kept, Record, Told, json as value, key_text, moment,
+};
 
 /// Changes of a page, at most.
 const LONGEST: usize = 1000;

@@ -32,7 +32,9 @@ impl Run<'_> {
                 let argument = expand(self, rule, argument);
                 matches(&argument, self.state.sight.text(text))
             }
-            Test::Compiled(matcher) => return self.state.run(&**matcher, self.view.tables, link, text),
+            Test::Compiled(matcher) => {
+                return self.state.run(&**matcher, self.view.tables, link, text);
+            }
             Test::Later { operator, argument, .. } => {
                 let argument = expand(self, rule, argument);
                 // An argument that cannot be compiled neither matches nor fails to match.
@@ -47,13 +49,7 @@ impl Run<'_> {
 }
 
 impl State {
-    fn run(
-        &mut self,
-        matcher: &dyn Matcher,
-        tables: &Tables,
-        link: &Link,
-        text: TextId,
-    ) -> Tested {
+    fn run(&mut self, matcher: &dyn Matcher, tables: &Tables, link: &Link, text: TextId) -> Tested {
         let Self { sight, captures, answers, .. } = self;
         if link.capture {
             *captures = Captures::default();

@@ -123,7 +123,11 @@ fn granted(lua: &Lua, name: &str, wanted: Grant) -> Result<Arc<tables::Table>, S
 }
 
 /// The collection that a method is called on.
-fn on(lua: &Lua, args: &MultiValue, wanted: Grant) -> mlua::Result<Result<Arc<tables::Table>, String>> {
+fn on(
+    lua: &Lua,
+    args: &MultiValue,
+    wanted: Grant,
+) -> mlua::Result<Result<Arc<tables::Table>, String>> {
     let bad = || fault("bad \"collection\" argument");
     let Value::Table(table) = at(args, 1) else { return Err(bad()) };
     let object: mlua::AnyUserData = table.raw_get(1).map_err(|_| bad())?;
@@ -131,7 +135,7 @@ fn on(lua: &Lua, args: &MultiValue, wanted: Grant) -> mlua::Result<Result<Arc<ta
     Ok(granted(lua, &handle.0, wanted))
 }
 
-/// Runs `work` with the collection and the key. A key that is no UTF-8 is nowhere.
+/// Runs `work` with the collection and the key; with an empty one for what is no UTF-8.
 fn with_key(
     lua: &Lua,
     args: &MultiValue,
@@ -143,10 +147,8 @@ fn with_key(
         Err(words) => return refusal(lua, words),
     };
     let key = check_text(lua, args, 2, function)?;
-    match std::str::from_utf8(&key.as_bytes()) {
-        Ok(key) => work(&table, key),
-        Err(_) => Ok(one(Value::Nil)),
-    }
+    // No key is empty.
+    work(&table, std::str::from_utf8(&key.as_bytes()).unwrap_or_default())
 }
 
 /// Runs `work` with the collection, the key, and who it is.

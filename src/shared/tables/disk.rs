@@ -148,9 +148,8 @@ impl Disk {
 
     fn found(&self, raw: Raw, lost: u64) -> Result<Found, DiskError> {
         let Raw { id, name, content, version, declaration, views } = raw;
-        let unreadable = |error: serde_json::Error| {
-            DiskError::Unreadable(name.clone(), error.to_string())
-        };
+        let unreadable =
+            |error: serde_json::Error| DiskError::Unreadable(name.clone(), error.to_string());
         let declaration: Declaration = serde_json::from_str(&declaration).map_err(unreadable)?;
         let views: BTreeMap<String, View> = serde_json::from_str(&views).map_err(unreadable)?;
         let mut all =
@@ -261,8 +260,11 @@ pub(super) fn remember(
     floor: u64,
 ) -> rusqlite::Result<()> {
     let text = serde_json::to_string(record).unwrap_or_default();
-    on.prepare("INSERT OR REPLACE INTO history VALUES (?1, ?2, ?3)")?
-        .execute(params![id, record.version, text])?;
+    on.prepare("INSERT OR REPLACE INTO history VALUES (?1, ?2, ?3)")?.execute(params![
+        id,
+        record.version,
+        text
+    ])?;
     on.prepare("DELETE FROM history WHERE id = ?1 AND version <= ?2")?
         .execute(params![id, floor])
         .map(drop)

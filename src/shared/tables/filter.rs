@@ -125,12 +125,10 @@ impl Filter {
     /// How a field stands to the value; none: they cannot be compared.
     fn compare(&self, field: &Json) -> Option<Ordering> {
         match (field, &self.value) {
-            (Json::Number(field), Json::Number(value)) => {
-                match (field.as_i64(), value.as_i64()) {
-                    (Some(field), Some(value)) => Some(field.cmp(&value)),
-                    _ => field.as_f64()?.partial_cmp(&value.as_f64()?),
-                }
-            }
+            (Json::Number(field), Json::Number(value)) => match (field.as_i64(), value.as_i64()) {
+                (Some(field), Some(value)) => Some(field.cmp(&value)),
+                _ => field.as_f64()?.partial_cmp(&value.as_f64()?),
+            },
             (Json::Bool(field), Json::Bool(value)) => Some(field.cmp(value)),
             (Json::String(field), Json::String(value)) => {
                 let addresses = field.parse::<IpAddr>().ok().zip(value.parse::<IpAddr>().ok());

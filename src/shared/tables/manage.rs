@@ -139,7 +139,11 @@ impl Table {
     }
 
     /// Makes a part of a larger change: it is remembered once all parts are made.
-    pub(super) fn merge(&self, steps: Vec<Step>, told: &mut Option<Vec<Told>>) -> Result<(), Fault> {
+    pub(super) fn merge(
+        &self,
+        steps: Vec<Step>,
+        told: &mut Option<Vec<Told>>,
+    ) -> Result<(), Fault> {
         let declared = self.declaration();
         let mut changes = self.lock();
         let content = self.content();
@@ -196,7 +200,9 @@ impl Table {
 /// Whether entries of one declaration are entries of another.
 fn fits(declared: &Declaration, next: &Declaration) -> Result<(), Fault> {
     let other = |what: &str| {
-        Fault::Conflict(format!("it is declared with another {what}; delete it first, or use a new name"))
+        Fault::Conflict(format!(
+            "it is declared with another {what}; delete it first, or use a new name"
+        ))
     };
     if declared.kind != next.kind {
         return Err(other("kind"));

@@ -68,11 +68,7 @@ impl View {
     ///
     /// # Errors
     /// [`Fault::Bad`].
-    pub fn query(
-        &self,
-        declared: Arc<Declaration>,
-        after: Option<&str>,
-    ) -> Result<Query, Fault> {
+    pub fn query(&self, declared: Arc<Declaration>, after: Option<&str>) -> Result<Query, Fault> {
         if self.filters.len() > FILTERS {
             return Err(Fault::bad(format!("at most {FILTERS} filters")));
         }

@@ -374,7 +374,10 @@ impl Table {
     ) -> Result<(), Fault> {
         let limits = &declared.limits;
         if entries > 0 && content.entries().saturating_add_signed(entries) > limits.entries {
-            return Err(Fault::Full(format!("`{}` is full: {} entries", self.name, limits.entries)));
+            return Err(Fault::Full(format!(
+                "`{}` is full: {} entries",
+                self.name, limits.entries
+            )));
         }
         if bytes > 0 && content.bytes().saturating_add_signed(bytes) > limits.bytes {
             return Err(Fault::Full(format!("`{}` is full: {} bytes", self.name, limits.bytes)));

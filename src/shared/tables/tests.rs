@@ -49,7 +49,11 @@ fn devices() -> Json {
 }
 
 fn imported(tables: &Tables, name: &str, format: Format, mode: Mode, text: &str) -> Progress {
-    import(tables, name, List { format, mode, on_fault: OnFault::Refuse, text: text.to_owned().into() })
+    import(
+        tables,
+        name,
+        List { format, mode, on_fault: OnFault::Refuse, text: text.to_owned().into() },
+    )
 }
 
 fn import(tables: &Tables, name: &str, list: List) -> Progress {
@@ -104,7 +108,8 @@ fn the_longest_network_agrees_with_a_scan_of_all() {
         let scanned = nets.iter().filter(|net| net.contains(&address));
         let longest = scanned.map(|net| net.prefix_len()).max();
         let found = table.matching(address.into());
-        let found = found.map(|(net, _)| net.split_once('/').map_or(32, |(_, n)| n.parse().unwrap()));
+        let found =
+            found.map(|(net, _)| net.split_once('/').map_or(32, |(_, n)| n.parse().unwrap()));
         assert_eq!(found, longest, "{address}");
     }
 }
@@ -214,7 +219,9 @@ fn many_are_changed_all_or_none() {
     };
     let fault = many(json!([{ "key": "a", "value": {} }, { "key": "b", "value": 7 }])).unwrap_err();
     assert!(fault.to_string().starts_with("entry 1: `value` is an object"), "{fault}");
-    assert!(many(json!([{ "key": "a", "value": {} }, { "key": "nobody", "delete": true }])).is_err());
+    assert!(
+        many(json!([{ "key": "a", "value": {} }, { "key": "nobody", "delete": true }])).is_err()
+    );
     assert!(!table.has("a"));
     let done = json!([{ "key": "a", "value": {} }, { "key": "old", "delete": true }]);
     let version = many(done).unwrap().version;
@@ -270,7 +277,8 @@ fn a_restart_keeps_all_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state/collections.db");
     let tables = started(Some(&file));
-    let nets = declare(&tables, "nets", json!({ "kind": "addresses", "grants": { "team-a": "read" } }));
+    let nets =
+        declare(&tables, "nets", json!({ "kind": "addresses", "grants": { "team-a": "read" } }));
     assert_eq!(put(&nets, "10.0.0.0/8", json!({ "n": 1 })).ticket.wait(), Ok(Durability::Disk));
     let rows = declare(&tables, "devices", devices());
     put(&rows, "1", json!({ "owner": "ann" }));
@@ -343,12 +351,8 @@ fn bad_lines_are_told_with_their_numbers_and_change_nothing_unless_skipped() {
     declare(&tables, "devices", devices());
     let text = "id,owner,address,blocked\n1,ann,10.0.0.1,true\n2,,10.0.0.2,false\n\
                 3,\"bob, the \"\"b\"\"\nof two lines\",,\nx,carl,,\n5,dora\n6,eve,10.0.0.300,\n7,finn,,\n";
-    let list = |on_fault| List {
-        format: Format::Csv,
-        mode: Mode::Merge,
-        on_fault,
-        text: text.into(),
-    };
+    let list =
+        |on_fault| List { format: Format::Csv, mode: Mode::Merge, on_fault, text: text.into() };
     let refused = import(&tables, "devices", list(OnFault::Refuse));
     assert_eq!((refused.stage, refused.done, refused.failed), (Stage::Refused, 3, 4));
     let lines: Vec<usize> = refused.faults.iter().map(|(line, _)| *line).collect();
@@ -455,8 +459,7 @@ fn a_version_is_restored_and_that_is_a_change_like_others() {
 #[test]
 fn history_is_bounded_and_says_how_far_it_reaches() {
     let tables = started(None);
-    let table =
-        declare(&tables, "users", json!({ "kind": "keys", "limits": { "history": 5 } }));
+    let table = declare(&tables, "users", json!({ "kind": "keys", "limits": { "history": 5 } }));
     for n in 0..20 {
         put(&table, "ann", json!({ "n": n }));
     }
@@ -482,8 +485,10 @@ fn a_declaration_changes_only_where_the_entries_still_fit() {
     again(&|next| next["grants"] = json!({ "team-a": "write" })).unwrap();
     assert_eq!(table.grant("team-a"), Some(Grant::Write));
     let column = |required: bool| json!({ "name": "new", "type": "text", "required": required });
-    let add = |column: Json| move |next: &mut Json| {
-        next["schema"]["columns"].as_array_mut().unwrap().push(column.clone());
+    let add = |column: Json| {
+        move |next: &mut Json| {
+            next["schema"]["columns"].as_array_mut().unwrap().push(column.clone());
+        }
     };
     again(&add(column(false))).unwrap();
     assert!(matches!(again(&add(column(true))), Err(Fault::Conflict(_))));
@@ -538,9 +543,14 @@ fn a_read_goes_on_while_a_list_is_read_in() {
     let tables = started(None);
     let table = declare(&tables, "nets", json!({ "kind": "addresses" }));
     put(&table, "192.0.2.1", Json::Null);
-    let text: String = (0..50_000_u32).map(|n| format!("10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect();
-    let list =
-        List { format: Format::List, mode: Mode::Merge, on_fault: OnFault::Refuse, text: text.into() };
+    let text: String =
+        (0..50_000_u32).map(|n| format!("10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect();
+    let list = List {
+        format: Format::List,
+        mode: Mode::Merge,
+        on_fault: OnFault::Refuse,
+        text: text.into(),
+    };
     let import = tables.import("nets", list, "test").unwrap();
     let mut reads = 0;
     while import.progress().ended.is_none() {

@@ -45,7 +45,8 @@ pub(super) const DENIED: Label = closed("reason", &DENIALS);
 pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by name");
 pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]);
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
-pub(super) const ERROR: Label = closed("kind", &["cpu", "limit", "memory", "runtime", "syntax", "wait"]);
+pub(super) const ERROR: Label =
+    closed("kind", &["cpu", "limit", "memory", "runtime", "syntax", "wait"]);
 pub(super) const KILL: Label = closed("reason", &KILLS);
 pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
 pub(super) const LOG: Label = closed("log", &["access", "events"]);

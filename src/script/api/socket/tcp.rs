@@ -12,7 +12,9 @@ use tokio::net::TcpStream;
 use super::super::Function;
 use super::super::answer::STAGED_BYTES;
 use super::super::arguments::{at, fault, one, string};
-use super::{Open, TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within};
+use super::{
+    Open, TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within,
+};
 use crate::script::Call;
 
 const CLASS: &str = "tcpsock";

@@ -10,7 +10,9 @@ use tokio::net::UdpSocket;
 
 use super::super::Function;
 use super::super::arguments::{at, number, one, string};
-use super::{Open, TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within};
+use super::{
+    Open, TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within,
+};
 use crate::script::Call;
 
 const CLASS: &str = "udpsock";
