@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use super::advice::advice;
+use super::advice::{advice, undeclared};
 use super::bundle::{Recorder, hex, text};
 use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
@@ -45,6 +45,7 @@ pub fn build(
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
     if sound {
         let policy = draft.map(|draft| draft.finish(bundle.digest(), previous));
+        diagnostics.extend(policy.as_ref().map(undeclared).unwrap_or_default());
         return Built { policy, bundle, diagnostics };
     }
     // Whoever mends the settings wants to hear of the scripts too, and not one fault at a time.
