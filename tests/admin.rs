@@ -1,5 +1,11 @@
 //! The admin address over the wire: who may ask what, and what is answered.
 
+mod access;
+mod audit;
+mod bodies;
+mod command;
+mod hostile;
+
 use crate::support::{Moongate, Upstream, request};
 
 const SERVES: &str = "content_by_lua_block: ngx.print('served')\n";
@@ -31,9 +37,13 @@ fn what_is_not_there_and_what_is_asked_wrongly_is_told() {
     let moongate = Moongate::start(SERVES);
     let nowhere = moongate.ask_admin("GET", "/nowhere");
     assert_eq!(nowhere.status, 404);
-    assert!(nowhere.text().contains("/policy/reload"), "it tells what there is");
+    assert_eq!(nowhere.json()["help"], "`GET /` lists what there is");
+    assert!(moongate.ask_admin("GET", "/").text().contains("POST   /policy/reload"));
     for (method, path) in [("POST", "/policy"), ("DELETE", "/metrics"), ("GET", "/policy/reload")] {
-        assert_eq!(moongate.ask_admin(method, path).status, 405, "{method} {path}");
+        let refused = moongate.ask_admin(method, path);
+        assert_eq!(refused.status, 405, "{method} {path}");
+        let allowed = if path == "/policy/reload" { "POST" } else { "GET, HEAD" };
+        assert_eq!(refused.header("allow"), Some(allowed), "{method} {path}");
     }
     let head = moongate.ask_admin("HEAD", "/policy");
     assert_eq!((head.status, head.body.len()), (200, 0));
@@ -64,7 +74,7 @@ fn a_page_of_another_site_learns_and_does_nothing() {
     let port = moongate.admin.port();
     let ask = |host: &str, origin: &str| {
         let headers = [("Host", host), ("Origin", origin)];
-        request(moongate.admin, "POST", "/policy/reload", &headers, "").status
+        request(moongate.admin, "GET", "/policy", &headers, "").status
     };
     let local = format!("127.0.0.1:{port}");
     assert_eq!(ask(&local, &format!("http://{local}")), 200);

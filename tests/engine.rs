@@ -62,7 +62,7 @@ fn rules_find_what_they_should_and_do_what_they_say() {
 /// An inspection of `GET /?a=1&b=2` and the transaction.
 fn inspection(rules: &str) -> (Inspection, Transaction) {
     let profile = profile("rules", rules).unwrap();
-    let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
+    let world = World { now: UNIX_EPOCH, collections: Arc::default(), tables: Arc::default() };
     let (transaction, _) = transaction("GET /?a=1&b=2 HTTP/1.1\nHost: x");
     (Inspection::new(profile, world), transaction)
 }
@@ -118,7 +118,7 @@ fn a_route_pins_members_of_tx_and_leaves_out_rules_and_targets() {
     let (profile, complaints) =
         Profile::new(Arc::clone(&plain.plan), Engine::On, &presets, &exclusions);
     assert!(complaints.is_empty());
-    let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
+    let world = World { now: UNIX_EPOCH, collections: Arc::default(), tables: Arc::default() };
     let mut inspection = Inspection::new(Arc::new(profile), world);
     let (transaction, _) = transaction("GET /?a=1&b=2 HTTP/1.1\nHost: x");
     inspection.evaluate(RulePhase::RequestHeaders, &transaction);
@@ -210,7 +210,7 @@ fn exchange(
     // Sunday, 2 August 2026, 10:20:30 UTC.
     let now = UNIX_EPOCH + Duration::from_secs(1_785_666_030);
     transaction.started_at = now - Duration::from_millis(1500);
-    let world = World { now, collections: Arc::clone(collections) };
+    let world = World { now, collections: Arc::clone(collections), tables: Arc::default() };
     let mut inspection = Inspection::new(Arc::clone(profile), world);
     let mut ended = String::new();
     for phase in RulePhase::ALL {

@@ -25,6 +25,7 @@ mod detection;
 mod dokuwiki;
 mod engine;
 mod exchange;
+mod fairness;
 mod functions;
 mod harness;
 mod hostile;

@@ -14,6 +14,7 @@ use crate::functions::{
     Declaration, Fault, Function, FunctionRoute, FunctionStore, Name, Push, Pushed, Reading,
     Record, Version,
 };
+use crate::script::OPERATOR;
 
 /// What a push says besides the text, in a query or beside it in JSON.
 #[derive(Debug, Default, Deserialize)]
@@ -157,7 +158,7 @@ fn wanted(admin: &Admin, asked: &Asked) -> Result<Push, Answer> {
     match (&known, &owner) {
         (Some(known), _) => asked.claim(known.owner.as_str())?,
         (None, Some(owner)) => asked.claim(owner.as_str())?,
-        (None, None) => asked.claim(crate::functions::OPERATOR)?,
+        (None, None) => asked.claim(OPERATOR)?,
     }
     if said.activate && asked.who.role < Role::Activate {
         let help = "push without `activate`, and ask somebody who may put it in force";

@@ -9,6 +9,7 @@ mod access;
 mod answer;
 mod asked;
 mod audit;
+mod collections;
 mod functions;
 mod node;
 mod page;

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use super::{Admin, Asked, Reply, audit, functions, node, policy};
+use super::{Admin, Asked, Reply, audit, collections, functions, node, policy};
 use crate::config::Role;
 
 const MIB: usize = 1 << 20;
 /// Bytes of a request body at the most, where an endpoint does not say otherwise.
 const BODY: usize = 16 * MIB;
+/// Bytes of a list that is imported: some millions of entries.
+const LIST: usize = 128 * MIB;
 
 /// What answers. It runs on the control thread, so what reads a disk or computes for more than a
 /// millisecond is handed back as [`Reply::Aside`].
@@ -123,6 +125,162 @@ pub static ENDPOINTS: &[Endpoint] = &[
     ),
     on("GET", "/upstreams", Role::Read, Scope::Node, policy::upstreams, "peers and their health"),
     on("GET", "/audit", Role::Admin, Scope::Node, audit::list, "who changed what (limit, since)"),
+    // Typed collections: an owner's are those that are granted to it.
+    on(
+        "GET",
+        "/collections",
+        Role::Read,
+        Scope::Owner,
+        collections::all,
+        "the collections that are granted",
+    ),
+    on(
+        "PUT",
+        "/collections/{name}",
+        Role::Activate,
+        Scope::Node,
+        collections::declare,
+        "declare a collection: kind, schema, bounds, grants",
+    ),
+    on(
+        "GET",
+        "/collections/{name}",
+        Role::Read,
+        Scope::Owner,
+        collections::describe,
+        "its declaration, counts and version",
+    ),
+    on(
+        "DELETE",
+        "/collections/{name}",
+        Role::Activate,
+        Scope::Node,
+        collections::remove,
+        "remove it with all its entries",
+    ),
+    on(
+        "GET",
+        "/collections/{name}/entries",
+        Role::Read,
+        Scope::Owner,
+        collections::list,
+        "entries (key, prefix, where, limit, after)",
+    ),
+    on(
+        "POST",
+        "/collections/{name}/entries",
+        Role::Publish,
+        Scope::Owner,
+        collections::put_all,
+        "set and remove many, all or none",
+    ),
+    on(
+        "GET",
+        "/collections/{name}/entries/{key}",
+        Role::Read,
+        Scope::Owner,
+        collections::show,
+        "an entry, with its ETag",
+    ),
+    on(
+        "PUT",
+        "/collections/{name}/entries/{key}",
+        Role::Publish,
+        Scope::Owner,
+        collections::put,
+        "set an entry",
+    ),
+    on(
+        "PATCH",
+        "/collections/{name}/entries/{key}",
+        Role::Publish,
+        Scope::Owner,
+        collections::patch,
+        "set fields of an entry (RFC 7396); add to a counter",
+    ),
+    on(
+        "DELETE",
+        "/collections/{name}/entries/{key}",
+        Role::Publish,
+        Scope::Owner,
+        collections::delete,
+        "remove an entry",
+    ),
+    on(
+        "GET",
+        "/collections/{name}/match",
+        Role::Read,
+        Scope::Owner,
+        collections::matching,
+        "the longest network that an address is in (address)",
+    ),
+    Endpoint {
+        body: LIST,
+        ..on(
+            "POST",
+            "/collections/{name}/import",
+            Role::Publish,
+            Scope::Owner,
+            collections::begin,
+            "read a list into it (format, mode, on_fault)",
+        )
+    },
+    on(
+        "GET",
+        "/collections/{name}/imports/{id}",
+        Role::Read,
+        Scope::Owner,
+        collections::progress,
+        "how far an import is, and lines at fault",
+    ),
+    on(
+        "GET",
+        "/collections/{name}/history",
+        Role::Read,
+        Scope::Owner,
+        collections::history,
+        "who changed what (limit, before)",
+    ),
+    on(
+        "POST",
+        "/collections/{name}/restore",
+        Role::Publish,
+        Scope::Owner,
+        collections::restore,
+        "make it again what it was (version)",
+    ),
+    on(
+        "GET",
+        "/collections/{name}/views",
+        Role::Read,
+        Scope::Owner,
+        collections::views,
+        "its saved questions",
+    ),
+    on(
+        "GET",
+        "/collections/{name}/views/{view}",
+        Role::Read,
+        Scope::Owner,
+        collections::ask_view,
+        "entries that answer one (limit, after)",
+    ),
+    on(
+        "PUT",
+        "/collections/{name}/views/{view}",
+        Role::Publish,
+        Scope::Owner,
+        collections::put_view,
+        "save a question",
+    ),
+    on(
+        "DELETE",
+        "/collections/{name}/views/{view}",
+        Role::Publish,
+        Scope::Owner,
+        collections::drop_view,
+        "forget a question",
+    ),
 ];
 
 const fn on(

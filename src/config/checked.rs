@@ -291,6 +291,8 @@ pub struct Attachment {
     pub budget: Budget,
     /// The isolation domain, if the operator named one.
     pub domain: Option<String>,
+    /// Whose script it is, if not the operator's.
+    pub owner: Option<String>,
 }
 
 /// What runs.

@@ -16,7 +16,7 @@ use super::{Function, FunctionStore, Name};
 use crate::script::{
     Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, State, function_source,
 };
-use crate::shared::Dictionaries;
+use crate::shared::{Dictionaries, Tables};
 use crate::telemetry::events;
 use crate::transaction::{Phase, Request};
 
@@ -38,6 +38,15 @@ pub struct Found {
     pub function: Arc<Function>,
     /// The version of it.
     pub version: Arc<Version>,
+}
+
+/// What there is that functions may be granted.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// Shared dictionaries.
+    pub dictionaries: &'a Dictionaries,
+    /// Collections.
+    pub tables: &'a Arc<Tables>,
 }
 
 /// A function that is loaded.
@@ -73,10 +82,10 @@ impl Holder {
     pub async fn call(
         &self,
         found: &Found,
-        dictionaries: &Dictionaries,
+        reach: Reach<'_>,
         call: impl FnOnce(&Rc<str>) -> Rc<Call>,
     ) -> (Option<Rc<Call>>, Result<Option<Bytes>, ScriptError>) {
-        let held = match self.held(found, dictionaries) {
+        let held = match self.held(found, reach) {
             Ok(held) => held,
             Err(error) => return (None, Err(self.failed(found, error))),
         };
@@ -108,25 +117,32 @@ impl Holder {
     }
 
     /// The function's state, made if it is not there.
-    fn held(&self, found: &Found, all: &Dictionaries) -> Result<Rc<Held>, ScriptError> {
+    fn held(&self, found: &Found, reach: Reach<'_>) -> Result<Rc<Held>, ScriptError> {
         let name = &found.function.name;
         let declared = &found.version.facts.declaration;
-        let dictionaries = all.granted(&declared.dictionaries);
+        let dictionaries = reach.dictionaries.granted(&declared.dictionaries);
         let known = self.held.borrow().get(name).cloned();
         let fits = |held: &Rc<Held>| {
-            Arc::ptr_eq(&held.version, &found.version) && held.dictionaries.is_same(&dictionaries)
+            Arc::ptr_eq(&held.version, &found.version)
+                && held.dictionaries.is_same(&dictionaries)
+                && Arc::ptr_eq(&held.state.spec().tables, reach.tables)
         };
         if let Some(held) = known.filter(fits) {
             return Ok(held);
         }
-        let held = Rc::new(self.load(found, Arc::new(dictionaries))?);
+        let held = Rc::new(self.load(found, Arc::new(dictionaries), reach.tables.clone())?);
         if let Some(before) = self.held.borrow_mut().insert(name.clone(), held.clone()) {
             before.retire(!Arc::ptr_eq(&before.version, &held.version));
         }
         Ok(held)
     }
 
-    fn load(&self, found: &Found, dictionaries: Arc<Dictionaries>) -> Result<Held, ScriptError> {
+    fn load(
+        &self,
+        found: &Found,
+        dictionaries: Arc<Dictionaries>,
+        tables: Arc<Tables>,
+    ) -> Result<Held, ScriptError> {
         let started = Instant::now();
         let Found { function, version } = found;
         let facts = &version.facts;
@@ -134,6 +150,7 @@ impl Holder {
         let spec = DomainSpec {
             digest: facts.digest.to_string(),
             dictionaries: dictionaries.clone(),
+            tables,
             workers: self.workers,
             ..domain(&function.name, &function.owner, &facts.declaration)
         };

@@ -21,9 +21,9 @@ mod version;
 
 pub use declaration::{Declaration, Limits};
 pub use function::Function;
-pub use holder::{Found, Held, Holder};
+pub use holder::{Found, Holder, Reach};
 pub use ledger::{Holding, Ledger, Reading, Record};
-pub use name::{Name, OPERATOR};
+pub use name::Name;
 pub use registry::Registry;
 pub use route::{FunctionRoute, RouteIndex};
 pub use store::{Fault, FunctionStore, Push, Pushed};

@@ -8,9 +8,6 @@ use serde::{Deserialize, Serialize};
 /// Bytes of a name at the most.
 const LONGEST: usize = 63;
 
-/// The owner of all scripts that the settings name.
-pub const OPERATOR: &str = "operator";
-
 /// A function's name, or an owner's: 1 to 63 of `a`-`z`, `0`-`9`, `-` and `_`, a letter or digit first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

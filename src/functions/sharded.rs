@@ -103,7 +103,7 @@ mod tests {
         assert_eq!((first.get("key 7"), second.get("key 7")), (Some(&7), None));
         assert_eq!((first.get("key 8"), second.get("key 8")), (Some(&8), Some(&-8)));
         assert_eq!((first.get("one more"), second.get("one more")), (None, Some(&1)));
-        assert_eq!(first.values().sum::<i32>(), (0..2000).sum());
+        assert_eq!(first.values().sum::<i32>(), (0..2000).sum::<i32>());
         let shared = first.shards.iter().zip(&second.shards);
         let shared = shared.filter(|(one, other)| std::sync::Arc::ptr_eq(one, other)).count();
         assert!(shared >= super::SHARDS - 3, "{shared}");

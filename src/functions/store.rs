@@ -13,7 +13,8 @@ use super::ledger::Ledger;
 use super::route::named_in;
 use super::trial::{Trial, attempt};
 use super::version::{Facts, Version, digest};
-use super::{Declaration, Function, FunctionRoute, Name, OPERATOR, Registry};
+use super::{Declaration, Function, FunctionRoute, Name, Registry};
+use crate::script::OPERATOR;
 
 /// Bytes of a function's text at the most.
 const LONGEST_TEXT: usize = 256 << 10;

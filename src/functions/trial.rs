@@ -32,11 +32,14 @@ pub struct Trial {
 pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> DomainSpec {
     DomainSpec {
         name: format!("{owner}/{name}"),
+        owner: owner.shared(),
         digest: String::new(),
         memory: declaration.limits.budget().memory,
         library: Arc::new(Library::default()),
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: Some(declaration.collections.clone().into()),
         network: declaration.network(),
         max_timers: 0,
         workers: 1,

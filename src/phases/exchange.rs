@@ -67,7 +67,11 @@ fn judgement(policy: &Policy, plan: usize, subject: &Subject) -> Judgement {
         let transaction = subject.transaction.borrow();
         rules.profile(|| transaction.request.normalized_path()).clone()
     };
-    let world = World { now: SystemTime::now(), collections: policy.collections.clone() };
+    let world = World {
+        now: SystemTime::now(),
+        collections: policy.collections.clone(),
+        tables: policy.tables.clone(),
+    };
     subject.inspection.replace(Some(Box::new(Inspection::new(profile, world))));
     Judgement::awaited()
 }

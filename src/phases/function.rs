@@ -3,15 +3,16 @@
 use super::content::{left, staged_status};
 use super::step::{self, decided, refused};
 use super::{Exchange, Flow};
-use crate::functions::Found;
+use crate::functions::{Found, Reach};
 use crate::transaction::Phase;
 
 /// Calls the function that serves this exchange. One that fails, or that as many call as may, is
 /// answered as a failing script is.
 pub(super) async fn run(exchange: &Exchange, found: &Found) -> Flow {
-    let dictionaries = &exchange.live.policy.dictionaries;
+    let policy = &exchange.live.policy;
+    let reach = Reach { dictionaries: &policy.dictionaries, tables: &policy.tables };
     let called = |name: &std::rc::Rc<str>| step::call(exchange, Phase::Content, name);
-    let (call, result) = exchange.functions.call(found, dictionaries, called).await;
+    let (call, result) = exchange.functions.call(found, reach, called).await;
     let error = match (result, call.as_ref().and_then(|call| call.exit.get())) {
         (Ok(_), Some(exit)) => return left(exchange, exit),
         (Ok(_), None) => return decided(exchange, staged_status(exchange)),

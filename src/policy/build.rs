@@ -17,7 +17,7 @@ use crate::config::{self, Config, Files, Overrides};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
-use crate::shared::Dictionaries;
+use crate::shared::{Dictionaries, Tables};
 use crate::upstream::Upstreams;
 
 /// What came of building.
@@ -75,6 +75,8 @@ struct Draft {
     library: Arc<Library>,
     rulesets: Vec<Arc<Ruleset>>,
     matchers: Arc<Matchers>,
+    /// Where collections are kept; none: nowhere.
+    collections: Option<PathBuf>,
 }
 
 fn draft(
@@ -112,7 +114,10 @@ fn draft(
     diagnostics.extend(modules.faults);
     let (rulesets, found) = rulesets.finish();
     diagnostics.extend(found);
-    Some(Draft { source, config, plans, steps, domains, library, rulesets, matchers })
+    // Without a settings file there is no folder that is meant to outlive the process.
+    let kept = path.is_some() || config.state_dir.is_some();
+    let collections = kept.then(|| config.state_folder().join("collections.db"));
+    Some(Draft { source, config, plans, steps, domains, library, rulesets, matchers, collections })
 }
 
 fn settings_source(
@@ -156,10 +161,26 @@ fn library(config: &Config, recorder: &Recorder<'_>) -> Library {
 
 impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
-        let Self { source, config, plans, steps, domains, library, rulesets, matchers } = self;
+        let Self {
+            source,
+            config,
+            plans,
+            steps,
+            domains,
+            library,
+            rulesets,
+            matchers,
+            collections,
+        } = self;
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));
+        // Those of the process, or what is known of them before it serves.
+        let tables = match (previous, &collections) {
+            (Some(policy), _) => policy.tables.clone(),
+            (None, Some(file)) => Arc::new(Tables::foresee(file)),
+            (None, None) => Arc::default(),
+        };
         let before = previous.map(|policy| &*policy.upstreams);
         let upstreams = Arc::new(Upstreams::new(&config.upstreams, before));
         let common = common_digest(&config, &library);
@@ -167,12 +188,15 @@ impl Draft {
             .into_iter()
             .map(|draft| {
                 Arc::new(DomainSpec {
+                    owner: draft.owner.clone(),
                     digest: domain_digest(&draft, &common),
                     name: draft.name,
                     memory: draft.memory,
                     library: library.clone(),
                     files: Arc::new(draft.files),
                     dictionaries: dictionaries.clone(),
+                    tables: tables.clone(),
+                    collections: None,
                     network: config.lua.network.clone(),
                     max_timers: config.lua.max_timers,
                     workers: config.workers,
@@ -193,6 +217,7 @@ impl Draft {
             dictionaries,
             rulesets,
             matchers,
+            tables,
             collections: previous.map(|policy| policy.collections.clone()).unwrap_or_default(),
             config,
         }

@@ -11,6 +11,7 @@ use super::modules::{Attached, Modules};
 use super::{RoutePlan, RouteRules, Step, StepId};
 use crate::config::{Attachment, Budget, Config, HandlerSource, Handlers, OnError, UpstreamChoice};
 use crate::detection::Script;
+use crate::script::OPERATOR;
 use crate::transaction::Phase;
 
 /// The domain of all `*_by_lua_*` chunks: the operator's own.
@@ -80,7 +81,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             let (path, text) = (script.path.to_string(), script.text.clone());
             let source = HandlerSource::RuleScript { path, text };
             let on_error = OnError::Refuse;
-            let attachment = Attachment { source, on_error, budget, domain: None };
+            let attachment = Attachment { source, on_error, budget, domain: None, owner: None };
             (script.path.clone(), self.step(Phase::Access, &attachment, false))
         };
         rules.scripts().iter().map(step).collect()
@@ -168,12 +169,16 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
     }
 
     fn domain(&mut self, attachment: &Attachment) -> usize {
-        let (name, trusted) = match (&attachment.domain, &attachment.source) {
+        let (mut name, mut trusted) = match (&attachment.domain, &attachment.source) {
             (Some(name), source) => (name.clone(), matches!(source, HandlerSource::Chunk { .. })),
             (None, HandlerSource::Chunk { .. }) => (MAIN.to_owned(), true),
             (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
             (None, HandlerSource::RuleScript { .. }) => (RULES.to_owned(), false),
         };
+        let owner = attachment.owner.as_deref().unwrap_or(OPERATOR);
+        if owner != OPERATOR {
+            (name, trusted) = (format!("{owner}/{name}"), false);
+        }
         let memory = attachment.budget.memory;
         if let Some(index) = self.domains.iter().position(|domain| domain.name == name) {
             if let Some(domain) = self.domains.get_mut(index) {
@@ -183,7 +188,8 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             return index;
         }
         let (digest, files) = (Sha256::new(), BTreeMap::new());
-        self.domains.push(DomainDraft { name, memory, digest, files, trusted });
+        let owner = Arc::from(owner);
+        self.domains.push(DomainDraft { name, owner, memory, digest, files, trusted });
         self.domains.len() - 1
     }
 }
@@ -191,6 +197,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
 /// An isolation domain while its steps are gathered.
 pub(super) struct DomainDraft {
     pub(super) name: String,
+    pub(super) owner: Arc<str>,
     pub(super) memory: usize,
     pub(super) digest: Sha256,
     pub(super) files: BTreeMap<String, Bytes>,
@@ -233,7 +240,7 @@ fn budget(phase: Phase, attachment: &Attachment) -> Budget {
 fn step_digest(phase: Phase, attachment: &Attachment) -> String {
     let mut hasher = Sha256::new();
     hasher.update(format!("{:?}{:?}{:?}", phase, attachment.on_error, attachment.budget));
-    hasher.update(format!("{:?}", attachment.domain));
+    hasher.update(format!("{:?}{:?}", attachment.domain, attachment.owner));
     match &attachment.source {
         HandlerSource::Chunk { name, text, line_offset, variable } => {
             hasher.update(format!("chunk {name} {line_offset} {variable:?}\0"));

@@ -37,7 +37,7 @@ use crate::config::Config;
 use crate::detection::Matchers;
 use crate::diagnostic::Source;
 use crate::script::DomainSpec;
-use crate::shared::{Collections, Dictionaries};
+use crate::shared::{Collections, Dictionaries, Tables};
 use crate::upstream::Upstreams;
 
 /// What judges and serves a request: settings, routes, handlers, upstreams. Never changed once it
@@ -71,4 +71,6 @@ pub struct Policy {
     pub matchers: Arc<Matchers>,
     /// What rules remember from one exchange to the next (`IP`, `SESSION`, …).
     pub collections: Arc<Collections>,
+    /// Typed collections: those of the process, the same for all policies.
+    pub tables: Arc<Tables>,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{api, watchdog};
+use super::{api, slot};
 use crate::config::Budget;
 use crate::detection::Inspection;
 use crate::transaction::{Body, Phase, Transaction};
@@ -171,7 +171,7 @@ impl Call {
     /// goes no further than its next call or loop, whatever it does to catch the error.
     pub fn leave(&self, exit: Exit) -> mlua::Error {
         self.exit.set(Some(exit));
-        watchdog::leave();
+        slot::leave();
         mlua::Error::external(Leaving)
     }
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::Network;
-use crate::shared::Dictionaries;
+use crate::shared::{Dictionaries, Tables};
+
+/// The owner of all scripts of the configuration.
+pub const OPERATOR: &str = "operator";
 
 /// An isolation domain. Two domains with the same digest are the same: their states live on when
 /// a policy is swapped.
@@ -14,6 +17,8 @@ use crate::shared::Dictionaries;
 pub struct DomainSpec {
     /// The module's name, the operator's own name for it, or `main` (all `*_by_lua_*` chunks).
     pub name: String,
+    /// Who owns its scripts: [`OPERATOR`], or a short name.
+    pub owner: Arc<str>,
     /// SHA-256 in hex over everything below that changes what a script sees.
     pub digest: String,
     /// Bytes that a state may allocate.
@@ -24,6 +29,10 @@ pub struct DomainSpec {
     pub files: Arc<BTreeMap<String, Bytes>>,
     /// What `ngx.shared` holds.
     pub dictionaries: Arc<Dictionaries>,
+    /// What `waf.collection` finds, as far as it is granted to the owner.
+    pub tables: Arc<Tables>,
+    /// Which of them scripts may ask for; none: all that their owner is granted.
+    pub collections: Option<Arc<[String]>>,
     /// What scripts may connect to.
     pub network: Network,
     /// Timers that may be pending at once, for each state.

@@ -21,6 +21,8 @@ pub struct ScriptError {
 pub enum ScriptErrorKind {
     /// Its CPU time was spent.
     Cpu,
+    /// It did not begin: its owner has as many calls, or as much of something else, as it may.
+    Limit,
     /// Its state's memory was spent.
     Memory,
     /// It raised an error.
@@ -33,12 +35,14 @@ pub enum ScriptErrorKind {
 
 impl ScriptErrorKind {
     /// All of them, for label sets.
-    pub const ALL: [Self; 5] = [Self::Cpu, Self::Memory, Self::Runtime, Self::Syntax, Self::Wait];
+    pub const ALL: [Self; 6] =
+        [Self::Cpu, Self::Limit, Self::Memory, Self::Runtime, Self::Syntax, Self::Wait];
 
     /// The word in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
+            Self::Limit => "limit",
             Self::Memory => "memory",
             Self::Runtime => "runtime",
             Self::Syntax => "syntax",
@@ -91,6 +95,11 @@ impl ScriptError {
         let place = position(&traceback).unwrap_or_default();
         let message = format!("{place}CPU budget of {limit:?} is spent");
         Self { kind: ScriptErrorKind::Cpu, message, traceback }
+    }
+
+    /// A call that does not begin, because of what its owner may have.
+    pub(super) fn limit(message: String) -> Self {
+        Self { kind: ScriptErrorKind::Limit, message, traceback: String::new() }
     }
 
     /// A script that waited longer than `limit`.

@@ -9,9 +9,13 @@ use std::time::Duration;
 use mlua::Error;
 use tokio::time::Sleep;
 
+use super::fairness::{self, Queue, Turn};
 use super::incarnation::Incarnation;
-use super::{Call, ScriptError, watchdog, with_current};
+use super::owner::Begun;
+use super::slot::{self, Allowance};
+use super::{Call, ScriptError, with_current};
 use crate::config::Budget;
+use crate::telemetry::events;
 
 /// What one call may still cost.
 pub(super) struct Meter {
@@ -23,31 +27,46 @@ pub(super) struct Meter {
     pub(super) cut: bool,
     /// Whether it was ended because it waited too long.
     waited: bool,
+    /// Whether it was suspended, and wants to go on.
+    suspended: bool,
+    queue: Rc<Queue>,
+    /// CPU time of which telemetry knows.
+    told: Duration,
+    _begun: Begun,
 }
 
 impl Meter {
-    /// For a call that begins.
-    pub(super) fn new(budget: Budget) -> Self {
-        Self { budget, used: Duration::ZERO, cut: false, waited: false }
+    /// For a call of an owner that begins.
+    ///
+    /// # Errors
+    /// If the owner has as many calls as it may, or used its CPU time.
+    pub(super) fn begin(budget: Budget, queue: &Rc<Queue>) -> Result<Self, ScriptError> {
+        Ok(Self {
+            budget,
+            used: Duration::ZERO,
+            cut: false,
+            waited: false,
+            suspended: false,
+            queue: queue.clone(),
+            told: Duration::ZERO,
+            _begun: queue.account().begin()?,
+        })
     }
 
-    /// Runs `work`, a call into the VM or a poll of one.
+    /// Runs `work`, a call into the VM that may not wait.
     pub(super) fn once<T>(
         &mut self,
         vm: &Incarnation,
         call: &Rc<Call>,
         work: impl FnOnce() -> T,
     ) -> T {
-        let left = self.budget.cpu.saturating_sub(self.used);
-        let running = watchdog::watch(&vm.lua, vm.interrupt, left);
-        let result = with_current(call, work);
-        let spent = running.end();
-        self.used += spent.cpu;
-        self.cut |= spent.cut;
+        let (result, cpu) = self.run(vm, call, None, work);
+        self.queue.charge(cpu);
         result
     }
 
-    /// Polls a call to its end, or to the end of its budget.
+    /// Polls a call to its end, or to the end of its budget. Where it computes for longer than a
+    /// slice, it is suspended, and others have their turn.
     pub(super) async fn drive<T>(
         &mut self,
         vm: &Incarnation,
@@ -55,12 +74,20 @@ impl Meter {
         mut future: Pin<&mut impl Future<Output = mlua::Result<T>>>,
     ) -> mlua::Result<T> {
         let mut limit: Option<Pin<Box<Sleep>>> = None;
+        let mut turn = Turn::new(self.queue.clone());
         poll_fn(|context| {
-            if !call.errands_are_done(context) {
+            if !call.errands_are_done(context) || !turn.has_come(context) {
                 return Poll::Pending;
             }
-            let polled = self.once(vm, call, || future.as_mut().poll(context));
-            if polled.is_ready() {
+            let slice = Some(fairness::slice());
+            let (polled, cpu) = self.run(vm, call, slice, || future.as_mut().poll(context));
+            let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
+            let goes_on = self.suspended && !ended;
+            if goes_on {
+                self.tell();
+            }
+            turn.ran(cpu, goes_on.then_some(context.waker()));
+            if polled.is_ready() || goes_on {
                 return polled;
             }
             if !call.errands_are_done(context) {
@@ -70,6 +97,25 @@ impl Meter {
             self.waiting(call, &mut limit, context)
         })
         .await
+    }
+
+    /// Runs `work`, a call into the VM or a poll of one; what that used.
+    fn run<T>(
+        &mut self,
+        vm: &Incarnation,
+        call: &Rc<Call>,
+        slice: Option<Duration>,
+        work: impl FnOnce() -> T,
+    ) -> (T, Duration) {
+        let left = self.budget.cpu.saturating_sub(self.used);
+        let allowed = Allowance { left, slice, exact: self.suspended };
+        let running = slot::watch(&vm.lua, vm.interrupt, allowed);
+        let result = with_current(call, work);
+        let spent = running.end();
+        self.used += spent.cpu;
+        self.cut |= spent.cut;
+        self.suspended = spent.suspended;
+        (result, spent.cpu)
     }
 
     /// A script waits: not at all if it was to end, and not for ever.
@@ -92,6 +138,13 @@ impl Meter {
         Poll::Ready(Err(Error::runtime("the call was ended")))
     }
 
+    /// Tells whose CPU time it was, since the last time.
+    fn tell(&mut self) {
+        let owner = &self.queue.account().name;
+        let cpu = self.used.saturating_sub(std::mem::replace(&mut self.told, self.used));
+        events::OwnerComputed { owner, cpu, suspended: self.suspended }.emit();
+    }
+
     /// Why the call came to `error`.
     pub(super) fn error(&self, call: &Call, error: &Error) -> ScriptError {
         if self.cut {
@@ -101,5 +154,12 @@ impl Meter {
         } else {
             ScriptError::from_lua(error)
         }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.suspended = false;
+        self.tell();
     }
 }

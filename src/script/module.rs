@@ -64,7 +64,8 @@ pub fn describe_with(
     let vm = state.vm()?;
     let call = Call::new(Phase::Init, name.into(), None);
     let budget = Budget::default();
-    let mut meter = Meter::new(Budget { cpu: budget.cpu * DESCRIBING, ..budget });
+    let budget = Budget { cpu: budget.cpu * DESCRIBING, ..budget };
+    let mut meter = Meter::begin(budget, &state.queue)?;
     let described = meter.once(&vm, &call, || {
         let module = vm.module(name, &Arc::from(text), name)?;
         info(&vm.lua, &module, name)
@@ -106,12 +107,15 @@ fn object(value: serde_json::Value) -> serde_json::Value {
 
 fn scratch(library: Arc<Library>) -> DomainSpec {
     DomainSpec {
+        owner: super::OPERATOR.into(),
         name: "scratch".into(),
         digest: String::new(),
         memory: Budget::default().memory,
         library,
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: crate::config::Network::default(),
         max_timers: 0,
         workers: 1,

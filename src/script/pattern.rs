@@ -4,7 +4,7 @@
 //! and, at each byte, over the whole of a class. So a class is rewritten to its shortest form, and
 //! what is then still dear is refused.
 
-use super::watchdog;
+use super::slot;
 
 /// Subject times longest class: what one step may look at, a few milliseconds.
 const STEPS: usize = 16 << 20;
@@ -40,7 +40,7 @@ pub(super) fn plain_find(
         if let Some(place) = finder.find(window) {
             return Ok(Some((start + place + 1, start + place + needle.len())));
         }
-        if watchdog::is_over() {
+        if slot::is_over() {
             return Err("the search was ended".into());
         }
         start += WINDOW;

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mlua::{Lua, Value};
 
+use super::fairness::{self, Queue};
 use super::incarnation::Incarnation;
 use super::meter::Meter;
+use super::owner::Account;
 use super::timer::Timers;
 use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind};
 use crate::config::{Budget, HandlerSource};
@@ -27,6 +29,10 @@ pub struct State {
     spec: Arc<DomainSpec>,
     worker: usize,
     pub(super) itself: Weak<State>,
+    /// Its owner's, on this worker.
+    pub(super) queue: Rc<Queue>,
+    /// Bytes that its owner is told to hold for it.
+    held: Cell<usize>,
     /// None before the first call, and after one that spent the memory for good.
     vm: RefCell<Option<Rc<Incarnation>>>,
     vms_made: Cell<u64>,
@@ -54,10 +60,13 @@ impl State {
     /// # Errors
     /// If the domain's memory does not even hold the API.
     pub fn new(spec: Arc<DomainSpec>, worker: usize) -> Result<Rc<Self>, ScriptError> {
+        let queue = fairness::queue_of(&spec.owner);
         let state = Rc::new_cyclic(|itself| Self {
             spec,
             worker,
             itself: itself.clone(),
+            queue,
+            held: Cell::new(0),
             vm: RefCell::new(None),
             vms_made: Cell::new(0),
             calls: Cell::new(0),
@@ -72,6 +81,11 @@ impl State {
     /// The domain whose copy this is.
     pub fn spec(&self) -> &Arc<DomainSpec> {
         &self.spec
+    }
+
+    /// Its owner's account on this worker.
+    pub(super) fn account(&self) -> &Rc<Account> {
+        self.queue.account()
     }
 
     /// Which worker's (from 0).
@@ -96,7 +110,7 @@ impl State {
         budget: Budget,
     ) -> Result<Handler, ScriptError> {
         let handler = Handler::new(source, phase, budget);
-        compile(&*self.vm()?, &handler)?;
+        compile(&*self.vm()?, &handler, &self.queue)?;
         Ok(handler)
     }
 
@@ -137,7 +151,7 @@ impl State {
     ) -> Result<(Rc<Incarnation>, Meter, mlua::Result<Value>), ScriptError> {
         let vm = self.ready(handler)?;
         call.budget.set(handler.budget);
-        let mut meter = Meter::new(handler.budget);
+        let mut meter = Meter::begin(handler.budget, &self.queue)?;
         let result = match handler.function(&vm, call) {
             Ok((function, argument)) => {
                 let future = pin!(function.call_async::<Value>(argument));
@@ -171,7 +185,7 @@ impl State {
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
         call.budget.set(handler.budget);
-        let mut meter = Meter::new(handler.budget);
+        let mut meter = Meter::begin(handler.budget, &self.queue)?;
         let result = handler.function(vm, call).and_then(|(function, settings)| {
             meter.once(vm, call, || function.call::<Value>(settings))
         });
@@ -199,7 +213,7 @@ impl State {
     fn begin_again(&self, vm: &Rc<Incarnation>) -> Result<(), ScriptError> {
         let beginnings = self.beginnings.borrow().clone();
         for handler in beginnings {
-            compile(vm, &handler)?;
+            compile(vm, &handler, &self.queue)?;
             let call = Call::new(handler.phase, handler.module.clone(), None);
             self.run_in(vm, &handler, &call)?;
         }
@@ -209,8 +223,11 @@ impl State {
     /// The VM of the moment, with the handler compiled in it.
     fn ready(&self, handler: &Handler) -> Result<Rc<Incarnation>, ScriptError> {
         let vm = self.vm()?;
+        if self.account().is_full() {
+            self.make_room(&vm)?;
+        }
         if handler.is_stale(&vm) {
-            compile(&vm, handler)?;
+            compile(&vm, handler, &self.queue)?;
         }
         Ok(vm)
     }
@@ -234,6 +251,9 @@ impl State {
         let outcome = kind.map_or("ok", ScriptErrorKind::as_str);
         let (module, phase) = (&*call.module, call.phase);
         events::LuaCalled { module, phase, cpu: meter.used, outcome }.emit();
+        if kind.is_some_and(ScriptErrorKind::is_kill) {
+            events::OwnerKilled { owner: &self.spec.owner, reason: outcome }.emit();
+        }
         self.look_after_memory(vm, kind == Some(ScriptErrorKind::Memory));
         result
     }
@@ -243,6 +263,7 @@ impl State {
     fn look_after_memory(&self, vm: &Rc<Incarnation>, spent: bool) {
         let half = self.spec.memory / 2;
         let used = vm.lua.used_memory();
+        self.hold(used);
         if spent || used > half.max(vm.floor.get() + vm.floor.get() / 4) {
             let collected = vm.lua.gc_collect();
             vm.floor.set(vm.lua.used_memory());
@@ -255,6 +276,23 @@ impl State {
         if calls % CALLS_BETWEEN_REPORTS == 1 && self.is_told.get() {
             self.tell_memory(Some(vm.lua.used_memory()));
         }
+    }
+
+    /// The owner's states hold more than they may: this one gives back what it can, and all of it if
+    /// that is not enough.
+    fn make_room(&self, vm: &Rc<Incarnation>) -> Result<(), ScriptError> {
+        let _ = vm.lua.gc_collect();
+        self.hold(vm.lua.used_memory());
+        if self.account().is_full() {
+            self.give_up(vm);
+            return Err(self.account().full());
+        }
+        Ok(())
+    }
+
+    /// Its owner is told how much it holds now.
+    fn hold(&self, bytes: usize) {
+        self.account().grew(self.held.replace(bytes), bytes);
     }
 
     fn tell_memory(&self, bytes: Option<usize>) {
@@ -278,12 +316,14 @@ impl State {
         let mut current = self.vm.borrow_mut();
         if current.as_ref().is_some_and(|current| Rc::ptr_eq(current, vm)) {
             *current = None;
+            self.hold(0);
         }
     }
 }
 
 impl Drop for State {
     fn drop(&mut self) {
+        self.hold(0);
         // Their tasks end: there is nobody left to run them for.
         self.timers.retire();
         if self.is_told.get() {
@@ -293,10 +333,10 @@ impl Drop for State {
 }
 
 /// Compiles a handler; a module that is loaded for it may take longer than a call.
-fn compile(vm: &Incarnation, handler: &Handler) -> Result<(), ScriptError> {
+fn compile(vm: &Incarnation, handler: &Handler, queue: &Rc<Queue>) -> Result<(), ScriptError> {
     let call = Call::new(Phase::Init, handler.module.clone(), None);
     let cpu = handler.budget.cpu * LOADING;
-    let mut meter = Meter::new(Budget { cpu, ..handler.budget });
+    let mut meter = Meter::begin(Budget { cpu, ..handler.budget }, queue)?;
     let compiled = meter.once(vm, &call, || handler.compile(vm));
     compiled.map_err(|error| meter.error(&call, &error))
 }

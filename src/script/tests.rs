@@ -14,12 +14,15 @@ use crate::transaction::Phase;
 
 fn state() -> Rc<State> {
     let spec = DomainSpec {
+        owner: super::OPERATOR.into(),
         name: "test".into(),
         digest: String::new(),
         memory: 16 << 20,
         library: Arc::new(Library { patterns: Vec::new(), files: BTreeMap::new() }),
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: Network::default(),
         max_timers: 3,
         workers: 1,

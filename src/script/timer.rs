@@ -147,12 +147,15 @@ impl Timer {
         let mut arguments = self.arguments.clone();
         arguments.push_front(Value::Boolean(due == Due::Premature));
         call.budget.set(self.budget);
-        let mut meter = Meter::new(self.budget);
-        let result = {
-            let future = pin!(self.function.call_async::<Value>(arguments));
-            meter.drive(&vm, &call, future).await
+        let ran = match Meter::begin(self.budget, &state.queue) {
+            Ok(mut meter) => {
+                let future = pin!(self.function.call_async::<Value>(arguments));
+                let result = meter.drive(&vm, &call, future).await;
+                state.finish(&vm, &call, &meter, result)
+            }
+            Err(error) => Err(error),
         };
-        if let Err(error) = state.finish(&vm, &call, &meter, result) {
+        if let Err(error) = ran {
             events::ScriptFailed {
                 module: &self.module,
                 phase: Phase::Timer,

@@ -80,7 +80,8 @@ pub async fn try_function(
     let state = State::new(spec, 0)?;
     let vm = state.vm()?;
     let call = Call::new(Phase::Init, name.into(), None);
-    let mut meter = Meter::new(Budget { cpu: budget.cpu * TESTING, ..budget });
+    let cpu = budget.cpu * TESTING;
+    let mut meter = Meter::begin(Budget { cpu, ..budget }, &state.queue)?;
     let compiled = meter.once(&vm, &call, || vm.compile(name, text, 0));
     compiled.map_err(|error| meter.error(&call, &error))?;
     let faults = lint(&vm, name, text, &[Phase::Content, Phase::Timer]);

@@ -11,6 +11,7 @@ use super::aside::aside;
 use super::reload::{Reloaded, Reloader};
 use super::watch::Watch;
 use super::worker::Command;
+use crate::admin::Admin;
 use crate::policy::{Bundle, PolicyStore};
 use crate::shared::heap;
 use crate::telemetry;
@@ -22,6 +23,14 @@ const SOON: Duration = Duration::from_millis(500);
 
 /// Someone on the admin address wants a reload, and waits to hear what it came to.
 pub(super) type ReloadRequest = oneshot::Sender<Reloaded>;
+
+/// Who wants a reload.
+enum Asker {
+    /// Someone on the admin address.
+    Admin(ReloadRequest),
+    /// Nobody who waits for an answer: a file changed, or a signal came.
+    Nobody(&'static str),
+}
 
 /// The signals that are obeyed, from the moment this is made.
 pub(super) struct Signals {
@@ -45,6 +54,7 @@ impl Signals {
 /// Runs until a signal says to stop.
 pub(super) async fn run(
     reloader: &Reloader,
+    admin: &Admin,
     bundle: Bundle,
     mut requests: mpsc::Receiver<ReloadRequest>,
     signals: &mut Signals,
@@ -57,9 +67,9 @@ pub(super) async fn run(
     let mut health = check_health(reloader);
     loop {
         let asker = tokio::select! {
-            () = watch.changed() => None,
-            _ = hang_up.recv() => None,
-            Some(asker) = requests.recv() => Some(asker),
+            () = watch.changed() => Asker::Nobody("(files)"),
+            _ = hang_up.recv() => Asker::Nobody("(signal)"),
+            Some(asker) = requests.recv() => Asker::Admin(asker),
             _ = reopen.recv() => {
                 telemetry::logs::reopen();
                 continue;
@@ -67,6 +77,7 @@ pub(super) async fn run(
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
         };
+        let before = reloader.store.current().digest.clone();
         let (outcome, bundle) = reloader.reload().await;
         watch.follow(&bundle);
         tokio::task::spawn_local(give_back(reloader.store.clone()));
@@ -74,8 +85,9 @@ pub(super) async fn run(
             health.abort();
             health = check_health(reloader);
         }
-        if let Some(asker) = asker {
-            drop(asker.send(outcome));
+        match asker {
+            Asker::Admin(asker) => drop(asker.send(outcome)),
+            Asker::Nobody(who) => record(admin, who, before, &outcome),
         }
     }
 }
@@ -91,6 +103,17 @@ async fn give_back(store: Arc<PolicyStore>) {
         heap::give_back();
     })
     .await;
+}
+
+/// What a reload that no request asked for came to is in the audit log too.
+fn record(admin: &Admin, who: &str, before: String, outcome: &Reloaded) {
+    let outcome = match outcome {
+        Reloaded::Unchanged => return,
+        Reloaded::Swapped { .. } => "done",
+        Reloaded::Refused { .. } => "refused",
+    };
+    let after = admin.store.current().digest.clone();
+    admin.audit.by_itself(who, "policy.reload", before.into(), after.into(), outcome);
 }
 
 fn check_health(reloader: &Reloader) -> AbortHandle {

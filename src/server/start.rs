@@ -20,8 +20,8 @@ use crate::diagnostic::{Diagnostic, render};
 use crate::policy::{
     self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
 };
-use crate::shared::Dictionary;
 use crate::shared::heap::{self, Heap};
+use crate::shared::{Dictionary, Tables};
 use crate::telemetry::{self, DictionaryReading, events};
 
 /// Reload requests of the admin address that may wait.
@@ -53,6 +53,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let admin_socket = listen::open(config.admin.address)?;
     bound.admin = admin_socket.local_addr()?;
     let audit = Audit::in_folder(config.state_folder());
+    start_collections(&first.policy.tables);
     let store = Arc::new(PolicyStore::new(first.policy.clone(), first.status(started, workers)));
     tell_dictionaries(store.clone());
     let held = store.clone();
@@ -77,12 +78,13 @@ async fn serve(options: Options) -> Result<(), StartError> {
         audit,
     });
     let admin_socket = tokio::net::TcpListener::from_std(admin_socket)?;
-    tokio::task::spawn_local(admin::serve(admin_socket, admin, reloads));
+    tokio::task::spawn_local(admin::serve(admin_socket, admin.clone(), reloads));
     let (generation, digest) = (first.policy.generation, first.policy.digest.as_str());
     events::PolicySwapped { generation, digest, took: started.elapsed() }.emit();
     if let Some(Refusal { faults, report, .. }) = &first.refused {
         events::PolicyRefused { faults: *faults, generation, report }.emit();
     }
+    let tables = first.policy.tables.clone();
     let reloader = Reloader {
         path: options.config_path,
         overrides: options.overrides,
@@ -101,9 +103,10 @@ async fn serve(options: Options) -> Result<(), StartError> {
     if let Some(on_ready) = options.on_ready {
         on_ready(&bound);
     }
-    control::run(&reloader, first.bundle, requests, &mut signals).await;
+    control::run(&reloader, &admin, first.bundle, requests, &mut signals).await;
     ready.store(false, Ordering::Relaxed);
     control::stop(reloader, grace, &mut signals).await;
+    tables.close();
     telemetry::logs::flush(grace);
     Ok(())
 }
@@ -209,6 +212,22 @@ fn named_state_dir(path: &Path) -> Option<PathBuf> {
     let line = text.lines().find_map(|line| line.strip_prefix("state_dir:"))?;
     let value = line.split('#').next()?.trim().trim_matches(['"', '\'']);
     (!value.is_empty()).then(|| value.into())
+}
+
+/// Collections are loaded before anybody asks for one. That they cannot be kept is no reason not to
+/// serve; that rules and scripts then find none has to be said.
+fn start_collections(tables: &Arc<Tables>) {
+    let next = "look at `collections.db` in the state folder, and restart";
+    let tell = Box::new(move |what: &str| events::Trouble { what, next }.emit());
+    if let Err(error) = tables.start(tell) {
+        let what = format!(
+            "the collections on disk cannot be read: {error}; none is there, and what is declared \
+             now lives in memory alone"
+        );
+        events::Trouble { what: &what, next }.emit();
+    }
+    let held = tables.clone();
+    telemetry::set_tables(move || held.statistics());
 }
 
 /// Metrics of dictionaries are those of the policy in force.

@@ -6,6 +6,7 @@ mod dictionary;
 pub mod heap;
 pub mod ip_set;
 mod local_time;
+pub mod tables;
 mod timers;
 mod within;
 
@@ -15,5 +16,6 @@ pub use collections::{
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
+pub use tables::{Statistics as TableStatistics, Tables};
 pub use timers::{about_now, tick};
 pub use within::{Elapsed, within};

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::log;
 use super::logs::{self, Record};
-use super::metrics::{NONE, domain, function, metrics, module, phase, route, upstream};
+use super::metrics::{NONE, domain, function, metrics, module, owner, phase, route, upstream};
 use super::rule_events;
 use crate::transaction::{self, Phase, Transaction, Verdict};
 
@@ -134,6 +134,57 @@ impl LuaCalled<'_> {
     /// Counts it.
     pub fn emit(self) {
         module(self.module).called(self.phase, self.cpu, self.outcome);
+    }
+}
+
+/// A script of an owner ran: to its end, to a wait, or to the end of a slice.
+pub struct OwnerComputed<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// CPU time since the last word of this call.
+    pub cpu: Duration,
+    /// Whether the script was suspended, and wants to go on.
+    pub suspended: bool,
+}
+
+impl OwnerComputed<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        let owner = owner(self.owner);
+        owner.cpu.inc_by(self.cpu.as_secs_f64());
+        if self.suspended {
+            owner.suspensions.inc();
+        }
+    }
+}
+
+/// A script of an owner was ended because its budget was spent.
+pub struct OwnerKilled<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// `cpu`, `memory` or `wait`.
+    pub reason: &'static str,
+}
+
+impl OwnerKilled<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().owner_kills.with(&[self.owner, self.reason]).inc();
+    }
+}
+
+/// A call or a connection was refused because its owner has as many as it may.
+pub struct OwnerRefused<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// `calls`, `connections`, `cpu` or `memory`.
+    pub limit: &'static str,
+}
+
+impl OwnerRefused<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().owner_refusals.with(&[self.owner, self.limit]).inc();
     }
 }
 

@@ -12,5 +12,5 @@ mod rule_events;
 
 pub use metrics::{
     DictionaryReading, FunctionReading, metrics_page, metrics_text, set_collections,
-    set_dictionaries, set_functions,
+    set_dictionaries, set_functions, set_tables,
 };

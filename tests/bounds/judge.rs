@@ -8,7 +8,6 @@ use moongate::config::{DiskFiles, Engine, OnExceeded, RuleBudget};
 use moongate::detection::{Inspection, Outcome, Plan, Profile, World, compile};
 use moongate::diagnostic::render;
 use moongate::seclang;
-use moongate::shared::Collections;
 use moongate::transaction::args::Parser;
 use moongate::transaction::{Cost, Headers, Response, RulePhase, Transaction};
 
@@ -127,7 +126,7 @@ impl Sent {
 /// All five phases, as the proxy runs them; each slice takes `slice`.
 pub fn judge(profile: &Arc<Profile>, sent: &Sent, slice: Duration) -> Judged {
     let (mut transaction, _) = transaction(&sent.head);
-    let world = World { now: UNIX_EPOCH, collections: Arc::new(Collections::default()) };
+    let world = World { now: UNIX_EPOCH, collections: Arc::default(), tables: Arc::default() };
     let mut inspection = Inspection::new(Arc::clone(profile), world);
     let (mut outcomes, mut pauses) = (Vec::new(), 0);
     let (mut stretch, mut before_slice) = (0, 0);

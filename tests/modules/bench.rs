@@ -141,12 +141,15 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         .map(|(path, text)| ((*path).to_owned(), Bytes::copy_from_slice(text)))
         .collect();
     DomainSpec {
+        owner: moongate::script::OPERATOR.into(),
         name: "bench".to_owned(),
         digest: String::new(),
         memory: 32 << 20,
         library: Arc::default(),
         files: Arc::new(files),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: Network::default(),
         max_timers: 0,
         workers: 1,

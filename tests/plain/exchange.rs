@@ -195,7 +195,7 @@ pub fn looked_at(look: Look) -> Vec<String> {
 /// Persistent collections that are empty, on Sunday, 2 August 2026, 10:20:30 UTC.
 pub fn world() -> World {
     let now = UNIX_EPOCH + Duration::from_secs(1_785_666_030);
-    World { now, collections: Arc::new(Collections::default()) }
+    World { now, collections: Arc::new(Collections::default()), tables: Arc::default() }
 }
 
 /// The engine, and what it asked.

@@ -15,6 +15,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
     let files: BTreeMap<String, Arc<str>> =
         files.iter().map(|(path, text)| ((*path).to_owned(), Arc::from(*text))).collect();
     DomainSpec {
+        owner: moongate::script::OPERATOR.into(),
         name: "test".into(),
         digest: String::new(),
         memory: Budget::default().memory,
@@ -24,6 +25,8 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         }),
         files: Arc::default(),
         dictionaries: Arc::default(),
+        tables: Arc::default(),
+        collections: None,
         network: Network::default(),
         max_timers: 16,
         workers: 1,

@@ -61,6 +61,7 @@ fn of_phase(section: &Section<'_>, phase: Phase, inherited: Inherited) -> Vec<At
             on_error: inherited.on_error.unwrap_or(default_on_error(Some(phase))),
             budget: inherited.budget,
             domain: None,
+            owner: None,
         }));
     }
     attachments
@@ -157,6 +158,7 @@ fn module(item: &Found<'_>, phase: Option<Phase>, inherited: Inherited) -> Optio
         on_error: on_error(&section).or(inherited.on_error).unwrap_or(default_on_error(phase)),
         budget: budget(&section.section("budget", &BUDGET), Some(inherited.budget)),
         domain: domain(&section),
+        owner: owner(&section),
         source: module_source(item, &section, named)?,
     };
     Some(attachment)
@@ -173,6 +175,15 @@ fn domain(section: &Section<'_>) -> Option<String> {
         );
     }
     Some(domain)
+}
+
+fn owner(section: &Section<'_>) -> Option<String> {
+    let (owner, found) = section.text("owner")?;
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    if !(1..=63).contains(&owner.len()) || !owner.bytes().all(allowed) {
+        found.bad_value("not an owner's name", "a name is 1 to 63 of a-z, 0-9, `-` and `_`");
+    }
+    Some(owner)
 }
 
 fn module_source(

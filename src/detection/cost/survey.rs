@@ -392,7 +392,11 @@ mod tests {
         let mut survey = Survey::new(plan, &clock);
         for target in targets {
             let transaction = transaction(target);
-            let world = World { now: SystemTime::now(), collections: Arc::default() };
+            let world = World {
+                now: SystemTime::now(),
+                collections: Arc::default(),
+                tables: Arc::default(),
+            };
             let mut inspection = Inspection::new(profile.clone(), world);
             survey.judge(RulePhase::RequestHeaders, &mut inspection, &transaction);
         }

@@ -6,9 +6,7 @@ use super::super::plan::{Link, Rule, Test};
 use super::state::State;
 use super::texts::TextId;
 use super::{Run, expand, later};
-
-/// Bytes of a value from which on it pays to find out first what it lacks.
-const LONG: usize = 1 << 10;
+use crate::shared::Tables;
 
 /// What came of a test.
 pub enum Tested {
@@ -34,12 +32,14 @@ impl Run<'_> {
                 let argument = expand(self, rule, argument);
                 matches(&argument, self.state.sight.text(text))
             }
-            Test::Compiled(matcher) => return self.state.run(&**matcher, link, text),
+            Test::Compiled(matcher) => {
+                return self.state.run(&**matcher, self.view.tables, link, text);
+            }
             Test::Later { operator, argument, .. } => {
                 let argument = expand(self, rule, argument);
                 // An argument that cannot be compiled neither matches nor fails to match.
                 return match later::matcher(operator, &argument) {
-                    Some(matcher) => self.state.run(&*matcher, link, text),
+                    Some(matcher) => self.state.run(&*matcher, self.view.tables, link, text),
                     None => Tested::No,
                 };
             }
@@ -49,7 +49,7 @@ impl Run<'_> {
 }
 
 impl State {
-    fn run(&mut self, matcher: &dyn Matcher, link: &Link, text: TextId) -> Tested {
+    fn run(&mut self, matcher: &dyn Matcher, tables: &Tables, link: &Link, text: TextId) -> Tested {
         let Self { sight, captures, answers, .. } = self;
         if link.capture {
             *captures = Captures::default();
@@ -57,13 +57,11 @@ impl State {
         let mut scope = Scope {
             captures: link.capture.then_some(captures),
             answers,
+            tables: Some(tables),
             question: None,
             geo: None,
             cuts: 0,
         };
-        if sight.text(text).len() >= LONG && matcher.lacks(sight.text(text)) {
-            return verdict(false, link);
-        }
         let (found, steps) = counting_steps(|| matcher.matches(sight.text(text), &mut scope));
         let Scope { question, geo, cuts, .. } = scope;
         self.cuts = self.cuts.saturating_add(cuts);

@@ -102,6 +102,6 @@ pub(super) fn view<'a>(
     world: &'a World,
     transaction: &'a Transaction,
 ) -> View<'a> {
-    let World { now, collections } = world;
-    View { transaction, bodies, settings: &plan.settings, collections, now: *now }
+    let World { now, collections, tables } = world;
+    View { transaction, bodies, settings: &plan.settings, collections, tables, now: *now }
 }

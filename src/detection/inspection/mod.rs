@@ -15,7 +15,7 @@ use super::plan::{AllowScope, Target};
 use super::variables::Bodies;
 use super::{AuditEngine, Overflow, Profile};
 use crate::config::Engine;
-use crate::shared::Collections;
+use crate::shared::{Collections, Tables};
 use crate::transaction::args::{Format, Limits};
 use crate::transaction::{Cost, Match, RulePhase, Scores, Transaction};
 use scripted::Scripted;
@@ -30,6 +30,8 @@ pub struct World {
     pub now: SystemTime,
     /// The persistent collections.
     pub collections: Arc<Collections>,
+    /// The typed collections.
+    pub tables: Arc<Tables>,
 }
 
 /// One exchange under the eyes of a rule set: its `TX`, its matches, what was switched off for it.

@@ -13,8 +13,10 @@ mod geo_lookup;
 mod gt;
 mod inspect_file;
 mod ip_match;
+mod ip_match_from_collection;
 mod ip_match_from_dataset;
 mod ip_match_from_file;
+mod key_in_collection;
 mod le;
 mod lt;
 mod no_match;
@@ -53,6 +55,7 @@ pub use self::geo_lookup::GeoDatabase;
 pub use self::number::{Order, number};
 use super::pattern::{ByteSet, Captures, Pattern};
 use super::prefilter::Needs;
+use crate::shared::Tables;
 pub use within::within;
 
 /// An operator: its name, and how its argument becomes a test.
@@ -138,14 +141,13 @@ pub trait Matcher: Send + Sync + fmt::Debug {
         Needs::default()
     }
 
-    /// Whether a long value lacks what it needs, if that is told much quicker than
-    /// [`matches`](Self::matches) tells it.
-    fn lacks(&self, _value: &[u8]) -> bool {
-        false
-    }
-
     /// The regular expression that it is, if it is one.
     fn pattern(&self) -> Option<&Pattern> {
+        None
+    }
+
+    /// The typed collection that it looks into, if it is one of those that do.
+    fn collection(&self) -> Option<&str> {
         None
     }
 
@@ -173,6 +175,8 @@ pub struct Scope<'a> {
     pub captures: Option<&'a mut Captures>,
     /// What is known from outside: answers to questions that were asked before.
     pub answers: &'a [(Question, bool)],
+    /// The typed collections.
+    pub tables: Option<&'a Tables>,
     /// Set by an operator that cannot go on without an answer from outside (it then returns
     /// `false`): the evaluation stops, and comes back to this link once it is answered.
     pub question: Option<Question>,
@@ -225,8 +229,10 @@ pub const OPERATORS: &[Operator] = &[
     gt::OPERATOR,
     inspect_file::OPERATOR,
     ip_match::OPERATOR,
+    ip_match_from_collection::OPERATOR,
     ip_match_from_dataset::OPERATOR,
     ip_match_from_file::OPERATOR,
+    key_in_collection::OPERATOR,
     le::OPERATOR,
     lt::OPERATOR,
     no_match::OPERATOR,

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
 use crate::detection::pattern::{ByteSet, Captures, Case, Found, Pattern};
-use crate::detection::prefilter::{Needs, Scout, needs_of, plain};
+use crate::detection::prefilter::{Needs, needs_of, plain};
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rx",
@@ -18,13 +18,11 @@ struct Rx {
     pattern: Pattern,
     needs: OnceLock<Needs>,
     plain_needs: OnceLock<Needs>,
-    scout: OnceLock<Option<Scout>>,
 }
 
 fn compile(argument: &Argument<'_>) -> Result<Box<dyn Matcher>, Fault> {
     let pattern = Pattern::new(argument.text, Case::Differs)?;
-    let (needs, plain_needs) = (OnceLock::new(), OnceLock::new());
-    Ok(Box::new(Rx { pattern, needs, plain_needs, scout: OnceLock::new() }))
+    Ok(Box::new(Rx { pattern, needs: OnceLock::new(), plain_needs: OnceLock::new() }))
 }
 
 impl Matcher for Rx {
@@ -42,11 +40,6 @@ impl Matcher for Rx {
 
     fn plain_needs(&self) -> Needs {
         self.plain_needs.get_or_init(|| needs_of_pattern(&self.pattern, plain())).clone()
-    }
-
-    fn lacks(&self, value: &[u8]) -> bool {
-        let scout = self.scout.get_or_init(|| Scout::new(&self.needs()));
-        scout.as_ref().is_some_and(|scout| scout.lacks(value))
     }
 
     fn pattern(&self) -> Option<&Pattern> {

@@ -165,6 +165,9 @@ impl Places {
 
 impl Groups {
     fn find(&self, input: &Input<'_>, slots: &mut [Option<NonMaxUsize>]) {
+        // The slower one takes no more slots than the expression has: it would panic.
+        let own = self.long.get_nfa().group_info().slot_len();
+        let Some(slots) = slots.get_mut(..own.min(slots.len())) else { return };
         let tried = self.short.try_search_slots(&mut self.short.create_cache(), input, slots);
         if tried.is_err() {
             self.long.search_slots(&mut self.long.create_cache(), input, slots);

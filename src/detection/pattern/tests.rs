@@ -161,3 +161,16 @@ fn a_search_is_cut_however_it_is_made_long() {
         assert!(started.elapsed().as_secs() < 5, "{written}: {:?}", started.elapsed());
     }
 }
+
+#[test]
+fn groups_are_found_in_values_of_any_length() {
+    for written in [&br"(a)[^b]*b"[..], br"(?:x|(a)(c))[^b]*b", br"(a|ac)(c+)b"] {
+        for length in [10, 1000, 3_000_000] {
+            let value = [&b"-a"[..], &b"c".repeat(length), b"b"].concat();
+            let mut captures = Captures::default();
+            assert_eq!(pattern(written).captures(&value, &mut captures), Found::Yes);
+            assert_eq!(captures.groups[0], Some(1..value.len()), "{length}");
+            assert_eq!(captures.groups[1], Some(1..2), "{length}");
+        }
+    }
+}

@@ -17,7 +17,6 @@ mod needs;
 mod quick;
 mod restrict;
 mod roster;
-mod scout;
 mod screen;
 mod sieve;
 
@@ -26,7 +25,6 @@ pub use expression::needs_of;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
 pub use roster::Roster;
-pub use scout::Scout;
 pub use screen::{ClassId, Origin, Screen, Source};
 pub use sieve::{Glance, plain};
 

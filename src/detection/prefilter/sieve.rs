@@ -262,35 +262,35 @@ impl Sieve {
                 out.join(more);
             }
         }
-        match level.tiers.get(tier).filter(|_| heads.meets(&level.literate)) {
-            Some(literals) => match self.only_one(level, text, glance, heads, out) {
-                Some(place) => place.into_iter().for_each(|place| out.insert(place)),
-                None => {
-                    literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
-                }
-            },
-            None => {}
+        let literals = level.tiers.get(tier).filter(|_| heads.meets(&level.literate));
+        if let Some(literals) = literals
+            && !self.is_left_to_one(level, text, glance, heads, out)
+        {
+            literals.find(text, |found| found.iter().for_each(|place| out.insert(*place)));
         }
         out.keep(heads);
     }
 
-    /// The only head whose literals are to be looked for in a text that is not short; some nothing:
-    /// there is none at all; none: there are more.
-    fn only_one(
+    /// Whether one head at most is left whose literals are to be looked for in a text that is not
+    /// short: it is put into `out`, as it costs less to ask it.
+    fn is_left_to_one(
         &self,
         level: &Level,
         text: &[u8],
         glance: Glance,
         heads: &Bits,
-        out: &Bits,
-    ) -> Option<Option<u32>> {
+        out: &mut Bits,
+    ) -> bool {
         if text.len() < WORTH_ASKING {
-            return None;
+            return false;
         }
         let open = |place: &u32| level.literate.has(*place) && !out.has(*place);
         let mut left = heads.iter().filter(open).filter(|place| self.meets(*place, glance));
-        let first = left.next();
-        left.next().is_none().then_some(first)
+        let (first, second) = (left.next(), left.next());
+        if let (Some(first), None) = (first, second) {
+            out.insert(first);
+        }
+        second.is_none()
     }
 
     /// Whether a text meets what a head needs besides.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Variable, limits};
 use crate::detection::Settings;
-use crate::shared::Collections;
+use crate::shared::{Collections, Tables};
 use crate::transaction::Transaction;
 use crate::transaction::args::{Parsed, XPath, query};
 
@@ -21,6 +21,8 @@ pub struct View<'a> {
     pub settings: &'a Settings,
     /// The persistent collections.
     pub collections: &'a Collections,
+    /// The typed collections.
+    pub tables: &'a Tables,
     /// Now.
     pub now: SystemTime,
 }

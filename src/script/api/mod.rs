@@ -6,6 +6,7 @@
 mod answer;
 mod arg;
 mod arguments;
+mod collection;
 mod config;
 mod constants;
 mod ctx;
@@ -99,6 +100,7 @@ pub const EXCHANGE: PhaseSet = PhaseSet::of("srachbl");
 pub const TABLES: &[&[Function]] = &[
     answer::FUNCTIONS,
     arg::FUNCTIONS,
+    collection::FUNCTIONS,
     config::FUNCTIONS,
     ctx::FUNCTIONS,
     digest::FUNCTIONS,

@@ -21,6 +21,7 @@ thread_local! {
     static ROUTES: Kept<Route> = RefCell::default();
     static UPSTREAMS: Kept<Upstream> = RefCell::default();
     static MODULES: Kept<Module> = RefCell::default();
+    static OWNERS: Kept<Owner> = RefCell::default();
     static FUNCTIONS: Kept<Function> = RefCell::default();
     static DOMAINS: Kept<Domain> = RefCell::default();
 }
@@ -46,6 +47,12 @@ pub(crate) struct Upstream {
 pub(crate) struct Module {
     by_phase: RefCell<[Option<(IntCounter, Counter)>; LUA_PHASES.len()]>,
     name: Box<str>,
+}
+
+/// What an owner's scripts move.
+pub(crate) struct Owner {
+    pub(crate) cpu: Counter,
+    pub(crate) suspensions: IntCounter,
 }
 
 /// What a function's calls move.
@@ -88,6 +95,14 @@ pub(crate) fn upstream(name: &str) -> Rc<Upstream> {
 /// The handles of a module.
 pub(crate) fn module(name: &str) -> Rc<Module> {
     kept(&MODULES, name, || Module { by_phase: RefCell::default(), name: name.into() })
+}
+
+/// The handles of an owner.
+pub(crate) fn owner(name: &str) -> Rc<Owner> {
+    kept(&OWNERS, name, || Owner {
+        cpu: metrics().owner_cpu_seconds.with(&[name]),
+        suspensions: metrics().owner_suspensions.with(&[name]),
+    })
 }
 
 /// The handles of an owner's function. A function has one owner as long as it is there.

@@ -38,13 +38,15 @@ pub(super) const BUDGET_LIMIT: Label = closed("part", &["rule", "time", "work"])
 pub(super) const BUDGET_OUTCOME: Label = closed("outcome", &["passed", "refused"]);
 pub(super) const BUDGET_PART: Label = closed("part", &["work", "time"]);
 pub(super) const CLASS: Label = closed("class", &CLASSES);
+pub(super) const COLLECTION: Label = open("collection", "typed collections by name");
 pub(super) const COME_BY: Label = closed("by", &["found", "remembered"]);
 pub(super) const CONNECTION: Label = closed("connection", &["new", "reused"]);
 pub(super) const DENIED: Label = closed("reason", &DENIALS);
 pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by name");
 pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]);
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
-pub(super) const ERROR: Label = closed("kind", &["cpu", "memory", "runtime", "syntax", "wait"]);
+pub(super) const ERROR: Label =
+    closed("kind", &["cpu", "limit", "memory", "runtime", "syntax", "wait"]);
 pub(super) const FUNCTION: Label = open("function", "functions by name");
 pub(super) const KILL: Label = closed("reason", &KILLS);
 pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
@@ -56,7 +58,8 @@ pub(super) const OUTCOME: Label = closed(
     "outcome",
     &["bad_response", "connect_error", "ok", "read_error", "timeout", "write_error"],
 );
-pub(super) const OWNER: Label = open("owner", "owners of functions by name");
+pub(super) const OWNER: Label = open("owner", "owners of scripts; `operator`: the configuration");
+pub(super) const OWNER_LIMIT: Label = closed("limit", &["calls", "connections", "cpu", "memory"]);
 pub(super) const PEER: Label = open("peer", "peers as declared");
 pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
 pub(super) const REASON: Label = open("reason", "the guard's codes, such as `guard::two_lengths`");

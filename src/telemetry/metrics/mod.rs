@@ -15,22 +15,22 @@ use std::sync::LazyLock;
 use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
 
 pub use family::{Family, Kind};
-pub(super) use handles::{domain, function, module, phase, route, upstream};
+pub(super) use handles::{domain, function, module, owner, phase, route, upstream};
 pub(super) use label::NONE;
 pub use label::{Label, Values};
 pub use page::metrics_page;
 pub(super) use rules::{cost_of_exchange, inspected, rule_phase, rules_of_exchange, verdicts};
 pub use scrape::{
     DictionaryReading, FunctionReading, metrics_text, set_collections, set_dictionaries,
-    set_functions,
+    set_functions, set_tables,
 };
 
 use family::Registered;
 use label::{
     ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
-    COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, FUNCTION, KILL, LIMIT, LOG,
-    LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE,
-    SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, FUNCTION, KILL,
+    LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROUTE,
+    RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -135,6 +135,15 @@ metrics! {
         "Handlers that were ended because their budget was spent, by the part of it.", [MODULE, KILL], &[];
     lua_memory_bytes: Family<IntGauge> = "moongate_lua_memory_bytes",
         "Memory that the state of a domain holds on a worker.", [DOMAIN, WORKER], &[];
+    owner_cpu_seconds: Family<Counter> = "moongate_owner_cpu_seconds_total",
+        "CPU time of an owner's scripts.", [OWNER], &[];
+    owner_suspensions: Family<IntCounter> = "moongate_owner_suspensions_total",
+        "Times that a script of an owner computed for a whole slice and was suspended.", [OWNER], &[];
+    owner_kills: Family<IntCounter> = "moongate_owner_kills_total",
+        "Scripts of an owner that were ended because their budget was spent, by the part of it.", [OWNER, KILL], &[];
+    owner_refusals: Family<IntCounter> = "moongate_owner_refusals_total",
+        "Calls and connections that were refused because their owner had as many as it may, by the limit.",
+        [OWNER, OWNER_LIMIT], &[];
     functions: IntGauge = "moongate_functions",
         "Functions that this node has, those that do not serve too.", [], &[];
     function_calls: Family<IntCounter> = "moongate_function_calls_total",
@@ -188,6 +197,13 @@ metrics! {
         "Bytes that the collections hold which rules remember.", [], &[];
     collection_evictions: IntCounter = "moongate_collection_evictions_total",
         "Collections that were given up before their time, to make room.", [], &[];
+    table_entries: Family<IntGauge> = "moongate_collection_entries",
+        "Entries of a typed collection; those whose time is over count until they are swept.",
+        [COLLECTION], &[];
+    table_bytes: Family<IntGauge> = "moongate_collection_bytes",
+        "Bytes that the entries of a typed collection take, about.", [COLLECTION], &[];
+    table_changes: Family<IntCounter> = "moongate_collection_changes_total",
+        "Entries of a typed collection that were changed.", [COLLECTION], &[];
     process_log_lines_lost: IntCounter = "moongate_process_log_lines_dropped_total",
         "Lines of the process's own log (of scripts, and about trouble) that were too many for a second and not written.",
         [], &[];

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use prometheus::TextEncoder;
 
 use super::{REGISTRY, metrics, process};
-use crate::shared::CollectionStatistics;
+use crate::shared::{CollectionStatistics, TableStatistics};
 
 /// What a shared dictionary holds now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub fn set_collections(read: impl Fn() -> CollectionStatistics + Send + 'static)
     *COLLECTIONS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
 }
 
+type Tables = Box<dyn Fn() -> Vec<TableStatistics> + Send>;
+
+/// Where typed collections are read.
+static TABLES: LazyLock<Mutex<Option<Tables>>> = LazyLock::new(Mutex::default);
+
+/// Says where typed collections are read at each scrape, as for [`set_dictionaries`].
+pub fn set_tables(read: impl Fn() -> Vec<TableStatistics> + Send + 'static) {
+    *TABLES.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
+}
+
 /// What workers hold of a function now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FunctionReading {
@@ -74,6 +84,8 @@ pub fn metrics_text() -> String {
     show_dictionaries(&readings);
     let collections = COLLECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
     show_collections(&collections.as_ref().map(|read| read()).unwrap_or_default());
+    let tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    show_tables(&tables.as_ref().map(|read| read()).unwrap_or_default());
     let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
     let (registered, held) = functions.as_ref().map(|read| read()).unwrap_or_default();
     show_functions(registered, &held);
@@ -104,6 +116,19 @@ fn show_collections(held: &CollectionStatistics) {
     all.collections_bytes.set(gauge(held.bytes as u64));
     let told = all.collection_evictions.get();
     all.collection_evictions.inc_by(held.evictions.saturating_sub(told));
+}
+
+fn show_tables(readings: &[TableStatistics]) {
+    let all = metrics();
+    all.table_entries.clear();
+    all.table_bytes.clear();
+    all.table_changes.clear();
+    for reading in readings {
+        let name = [&*reading.name];
+        all.table_entries.with(&name).set(gauge(reading.entries as u64));
+        all.table_bytes.with(&name).set(gauge(reading.bytes as u64));
+        all.table_changes.with(&name).inc_by(reading.changes);
+    }
 }
 
 fn show_functions(registered: u64, held: &[FunctionReading]) {

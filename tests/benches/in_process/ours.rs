@@ -74,7 +74,11 @@ impl Ours {
             forget_verdicts(true);
         }
         let mut transaction = transaction(sample);
-        let world = World { now: SystemTime::now(), collections: self.collections.clone() };
+        let world = World {
+            now: SystemTime::now(),
+            collections: self.collections.clone(),
+            tables: Arc::default(),
+        };
         let mut inspection = Inspection::new(self.profile.clone(), world);
         let blocked = judge_request(&mut inspection, &mut transaction, sample)
             || judge_response(&mut inspection, &mut transaction, sample);

@@ -82,7 +82,8 @@ fn pass(policy: &Policy, corpus: &[Sample]) -> Duration {
 }
 
 fn world(policy: &Policy) -> World {
-    World { now: SystemTime::now(), collections: policy.collections.clone() }
+    let (collections, tables) = (policy.collections.clone(), policy.tables.clone());
+    World { now: SystemTime::now(), collections, tables }
 }
 
 /// The rules of the route that would serve it; none: its engine is off.

@@ -158,5 +158,12 @@ pub static HANDLER: Table = Table {
             "shop",
             "Handlers that name the same domain share a Lua state; without it each module has its own.",
         ),
+        row(
+            "owner",
+            Text,
+            "operator",
+            "team-a",
+            "Whose script it is: owners share no state, and take turns with each other for CPU time.",
+        ),
     ],
 };

@@ -219,7 +219,9 @@ impl Memory {
         let free = ways.iter().position(|slot| slot.since != since);
         let place = free.or_else(|| ways.iter().position(|slot| !slot.used));
         if place.is_none() {
-            ways.iter_mut().for_each(|slot| slot.used = false);
+            for slot in ways.iter_mut() {
+                slot.used = false;
+            }
         }
         Some(start + place.unwrap_or(0))
     }
@@ -341,13 +343,13 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_not_remembered() {
-        let mut memory = Memory::default();
+        let (mut memory, long) = (Memory::default(), vec![b'a'; LONGEST + 1]);
         for _ in 0..3 {
-            learn(&mut memory, 1, &[b'a'; LONGEST + 1], &[]);
+            learn(&mut memory, 1, &long, &[]);
             learn(&mut memory, 1, b"many", &[9; SHORT]);
             learn(&mut memory, 1, b"far", &[70_000]);
         }
-        assert_eq!(known(&mut memory, 1, &[b'a'; LONGEST + 1]), None);
+        assert_eq!(known(&mut memory, 1, &long), None);
         assert_eq!(known(&mut memory, 1, b"many"), None);
         assert_eq!(known(&mut memory, 1, b"far"), None);
     }

@@ -7,6 +7,7 @@ mod udp;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ pub use self::tcp::FUNCTIONS as TCP;
 pub use self::udp::FUNCTIONS as UDP;
 use super::arguments::{at, check_number, fault, refusal, text};
 use super::{Function, Native, answer, register};
-use crate::script::{Call, spec_of};
+use crate::script::owner::Held;
+use crate::script::{Call, spec_of, state_of};
 use crate::transaction::PhaseSet;
 
 /// Where scripts may wait for sockets.
@@ -26,8 +28,34 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest timeout that a script may set.
 const LONGEST: f64 = 86_400_000.0;
 
-/// Where `host` and `port` lead, if the domain may go there; else words for the script.
-async fn target(lua: &Lua, call: &Call, host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+/// A socket that counts among its owner's open connections as long as it is there.
+struct Open<S> {
+    socket: S,
+    _held: Held,
+}
+
+impl<S> Deref for Open<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.socket
+    }
+}
+
+impl<S> DerefMut for Open<S> {
+    fn deref_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+}
+
+/// Where `host` and `port` lead, if the domain may go there and its owner may open a connection; else
+/// words for the script.
+async fn target(
+    lua: &Lua,
+    call: &Call,
+    host: &str,
+    port: u16,
+) -> Result<(Vec<SocketAddr>, Held), String> {
     let allowed =
         spec_of(lua).is_some_and(|spec| allow::is_allowed(&spec.network.allow, host, port));
     if !allowed {
@@ -37,6 +65,9 @@ async fn target(lua: &Lua, call: &Call, host: &str, port: u16) -> Result<Vec<Soc
     if opened >= call.budget.get().connections {
         return Err("too many connections in one call".to_owned());
     }
+    let account = state_of(lua).map(|state| state.account().clone());
+    let account = account.ok_or_else(|| "closed".to_owned())?;
+    let held = account.connect().map_err(|error| error.message)?;
     call.connections.set(opened + 1);
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let found = tokio::net::lookup_host((bare, port)).await;
@@ -44,7 +75,7 @@ async fn target(lua: &Lua, call: &Call, host: &str, port: u16) -> Result<Vec<Soc
     if addresses.is_empty() {
         return Err(format!("{host} could not be resolved"));
     }
-    Ok(addresses)
+    Ok((addresses, held))
 }
 
 /// Host and port as a script gave them.

@@ -12,7 +12,9 @@ use tokio::net::TcpStream;
 use super::super::Function;
 use super::super::answer::STAGED_BYTES;
 use super::super::arguments::{at, fault, one, string};
-use super::{TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within};
+use super::{
+    Open, TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within,
+};
 use crate::script::Call;
 
 const CLASS: &str = "tcpsock";
@@ -107,7 +109,7 @@ pub const FUNCTIONS: &[Function] = &[
 /// A connection, while no operation has it.
 #[derive(Default)]
 struct Tcp {
-    stream: RefCell<Option<TcpStream>>,
+    stream: RefCell<Option<Open<TcpStream>>>,
     /// Received, but not yet asked for.
     buffer: RefCell<BytesMut>,
     times: Cell<Times>,
@@ -138,8 +140,8 @@ async fn connect(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<Mul
     let (host, port) = place(&lua, &args, "connect")?;
     drop(socket.stream.take());
     socket.buffer.borrow_mut().clear();
-    let addresses = match target(&lua, &call, &host, port).await {
-        Ok(addresses) => addresses,
+    let (addresses, held) = match target(&lua, &call, &host, port).await {
+        Ok(found) => found,
         Err(words) => return told(&lua, Err(words)),
     };
     let work = TcpStream::connect(&*addresses);
@@ -149,7 +151,7 @@ async fn connect(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<Mul
         connected.map(|stream| {
             // Scripts send whole messages; waiting for more would only delay them.
             let _ = stream.set_nodelay(true);
-            socket.stream.replace(Some(stream));
+            socket.stream.replace(Some(Open { socket: stream, _held: held }));
             Value::Integer(1)
         }),
     )

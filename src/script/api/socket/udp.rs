@@ -10,7 +10,9 @@ use tokio::net::UdpSocket;
 
 use super::super::Function;
 use super::super::arguments::{at, number, one, string};
-use super::{TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within};
+use super::{
+    Open, TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within,
+};
 use crate::script::Call;
 
 const CLASS: &str = "udpsock";
@@ -59,7 +61,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 struct Udp {
-    socket: RefCell<Option<Rc<UdpSocket>>>,
+    socket: RefCell<Option<Rc<Open<UdpSocket>>>>,
     time: Cell<Duration>,
 }
 
@@ -73,10 +75,10 @@ async fn set_peer(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<Mu
     let udp = inner::<Udp>(&args, "setpeername")?;
     let (host, port) = place(&lua, &args, "setpeername")?;
     let peer = match target(&lua, &call, &host, port).await {
-        Ok(addresses) => addresses.into_iter().next(),
+        Ok((addresses, held)) => addresses.into_iter().next().map(|peer| (peer, held)),
         Err(words) => return told(&lua, Err(words)),
     };
-    let Some(peer) = peer else { return told(&lua, Err("no address".to_owned())) };
+    let Some((peer, held)) = peer else { return told(&lua, Err("no address".to_owned())) };
     let own: SocketAddr = match peer {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -90,7 +92,7 @@ async fn set_peer(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<Mu
     told(
         &lua,
         opened.map(|socket| {
-            udp.socket.replace(Some(Rc::new(socket)));
+            udp.socket.replace(Some(Rc::new(Open { socket, _held: held })));
             Value::Integer(1)
         }),
     )

@@ -1,0 +1,352 @@
+//! What a worker thread and the watchdog say to each other about the script that runs.
+//!
+//! The slot's word is a number that grows with each poll of a script, and what goes on: beginning
+//! and ending a poll are two atomic writes of it. The watchdog takes the word before it raises a
+//! VM's interrupt, and the worker does not go on before it is given back.
+#![allow(unsafe_code, reason = "raising an interrupt needs the promise that its VM is alive")]
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mlua::Lua;
+
+use super::interrupt::{Demand, Interrupt};
+use super::thread_clock::ThreadClock;
+use super::watchdog;
+
+/// What the two low bits of a slot's word say.
+pub(super) const IDLE: u64 = 0;
+pub(super) const RUNNING: u64 = 1;
+pub(super) const RAISING: u64 = 2;
+pub(super) const ENDED: u64 = 3;
+pub(super) const WHAT: u64 = 3;
+
+/// A poll whose CPU time at its beginning is not known.
+pub(super) const UNKNOWN: u64 = u64::MAX;
+/// A slice that never ends.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// From here on [`Slot::started`] counts.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+thread_local! {
+    static MINE: Mine = Mine::new();
+}
+
+/// What a worker thread and the watchdog say to each other. Times are in nanoseconds.
+pub(super) struct Slot {
+    /// The poll's number, and what goes on.
+    pub(super) word: AtomicU64,
+    /// CPU time after which the script is ended.
+    pub(super) left: AtomicU64,
+    /// Time after which the script is suspended; [`NEVER`] if it is not.
+    pub(super) slice: AtomicU64,
+    /// When the poll began, by the wall's clock.
+    pub(super) started: AtomicU64,
+    /// The thread's CPU time when the poll began, or [`UNKNOWN`].
+    pub(super) entered: AtomicU64,
+    /// The VM's interrupt. Its VM is alive while the word says that a script runs: the worker
+    /// holds it, and does not go on while the word says [`RAISING`].
+    pub(super) target: AtomicUsize,
+    /// CPU time of this poll, as the watchdog saw it last.
+    pub(super) seen: AtomicU64,
+    /// Calls of this thread that are suspended.
+    pub(super) suspended: AtomicUsize,
+    pub(super) clock: ThreadClock,
+    /// The thread is over.
+    pub(super) gone: AtomicBool,
+}
+
+/// The slot of this thread; it is given up with the thread.
+struct Mine {
+    slot: Arc<Slot>,
+    beginning: Instant,
+    /// The running script is leaving by its own wish.
+    leaving: Cell<bool>,
+    /// The running script was suspended: it is on its way out.
+    suspended: Cell<bool>,
+    /// The running script computed for too long where it could not be suspended.
+    overstayed: Cell<bool>,
+}
+
+/// What a poll may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    /// CPU time after which the script is ended.
+    pub(super) left: Duration,
+    /// CPU time after which it is suspended; none if it may not be.
+    pub(super) slice: Option<Duration>,
+    /// Whether its CPU time is worth two looks at the clock.
+    pub(super) exact: bool,
+}
+
+/// One poll of a script. While it is there, the watchdog may suspend or end the script.
+pub(super) struct Running<'vm> {
+    interrupt: Interrupt,
+    started: Instant,
+    /// The thread's CPU time then, if that is known.
+    entered: Option<Duration>,
+    outer: Option<Outer>,
+    over: bool,
+    vm: PhantomData<&'vm Lua>,
+}
+
+/// The poll that this one runs inside of.
+struct Outer {
+    interrupt: Interrupt,
+    left: u64,
+    slice: u64,
+    cut: bool,
+    leaving: bool,
+}
+
+/// How a poll ended.
+#[derive(Default)]
+struct Stopped {
+    cut: bool,
+    suspended: bool,
+}
+
+/// What a poll took.
+pub(super) struct Spent {
+    /// CPU time.
+    pub(super) cpu: Duration,
+    /// Whether the script was ended.
+    pub(super) cut: bool,
+    /// Whether the script was suspended: it wants to go on.
+    pub(super) suspended: bool,
+}
+
+/// A script of `lua` begins or goes on; it may use what is allowed until the poll is over.
+pub(super) fn watch(_lua: &Lua, interrupt: Interrupt, allowed: Allowance) -> Running<'_> {
+    MINE.with(|mine| {
+        let outer = mine.put_aside();
+        let started = Instant::now();
+        let entered = allowed.exact.then(|| mine.slot.clock.now());
+        let slice = allowed.slice.map_or(NEVER, |slice| slice.as_nanos() as u64);
+        mine.start(interrupt, started, entered, allowed.left.as_nanos() as u64, slice);
+        Running { interrupt, started, entered, outer, over: false, vm: PhantomData }
+    })
+}
+
+/// Ends the script that runs on this thread at its next safepoint, as its own wish.
+pub(super) fn leave() {
+    MINE.with(|mine| {
+        if mine.slot.word.load(Ordering::Relaxed) & WHAT == IDLE {
+            return;
+        }
+        mine.leaving.set(true);
+        let interrupt = Interrupt::at(mine.slot.target.load(Ordering::Relaxed));
+        // SAFETY: a script runs on this thread, so its VM is alive.
+        unsafe { interrupt.raise(Demand::Cut) };
+    });
+}
+
+/// Whether the script that runs on this thread is to end; for native loops that take long.
+pub(super) fn is_over() -> bool {
+    let ended = MINE.with(|mine| mine.slot.word.load(Ordering::Relaxed) & WHAT == ENDED);
+    ended || is_ending()
+}
+
+/// Whether the script that runs on this thread ends for another reason than its budget: it leaves,
+/// or could not be suspended in time.
+pub(super) fn is_ending() -> bool {
+    MINE.with(|mine| mine.leaving.get() || mine.overstayed.get())
+}
+
+/// The script that runs on this thread is about to be suspended, and is left alone until its poll
+/// is over; false if it already is on its way out.
+pub(super) fn suspend() -> bool {
+    MINE.with(|mine| {
+        let interrupt = Interrupt::at(mine.slot.target.load(Ordering::Relaxed));
+        // SAFETY: a script runs on this thread, so its VM is alive.
+        unsafe { interrupt.clear() };
+        !mine.suspended.replace(true)
+    })
+}
+
+/// The script that runs on this thread could not be suspended in time: from now on it is ended.
+pub(super) fn overstay() {
+    MINE.with(|mine| {
+        mine.overstayed.set(true);
+        let interrupt = Interrupt::at(mine.slot.target.load(Ordering::Relaxed));
+        // SAFETY: a script runs on this thread, so its VM is alive.
+        unsafe { interrupt.raise(Demand::Cut) };
+    });
+}
+
+/// So many calls of this thread are suspended: the watchdog looks more often.
+pub(super) fn tell_suspended(calls: usize) {
+    let _ = MINE.try_with(|mine| mine.slot.suspended.store(calls, Ordering::Relaxed));
+}
+
+impl Running<'_> {
+    /// The script came to an end, or waits, or was suspended.
+    pub(super) fn end(mut self) -> Spent {
+        let Stopped { cut, suspended } = self.stop();
+        let cpu = MINE.with(|mine| self.cpu(&mine.slot));
+        Spent { cpu, cut, suspended }
+    }
+
+    fn cpu(&self, slot: &Slot) -> Duration {
+        if let Some(entered) = self.entered {
+            return slot.clock.now().saturating_sub(entered);
+        }
+        let wall = self.started.elapsed();
+        // Wall time is CPU time unless others had the core: the longer, the more it matters.
+        if wall < 2 * watchdog::TICK {
+            return wall;
+        }
+        let seen = slot.seen.load(Ordering::Relaxed);
+        wall.min(Duration::from_nanos(seen) + watchdog::TICK)
+    }
+
+    fn stop(&mut self) -> Stopped {
+        if std::mem::replace(&mut self.over, true) {
+            return Stopped::default();
+        }
+        MINE.with(|mine| {
+            let stopped = mine.stop(self.interrupt);
+            if let Some(outer) = self.outer.take() {
+                mine.resume(&outer);
+            }
+            stopped
+        })
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Mine {
+    fn new() -> Self {
+        let slot = Arc::new(Slot {
+            word: AtomicU64::new(IDLE),
+            left: AtomicU64::new(0),
+            slice: AtomicU64::new(NEVER),
+            started: AtomicU64::new(0),
+            entered: AtomicU64::new(UNKNOWN),
+            target: AtomicUsize::new(0),
+            seen: AtomicU64::new(0),
+            suspended: AtomicUsize::new(0),
+            clock: ThreadClock::mine(),
+            gone: AtomicBool::new(false),
+        });
+        watchdog::enlist(slot.clone());
+        Self {
+            slot,
+            beginning: *BEGINNING,
+            leaving: Cell::new(false),
+            suspended: Cell::new(false),
+            overstayed: Cell::new(false),
+        }
+    }
+
+    fn start(
+        &self,
+        interrupt: Interrupt,
+        started: Instant,
+        entered: Option<Duration>,
+        left: u64,
+        slice: u64,
+    ) {
+        let slot = &self.slot;
+        let started = started.saturating_duration_since(self.beginning).as_nanos() as u64;
+        let entered = entered.map_or(UNKNOWN, |entered| entered.as_nanos() as u64);
+        let idle = (slot.word.load(Ordering::Relaxed) | WHAT) + 1;
+        slot.left.store(left, Ordering::Relaxed);
+        slot.slice.store(slice, Ordering::Relaxed);
+        slot.started.store(started, Ordering::Relaxed);
+        slot.entered.store(entered, Ordering::Relaxed);
+        slot.seen.store(0, Ordering::Relaxed);
+        slot.target.store(interrupt.address(), Ordering::Relaxed);
+        if left == 0 {
+            slot.word.store(idle + ENDED, Ordering::SeqCst);
+            // SAFETY: the caller holds the VM, and lets the script run in it next.
+            return unsafe { interrupt.raise(Demand::Cut) };
+        }
+        slot.word.store(idle + RUNNING, Ordering::SeqCst);
+        watchdog::awake();
+    }
+
+    /// Ends the poll that runs.
+    fn stop(&self, interrupt: Interrupt) -> Stopped {
+        let slot = &self.slot;
+        let idle = slot.word.load(Ordering::Relaxed) & !WHAT;
+        let (order, mut cut) = (Ordering::SeqCst, false);
+        while let Err(word) = slot.word.compare_exchange(idle + RUNNING, idle, order, order) {
+            if word & WHAT == ENDED {
+                slot.word.store(idle, order);
+                cut = true;
+                break;
+            }
+            thread::yield_now(); // the watchdog is between two instructions
+        }
+        cut |= self.overstayed.take();
+        self.leaving.set(false);
+        // SAFETY: `Running` borrows the VM.
+        if unsafe { interrupt.is_raised() } {
+            // SAFETY: as above.
+            unsafe { interrupt.clear() };
+        }
+        Stopped { cut, suspended: self.suspended.take() }
+    }
+
+    /// Puts a poll that is going on aside, if there is one.
+    fn put_aside(&self) -> Option<Outer> {
+        let word = self.slot.word.load(Ordering::SeqCst);
+        if word & WHAT == IDLE {
+            return None;
+        }
+        let interrupt = Interrupt::at(self.slot.target.load(Ordering::Relaxed));
+        let left = self.slot.left.load(Ordering::Relaxed);
+        let slice = self.slot.slice.load(Ordering::Relaxed);
+        let leaving = self.leaving.get();
+        let cut = self.stop(interrupt).cut;
+        Some(Outer { interrupt, left, slice, cut, leaving })
+    }
+
+    /// Goes on with a poll that was put aside. Its clock starts again: what it had used is lost,
+    /// at most once for each script that it runs in another state.
+    fn resume(&self, outer: &Outer) {
+        let left = if outer.cut { 0 } else { outer.left };
+        self.start(outer.interrupt, Instant::now(), None, left, outer.slice);
+        if outer.leaving {
+            leave();
+        }
+    }
+}
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        self.slot.gone.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Slot {
+    /// Nanoseconds on the clock of [`Slot::started`].
+    pub(super) fn wall() -> u64 {
+        BEGINNING.elapsed().as_nanos() as u64
+    }
+
+    /// Raises the interrupt of the poll that `word` stands for, unless that is over.
+    pub(super) fn raise(&self, word: u64, demand: Demand) {
+        let base = word - RUNNING;
+        let order = Ordering::SeqCst;
+        if self.word.compare_exchange(word, base + RAISING, order, order).is_err() {
+            return;
+        }
+        let interrupt = Interrupt::at(self.target.load(Ordering::Relaxed));
+        // SAFETY: the script's thread keeps the VM until the word says something else.
+        unsafe { interrupt.raise(demand) };
+        let after = if demand == Demand::Cut { ENDED } else { RUNNING };
+        self.word.store(base + after, order);
+    }
+}
