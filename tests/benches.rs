@@ -32,9 +32,12 @@ fn every_job_s_configuration_has_no_fault() {
 
 #[test]
 fn the_measurements_tell_how_they_are_used() {
-    for (program, option) in
-        [("side_by_side", "--rounds"), ("memory", "--reloads"), ("instructions", "--check")]
-    {
+    for (program, option) in [
+        ("side_by_side", "--rounds"),
+        ("memory", "--reloads"),
+        ("instructions", "--check"),
+        ("functions", "--pushes"),
+    ] {
         let output = Command::new("python3").arg(folder().join(program)).arg("--help").output();
         let output = output.expect("python3 is installed (tests/run installs it)");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -27,6 +27,7 @@ mod dokuwiki;
 mod engine;
 mod exchange;
 mod fairness;
+mod functions;
 mod harness;
 mod hostile;
 mod hostile_rules;

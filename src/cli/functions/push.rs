@@ -42,13 +42,13 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "no_activate")]
     activate: bool,
     /// With --dir: keep the versions, change nothing of what serves
-    #[arg(long, requires = "dir", conflicts_with = "prune")]
+    #[arg(long, conflicts_with = "prune")]
     pub(super) no_activate: bool,
     /// With --dir: remove the owner's functions that are not in the folder
-    #[arg(long, requires = "dir")]
+    #[arg(long)]
     pub(super) prune: bool,
     /// With --dir: do not ask before it is done
-    #[arg(short, long, requires = "dir")]
+    #[arg(short, long)]
     pub(super) yes: bool,
     /// Try it and tell what would come of it; change nothing
     #[arg(long)]
@@ -86,6 +86,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {
         return deploy::run(arguments, folder);
     }
     let Some(file) = &arguments.file else { nothing_to_push().exit() };
+    if arguments.prune || arguments.no_activate || arguments.yes {
+        only_with_a_folder().exit();
+    }
     let text = read(file)?;
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = arguments.name.clone().or(stem).unwrap_or_default();
@@ -165,4 +168,9 @@ fn nothing_to_push() -> clap::Error {
          moongate functions push hello.lua --route /hello\n  \
          moongate functions push --dir functions/ --dry-run\n";
     clap::Error::raw(ErrorKind::MissingRequiredArgument, message)
+}
+
+fn only_with_a_folder() -> clap::Error {
+    let message = "--prune, --no-activate and --yes go with --dir, not with one file\n";
+    clap::Error::raw(ErrorKind::ArgumentConflict, message)
 }

@@ -45,14 +45,15 @@ fn in_order(node: &Node, plan: &Plan<'_>, terms: &Terms<'_>, done: &mut Done) ->
         done.removed += 1;
     }
     // Routes that go from one function to another: who holds one that is wanted lets it go.
-    let mut held: Vec<&str> = left.iter().map(|step| step.name).collect();
+    let mut holding: Vec<&str> = left.iter().map(|step| step.name).collect();
     while !left.is_empty() {
         let before = left.len();
         left = serve(node, left, done)?;
         if left.len() < before {
             continue;
         }
-        let Some(name) = held.pop() else { return activate(node, left.first().copied()) };
+        holding.retain(|name| left.iter().any(|step| step.name == *name));
+        let Some(name) = holding.pop() else { return activate(node, left.first().copied()) };
         ask(node, "POST", &path(name, "/deactivate"))?;
     }
     Ok(())
