@@ -12,6 +12,8 @@ use super::{Function, FunctionRoute, Name, RouteIndex};
 pub struct Registry {
     functions: BTreeMap<Name, Arc<Function>>,
     routes: RouteIndex,
+    /// Those of which a version is tried.
+    rolling: Vec<Arc<Function>>,
 }
 
 impl Registry {
@@ -19,7 +21,8 @@ impl Registry {
     pub fn new(functions: BTreeMap<Name, Arc<Function>>) -> Self {
         let served = functions.values().filter_map(|one| Some((one.route()?, &one.name)));
         let routes = RouteIndex::new(served);
-        Self { functions, routes }
+        let rolling = functions.values().filter(|one| one.candidate.is_some()).cloned().collect();
+        Self { functions, routes, rolling }
     }
 
     /// Whether no function serves.
@@ -40,6 +43,11 @@ impl Registry {
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Function>> {
         self.functions.values()
+    }
+
+    /// Those of which a version is tried.
+    pub fn rolling(&self) -> &[Arc<Function>] {
+        &self.rolling
     }
 
     /// How many there are.

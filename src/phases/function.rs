@@ -3,7 +3,7 @@
 use super::content::{left, staged_status};
 use super::step::{self, decided, refused};
 use super::{Exchange, Flow};
-use crate::functions::Found;
+use crate::functions::{Beside, Found};
 use crate::transaction::Phase;
 
 /// Calls the function that serves this exchange. One that fails, or that as many call as may, is
@@ -11,7 +11,12 @@ use crate::transaction::Phase;
 pub(super) async fn run(exchange: &Exchange, found: &Found) -> Flow {
     let dictionaries = &exchange.live.policy.dictionaries;
     let called = |name: &std::rc::Rc<str>| step::call(exchange, Phase::Content, name);
+    let beside = Beside::of(found, &exchange.subject);
     let (call, result) = exchange.functions.call(found, dictionaries, called).await;
+    if let Some(mut beside) = beside {
+        beside.answered(call.as_deref(), &result);
+        exchange.beside.replace(Some(beside));
+    }
     let error = match (result, call.as_ref().and_then(|call| call.exit.get())) {
         (Ok(_), Some(exit)) => return left(exchange, exit),
         (Ok(_), None) => return decided(exchange, staged_status(exchange)),
@@ -22,4 +27,14 @@ pub(super) async fn run(exchange: &Exchange, found: &Found) -> Flow {
     let reason = format!("function::{}", found.function.name);
     exchange.subject.transaction.borrow_mut().outcome.reason = Some(reason);
     refused(exchange)
+}
+
+/// Runs what is to be run beside the function, now that the client has its answer. Nobody waits for
+/// it.
+pub(super) fn run_beside(exchange: &Exchange) {
+    let Some(beside) = exchange.beside.take() else { return };
+    let (holder, live) = (exchange.functions.clone(), exchange.live.clone());
+    tokio::task::spawn_local(async move {
+        beside.run(&holder, &live.policy.dictionaries).await;
+    });
 }

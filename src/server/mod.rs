@@ -10,6 +10,7 @@ mod listen;
 mod proxy_protocol;
 mod reload;
 mod start;
+mod tend;
 mod watch;
 mod worker;
 

@@ -59,6 +59,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let held = store.clone();
     telemetry::set_collections(move || held.current().collections.statistics());
     let functions = Arc::new(open_functions(options.config_path.as_deref(), config));
+    tokio::task::spawn_local(super::tend::tend(functions.clone()));
     let shared = Shared {
         store: store.clone(),
         functions: functions.clone(),

@@ -57,6 +57,8 @@ pub(super) const OUTCOME: Label = closed(
 );
 pub(super) const PEER: Label = open("peer", "peers as declared");
 pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
+pub(super) const ROLLOUT: Label =
+    closed("what", &["aborted", "began", "ended", "promoted", "rolled_back"]);
 pub(super) const REASON: Label = open("reason", "the guard's codes, such as `guard::two_lengths`");
 pub(super) const ROUTE: Label = open("route", "routes by name; `none`: it met no route");
 pub(super) const RULE_OUTCOME: Label = closed("outcome", &RULE_OUTCOMES);

@@ -26,8 +26,8 @@ use family::Registered;
 use label::{
     ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
     COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, KILL, LIMIT, LOG, LOSS,
-    LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY,
-    TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    LUA_PHASE, MODULE, OUTCOME, PEER, PHASE, REASON, ROLLOUT, ROUTE, RULE_OUTCOME, RULE_PHASE,
+    SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -195,6 +195,8 @@ metrics! {
         [ADMIN_METHOD, ADMIN_ENDPOINT, ADMIN_STATUS], &[];
     admin_denied: Family<IntCounter> = "moongate_admin_denied_total",
         "Requests on the admin address that were denied, by the reason.", [DENIED], &[];
+    function_rollouts: Family<IntCounter> = "moongate_function_rollouts_total",
+        "What became of versions of functions that were tried.", [ROLLOUT], &[];
     build: Family<IntGauge> = "moongate_build_info",
         "Always 1; its label says which build runs.", [VERSION], &[];
     process_cpu_seconds: Counter = "moongate_process_cpu_seconds_total",
