@@ -86,7 +86,9 @@ impl Gates {
         if let Some(why) = self.too_many_kills(candidate) {
             return Standing::Failed(why);
         }
-        let enough = candidate.ended.min(live.ended) >= self.min_samples;
+        let compared = self.errors.is_some() || self.p99.is_some();
+        let least = if compared { candidate.ended.min(live.ended) } else { candidate.ended };
+        let enough = least >= self.min_samples;
         // What fails always is given up even where the live version is not called.
         let hopeless = candidate.ended >= self.min_samples
             && candidate.errors == candidate.ended
