@@ -41,6 +41,7 @@ mod phases;
 mod plain;
 mod prometheus;
 mod reload;
+mod rollout;
 mod rule_set;
 mod rules_cli;
 mod rule_scripts;

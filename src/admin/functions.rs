@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Admin, Answer, Asked, Reply};
+use super::{Admin, Answer, Asked, Reply, rollouts};
 use crate::config::{self, Role};
 use crate::functions::{
     Declaration, Fault, Function, FunctionRoute, FunctionStore, Name, Push, Pushed, Reading,
@@ -129,17 +129,30 @@ fn change(
     query: &'static [&'static str],
     work: fn(&FunctionStore, &Asked) -> Result<Option<Arc<Version>>, Fault>,
 ) -> Reply {
+    changed(admin, asked, (what, query), active, move |store, asked| {
+        work(store, asked).map(drop).map_err(|refused| fault(&refused))
+    })
+}
+
+/// The same; `state` is what is recorded of before and after.
+pub(super) fn changed(
+    admin: &Arc<Admin>,
+    asked: &Arc<Asked>,
+    (what, query): (&'static str, &'static [&'static str]),
+    state: fn(&FunctionStore, &str) -> Value,
+    work: impl FnOnce(&FunctionStore, &Asked) -> Result<(), Answer> + Send + 'static,
+) -> Reply {
     let (admin, asked) = (admin.clone(), asked.clone());
     Reply::aside(move || {
         let name = asked.param("name").to_owned();
-        let before = active(&admin.functions, &name);
+        let before = state(&admin.functions, &name);
         if let Err(refused) = asked.known_query(query).and_then(|()| owned(&admin, &asked)) {
             return refused;
         }
         if let Err(refused) = work(&admin.functions, &asked) {
-            return fault(&refused);
+            return refused;
         }
-        admin.audit(&asked, what, &name, before, active(&admin.functions, &name));
+        admin.audit(&asked, what, &name, before, state(&admin.functions, &name));
         match admin.functions.current().get(&name) {
             Some(function) => Answer::json(200, &tell(&admin, function)),
             None => Answer::done(),
@@ -209,7 +222,7 @@ fn said(asked: &Asked) -> Result<Said, Answer> {
 }
 
 /// The function that is named, if the asker may touch it.
-fn owned(admin: &Admin, asked: &Asked) -> Result<Arc<Function>, Answer> {
+pub(super) fn owned(admin: &Admin, asked: &Asked) -> Result<Arc<Function>, Answer> {
     let name = asked.param("name");
     let known = admin.functions.current().get(name).cloned();
     let function = known.ok_or_else(|| {
@@ -219,7 +232,7 @@ fn owned(admin: &Admin, asked: &Asked) -> Result<Arc<Function>, Answer> {
     Ok(function)
 }
 
-fn fault(refused: &Fault) -> Answer {
+pub(super) fn fault(refused: &Fault) -> Answer {
     let help = match refused.status {
         404 => "GET /functions lists what there is",
         409 => "nothing was changed",
@@ -261,6 +274,8 @@ fn tell(admin: &Admin, function: &Function) -> Value {
         "active": function.active,
         "since": stamp(function.since),
         "expires": function.expires.map(stamp),
+        "candidate": rollouts::candidate(&admin.functions, function),
+        "history": rollouts::history(function),
         "running": function.running.load(std::sync::atomic::Ordering::Relaxed),
         "versions": versions,
     })
@@ -268,7 +283,9 @@ fn tell(admin: &Admin, function: &Function) -> Value {
 
 fn version_told(admin: &Admin, function: &Function, version: &Version) -> Value {
     let facts = &version.facts;
+    let tried = function.candidate.as_ref().filter(|tried| tried.digest == facts.digest);
     let is_active = function.active.as_ref() == Some(&facts.digest);
+    let mode = tried.map_or(if is_active { "enforce" } else { "off" }, |tried| tried.mode.as_str());
     let mut workers = admin.functions.ledger.of(&function.name, &facts.digest);
     if is_active {
         add_the_rest(&mut workers, admin.store.status().workers);
@@ -278,7 +295,7 @@ fn version_told(admin: &Admin, function: &Function, version: &Version) -> Value 
     json!({
         "digest": facts.digest,
         "number": facts.number,
-        "mode": if is_active { "enforce" } else { "off" },
+        "mode": mode,
         "author": facts.author,
         "at": stamp(facts.at),
         "message": facts.message,
@@ -315,9 +332,11 @@ fn worker_told(worker: usize, read: &Reading) -> Value {
         "loads": read.loads,
         "cold_start_seconds": read.cold_start.as_secs_f64(),
         "kills": kills,
+        "p99_seconds": read.wall_times.percentile(99).map(|time| time.as_secs_f64()),
+        "cpu_p99_seconds": read.cpu_times.percentile(99).map(|time| time.as_secs_f64()),
     })
 }
 
-fn stamp(at: SystemTime) -> String {
+pub(super) fn stamp(at: SystemTime) -> String {
     OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_default()
 }

@@ -14,6 +14,7 @@ mod functions;
 mod node;
 mod page;
 mod policy;
+mod rollouts;
 mod route;
 mod table;
 

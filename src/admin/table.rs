@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Admin, Asked, Reply, audit, collections, functions, node, policy};
+use super::{Admin, Asked, Reply, audit, collections, functions, node, policy, rollouts};
 use crate::config::Role;
 
 const MIB: usize = 1 << 20;
@@ -114,6 +114,46 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Scope::Owner,
         functions::deactivate,
         "no version serves",
+    ),
+    on(
+        "POST",
+        "/functions/{name}/shadow",
+        Role::Activate,
+        Scope::Owner,
+        rollouts::shadow,
+        "a version runs beside the live one, without effect (version, percent, gates)",
+    ),
+    on(
+        "POST",
+        "/functions/{name}/canary",
+        Role::Activate,
+        Scope::Owner,
+        rollouts::canary,
+        "a version answers some clients (version, percent, sticky, gates)",
+    ),
+    on(
+        "POST",
+        "/functions/{name}/promote",
+        Role::Activate,
+        Scope::Owner,
+        rollouts::promote,
+        "the version that is tried serves",
+    ),
+    on(
+        "POST",
+        "/functions/{name}/abort",
+        Role::Activate,
+        Scope::Owner,
+        rollouts::abort,
+        "the version that is tried no longer is",
+    ),
+    on(
+        "GET",
+        "/functions/{name}/differences",
+        Role::Read,
+        Scope::Owner,
+        rollouts::differences,
+        "what the version that is tried would have done otherwise (limit)",
     ),
     on(
         "DELETE",

@@ -18,6 +18,10 @@ const LONGEST: usize = 255;
 pub struct Declaration {
     /// Where it may connect to: `host:port`, `address:port`, `network:port`; port `*` is any.
     pub hosts: Vec<String>,
+    /// Where it may connect to while it only runs beside the live version, whose connections it would
+    /// repeat.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadow_hosts: Vec<String>,
     /// The shared dictionaries that it finds in `ngx.shared`.
     pub dictionaries: Vec<String>,
     /// The collections that it may ask.
@@ -103,6 +107,7 @@ impl Declaration {
     pub fn fault(&self) -> Option<String> {
         let lists = [
             ("hosts", &self.hosts),
+            ("shadow_hosts", &self.shadow_hosts),
             ("dictionaries", &self.dictionaries),
             ("collections", &self.collections),
             ("secrets", &self.secrets),
@@ -119,16 +124,19 @@ impl Declaration {
                 return Some(format!("`{name}`: `{}` is none", shown.escape_default()));
             }
         }
-        let odd = self.hosts.iter().find(|host| !config::is_destination(host));
-        if let Some(host) = odd {
-            return Some(format!("`hosts`: `{host}` is not `host:port` (port `*` is any)"));
+        let odd = |(_, hosts): &(&str, &'_ Vec<String>)| {
+            hosts.iter().find(|host| !config::is_destination(host)).cloned()
+        };
+        let odd = lists.iter().take(2).find_map(|list| Some((list.0, odd(list)?)));
+        if let Some((name, host)) = odd {
+            return Some(format!("`{name}`: `{host}` is not `host:port` (port `*` is any)"));
         }
         self.limits.fault()
     }
 }
 
 /// Times as people write them: `10ms`, `5s`.
-mod time {
+pub(super) mod time {
     use super::*;
 
     pub fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::rollout::{Candidate, Event};
 use super::version::{Facts, Version};
 use super::{Function, Name};
 
@@ -33,6 +34,10 @@ struct Kept {
     before: Vec<Arc<str>>,
     since: SystemTime,
     expires: Option<SystemTime>,
+    #[serde(default)]
+    candidate: Option<Candidate>,
+    #[serde(default)]
+    history: Vec<Event>,
 }
 
 impl Disk {
@@ -81,6 +86,8 @@ impl Disk {
             before: function.before.clone(),
             since: function.since,
             expires: function.expires,
+            candidate: function.candidate.clone(),
+            history: function.history.clone(),
         };
         write(&own.join(FACTS), &serde_json::to_vec_pretty(&kept)?)?;
         let known = |path: &Path| {
@@ -130,6 +137,9 @@ fn read(own: &Path) -> io::Result<Function> {
         before: kept.before,
         since: kept.since,
         expires: kept.expires,
+        candidate: kept.candidate,
+        history: kept.history,
+        last_tried: None,
         running: Arc::default(),
     })
 }

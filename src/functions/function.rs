@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::SystemTime;
 
+use super::rollout::{Candidate, Contest, Event};
 use super::version::Version;
 use super::{FunctionRoute, Name};
 
@@ -25,6 +26,12 @@ pub struct Function {
     pub before: Vec<Arc<str>>,
     /// Since when things are so.
     pub since: SystemTime,
+    /// The version that is tried; never the one that serves.
+    pub candidate: Option<Candidate>,
+    /// What became of those that were tried, the last one last.
+    pub history: Vec<Event>,
+    /// How what was tried last compared.
+    pub(super) last_tried: Option<Arc<Contest>>,
     /// When it goes by itself.
     pub expires: Option<SystemTime>,
     /// Calls at this moment, on all workers.
@@ -52,8 +59,9 @@ impl Function {
         found.next().is_none().then_some(first)
     }
 
-    /// Another version serves from now on.
+    /// Another version serves from now on, and nothing is tried any more.
     pub(super) fn activate(&mut self, digest: &Arc<str>, now: SystemTime) {
+        self.end_rollout("a version was put in force");
         if self.active.as_ref() == Some(digest) {
             return;
         }
@@ -68,12 +76,14 @@ impl Function {
         self.before.last()
     }
 
-    /// One more version; the oldest goes that neither serves nor did so last.
+    /// One more version; the oldest goes that neither serves nor did so last, nor is
+    /// tried.
     pub(super) fn add(&mut self, version: Arc<Version>) {
         self.versions.push(version);
         let kept = |one: &Arc<Version>| {
             let digest = Some(&one.facts.digest);
-            self.active.as_ref() == digest || self.before.last() == digest
+            let tried = self.candidate.as_ref().map(|candidate| &candidate.digest);
+            self.active.as_ref() == digest || self.before.last() == digest || tried == digest
         };
         if self.versions.len() > MOST_VERSIONS
             && let Some(oldest) = self.versions.iter().position(|one| !kept(one))

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Name;
+use super::histogram::{Histogram, Times};
 use crate::script::ScriptErrorKind;
 
 /// One worker's account of one version of a function.
@@ -26,6 +27,8 @@ pub struct Record {
     killed_cpu: AtomicU64,
     killed_memory: AtomicU64,
     killed_wait: AtomicU64,
+    wall_times: Histogram,
+    cpu_times: Histogram,
 }
 
 /// What a [`Record`] says at one moment.
@@ -55,6 +58,43 @@ pub struct Reading {
     pub cold_start: Duration,
     /// Calls that were ended, by why.
     pub kills: [(&'static str, u64); 3],
+    /// Wall time of the calls that ended.
+    pub wall_times: Times,
+    /// CPU time of the calls that ended.
+    pub cpu_times: Times,
+}
+
+/// What the calls of a version came to, on all workers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls that ended.
+    pub ended: u64,
+    /// Those that came to no good end.
+    pub errors: u64,
+    /// Those that were ended for what they cost.
+    pub kills: u64,
+    /// Wall time of each.
+    pub wall: Times,
+    /// CPU time of each.
+    pub cpu: Times,
+}
+
+impl Counts {
+    /// The share of them that came to no good end: 0 to 1.
+    pub fn error_share(&self) -> f64 {
+        if self.ended == 0 { 0.0 } else { self.errors as f64 / self.ended as f64 }
+    }
+
+    /// These without those that were there before.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        Self {
+            ended: self.ended.saturating_sub(before.ended),
+            errors: self.errors.saturating_sub(before.errors),
+            kills: self.kills.saturating_sub(before.kills),
+            wall: self.wall.since(&before.wall),
+            cpu: self.cpu.since(&before.cpu),
+        }
+    }
 }
 
 impl Record {
@@ -84,9 +124,17 @@ impl Record {
         self.last_call.store(micros(now), Ordering::Relaxed);
     }
 
-    /// A call ended.
-    pub(super) fn ended(&self, failed: Option<ScriptErrorKind>, cpu: Duration, memory: usize) {
+    /// A call ended; `wall` and `cpu` are what it took.
+    pub(super) fn ended(
+        &self,
+        failed: Option<ScriptErrorKind>,
+        wall: Duration,
+        cpu: Duration,
+        memory: usize,
+    ) {
         self.cpu.fetch_add(nanos(cpu), Ordering::Relaxed);
+        self.cpu_times.note(cpu);
+        self.wall_times.note(wall);
         self.remember(memory);
         let Some(kind) = failed else { return };
         self.errors.fetch_add(1, Ordering::Relaxed);
@@ -132,6 +180,8 @@ impl Record {
                 ("memory", number(&self.killed_memory)),
                 ("wait", number(&self.killed_wait)),
             ],
+            wall_times: self.wall_times.read(),
+            cpu_times: self.cpu_times.read(),
         }
     }
 }
@@ -189,6 +239,19 @@ impl Ledger {
         };
         let each = records.iter().map(|(name, versions)| (name.clone(), of(versions)));
         each.filter(|(_, held)| held.states > 0).collect()
+    }
+
+    /// What the calls of a version came to, on all workers.
+    pub fn counts(&self, name: &Name, digest: &Arc<str>) -> Counts {
+        let mut counts = Counts::default();
+        for (_, read) in self.of(name, digest) {
+            counts.ended += read.wall_times.count();
+            counts.errors += read.errors;
+            counts.kills += read.kills.iter().map(|(_, count)| count).sum::<u64>();
+            counts.wall.add(&read.wall_times);
+            counts.cpu.add(&read.cpu_times);
+        }
+        counts
     }
 
     /// Forgets the versions of a function but these.

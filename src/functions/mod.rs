@@ -6,25 +6,34 @@
 //! on disk by content; what is called is held by the worker's [`Holder`], in a Lua state of its own
 //! that is made with the first call and dropped when it was idle for long.
 
+mod beside;
 mod declaration;
 mod disk;
 mod function;
+mod histogram;
 mod holder;
 mod ledger;
 mod name;
 mod registry;
+mod rollout;
 mod route;
 mod sharded;
 mod store;
 mod trial;
 mod version;
 
+pub use beside::Beside;
 pub use declaration::{Declaration, Limits};
 pub use function::Function;
-pub use holder::{Found, Holder, Reach};
-pub use ledger::{Holding, Ledger, Reading, Record};
+pub use histogram::{Histogram, Times};
+pub use holder::{Found, Holder, Place, Reach};
+pub use ledger::{Counts, Holding, Ledger, Reading, Record};
 pub use name::Name;
 pub use registry::Registry;
+pub use rollout::{
+    Candidate, Contest, Difference, Differences, Done, Ending, Event, Gates, Happening, Mode,
+    Rollout, Share, Standing, Sticky, Summary,
+};
 pub use route::{FunctionRoute, RouteIndex};
 pub use store::{Fault, FunctionStore, Push, Pushed};
 pub use trial::Form;

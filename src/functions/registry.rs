@@ -12,6 +12,8 @@ use super::{Function, FunctionRoute, Name, RouteIndex};
 pub struct Registry {
     functions: Sharded<Arc<Function>>,
     routes: RouteIndex,
+    /// Those of which a version is tried.
+    rolling: Vec<Arc<Function>>,
 }
 
 impl Registry {
@@ -53,6 +55,11 @@ impl Registry {
         self.functions.values().filter(move |one| one.expires.is_some_and(|end| end <= now))
     }
 
+    /// Those of which a version is tried.
+    pub fn rolling(&self) -> &[Arc<Function>] {
+        &self.rolling
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.functions.len()
@@ -80,6 +87,7 @@ impl Registry {
         if let Some(before) = self.functions.get(name.as_str()) {
             next.routes.remove(before.route(), name);
             next.functions.remove(name.as_str());
+            next.rolling.retain(|one| one.name != *name);
         }
         if let Some(function) = function {
             next.put(function);
@@ -89,6 +97,10 @@ impl Registry {
 
     fn put(&mut self, function: Function) {
         self.routes.insert(function.route(), &function.name);
-        self.functions.insert(function.name.shared(), Arc::new(function));
+        let function = Arc::new(function);
+        if function.candidate.is_some() {
+            self.rolling.push(function.clone());
+        }
+        self.functions.insert(function.name.shared(), function);
     }
 }

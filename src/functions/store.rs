@@ -94,7 +94,7 @@ impl Fault {
         Self { status: 422, code, message: message.into() }
     }
 
-    fn clash(message: impl Into<String>) -> Self {
+    pub(super) fn clash(message: impl Into<String>) -> Self {
         Self { status: 409, code: "function::clash", message: message.into() }
     }
 
@@ -145,6 +145,9 @@ impl FunctionStore {
             active: None,
             before: Vec::new(),
             since: now,
+            candidate: None,
+            history: Vec::new(),
+            last_tried: None,
             expires: None,
             running: Arc::default(),
         });
@@ -288,6 +291,7 @@ impl FunctionStore {
     pub fn deactivate(&self, name: &str) -> Result<(), Fault> {
         let _one_at_a_time = self.lock();
         let mut function = self.known(name)?;
+        function.end_rollout("no version serves any more");
         if let Some(last) = function.active.take() {
             function.before.retain(|digest| *digest != last);
             function.before.push(last);
@@ -341,7 +345,7 @@ impl FunctionStore {
         Ok(version)
     }
 
-    fn known(&self, name: &str) -> Result<Function, Fault> {
+    pub(super) fn known(&self, name: &str) -> Result<Function, Fault> {
         let current = self.current();
         let known = current.get(name).map(|known| (**known).clone());
         known.ok_or_else(|| {
@@ -351,7 +355,7 @@ impl FunctionStore {
     }
 
     /// On disk first: what serves is also there after a restart.
-    fn keep(&self, function: Function) -> Result<(), Fault> {
+    pub(super) fn keep(&self, function: Function) -> Result<(), Fault> {
         if let Some(disk) = &self.disk {
             disk.keep(&function).map_err(|error| Fault::internal(&error))?;
         }
@@ -363,18 +367,18 @@ impl FunctionStore {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn no_version(function: &Function, wanted: &str) -> Fault {
+pub(super) fn no_version(function: &Function, wanted: &str) -> Fault {
     let shown: String = wanted.chars().take(64).collect();
     let shown = shown.escape_default();
     Fault::unknown(format!("`{}` has no version, or more than one, `{shown}`", function.name))
 }
 
-fn note(mut text: String) -> String {
+pub(super) fn note(mut text: String) -> String {
     let end = text.floor_char_boundary(LONGEST_NOTE.min(text.len()));
     text.truncate(end);
     text

@@ -39,6 +39,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         files: Arc::default(),
         dictionaries: Arc::default(),
         tables: Arc::default(),
+        reads_only: false,
         collections: Some(declaration.collections.clone().into()),
         network: declaration.network(),
         max_timers: 0,

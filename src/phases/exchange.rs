@@ -1,11 +1,12 @@
 //! One request and its response, with all that is kept for it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::judgement::Judgement;
 use crate::detection::{Inspection, World};
-use crate::functions::{Found, Holder};
+use crate::functions::{Beside, Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
 use crate::script::{Host, Subject};
 use crate::transaction::{Phase, Transaction};
@@ -21,6 +22,8 @@ pub struct Exchange {
     pub(super) functions: Rc<Holder>,
     /// The function that serves it, as it was when the request came.
     pub(super) function: Option<Found>,
+    /// What is to be run beside the function, once the client has its answer.
+    pub(super) beside: RefCell<Option<Beside>>,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// The index of its route's plan.
@@ -36,13 +39,14 @@ impl Exchange {
         live: Rc<Live>,
         functions: Rc<Holder>,
     ) -> Option<Self> {
-        let function = functions.find(&transaction.request);
+        let function = functions.find(&transaction.request, &transaction.client);
         let plan = live.policy.router.find(&transaction.request);
         let name = live.policy.plans.get(plan)?.name.clone();
         let subject = Rc::new(Subject::new(transaction, host));
         subject.transaction.borrow_mut().route = Some(name);
         let rules = judgement(&live.policy, plan, &subject);
-        Some(Self { subject, live, functions, function, rules, plan })
+        let beside = RefCell::default();
+        Some(Self { subject, live, functions, function, beside, rules, plan })
     }
 
     /// What runs for it.

@@ -3,7 +3,7 @@
 use super::content::{left, staged_status};
 use super::step::{self, decided, refused};
 use super::{Exchange, Flow};
-use crate::functions::{Found, Reach};
+use crate::functions::{Beside, Found, Reach};
 use crate::transaction::Phase;
 
 /// Calls the function that serves this exchange. One that fails, or that as many call as may, is
@@ -12,7 +12,12 @@ pub(super) async fn run(exchange: &Exchange, found: &Found) -> Flow {
     let policy = &exchange.live.policy;
     let reach = Reach { dictionaries: &policy.dictionaries, tables: &policy.tables };
     let called = |name: &std::rc::Rc<str>| step::call(exchange, Phase::Content, name);
+    let beside = Beside::of(found, &exchange.subject);
     let (call, result) = exchange.functions.call(found, reach, called).await;
+    if let Some(mut beside) = beside {
+        beside.answered(call.as_deref(), &result);
+        exchange.beside.replace(Some(beside));
+    }
     let error = match (result, call.as_ref().and_then(|call| call.exit.get())) {
         (Ok(_), Some(exit)) => return left(exchange, exit),
         (Ok(_), None) => return decided(exchange, staged_status(exchange)),
@@ -23,4 +28,16 @@ pub(super) async fn run(exchange: &Exchange, found: &Found) -> Flow {
     let reason = format!("function::{}", found.function.name);
     exchange.subject.transaction.borrow_mut().outcome.reason = Some(reason);
     refused(exchange)
+}
+
+/// Runs what is to be run beside the function, now that the client has its answer. Nobody waits for
+/// it.
+pub(super) fn run_beside(exchange: &Exchange) {
+    let Some(beside) = exchange.beside.take() else { return };
+    let (holder, live) = (exchange.functions.clone(), exchange.live.clone());
+    tokio::task::spawn_local(async move {
+        let policy = &live.policy;
+        let reach = Reach { dictionaries: &policy.dictionaries, tables: &policy.tables };
+        beside.run(&holder, reach).await;
+    });
 }

@@ -70,4 +70,5 @@ pub async fn end(exchange: &Exchange) {
     rules::run(exchange, RulePhase::Logging).await;
     log::run(exchange);
     rules::tell(exchange);
+    function::run_beside(exchange);
 }

@@ -200,6 +200,7 @@ impl Draft {
                     dictionaries: dictionaries.clone(),
                     tables: tables.clone(),
                     collections: None,
+                    reads_only: false,
                     network: config.lua.network.clone(),
                     max_timers: config.lua.max_timers,
                     workers: config.workers,

@@ -33,6 +33,8 @@ pub struct DomainSpec {
     pub tables: Arc<Tables>,
     /// Which of them scripts may ask for; none: all that their owner is granted.
     pub collections: Option<Arc<[String]>>,
+    /// Whether they may only be read.
+    pub reads_only: bool,
     /// What scripts may connect to.
     pub network: Network,
     /// Timers that may be pending at once, for each state.

@@ -116,6 +116,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
+        reads_only: false,
         network: crate::config::Network::default(),
         max_timers: 0,
         workers: 1,

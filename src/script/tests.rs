@@ -23,6 +23,7 @@ fn state() -> Rc<State> {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
+        reads_only: false,
         network: Network::default(),
         max_timers: 3,
         workers: 1,

@@ -11,6 +11,7 @@ mod listen;
 mod proxy_protocol;
 mod reload;
 mod start;
+mod tend;
 mod watch;
 mod worker;
 

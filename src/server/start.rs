@@ -60,6 +60,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     telemetry::set_collections(move || held.current().collections.statistics());
     let folder = options.config_path.as_deref().map(|path| state_folder(path, Some(config)));
     let functions = functions::open(folder.as_deref());
+    tokio::task::spawn_local(super::tend::tend(functions.clone()));
     let shared = Shared {
         store: store.clone(),
         functions: functions.clone(),

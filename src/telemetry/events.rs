@@ -480,6 +480,30 @@ impl AdminDenied {
     }
 }
 
+/// Something became of a version that is tried.
+pub struct FunctionRolled<'a> {
+    /// The function.
+    pub function: &'a str,
+    /// The version.
+    pub digest: &'a str,
+    /// One of a closed list, such as `rolled_back`.
+    pub what: &'static str,
+    /// Why.
+    pub why: &'a str,
+    /// Who wanted it; `gate`: a gate decided.
+    pub by: &'a str,
+}
+
+impl FunctionRolled<'_> {
+    /// Counts it, and says it in the process's own log.
+    pub fn emit(self) {
+        let Self { function, digest, what, why, by } = self;
+        metrics().function_rollouts.with(&[what]).inc();
+        let short = digest.get(..12).unwrap_or(digest);
+        log::info(format!("function `{function}`: version {short} {what} (by {by}): {why}"));
+    }
+}
+
 /// Something an operator should know and can do something about.
 pub struct Trouble<'a> {
     /// What.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 /// Variables by name. They are few, and their names come from the policy, not from clients.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Variables(Vec<(String, Bytes)>);
 
 impl Variables {

@@ -117,7 +117,7 @@ fn granted(lua: &Lua, name: &str, wanted: Grant) -> Result<Arc<tables::Table>, S
     let declared = spec.collections.as_ref().is_none_or(|all| all.iter().any(|one| one == name));
     let table = spec.tables.get(name).filter(|_| declared).ok_or_else(none)?;
     match table.grant(&spec.owner) {
-        Some(grant) if grant >= wanted => Ok(table),
+        Some(grant) if grant >= wanted && !(spec.reads_only && wanted > Grant::Read) => Ok(table),
         Some(_) => Err(format!("collection `{name}` is granted for reading alone")),
         None => Err(none()),
     }

@@ -1,6 +1,7 @@
 //! `ngx.shared`: dictionaries that all workers share, bounded in bytes.
 
 mod store;
+mod withheld;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +19,9 @@ pub struct Dictionaries(BTreeMap<String, Arc<Dictionary>>);
 /// One of them: keys with values, flags and a time to live; the least recently used make room.
 pub struct Dictionary {
     capacity: usize,
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
+    /// Whether writes answer as if they were done, and are not.
+    withheld: bool,
 }
 
 /// A value as scripts give and get it.
@@ -106,11 +109,25 @@ impl Dictionaries {
         Self(known.map(|(name, one)| (name.clone(), one.clone())).collect())
     }
 
+    /// The same ones, in which writes answer as if they were done, and are not; reads find what is
+    /// there.
+    #[must_use]
+    pub fn withheld(&self) -> Self {
+        let withheld = |one: &Dictionary| {
+            Arc::new(Dictionary {
+                capacity: one.capacity,
+                store: one.store.clone(),
+                withheld: true,
+            })
+        };
+        Self(self.0.iter().map(|(name, one)| (name.clone(), withheld(one))).collect())
+    }
+
     /// Whether both have the same dictionaries under the same names.
     pub fn is_same(&self, other: &Self) -> bool {
         let mut pairs = self.0.iter().zip(&other.0);
         self.0.len() == other.0.len()
-            && pairs.all(|((name, one), (known, two))| name == known && Arc::ptr_eq(one, two))
+            && pairs.all(|((name, one), (known, two))| name == known && one.is(two))
     }
 
     /// The one of that name.
@@ -127,7 +144,13 @@ impl Dictionaries {
 impl Dictionary {
     /// An empty one of that many bytes.
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, store: Mutex::new(Store::new(capacity)) }
+        let store = Arc::new(Mutex::new(Store::new(capacity)));
+        Self { capacity, store, withheld: false }
+    }
+
+    /// Whether both hold the same entries, and may do the same with them.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.store, &other.store) && self.withheld == other.withheld
     }
 
     /// The valid value of a key.
@@ -135,7 +158,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::IsAList`].
     pub fn get(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        let entry = self.lock().get(key, Instant::now())?;
+        let entry = self.get_stale(key)?;
         Ok(entry.filter(|entry| !entry.stale))
     }
 
@@ -144,7 +167,8 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::IsAList`].
     pub fn get_stale(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        self.lock().get(key, Instant::now())
+        let now = Instant::now();
+        if self.withheld { self.lock().peek(key, now) } else { self.lock().get(key, now) }
     }
 
     /// Sets a key; others make room if they must.
@@ -152,7 +176,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NoMemory`] if it is larger than the whole.
     pub fn set(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
-        self.lock().write(key, value, ttl, flags, Write::Set, Instant::now())
+        self.write(key, value, ttl, flags, Write::Set)
     }
 
     /// Sets a key if there is room.
@@ -166,7 +190,7 @@ impl Dictionary {
         ttl: Option<Duration>,
         flags: u32,
     ) -> Outcome {
-        self.lock().write(key, value, ttl, flags, Write::SafeSet, Instant::now())
+        self.write(key, value, ttl, flags, Write::SafeSet)
     }
 
     /// Sets a key that is not there.
@@ -174,7 +198,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::Exists`], [`Fault::NoMemory`].
     pub fn add(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
-        self.lock().write(key, value, ttl, flags, Write::Add, Instant::now())
+        self.write(key, value, ttl, flags, Write::Add)
     }
 
     /// Sets a key that is not there, if there is room.
@@ -188,7 +212,7 @@ impl Dictionary {
         ttl: Option<Duration>,
         flags: u32,
     ) -> Outcome {
-        self.lock().write(key, value, ttl, flags, Write::SafeAdd, Instant::now())
+        self.write(key, value, ttl, flags, Write::SafeAdd)
     }
 
     /// Sets a key that is there.
@@ -196,7 +220,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotFound`], [`Fault::NoMemory`].
     pub fn replace(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
-        self.lock().write(key, value, ttl, flags, Write::Replace, Instant::now())
+        self.write(key, value, ttl, flags, Write::Replace)
     }
 
     /// Adds to a number; the sum. A key that is not there begins with `init`, for `init_ttl`.
@@ -210,12 +234,18 @@ impl Dictionary {
         init: Option<f64>,
         init_ttl: Option<Duration>,
     ) -> Result<Written<f64>, Fault> {
-        self.lock().incr(key, by, init, init_ttl, Instant::now())
+        let now = Instant::now();
+        if self.withheld {
+            return self.lock().would_incr(key, by, init, now);
+        }
+        self.lock().incr(key, by, init, init_ttl, now)
     }
 
     /// Removes a key.
     pub fn delete(&self, key: &[u8]) {
-        self.lock().delete(key);
+        if !self.withheld {
+            self.lock().delete(key);
+        }
     }
 
     /// How long a key is still valid; zero if for ever.
@@ -231,16 +261,24 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotFound`].
     pub fn expire(&self, key: &[u8], ttl: Option<Duration>) -> Result<(), Fault> {
+        if self.withheld {
+            return self.ttl(key).map(|_| ());
+        }
         self.lock().expire(key, ttl, Instant::now())
     }
 
     /// Marks all keys as past their time.
     pub fn flush_all(&self) {
-        self.lock().flush_all(Instant::now());
+        if !self.withheld {
+            self.lock().flush_all(Instant::now());
+        }
     }
 
     /// Drops at most `max` keys (0: all) that are past their time; how many they were.
     pub fn flush_expired(&self, max: usize) -> usize {
+        if self.withheld {
+            return 0;
+        }
         self.lock().flush_expired(max, Instant::now())
     }
 
@@ -254,7 +292,11 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotAList`], [`Fault::NoMemory`] (lists do not make others go).
     pub fn push(&self, key: &[u8], end: End, value: Scalar) -> Result<usize, Fault> {
-        self.lock().push(key, end, value, Instant::now())
+        let now = Instant::now();
+        if self.withheld {
+            return Ok(self.lock().peek_length(key, now)? + 1);
+        }
+        self.lock().push(key, end, value, now)
     }
 
     /// Takes a value off one end of a list.
@@ -262,7 +304,11 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotAList`].
     pub fn pop(&self, key: &[u8], end: End) -> Result<Option<Scalar>, Fault> {
-        self.lock().pop(key, end, Instant::now())
+        let now = Instant::now();
+        if self.withheld {
+            return self.lock().would_pop(key, end, now);
+        }
+        self.lock().pop(key, end, now)
     }
 
     /// How long a list is; 0 if it is not there.
@@ -270,7 +316,11 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotAList`].
     pub fn length(&self, key: &[u8]) -> Result<usize, Fault> {
-        self.lock().length(key, Instant::now())
+        let now = Instant::now();
+        if self.withheld {
+            return self.lock().peek_length(key, now);
+        }
+        self.lock().length(key, now)
     }
 
     /// Bytes in all.
@@ -296,6 +346,21 @@ impl Dictionary {
     /// How many valid entries had to make room so far.
     pub fn evictions(&self) -> u64 {
         self.lock().evictions()
+    }
+
+    fn write(
+        &self,
+        key: &[u8],
+        value: Scalar,
+        ttl: Option<Duration>,
+        flags: u32,
+        write: Write,
+    ) -> Outcome {
+        let now = Instant::now();
+        if self.withheld {
+            return self.lock().would_write(key, &value, write, now);
+        }
+        self.lock().write(key, value, ttl, flags, write, now)
     }
 
     /// A panic of another thread cannot leave the store half-changed for long: every operation is

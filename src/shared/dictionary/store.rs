@@ -8,7 +8,7 @@ use super::{End, Entry, Fault, Scalar, Written};
 
 /// Bytes that an entry takes besides its key and value: its node, its place in the map (key,
 /// index, spare room), the allocator's share.
-const ENTRY_BYTES: usize = 192;
+pub(super) const ENTRY_BYTES: usize = 192;
 /// Bytes that an element of a list takes besides its value.
 const ELEMENT_BYTES: usize = 48;
 /// Entries past their time that each write drops on its way.
@@ -26,15 +26,15 @@ pub enum Write {
     Set,
 }
 
-enum Content {
+pub(super) enum Content {
     List(VecDeque<Scalar>),
     One(Scalar),
 }
 
-struct Node {
+pub(super) struct Node {
     key: Arc<[u8]>,
-    content: Content,
-    flags: u32,
+    pub(super) content: Content,
+    pub(super) flags: u32,
     expires: Option<Instant>,
     bytes: usize,
     newer: usize,
@@ -44,7 +44,7 @@ struct Node {
 /// The entries of one dictionary. Keys are hashed with a secret of this process, so that a client
 /// cannot choose keys that collide.
 pub struct Store {
-    capacity: usize,
+    pub(super) capacity: usize,
     used: usize,
     evictions: u64,
     places: HashMap<Arc<[u8]>, usize>,
@@ -279,6 +279,16 @@ impl Store {
         Some(place)
     }
 
+    /// What a key holds, without its being used.
+    pub(super) fn seen(&self, key: &[u8]) -> Option<&Node> {
+        self.places.get(key).and_then(|place| self.node(*place))
+    }
+
+    /// The same, if it is not past its time.
+    pub(super) fn seen_valid(&self, key: &[u8], now: Instant) -> Option<&Node> {
+        self.seen(key).filter(|node| !node.is_stale(now))
+    }
+
     fn node(&self, place: usize) -> Option<&Node> {
         self.nodes.get(place).and_then(Option::as_ref)
     }
@@ -365,13 +375,13 @@ impl Store {
 }
 
 impl Node {
-    fn is_stale(&self, now: Instant) -> bool {
+    pub(super) fn is_stale(&self, now: Instant) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
 impl Scalar {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Boolean(_) | Self::Number(_) => 0,
             Self::Text(text) => text.len(),

@@ -127,3 +127,37 @@ fn threads_count_together_without_losing_one() {
     }
     assert_eq!(value(&dictionary, "n"), Some(Scalar::Number(4_000.0)));
 }
+
+#[test]
+fn where_writes_are_withheld_nothing_changes_and_reads_find_what_is_there() {
+    let declared = BTreeMap::from([("d".to_owned(), 10_000)]);
+    let all = Dictionaries::open(&declared, None);
+    let live = all.get("d").unwrap();
+    live.set(b"number", Scalar::Number(5.0), None, 0).unwrap();
+    live.set(b"text", text("x"), None, 0).unwrap();
+    live.push(b"list", End::Left, text("first")).unwrap();
+    let (keys, used) = (live.keys(0), live.bytes_used());
+    let view = all.withheld();
+    let beside = view.get("d").unwrap();
+    assert_eq!(value(beside, "number"), Some(Scalar::Number(5.0)));
+    assert_eq!(beside.incr(b"number", 2.0, None, None).unwrap().result, 7.0);
+    assert_eq!(beside.incr(b"new", 2.0, Some(1.0), None).unwrap().result, 3.0);
+    assert_eq!(beside.incr(b"new", 2.0, None, None), Err(Fault::NotFound));
+    assert_eq!(beside.incr(b"text", 2.0, None, None), Err(Fault::NotANumber));
+    assert!(beside.set(b"new", text("y"), None, 0).is_ok());
+    assert_eq!(beside.add(b"text", text("y"), None, 0), Err(Fault::Exists));
+    assert_eq!(beside.replace(b"new", text("y"), None, 0), Err(Fault::NotFound));
+    let long = Scalar::Text(vec![b'x'; 20_000].into());
+    assert_eq!(beside.set(b"new", long, None, 0), Err(Fault::NoMemory));
+    beside.delete(b"text");
+    beside.flush_all();
+    assert_eq!(beside.flush_expired(0), 0);
+    assert_eq!(beside.expire(b"text", Some(Duration::from_nanos(1))), Ok(()));
+    assert_eq!(beside.push(b"list", End::Right, text("second")), Ok(2));
+    assert_eq!(beside.pop(b"list", End::Left), Ok(Some(text("first"))));
+    assert_eq!(beside.length(b"list"), Ok(1));
+    assert_eq!((live.keys(0), live.bytes_used()), (keys, used), "not even the order of use");
+    assert_eq!(value(live, "text"), Some(text("x")));
+    assert!(all.is_same(&all.granted(&["d".to_owned()])) && !all.is_same(&view));
+    assert!(view.is_same(&all.withheld()), "a state that has one needs no other");
+}

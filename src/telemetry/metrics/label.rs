@@ -62,6 +62,8 @@ pub(super) const OWNER: Label = open("owner", "owners of scripts; `operator`: th
 pub(super) const OWNER_LIMIT: Label = closed("limit", &["calls", "connections", "cpu", "memory"]);
 pub(super) const PEER: Label = open("peer", "peers as declared");
 pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
+pub(super) const ROLLOUT: Label =
+    closed("what", &["aborted", "began", "ended", "promoted", "rolled_back"]);
 pub(super) const REASON: Label = open("reason", "the guard's codes, such as `guard::two_lengths`");
 pub(super) const ROUTE: Label = open("route", "routes by name; `none`: it met no route");
 pub(super) const RULE_OUTCOME: Label = closed("outcome", &RULE_OUTCOMES);

@@ -29,8 +29,8 @@ use family::Registered;
 use label::{
     ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
     COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, FUNCTION, KILL,
-    LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROUTE,
-    RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
+    LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROLLOUT,
+    ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
 
 /// What is known of one metric before anything happened.
@@ -237,6 +237,8 @@ metrics! {
         [ADMIN_METHOD, ADMIN_ENDPOINT, ADMIN_STATUS], &[];
     admin_denied: Family<IntCounter> = "moongate_admin_denied_total",
         "Requests on the admin address that were denied, by the reason.", [DENIED], &[];
+    function_rollouts: Family<IntCounter> = "moongate_function_rollouts_total",
+        "What became of versions of functions that were tried.", [ROLLOUT], &[];
     build: Family<IntGauge> = "moongate_build_info",
         "Always 1; its label says which build runs.", [VERSION], &[];
     process_cpu_seconds: Counter = "moongate_process_cpu_seconds_total",
