@@ -27,6 +27,7 @@ mod engine;
 mod exchange;
 mod harness;
 mod hostile;
+mod hostile_functions;
 mod hostile_rules;
 mod hostile_wire;
 mod injection;
