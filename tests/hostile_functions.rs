@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::support::{Client, Moongate, Response, request, shared, wait_until};
+use super::support::{Client, Moongate, Response, Upstream, request, shared, wait_until};
 
 /// How many scripts the shared folder holds.
 const SHARED: usize = 61;
@@ -37,7 +37,7 @@ const CANARY_LINE: &str = "the canary of the listener";
 
 const CONFIG: &str = "admin: { address: 127.0.0.1:0, token_file: token }
 workers: 2
-lua: { shared_dict: { alices: 1m, mallorys: 1m, vault: 1m }, network: { allow: ['127.0.0.1:*'] } }
+lua: { shared_dict: { alices: 1m, mallorys: 1m, vault: 1m }, network: ['127.0.0.1:*'] }
 init_by_lua_block: |
   ngx.shared.vault:set('key', 'the canary of the vault')
 log_by_lua_block: |
@@ -50,7 +50,7 @@ local calls = 0
 local function sane()
     assert(("a,b"):find(",", 1, true) == 2 and ("x"):rep(3) == "xxx" and ("Ab"):lower() == "ab")
     local t = {3, 1, 2} table.sort(t) assert(table.concat(t) == "123")
-    assert(leaked == nil and _G.leaked == nil and package.loaded.leaked == nil)
+    assert(_G.leaked == nil and package.loaded.leaked == nil)
     assert(ngx.ctx.leaked == nil and ngx.var.leaked == nil and not ngx.shared.mallorys)
     assert(getmetatable("").__index == nil or getmetatable("") == "locked" or ("x").rep == string.rep)
 end
@@ -68,6 +68,7 @@ return {
 /// A Moongate with alice's function, and what nobody was granted.
 struct Site {
     moongate: Moongate,
+    _upstream: Upstream,
     canary: Canary,
     /// Calls of alice, by worker, and in all.
     alice: [u64; 2],
@@ -123,11 +124,13 @@ impl Attack {
 
 impl Site {
     fn start() -> Self {
-        let moongate = Moongate::with(CONFIG)
+        let upstream = Upstream::start();
+        let moongate = Moongate::with_upstream(&upstream, CONFIG)
             .file("token", format!("{TOKEN}\n"))
             .file("canary.txt", CANARY_FILE)
             .start();
-        let mut site = Self { moongate, canary: Canary::sing(), alice: [0; 2] };
+        let mut site =
+            Self { moongate, _upstream: upstream, canary: Canary::sing(), alice: [0; 2] };
         let pushed = site.push("alice", "alice", "/alice", ALICE);
         assert_eq!(pushed.status, 201, "{}", pushed.text());
         site.ask_alice().expect("alice is served before anybody else comes");

@@ -86,6 +86,8 @@ impl Holder {
         held.last_call.set(Instant::now());
         held.record.began(SystemTime::now());
         let call = call(&held.handler.module);
+        let limits = found.version.facts.declaration.limits;
+        call.answer_limit.set(usize::try_from(limits.response).unwrap_or(usize::MAX));
         let result = held.state.run(&held.handler, &call).await;
         let kind = result.as_ref().err().map(|error| error.kind);
         held.record.ended(kind, call.cpu.get(), held.state.memory());

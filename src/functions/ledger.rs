@@ -25,6 +25,7 @@ pub struct Record {
     cold_start: AtomicU64,
     killed_cpu: AtomicU64,
     killed_memory: AtomicU64,
+    killed_response: AtomicU64,
     killed_wait: AtomicU64,
 }
 
@@ -54,7 +55,7 @@ pub struct Reading {
     /// How long the last load took.
     pub cold_start: Duration,
     /// Calls that were ended, by why.
-    pub kills: [(&'static str, u64); 3],
+    pub kills: [(&'static str, u64); 4],
 }
 
 impl Record {
@@ -93,6 +94,7 @@ impl Record {
         let killed = match kind {
             ScriptErrorKind::Cpu => &self.killed_cpu,
             ScriptErrorKind::Memory => &self.killed_memory,
+            ScriptErrorKind::Response => &self.killed_response,
             ScriptErrorKind::Wait => &self.killed_wait,
             _ => return,
         };
@@ -126,6 +128,7 @@ impl Record {
             kills: [
                 ("cpu", number(&self.killed_cpu)),
                 ("memory", number(&self.killed_memory)),
+                ("response", number(&self.killed_response)),
                 ("wait", number(&self.killed_wait)),
             ],
         }

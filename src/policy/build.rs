@@ -176,6 +176,7 @@ impl Draft {
                     network: config.lua.network.clone(),
                     max_timers: config.lua.max_timers,
                     workers: config.workers,
+                    guest: false,
                     trusted: draft.trusted,
                 })
             })

@@ -44,7 +44,8 @@ pub(super) const DENIED: Label = closed("reason", &DENIALS);
 pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by name");
 pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]);
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
-pub(super) const ERROR: Label = closed("kind", &["cpu", "memory", "runtime", "syntax", "wait"]);
+pub(super) const ERROR: Label =
+    closed("kind", &["cpu", "memory", "response", "runtime", "syntax", "wait"]);
 pub(super) const KILL: Label = closed("reason", &KILLS);
 pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
 pub(super) const LOG: Label = closed("log", &["access", "events"]);
@@ -84,7 +85,7 @@ pub(super) const DENIALS: [&str; 9] = [
     "unknown_token",
 ];
 /// The outcomes of a call that are kills.
-pub(super) const KILLS: [&str; 3] = ["cpu", "memory", "wait"];
+pub(super) const KILLS: [&str; 4] = ["cpu", "memory", "response", "wait"];
 /// The phases by [`crate::transaction::Phase::index`].
 pub(super) const LUA_PHASES: [&str; 10] = [
     "init",
