@@ -30,6 +30,7 @@ mod fairness;
 mod functions;
 mod harness;
 mod hostile;
+mod hostile_functions;
 mod hostile_rules;
 mod hostile_wire;
 mod injection;

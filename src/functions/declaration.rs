@@ -49,7 +49,7 @@ pub struct Limits {
     pub connections: u32,
     /// Calls at once, on all workers together.
     pub concurrent: u32,
-    /// Bytes that one call may answer.
+    /// Bytes that one call may answer; 8 MiB at the most.
     #[serde(with = "size")]
     pub response: u64,
 }
@@ -93,7 +93,7 @@ impl Limits {
             .or_else(|| within("wait", millis(self.wait), 1, 300_000, time))
             .or_else(|| within("connections", self.connections.into(), 0, 1024, number))
             .or_else(|| within("concurrent", self.concurrent.into(), 1, 100_000, number))
-            .or_else(|| within("response", self.response, 1, 1 << 30, size))
+            .or_else(|| within("response", self.response, 1, 8 << 20, size))
     }
 }
 

@@ -120,6 +120,8 @@ impl Holder {
         held.last_call.set(started);
         held.record.began(SystemTime::now());
         let call = call(&held.handler.module);
+        let limits = found.version.facts.declaration.limits;
+        call.answer_limit.set(usize::try_from(limits.response).unwrap_or(usize::MAX));
         let result = held.state.run(&held.handler, &call).await;
         let kind = result.as_ref().err().map(|error| error.kind);
         let cpu = call.cpu.get();

@@ -26,6 +26,7 @@ pub struct Record {
     cold_start: AtomicU64,
     killed_cpu: AtomicU64,
     killed_memory: AtomicU64,
+    killed_response: AtomicU64,
     killed_wait: AtomicU64,
     wall_times: Histogram,
     cpu_times: Histogram,
@@ -57,7 +58,7 @@ pub struct Reading {
     /// How long the last load took.
     pub cold_start: Duration,
     /// Calls that were ended, by why.
-    pub kills: [(&'static str, u64); 3],
+    pub kills: [(&'static str, u64); 4],
     /// Wall time of the calls that ended.
     pub wall_times: Times,
     /// CPU time of the calls that ended.
@@ -141,6 +142,7 @@ impl Record {
         let killed = match kind {
             ScriptErrorKind::Cpu => &self.killed_cpu,
             ScriptErrorKind::Memory => &self.killed_memory,
+            ScriptErrorKind::Response => &self.killed_response,
             ScriptErrorKind::Wait => &self.killed_wait,
             _ => return,
         };
@@ -178,6 +180,7 @@ impl Record {
             kills: [
                 ("cpu", number(&self.killed_cpu)),
                 ("memory", number(&self.killed_memory)),
+                ("response", number(&self.killed_response)),
                 ("wait", number(&self.killed_wait)),
             ],
             wall_times: self.wall_times.read(),

@@ -44,6 +44,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         network: declaration.network(),
         max_timers: 0,
         workers: 1,
+        guest: true,
         trusted: false,
     }
 }

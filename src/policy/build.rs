@@ -204,6 +204,7 @@ impl Draft {
                     network: config.lua.network.clone(),
                     max_timers: config.lua.max_timers,
                     workers: config.workers,
+                    guest: false,
                     trusted: draft.trusted,
                 })
             })

@@ -41,6 +41,10 @@ pub struct Call {
     pub connections: Cell<u32>,
     /// CPU time that it took, once it ended.
     pub cpu: Cell<Duration>,
+    /// Bytes that it may answer: what comes past them ends it.
+    pub answer_limit: Cell<usize>,
+    /// Whether it answered more.
+    pub(super) exceeded: Cell<bool>,
     /// What the call may cost: that of its handler, once it runs.
     pub budget: Cell<Budget>,
     errands: RefCell<Vec<Waiting<'static, ()>>>,
@@ -145,6 +149,8 @@ impl Call {
             contexts: RefCell::default(),
             connections: Cell::new(0),
             cpu: Cell::default(),
+            answer_limit: Cell::new(usize::MAX),
+            exceeded: Cell::default(),
             budget: Cell::default(),
             errands: RefCell::default(),
         })
@@ -165,6 +171,13 @@ impl Call {
         let mut errands = self.errands.borrow_mut();
         errands.retain_mut(|errand| errand.as_mut().poll(context).is_pending());
         errands.is_empty()
+    }
+
+    /// Ends the script that is executing because it answered more than it may; it cannot catch that.
+    pub(super) fn exceed(&self) -> mlua::Error {
+        self.exceeded.set(true);
+        slot::leave();
+        mlua::Error::external(Leaving)
     }
 
     /// Leaves the script that is executing: what an API function returns as its error. The script

@@ -41,6 +41,9 @@ pub struct DomainSpec {
     pub max_timers: usize,
     /// How many workers there are (`ngx.worker.count`).
     pub workers: usize,
+    /// Whether it is somebody's function: the rules that judge an exchange, and its upstream, are not
+    /// its to choose.
+    pub guest: bool,
     /// Whether scripts are the operator's own (`loadstring` is given only to those).
     pub trusted: bool,
 }

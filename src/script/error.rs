@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use mlua::{Error, Lua, Value};
 
+use super::Call;
+use crate::config;
+
 /// Why a script did not come to its end.
 #[derive(Debug, Clone)]
 pub struct ScriptError {
@@ -25,6 +28,8 @@ pub enum ScriptErrorKind {
     Limit,
     /// Its state's memory was spent.
     Memory,
+    /// It answered more than it may.
+    Response,
     /// It raised an error.
     Runtime,
     /// It could not be compiled.
@@ -35,8 +40,15 @@ pub enum ScriptErrorKind {
 
 impl ScriptErrorKind {
     /// All of them, for label sets.
-    pub const ALL: [Self; 6] =
-        [Self::Cpu, Self::Limit, Self::Memory, Self::Runtime, Self::Syntax, Self::Wait];
+    pub const ALL: [Self; 7] = [
+        Self::Cpu,
+        Self::Limit,
+        Self::Memory,
+        Self::Response,
+        Self::Runtime,
+        Self::Syntax,
+        Self::Wait,
+    ];
 
     /// The word in metrics and logs.
     pub fn as_str(self) -> &'static str {
@@ -44,6 +56,7 @@ impl ScriptErrorKind {
             Self::Cpu => "cpu",
             Self::Limit => "limit",
             Self::Memory => "memory",
+            Self::Response => "response",
             Self::Runtime => "runtime",
             Self::Syntax => "syntax",
             Self::Wait => "wait",
@@ -52,7 +65,7 @@ impl ScriptErrorKind {
 
     /// Whether the script was ended by its budget, not by itself.
     pub fn is_kill(self) -> bool {
-        matches!(self, Self::Cpu | Self::Memory | Self::Wait)
+        matches!(self, Self::Cpu | Self::Memory | Self::Response | Self::Wait)
     }
 }
 
@@ -80,13 +93,23 @@ const NO_MEMORY: &str = "not enough memory";
 impl ScriptError {
     /// From what a script raised.
     pub(super) fn from_lua(error: &Error) -> Self {
-        let (message, traceback) = parts(error);
+        let (mut message, mut traceback) = parts(error);
         let kind = match error {
             Error::SyntaxError { .. } => ScriptErrorKind::Syntax,
             _ if is_memory(error) || message.ends_with(NO_MEMORY) => ScriptErrorKind::Memory,
             _ => ScriptErrorKind::Runtime,
         };
+        shorten(&mut message);
+        shorten(&mut traceback);
         Self { kind, message, traceback }
+    }
+
+    /// A call that answered more than it may.
+    pub(super) fn response(call: &Call) -> Self {
+        let limit = config::size_text(call.answer_limit.get() as u64);
+        let message =
+            format!("{}: its answer is larger than `limits.response`, {limit}", call.module);
+        Self { kind: ScriptErrorKind::Response, message, traceback: String::new() }
     }
 
     /// A script that was ended after `limit` CPU time; `error` tells where it was.
@@ -122,6 +145,16 @@ pub(super) fn plain(lua: &Lua, reason: Value) -> mlua::Result<Value> {
     match reason {
         Value::Error(error) => Ok(Value::String(lua.create_string(message(&error))?)),
         other => Ok(other),
+    }
+}
+
+/// Bytes of a message or a traceback that are told: a script chooses how long they are.
+const TOLD: usize = 4096;
+
+fn shorten(text: &mut String) {
+    if text.len() > TOLD {
+        text.truncate(text.floor_char_boundary(TOLD));
+        text.push_str(" …");
     }
 }
 

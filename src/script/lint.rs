@@ -60,6 +60,10 @@ fn fault(vm: &Incarnation, path: &[String], phases: &[Phase]) -> Option<String> 
     }
     let base = vm.sandbox.base();
     let Some((first, rest)) = path.split_first() else { return None };
+    // Each environment has its own.
+    if first == "_G" {
+        return None;
+    }
     match base.raw_get::<Value>(first.as_str()).ok()? {
         Value::Nil => Some(absent(base, first)),
         Value::Table(table) => {

@@ -120,6 +120,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         network: crate::config::Network::default(),
         max_timers: 0,
         workers: 1,
+        guest: false,
         trusted: false,
     }
 }

@@ -243,6 +243,7 @@ impl State {
         call.cpu.set(meter.used);
         let left = call.exit.get().is_some();
         let result = match result {
+            _ if call.exceeded.get() => Err(ScriptError::response(call)),
             Ok(value) if !meter.cut => Ok(text(&value)),
             _ if left => Ok(None),
             Ok(_) => Err(ScriptError::cpu(meter.budget.cpu, None)),

@@ -27,6 +27,7 @@ fn state() -> Rc<State> {
         network: Network::default(),
         max_timers: 3,
         workers: 1,
+        guest: false,
         trusted: false,
     };
     State::new(Arc::new(spec), 0).expect("the sandbox fits into its memory")

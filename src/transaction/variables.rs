@@ -17,6 +17,11 @@ impl Variables {
         self.0.is_empty()
     }
 
+    /// Bytes of their values.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(_, value)| value.len()).sum()
+    }
+
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)

@@ -154,6 +154,7 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         network: Network::default(),
         max_timers: 0,
         workers: 1,
+        guest: false,
         trusted: false,
     }
 }

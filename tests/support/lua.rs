@@ -31,6 +31,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         network: Network::default(),
         max_timers: 16,
         workers: 1,
+        guest: false,
         trusted: true,
     }
 }

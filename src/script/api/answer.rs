@@ -14,8 +14,13 @@ use crate::transaction::{Phase, PhaseSet};
 
 /// Bytes that scripts may stage for one answer (or one request body).
 pub const STAGED_BYTES: usize = 8 << 20;
+/// Bytes of a redirect's target at the most.
+const LONGEST_LOCATION: usize = 16 << 10;
 /// How deep tables given to `ngx.say` may be nested.
 const DEPTH: usize = 32;
+/// Entries of tables that one value may have, a table that stands in it twice counted twice: tables of
+/// tables that hold nothing cost time, and no bytes.
+const ENTRIES: usize = 1 << 19;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -137,8 +142,9 @@ fn put(
     end: &[u8],
 ) -> mlua::Result<MultiValue> {
     let mut said = Vec::new();
+    let mut entries = ENTRIES;
     for (index, value) in args.iter().enumerate() {
-        let fits = append(lua, value, &mut said, DEPTH)
+        let fits = write(lua, value, &mut said, DEPTH, &mut entries)
             .map_err(|why| bad_argument(index + 1, name, &why))?;
         if !fits {
             return refusal(lua, "no memory");
@@ -150,7 +156,11 @@ fn put(
     if reply.ended {
         return refusal(lua, "seen eof");
     }
-    if reply.body.len() + said.len() > STAGED_BYTES {
+    let staged = reply.body.len() + said.len();
+    if staged > call.answer_limit.get() {
+        return Err(call.exceed());
+    }
+    if staged > STAGED_BYTES {
         return refusal(lua, "no memory");
     }
     reply.body.extend_from_slice(&said);
@@ -160,12 +170,22 @@ fn put(
 
 /// Writes a value as `ngx.say` does; whether it fits, or why it cannot be written.
 pub fn append(lua: &Lua, value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<bool, String> {
+    write(lua, value, out, depth, &mut ENTRIES.clone())
+}
+
+fn write(
+    lua: &Lua,
+    value: &Value,
+    out: &mut Vec<u8>,
+    depth: usize,
+    entries: &mut usize,
+) -> Result<bool, String> {
     match value {
         Value::Nil => out.extend_from_slice(b"nil"),
         Value::Boolean(true) => out.extend_from_slice(b"true"),
         Value::Boolean(false) => out.extend_from_slice(b"false"),
         Value::LightUserData(_) => out.extend_from_slice(b"null"),
-        Value::Table(table) => return append_array(lua, table, out, depth),
+        Value::Table(table) => return write_array(lua, table, out, depth, entries),
         other => {
             let text = text(lua, other).ok().flatten();
             let text = text.ok_or_else(|| unwritable(other, depth))?;
@@ -184,14 +204,22 @@ fn unwritable(value: &Value, depth: usize) -> String {
     format!("string, number, boolean, nil, ngx.null, or array table expected, but got {got}")
 }
 
-fn append_array(lua: &Lua, table: &Table, out: &mut Vec<u8>, depth: usize) -> Result<bool, String> {
+fn write_array(
+    lua: &Lua,
+    table: &Table,
+    out: &mut Vec<u8>,
+    depth: usize,
+    entries: &mut usize,
+) -> Result<bool, String> {
     let Some(inner) = depth.checked_sub(1) else {
         return Err("array table nested too deeply".to_owned());
     };
     let length = array_length(table)?;
+    let Some(left) = entries.checked_sub(length + 1) else { return Ok(false) };
+    *entries = left;
     for index in 1..=length {
         let value: Value = table.raw_get(index).map_err(|error| error.to_string())?;
-        if !append(lua, &value, out, inner)? {
+        if !write(lua, &value, out, inner, entries)? {
             return Ok(false);
         }
     }
@@ -264,6 +292,9 @@ fn redirect(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
         ));
     }
     let uri = uri.as_bytes();
+    if uri.len() > LONGEST_LOCATION {
+        return Err(fault(format!("a redirect uri is at most {LONGEST_LOCATION} bytes")));
+    }
     if let Some(byte) = uri.iter().find(|byte| **byte < 0x20 || **byte == 0x7f) {
         let shown = String::from_utf8_lossy(&uri).escape_debug().to_string();
         return Err(fault(format!("unsafe byte \"0x{byte:02x}\" in redirect uri \"{shown}\"")));

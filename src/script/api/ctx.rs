@@ -15,6 +15,30 @@ use crate::transaction::PhaseSet;
 const DEPTH: usize = 16;
 /// How many entries are carried over, all tables together.
 const ENTRIES: usize = 4096;
+/// How many bytes of texts: one text of a script may stand in every entry.
+const BYTES: usize = 1 << 20;
+
+/// What can still be carried over.
+struct Left {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Left {
+    const ALL: Self = Self { entries: ENTRIES, bytes: BYTES };
+
+    /// Counts an entry; whether it fits.
+    fn take(&mut self, key: &Value, value: &Value) -> bool {
+        let text = |value: &Value| value.as_string().map_or(0, |text| text.as_bytes().len());
+        let bytes = text(key) + text(value);
+        let fits = self.entries > 0 && bytes <= self.bytes;
+        if fits {
+            self.entries -= 1;
+            self.bytes -= bytes;
+        }
+        fits
+    }
+}
 
 pub const FUNCTIONS: &[Function] = &[Function {
     name: "ngx.ctx",
@@ -22,7 +46,7 @@ pub const FUNCTIONS: &[Function] = &[Function {
     syntax: "ngx.ctx.user = \"anna\"",
     doc: "A table that lives as long as its exchange (or timer) and is seen by all its handlers. \
           Handlers of different modules run in states of their own: between them strings, \
-          numbers, booleans and tables of these (16 deep, 4096 entries) are carried over; \
+          numbers, booleans and tables of these (16 deep, 4096 entries, 1 MiB) are carried over; \
           functions and other objects are seen only where they were made.",
     native: Native::Property { read, write: Some(write) },
 }];
@@ -51,7 +75,7 @@ impl Contexts {
             None => lua.create_table()?,
         };
         if let Some(source) = self.of(self.last) {
-            merge(lua, &source, &table, DEPTH, &mut ENTRIES.clone())?;
+            merge(lua, &source, &table, DEPTH, &mut { Left::ALL })?;
         }
         self.put(lua, table.clone());
         Ok(table)
@@ -98,15 +122,9 @@ fn identity(lua: &Lua) -> usize {
 }
 
 /// Makes the plain data of `into` that of `from`; what else `into` holds stays.
-fn merge(
-    lua: &Lua,
-    from: &Table,
-    into: &Table,
-    depth: usize,
-    left: &mut usize,
-) -> mlua::Result<()> {
+fn merge(lua: &Lua, from: &Table, into: &Table, depth: usize, left: &mut Left) -> mlua::Result<()> {
     let Some(origin) = from.weak_lua().try_upgrade() else { return Ok(()) };
-    for (key, _) in entries(into, &mut ENTRIES.clone())? {
+    for (key, _) in entries(into, &mut { Left::ALL })? {
         if from.raw_get::<Value>(copy(&origin, &key)?)?.is_nil() {
             into.raw_set(copy(lua, &key)?, Value::Nil)?;
         }
@@ -137,19 +155,24 @@ enum Plain {
     Text(Vec<u8>),
 }
 
-fn entries(table: &Table, left: &mut usize) -> mlua::Result<Vec<(Plain, Plain)>> {
+fn entries(table: &Table, left: &mut Left) -> mlua::Result<Vec<(Plain, Plain)>> {
     let mut entries = Vec::new();
     table.for_each::<Value, Value>(|key, value| {
-        if let (Some(key), Some(value)) = (plain(&key), plain(&value))
-            && !matches!(key, Plain::Table(_))
-            && *left > 0
+        let is_plain = !matches!(key, Value::Table(_)) && is_plain(&key) && is_plain(&value);
+        if is_plain
+            && left.take(&key, &value)
+            && let (Some(key), Some(value)) = (plain(&key), plain(&value))
         {
-            *left -= 1;
             entries.push((key, value));
         }
         Ok(())
     })?;
     Ok(entries)
+}
+
+fn is_plain(value: &Value) -> bool {
+    use Value::{Boolean, Integer, Number, String, Table};
+    matches!(value, Boolean(_) | Integer(_) | Number(_) | String(_) | Table(_)) || value.is_null()
 }
 
 fn plain(value: &Value) -> Option<Plain> {

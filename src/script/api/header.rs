@@ -73,8 +73,7 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
     if SINGLE.iter().any(|single| single.eq_ignore_ascii_case(&name)) {
         values.drain(..values.len().saturating_sub(1));
     }
-    request_headers::replace(headers, &name, values);
-    Ok(())
+    request_headers::replace(headers, &name, values)
 }
 
 fn name_of(lua: &Lua, key: &Value) -> mlua::Result<String> {

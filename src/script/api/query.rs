@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use mlua::{Lua, MultiValue, Table, Value};
 
+use super::answer::STAGED_BYTES;
 use super::arguments::{
     at, bad_argument, check_table, check_text, fault, one, refusal, string, subject, text,
     type_name,
@@ -15,6 +16,8 @@ use super::{EVERYWHERE, EXCHANGE, Function, Native};
 use crate::script::Call;
 use crate::transaction::{Body, PhaseSet};
 
+/// Pairs that a table may give.
+const PAIRS: usize = 1 << 17;
 /// Arguments that are taken unless a script asks for another number.
 const TAKEN: usize = 100;
 
@@ -152,23 +155,34 @@ pub fn safe_query(query: &[u8]) -> Vec<u8> {
 }
 
 fn encode(lua: &Lua, table: &Table) -> mlua::Result<Vec<u8>> {
-    let mut query = Vec::new();
+    let (mut query, mut left) = (Vec::new(), PAIRS);
     table.for_each::<Value, Value>(|key, value| {
         let Some(key) = text(lua, &key)? else {
             return Err(fault("attempt to use a non-string key in the \"args\" option table"));
         };
         let key = escape(&key.as_bytes(), is_component);
         match value {
-            Value::Table(values) => {
-                values.for_each_value::<Value>(|value| encode_pair(lua, &key, &value, &mut query))
-            }
-            value => encode_pair(lua, &key, &value, &mut query),
+            Value::Table(values) => values.for_each_value::<Value>(|value| {
+                encode_pair(lua, &key, &value, &mut query, &mut left)
+            }),
+            value => encode_pair(lua, &key, &value, &mut query, &mut left),
         }
     })?;
     Ok(query)
 }
 
-fn encode_pair(lua: &Lua, key: &[u8], value: &Value, query: &mut Vec<u8>) -> mlua::Result<()> {
+fn encode_pair(
+    lua: &Lua,
+    key: &[u8],
+    value: &Value,
+    query: &mut Vec<u8>,
+    left: &mut usize,
+) -> mlua::Result<()> {
+    // One table may stand under every key: the pairs are far more than what the script holds.
+    *left = left.checked_sub(1).ok_or_else(|| fault("too many args"))?;
+    if query.len() > STAGED_BYTES {
+        return Err(fault("no memory"));
+    }
     if value == &Value::Boolean(false) {
         return Ok(());
     }

@@ -13,6 +13,10 @@ use crate::transaction::{Headers, PhaseSet};
 const SHOWN: usize = 100;
 /// Fields that are shown at the most, and values of one `set_header`.
 const SHOWN_AT_MOST: usize = 1000;
+/// Bytes of names and values that a message may have for a script to add to them.
+const BYTES: usize = 256 << 10;
+/// Fields that a message may have for a script to add to them.
+const FIELDS: usize = 1000;
 /// The registry's name for the metatable that finds fields in any spelling.
 const ANY_CASE: &str = "moongate.any_case";
 
@@ -107,7 +111,16 @@ pub fn add(table: &Table, name: Value, value: Value) -> mlua::Result<()> {
 
 /// The values that a script gave for a field: none for nil, several for a table.
 pub fn values_of(lua: &Lua, value: &Value) -> mlua::Result<Vec<Vec<u8>>> {
-    let written = |value: &Value| Ok(safe_value(&loose_text(lua, value)?.as_bytes()));
+    let mut bytes = 0;
+    let mut written = |value: &Value| {
+        let text = loose_text(lua, value)?;
+        let text = text.as_bytes();
+        bytes += text.len();
+        if bytes > BYTES {
+            return Err(too_large());
+        }
+        Ok(safe_value(&text))
+    };
     match value {
         Value::Nil => Ok(Vec::new()),
         Value::Table(table) => {
@@ -119,7 +132,11 @@ pub fn values_of(lua: &Lua, value: &Value) -> mlua::Result<Vec<Vec<u8>>> {
 }
 
 /// Puts `values` in the place of all fields of that name.
-pub fn replace(headers: &mut Headers, name: &str, values: Vec<Vec<u8>>) {
+///
+/// # Errors
+/// If the message has too many or too large ones then.
+pub fn replace(headers: &mut Headers, name: &str, values: Vec<Vec<u8>>) -> mlua::Result<()> {
+    room(headers, values.len(), values.iter().map(|value| name.len() + value.len()).sum())?;
     let mut values = values.into_iter();
     match values.next() {
         None => drop(headers.remove(name)),
@@ -128,6 +145,27 @@ pub fn replace(headers: &mut Headers, name: &str, values: Vec<Vec<u8>>) {
     for value in values {
         headers.append(name.to_owned(), value);
     }
+    Ok(())
+}
+
+/// Whether so many fields of so many bytes may be added: what a script stages is held by the host,
+/// where one text of the script's may be a thousand.
+///
+/// # Errors
+/// If they may not.
+pub fn room(headers: &Headers, fields: usize, bytes: usize) -> mlua::Result<()> {
+    if fields == 0 {
+        return Ok(());
+    }
+    let held = headers.iter().map(|header| header.name.len() + header.value.len());
+    match headers.len() + fields <= FIELDS && held.sum::<usize>() + bytes <= BYTES {
+        true => Ok(()),
+        false => Err(too_large()),
+    }
+}
+
+fn too_large() -> mlua::Error {
+    fault(format!("header fields are at most {FIELDS} with {BYTES} bytes in all"))
 }
 
 /// A field's name with all bytes percent-encoded that no name may have.
@@ -155,8 +193,7 @@ fn change(lua: &Lua, call: &Rc<Call>, name: &Value, value: &Value) -> mlua::Resu
         return Err(fault("bad 'name' argument: empty header name"));
     }
     let values = values_of(lua, value)?;
-    replace(&mut subject(call)?.transaction.borrow_mut().request.headers, &name, values);
-    Ok(())
+    replace(&mut subject(call)?.transaction.borrow_mut().request.headers, &name, values)
 }
 
 fn any_case(lua: &Lua) -> mlua::Result<Table> {

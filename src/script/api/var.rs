@@ -7,11 +7,15 @@ use mlua::{Lua, Value};
 
 use super::arguments::{fault, string, subject, text};
 use super::{EXCHANGE, Function, Native, query, variables};
-use crate::script::Call;
+use crate::script::{Call, spec_of};
 use crate::transaction::Transaction;
 
 /// Variables that one exchange may have besides the built-in ones.
 const OWN_VARIABLES: usize = 256;
+/// Bytes of their values, all together.
+const OWN_BYTES: usize = 8 << 20;
+/// Bytes of a name.
+const LONGEST_NAME: usize = 256;
 
 pub const FUNCTIONS: &[Function] = &[Function {
     name: "ngx.var",
@@ -64,6 +68,9 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
             let query = value.filter(|query| !query.is_empty());
             transaction.request.query = query.map(|query| query::safe_query(&query).into());
         }
+        "upstream" if spec_of(lua).is_some_and(|spec| spec.guest) => {
+            return Err(fault("variable \"upstream\" not changeable by a function"));
+        }
         "upstream" => {
             let wanted = value.map(|value| String::from_utf8_lossy(&value).into_owned());
             transaction.upstream.wanted = wanted;
@@ -72,6 +79,13 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
             return Err(fault(format!("variable \"{name}\" not changeable")));
         }
         name => {
+            let before = transaction.variables.get(name).map_or(0, Bytes::len);
+            let held = transaction.variables.bytes() - before;
+            let bytes = held + value.as_ref().map_or(0, Bytes::len);
+            if bytes > OWN_BYTES || name.len() > LONGEST_NAME {
+                let shown: String = name.chars().take(LONGEST_NAME).collect();
+                return Err(fault(format!("variable \"{shown}\" not set: too large")));
+            }
             let known = transaction.variables.get(name).is_some();
             if !known && transaction.variables.len() >= OWN_VARIABLES {
                 return Err(fault(format!("variable \"{name}\" not set: too many variables")));

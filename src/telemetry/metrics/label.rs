@@ -46,7 +46,7 @@ pub(super) const DICTIONARY: Label = open("dictionary", "shared dictionaries by 
 pub(super) const DIRECTION: Label = closed("direction", &["request", "response"]);
 pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
 pub(super) const ERROR: Label =
-    closed("kind", &["cpu", "limit", "memory", "runtime", "syntax", "wait"]);
+    closed("kind", &["cpu", "limit", "memory", "response", "runtime", "syntax", "wait"]);
 pub(super) const FUNCTION: Label = open("function", "functions by name");
 pub(super) const KILL: Label = closed("reason", &KILLS);
 pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
@@ -91,7 +91,7 @@ pub(super) const DENIALS: [&str; 9] = [
     "unknown_token",
 ];
 /// The outcomes of a call that are kills.
-pub(super) const KILLS: [&str; 3] = ["cpu", "memory", "wait"];
+pub(super) const KILLS: [&str; 4] = ["cpu", "memory", "response", "wait"];
 /// The phases by [`crate::transaction::Phase::index`].
 pub(super) const LUA_PHASES: [&str; 10] = [
     "init",

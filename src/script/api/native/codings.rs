@@ -10,7 +10,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use mlua::{IntoLuaMulti, Lua, MultiValue, Value};
 
 use super::settings;
-use crate::script::Call;
+use crate::script::{Call, spec_of};
 use crate::transaction::encoding::{self, Fault};
 
 /// Bytes that come out at most where a script names no bound.
@@ -45,7 +45,9 @@ pub fn decode_body(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Resul
         Some(Value::Number(limit)) => *limit as usize,
         _ => DEFAULT_LIMIT,
     };
-    answer(lua, decode(&body, &codings, limit))
+    // What comes out is held by the host first, whatever a script asks for.
+    let most = spec_of(lua).map_or(DEFAULT_LIMIT, |spec| spec.memory);
+    answer(lua, decode(&body, &codings, limit.min(most)))
 }
 
 /// `waf.encode_body(bytes, coding)`: the bytes, or nil and why not.

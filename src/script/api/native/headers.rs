@@ -7,6 +7,7 @@ use mlua::{Lua, MultiValue, Value};
 
 use super::settings;
 use crate::script::Call;
+use crate::script::api::request_headers::room;
 use crate::transaction::Headers;
 
 /// `waf.set_trusted_header(name, value)`
@@ -29,7 +30,11 @@ pub fn set_trusted_header(
     let Some(subject) = &call.subject else {
         return Err(mlua::Error::runtime("no request found"));
     };
-    replace(&mut subject.transaction.borrow_mut().request.headers, name, value);
+    let mut transaction = subject.transaction.borrow_mut();
+    let headers = &mut transaction.request.headers;
+    let bytes = value.as_ref().map(|value| name.len() + value.len());
+    room(headers, bytes.iter().len(), bytes.unwrap_or_default())?;
+    replace(headers, name, value);
     Ok(MultiValue::new())
 }
 

@@ -7,10 +7,14 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use mlua::{IntoLuaMulti, Lua, MultiValue, UserData, UserDataMethods};
 
+use super::ballast::Ballast;
 use super::settings::{self, File};
 use super::shelf::{Digest, Shelf, digest};
 use crate::script::{Call, current};
 use crate::shared::ip_set::{IpSet, address, networks};
+
+/// Bytes that a range takes, about.
+const RANGE: usize = 40;
 
 static SETS: Shelf<IpSet> = Shelf::new();
 
@@ -23,11 +27,12 @@ pub fn ip_set(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Result<Mul
     let items = settings::texts(&table, "items")?;
     let files = settings::files(lua, &table, "files")?;
     let set = SETS.take(digest_of(&items, &files), || build(&items, &files))?;
-    Handle(set).into_lua_multi(lua)
+    let ballast = Ballast::take(lua, set.len() * RANGE)?;
+    Handle(set, ballast).into_lua_multi(lua)
 }
 
 /// A set in the hands of a script.
-struct Handle(Arc<IpSet>);
+struct Handle(Arc<IpSet>, #[expect(dead_code, reason = "it counts while it is held")] Ballast);
 
 impl UserData for Handle {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {

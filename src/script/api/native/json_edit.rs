@@ -15,6 +15,9 @@ use crate::script::Call;
 /// Segments that a path may have, and so how deep edits go.
 const MAX_DEPTH: usize = 64;
 
+/// Edits of one call.
+const MAX_EDITS: usize = 256;
+
 /// One edit: where, and what.
 #[derive(Debug, Clone)]
 pub struct Edit {
@@ -79,12 +82,14 @@ fn edits(lua: &Lua, table: &Table) -> mlua::Result<Vec<Edit>> {
     let mut edits = Vec::new();
     for (key, action) in [("remove", Action::Remove), ("mask", Action::Mask)] {
         for path in settings::texts(table, key)? {
+            few(&edits)?;
             edits.push(Edit::new(&path, action.clone()).map_err(mlua::Error::runtime)?);
         }
     }
     if let Value::Table(set) = table.get("set")? {
         for pair in set.pairs::<String, Value>() {
             let (path, value) = pair?;
+            few(&edits)?;
             let json: serde_json::Value = lua.from_value(value)?;
             edits.push(
                 Edit::new(&path, Action::Set(json.to_string())).map_err(mlua::Error::runtime)?,
@@ -92,6 +97,14 @@ fn edits(lua: &Lua, table: &Table) -> mlua::Result<Vec<Edit>> {
         }
     }
     Ok(edits)
+}
+
+/// Each field of the text is compared with each edit.
+fn few(edits: &[Edit]) -> mlua::Result<()> {
+    if edits.len() < MAX_EDITS {
+        return Ok(());
+    }
+    Err(mlua::Error::runtime(format!("json_edit takes at most {MAX_EDITS} edits")))
 }
 
 #[cfg(test)]

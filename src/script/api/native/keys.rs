@@ -9,12 +9,16 @@ use mlua::{IntoLuaMulti, Lua, MultiValue, UserData, UserDataMethods};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::ballast::Ballast;
 use super::settings::{self, File};
 use super::shelf::{Digest, Shelf, digest};
 use crate::script::Call;
 
 /// Bytes that a key may have; a longer one is not looked up.
 const MAX_KEY: usize = 4096;
+
+/// Bytes that a key takes besides its consumer's name, about.
+const KEY: usize = 80;
 
 static SETS: Shelf<Keys> = Shelf::new();
 
@@ -32,7 +36,8 @@ pub fn key_set(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Result<Mu
     let pairs = keys.iter().flat_map(|(consumer, key)| [consumer.as_bytes(), key.as_bytes()]);
     let parts = pairs.chain([&b""[..]]).chain(files.iter().map(|file| &file.digest[..]));
     let set = SETS.take(digest(parts), || build(&keys, &files))?;
-    Handle(set).into_lua_multi(lua)
+    let ballast = Ballast::take(lua, set.values().map(|consumer| consumer.len() + KEY).sum())?;
+    Handle(set, ballast).into_lua_multi(lua)
 }
 
 /// `waf.constant_time_equals(a, b)`
@@ -52,7 +57,7 @@ pub fn constant_time_equals(
 }
 
 /// A set in the hands of a script.
-struct Handle(Arc<Keys>);
+struct Handle(Arc<Keys>, #[expect(dead_code, reason = "it counts while it is held")] Ballast);
 
 impl UserData for Handle {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {

@@ -8,10 +8,10 @@ use mlua::{Lua, LuaString, MultiValue, Table, Value};
 use crate::config::Engine;
 use crate::detection::injection::{is_sqli, is_xss};
 use crate::detection::{Inspection, Named, transformations};
-use crate::script::Call;
 use crate::script::api::arguments::{
-    at, bad_argument, check_number, check_text, number, one, refusal, string, subject, text,
+    at, bad_argument, check_number, check_text, fault, number, one, refusal, string, subject, text,
 };
+use crate::script::{Call, spec_of};
 use crate::transaction::{Match, Severity};
 
 /// Matches that scripts can add to one exchange.
@@ -23,6 +23,7 @@ pub fn add_match(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<M
     let id = positive(&args, 1, "add_match")?;
     let message = check_text(lua, &args, 2, "add_match")?;
     let score = number(at(&args, 3)).unwrap_or_default();
+    refuse_guests(lua)?;
     let added = match inspection_mut(call)? {
         None => Err(NO_RULES),
         Some(inspection) if added(&inspection) >= MOST_ADDED => Err("too many matches"),
@@ -74,12 +75,14 @@ pub fn mode(lua: &Lua, call: &Rc<Call>, _: MultiValue) -> mlua::Result<MultiValu
 }
 
 pub fn remove_rule(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    refuse_guests(lua)?;
     let rules = Rules::of(lua, &args, "remove_rule")?;
     let Some(mut inspection) = inspection_mut(call)? else { return refusal(lua, NO_RULES) };
     Ok(one(count(inspection.remove_rules(rules.named()))))
 }
 
 pub fn remove_target(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    refuse_guests(lua)?;
     let rules = Rules::of(lua, &args, "remove_target")?;
     let target = check_text(lua, &args, 2, "remove_target")?;
     let target = String::from_utf8_lossy(&target.as_bytes()).into_owned();
@@ -117,6 +120,7 @@ pub fn tx(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVal
     let name = check_text(lua, &args, 1, "tx")?;
     let name = name.as_bytes();
     if args.len() > 1 {
+        refuse_guests(lua)?;
         let value = text(lua, at(&args, 2))?;
         if value.is_none() && !at(&args, 2).is_nil() {
             return Err(bad_argument(2, "tx", "string, number or nil expected"));
@@ -131,6 +135,14 @@ pub fn tx(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVal
         Some(value) => string(lua, value)?,
         None => Value::Nil,
     }))
+}
+
+/// A function is judged by the rules; it does not change them.
+fn refuse_guests(lua: &Lua) -> mlua::Result<()> {
+    match spec_of(lua).is_some_and(|spec| spec.guest) {
+        true => Err(fault("functions do not change what the rules do")),
+        false => Ok(()),
+    }
 }
 
 const NO_RULES: &str = "no rules";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
 use super::shelf::{self, Digest};
 use crate::script::DomainSpec;
@@ -39,6 +39,16 @@ pub fn bytes(lua: &Lua, args: &MultiValue, index: usize, function: &str) -> mlua
     }
 }
 
+/// Bytes of texts that one list may have: one text of a script may stand in it a thousand times.
+const TEXTS: usize = 32 << 20;
+
+fn counted(text: &LuaString, left: &mut usize) -> mlua::Result<String> {
+    let text = text.to_str()?;
+    let rest = left.checked_sub(text.len() + size_of::<String>());
+    *left = rest.ok_or_else(|| mlua::Error::runtime("the list is too large"))?;
+    Ok(text.to_owned())
+}
+
 /// A list of texts: a sequence, one text, or nothing.
 ///
 /// # Errors
@@ -46,7 +56,11 @@ pub fn bytes(lua: &Lua, args: &MultiValue, index: usize, function: &str) -> mlua
 pub fn texts(settings: &Table, key: &str) -> mlua::Result<Vec<String>> {
     match settings.get(key)? {
         Value::Nil => Ok(Vec::new()),
-        Value::Table(list) => list.sequence_values::<String>().collect(),
+        Value::Table(list) => {
+            let mut left = TEXTS;
+            let texts = list.sequence_values::<LuaString>();
+            texts.map(|text| counted(&text?, &mut left)).collect()
+        }
         Value::String(text) => Ok(vec![text.to_str()?.to_owned()]),
         other => Err(wrong(key, "a list of strings", &other)),
     }
@@ -72,7 +86,12 @@ pub fn pairs(settings: &Table, key: &str) -> mlua::Result<Vec<(String, String)>>
     match settings.get(key)? {
         Value::Nil => Ok(Vec::new()),
         Value::Table(map) => {
-            let mut pairs: Vec<_> = map.pairs::<String, String>().collect::<mlua::Result<_>>()?;
+            let mut left = TEXTS;
+            let mut pairs = Vec::new();
+            for pair in map.pairs::<LuaString, LuaString>() {
+                let (name, text) = pair?;
+                pairs.push((counted(&name, &mut left)?, counted(&text, &mut left)?));
+            }
             pairs.sort_unstable();
             Ok(pairs)
         }

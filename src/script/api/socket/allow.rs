@@ -10,6 +10,35 @@ pub fn is_allowed(entries: &[String], host: &str, port: u16) -> bool {
     entries.iter().any(|entry| covers(entry, host, port).unwrap_or_default())
 }
 
+/// Whether a function may go to an address that a declared place turned out to have: this machine and
+/// its neighbours on the wire (where cloud machines find their credentials) only where the declaration
+/// says so by their own address, not by a name or by a network that holds all others too.
+pub fn is_safe(entries: &[String], address: IpAddr, port: u16) -> bool {
+    let address = address.to_canonical();
+    let named = |entry: &&String| {
+        let place = entry.rsplit_once(':').map_or("", |(place, _)| bare(place));
+        let network = place.parse::<IpNet>().map(|network| network.network());
+        network.or_else(|_| place.parse()).is_ok_and(|first| is_near(first.to_canonical()))
+    };
+    !is_near(address)
+        || entries
+            .iter()
+            .filter(named)
+            .any(|entry| covers(entry, &address.to_string(), port).unwrap_or_default())
+}
+
+/// Whether an address is of this machine, or needs no router.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_link_local() || address.octets().starts_with(&[0])
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unspecified() || address.is_unicast_link_local()
+        }
+    }
+}
+
 fn covers(entry: &str, host: &str, port: u16) -> Option<bool> {
     let (place, ports) = entry.rsplit_once(':')?;
     if ports != "*" && ports.parse() != Ok(port) {
@@ -32,7 +61,22 @@ fn bare(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::is_allowed;
+    use super::{is_allowed, is_safe};
+
+    #[test]
+    fn names_and_wide_networks_do_not_lead_to_this_machine() {
+        let wide = ["api.example:80", "0.0.0.0/0:*", "[::]/0:*", "::/0:*"].map(str::to_owned);
+        let near = ["127.0.0.1:80", "[::1]:80", "169.254.0.0/16:80"].map(str::to_owned);
+        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254", "0.0.0.0", "::"]
+        {
+            assert!(!is_safe(&wide, address.parse().unwrap(), 80), "{address}");
+        }
+        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254"] {
+            assert!(is_safe(&near, address.parse().unwrap(), 80), "{address}");
+            assert!(!is_safe(&near, address.parse().unwrap(), 81), "{address}");
+        }
+        assert!(is_safe(&wide, "192.0.2.1".parse().unwrap(), 80));
+    }
 
     #[test]
     fn only_what_is_named_is_allowed() {

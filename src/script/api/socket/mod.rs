@@ -71,7 +71,11 @@ async fn target(
     call.connections.set(opened + 1);
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let found = tokio::net::lookup_host((bare, port)).await;
-    let addresses: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
+    let mut addresses: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
+    if let Some(spec) = spec_of(lua).filter(|spec| spec.guest) {
+        let entries = &spec.network.allow;
+        addresses.retain(|address| allow::is_safe(entries, address.ip(), port));
+    }
     if addresses.is_empty() {
         return Err(format!("{host} could not be resolved"));
     }

@@ -266,6 +266,7 @@ impl Tcp {
                 break Ok(end);
             }
             if buffer.len() > STAGED_BYTES {
+                buffer.clear();
                 break Err("no memory".to_owned());
             }
         };

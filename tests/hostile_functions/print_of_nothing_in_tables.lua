@@ -1,0 +1,4 @@
+-- A table that holds nothing, two to the power of thirty times.
+local t = {}
+for _ = 1, 30 do t = { t, t } end
+ngx.print(t)

@@ -1,0 +1,2 @@
+-- An answer without end.
+while true do ngx.print(("x"):rep(10000)) end

@@ -1,0 +1,2 @@
+-- A redirect to four megabytes.
+ngx.redirect(("x"):rep(4000000))
