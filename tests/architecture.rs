@@ -17,6 +17,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("quick_xml", &["transaction"]),
     ("regex_syntax", &["detection"]),
     ("ruzstd", &["transaction"]),
+    ("rusqlite", &["cli", "shared"]),
     ("tar", &["cli"]),
     ("tracing", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),

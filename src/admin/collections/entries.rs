@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::condition::{condition, is_known};
-use super::{HELP, Work, aside, changed, now, refusal, table, unchanged};
+use super::{HELP, Work, aside, changed, extended, now, refusal, table, unchanged};
 use crate::admin::{Admin, Answer, Asked, Reply};
 use crate::shared::ip_set::address;
 use crate::shared::tables::{self, Draft, Fault, Grant, Kind, Query, Table, View};
@@ -146,9 +146,8 @@ fn one(asked: &Asked, table: &Table, key: &str) -> Work {
 
 /// An entry as clients read it, with what to send in `If-Match`.
 fn shown(table: &Table, key: &str, entry: &tables::Entry) -> Value {
-    let mut told = tables::entry(key, entry);
-    told["etag"] = table.etag(entry.version).into();
-    told
+    let told = tables::entry(key, entry);
+    extended(told, json!({ "etag": table.etag(entry.version) }))
 }
 
 /// What the audit log says of an entry.

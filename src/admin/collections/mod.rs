@@ -45,10 +45,12 @@ pub(super) fn describe(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
             return Ok(unchanged(&etag));
         }
         let declared = serde_json::to_value(&*table.declaration()).unwrap_or_default();
-        let mut told = summary(&table);
-        told["declaration"] = declared;
-        told["oldest_version"] = table.oldest().into();
-        told["views"] = table.views().keys().cloned().collect();
+        let more = json!({
+            "oldest_version": table.oldest(),
+            "views": table.views().keys().collect::<Vec<_>>(),
+            "declaration": declared,
+        });
+        let told = extended(summary(&table), more);
         Ok(Answer::json(200, &told).with_field("ETag", &etag))
     })
 }
@@ -140,17 +142,23 @@ fn summary(table: &Table) -> Value {
 }
 
 /// A change was made: once it is on disk, or why it is not.
-fn changed(table: &Table, done: &Done, mut told: Value) -> Answer {
+fn changed(table: &Table, done: &Done, told: Value) -> Answer {
     let status = match done.ticket.wait() {
         Err(_) => 202,
         Ok(_) if done.created => 201,
         Ok(_) => 200,
     };
-    told["version"] = done.version.into();
-    if let (Value::Object(told), Value::Object(kept)) = (&mut told, kept(&done.ticket)) {
-        told.extend(kept);
-    }
+    let told = extended(told, json!({ "version": done.version }));
+    let told = extended(told, kept(&done.ticket));
     Answer::json(status, &told).with_field("ETag", &table.etag(done.version))
+}
+
+/// An object with the fields of another.
+fn extended(mut told: Value, more: Value) -> Value {
+    if let (Value::Object(told), Value::Object(more)) = (&mut told, more) {
+        told.extend(more);
+    }
+    told
 }
 
 /// Where a change is kept.

@@ -135,17 +135,15 @@ impl Content {
         }
         let expires = entry.expires;
         self.bytes.fetch_add(weight(&key, &entry.value), Ordering::Relaxed);
-        let before = match shard.entries.get_mut(&key) {
-            Some(place) => std::mem::replace(place, entry),
-            None => {
-                self.entries.fetch_add(1, Ordering::Relaxed);
-                if networks {
-                    self.count(&key, |count| count.fetch_add(1, Ordering::Relaxed));
-                }
-                shard.entries.insert(key, entry);
-                return None;
+        let Some(place) = shard.entries.get_mut(&key) else {
+            self.entries.fetch_add(1, Ordering::Relaxed);
+            if networks {
+                self.count(&key, |count| count.fetch_add(1, Ordering::Release));
             }
+            shard.entries.insert(key, entry);
+            return None;
         };
+        let before = std::mem::replace(place, entry);
         self.bytes.fetch_sub(weight(&key, &before.value), Ordering::Relaxed);
         if before.expires != 0 && before.expires != expires {
             shard.due.remove(&(before.expires, key));

@@ -160,6 +160,12 @@ impl Queue {
         }
     }
 
+    /// Waits so long, unless the queue is closed meanwhile.
+    pub(super) fn rest(&self, time: Duration) {
+        let open = |waiting: &mut Waiting| !waiting.closed;
+        drop(self.called.wait_timeout_while(self.lock(), time, open));
+    }
+
     /// Has the thread write what waits and end.
     pub(super) fn close(&self) {
         self.lock().closed = true;

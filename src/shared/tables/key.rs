@@ -46,9 +46,10 @@ pub fn unpack(kind: Kind, key: &[u8]) -> String {
 /// [`Fault::Bad`].
 pub(super) fn network(text: &str) -> Result<IpNet, Fault> {
     let text = text.trim();
-    let net = match text.contains('/') {
-        true => text.parse::<IpNet>().ok(),
-        false => text.parse::<IpAddr>().ok().map(IpNet::from),
+    let net = if text.contains('/') {
+        text.parse::<IpNet>().ok()
+    } else {
+        text.parse::<IpAddr>().ok().map(IpNet::from)
     };
     let net = net.ok_or_else(|| {
         let text = shown(text);

@@ -68,19 +68,16 @@ impl Table {
     /// [`Fault::Bad`], [`Fault::Full`], [`Fault::NotFound`] of one that is to be removed.
     pub fn set_view(&self, called: &str, view: Option<View>) -> Result<Ticket, Fault> {
         let mut changes = self.lock();
-        match view {
-            Some(view) => {
-                name("view", called)?;
-                view.query(self.declaration(), None)?;
-                if changes.views.len() >= VIEWS && !changes.views.contains_key(called) {
-                    return Err(Fault::Full(format!("there are {VIEWS} views already")));
-                }
-                changes.views.insert(called.to_owned(), view);
+        if let Some(view) = view {
+            name("view", called)?;
+            view.query(self.declaration(), None)?;
+            if changes.views.len() >= VIEWS && !changes.views.contains_key(called) {
+                return Err(Fault::Full(format!("there are {VIEWS} views already")));
             }
-            None => {
-                let gone = changes.views.remove(called);
-                gone.ok_or_else(|| Fault::NotFound(format!("no view `{}`", shown(called))))?;
-            }
+            changes.views.insert(called.to_owned(), view);
+        } else {
+            let gone = changes.views.remove(called);
+            gone.ok_or_else(|| Fault::NotFound(format!("no view `{}`", shown(called))))?;
         }
         drop(changes);
         Ok(self.queue.push(Work::Declared { id: self.id() }))

@@ -81,7 +81,8 @@ impl Writer {
         self.collect_garbage();
         let mut beat = Instant::now() + BEAT;
         loop {
-            let busy = !self.troubled && !(self.copies.is_empty() && self.garbage.is_empty());
+            let idle = self.copies.is_empty() && self.garbage.is_empty();
+            let busy = !(self.troubled || idle);
             let patience = beat.saturating_duration_since(Instant::now());
             let mut batch = self.queue.take(if busy { Duration::ZERO } else { patience });
             if Instant::now() >= beat || batch.closed {
@@ -95,7 +96,7 @@ impl Writer {
                 break;
             }
             if self.troubled {
-                std::thread::sleep(BEAT);
+                self.queue.rest(BEAT);
             }
         }
         if let (Some(disk), false) = (&self.disk, self.troubled) {
