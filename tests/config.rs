@@ -198,6 +198,7 @@ fn handlers_come_in_the_order_modules_block_file() {
     let HandlerSource::Module { origin, .. } = &access[0].source else { panic!("a module") };
     assert_eq!(origin, "/etc/moongate/lua/modules/greeting.lua");
     assert_eq!(access[0].domain.as_deref(), Some("shop"));
+    assert_eq!(access[0].owner.as_deref(), Some("team-a"));
     assert_eq!(access[0].budget.wait, Duration::from_secs(1));
     assert_eq!(access[0].budget.cpu, Duration::from_millis(50));
     assert_eq!(access[0].budget.memory, 64 << 20);
@@ -364,6 +365,10 @@ fn rows() -> Vec<(String, String, String)> {
         if let [first, _, _, _, example] = cells[..]
             && let Some(name) = first.strip_prefix("| `").and_then(|name| name.strip_suffix('`'))
         {
+            if title == "tokens[]" {
+                // Of a file of their own: tests/admin/access.rs.
+                continue;
+            }
             let example = example.trim_start_matches('`').trim_end_matches("` |");
             rows.push((title.clone(), name.to_owned(), example.to_owned()));
         }
@@ -400,7 +405,7 @@ fn every_setting_is_read_and_refuses_what_it_cannot_be() {
     assert_eq!(rows.len(), ROWS);
 }
 
-const ROWS: usize = 140;
+const ROWS: usize = 141;
 
 /// A small generator, so that a failure comes again.
 struct Chance(u64);

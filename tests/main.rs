@@ -16,6 +16,7 @@ mod base_rules;
 mod benches;
 mod bodies;
 mod bounds;
+mod collections;
 mod command_line;
 mod compile;
 mod config;

@@ -73,6 +73,7 @@ pub fn emit_one_of_each() {
     emit_of_exchanges();
     emit_of_scripts();
     emit_of_upstreams();
+    emit_of_admin();
     let report = "1 fault\n  = help: \x1b mend it\npolicy refused; policy 41 stays in force";
     events::PolicyRefused { faults: 2, generation: 41, report }.emit();
     events::Trouble { what: "no space", next: "make some" }.emit();
@@ -166,6 +167,13 @@ fn emit_of_scripts() {
     for (domain, bytes) in [(module, Some(1 << 20)), ("gone", Some(1 << 20)), ("gone", None)] {
         events::LuaMemory { domain, worker: 0, bytes }.emit();
     }
+    for suspended in [false, true] {
+        events::OwnerComputed { owner: "team-a", cpu, suspended }.emit();
+    }
+    events::OwnerKilled { owner: "team-a", reason: "cpu" }.emit();
+    for limit in ["calls", "connections", "cpu", "memory"] {
+        events::OwnerRefused { owner: "team-a", limit }.emit();
+    }
     let (error, traceback) = ("access.lua:3: no", "access.lua:3\ninit.lua:1");
     let request = Some("0123");
     events::ScriptFailed { error, kind: "runtime", traceback, module, phase, request }.emit();
@@ -184,6 +192,11 @@ fn emit_of_upstreams() {
     let peer = "127.0.0.1:3001";
     events::PeerJudged { upstream, peer, healthy: false }.emit();
     events::PeerForgotten { upstream, peer }.emit();
+}
+
+fn emit_of_admin() {
+    events::AdminAnswered { method: "GET", endpoint: "/policy", status: 401 }.emit();
+    events::AdminDenied { reason: "unknown_token" }.emit();
 }
 
 /// The value of one sample, as `name{label="value"}`; 0 where there is none.

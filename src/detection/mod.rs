@@ -16,6 +16,7 @@ mod prefilter;
 mod profile;
 mod settings;
 pub mod transformations;
+mod undeclared;
 pub mod variables;
 
 pub use compile::{
@@ -32,3 +33,4 @@ pub use plan::{
 };
 pub use profile::{Complaint, Exclusion, Profile, Which};
 pub use settings::{AuditEngine, Overflow, Settings};
+pub use undeclared::undeclared;

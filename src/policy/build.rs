@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use super::advice::advice;
+use super::advice::{advice, undeclared};
 use super::bundle::{Recorder, hex, text};
 use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
@@ -45,6 +45,7 @@ pub fn build(
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
     if sound {
         let policy = draft.map(|draft| draft.finish(bundle.digest(), previous));
+        diagnostics.extend(policy.as_ref().map(undeclared).unwrap_or_default());
         return Built { policy, bundle, diagnostics };
     }
     // Whoever mends the settings wants to hear of the scripts too, and not one fault at a time.
@@ -55,11 +56,13 @@ pub fn build(
 }
 
 /// Everything that `run` would find at fault: the settings, the scripts, and what `init` says. And
-/// which rules of the operator's own are dear.
+/// which rules of the operator's own are dear, and what is wrong with the token file.
 pub fn check(path: Option<&Path>, overrides: &Overrides) -> Vec<Diagnostic> {
     let built = build(path, overrides, Origin::Disk, None);
     let mut diagnostics = built.diagnostics;
     diagnostics.extend(built.policy.as_ref().map(advice).unwrap_or_default());
+    let tokens = built.policy.as_ref().map(|policy| config::token_faults(&policy.config));
+    diagnostics.extend(tokens.unwrap_or_default());
     let rehearsed = built.policy.map_or(Ok(()), |policy| Live::rehearse(&Arc::new(policy)));
     diagnostics.extend(rehearsed.err().unwrap_or_default());
     diagnostics

@@ -101,11 +101,15 @@ fn backtracks(rule: &Rule, pattern: &Pattern) -> Told {
 /// Rule files, read again for the places of what stands in them: a plan does not keep these. By
 /// line, the rules and actions of each.
 #[derive(Default)]
-struct Sources(HashMap<*const Source, Vec<(usize, DirectiveKind)>>);
+pub(in crate::detection) struct Sources(HashMap<*const Source, Vec<(usize, DirectiveKind)>>);
 
 impl Sources {
     /// The operator's argument of a link, and its file.
-    fn argument(&mut self, rule: &Rule, link: usize) -> Option<(Arc<Source>, Word)> {
+    pub(in crate::detection) fn argument(
+        &mut self,
+        rule: &Rule,
+        link: usize,
+    ) -> Option<(Arc<Source>, Word)> {
         let source = rule.about.source.as_ref()?;
         let rules = self.0.entry(Arc::as_ptr(source)).or_insert_with(|| rules(source));
         let head = rules.partition_point(|(line, _)| *line < rule.about.line as usize);

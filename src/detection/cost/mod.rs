@@ -14,6 +14,7 @@ mod survey;
 mod test;
 mod values;
 
+pub(super) use advice::Sources;
 pub use advice::advice;
 pub use estimate::{Estimate, LinkEstimate, Unsifted, estimate};
 pub use survey::{Spent, Survey, judge};

@@ -136,7 +136,7 @@ fn on(
     Ok(granted(lua, &handle.0, wanted))
 }
 
-/// Runs `work` with the collection and the key. A key that is no UTF-8 is nowhere.
+/// Runs `work` with the collection and the key; with an empty one for what is no UTF-8.
 fn with_key(
     lua: &Lua,
     args: &MultiValue,
@@ -148,10 +148,8 @@ fn with_key(
         Err(words) => return refusal(lua, words),
     };
     let key = check_text(lua, args, 2, function)?;
-    match std::str::from_utf8(&key.as_bytes()) {
-        Ok(key) => work(&table, key),
-        Err(_) => Ok(one(Value::Nil)),
-    }
+    // No key is empty.
+    work(&table, std::str::from_utf8(&key.as_bytes()).unwrap_or_default())
 }
 
 /// Runs `work` with the collection, the key, and who it is.
