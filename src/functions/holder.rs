@@ -299,3 +299,83 @@ fn unreadable(error: &std::io::Error) -> ScriptError {
     let message = format!("its text cannot be read: {error}");
     ScriptError { kind: ScriptErrorKind::Runtime, message, traceback: String::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FunctionRoute, Push, Reading};
+    use super::*;
+    use crate::transaction::{Headers, Version as HttpVersion};
+
+    /// A store with a function `hello` that serves `/hello`.
+    fn store() -> Arc<FunctionStore> {
+        let (store, _) = FunctionStore::open(None);
+        push(&store, "local once = 1");
+        Arc::new(store)
+    }
+
+    fn push(store: &FunctionStore, text: &str) {
+        let push = Push {
+            name: Name::new("hello").unwrap(),
+            owner: None,
+            route: Some(FunctionRoute::parse("/hello").unwrap()),
+            text: text.into(),
+            declaration: None,
+            author: String::new(),
+            message: String::new(),
+            ttl: None,
+            activate: true,
+            dry_run: false,
+        };
+        store.push(push).unwrap();
+    }
+
+    fn call(holder: &Holder) {
+        let path = Bytes::from_static(b"/hello");
+        let method = Bytes::from_static(b"GET");
+        let request = Request::new(method, path, HttpVersion::Http11, Headers::default());
+        let found = holder.find(&request).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (dictionaries, tables) = (Dictionaries::default(), Arc::default());
+        let reach = Reach { dictionaries: &dictionaries, tables: &tables };
+        let made = |name: &Rc<str>| Call::new(Phase::Content, name.clone(), None);
+        let called = holder.call(&found, reach, made);
+        tokio::task::LocalSet::new().block_on(&runtime, called).1.unwrap();
+    }
+
+    /// What the worker has on record of the version that serves.
+    fn reading(store: &FunctionStore) -> Reading {
+        let registry = store.current();
+        let function = registry.get("hello").unwrap();
+        store.ledger.of(&function.name, function.active.as_ref().unwrap())[0].1.clone()
+    }
+
+    #[test]
+    fn what_nobody_calls_for_long_is_let_go_and_loaded_again_on_demand() {
+        let store = store();
+        let holder = Holder::new(store.clone(), 0, 1);
+        assert!(store.ledger.held().is_empty(), "nothing is loaded before the first call");
+        call(&holder);
+        let before = Instant::now();
+        holder.sweep(before + IDLE / 2);
+        assert!(reading(&store).held && reading(&store).memory > 0);
+        holder.sweep(Instant::now() + IDLE);
+        assert!(!reading(&store).held && reading(&store).memory == 0);
+        assert!(reading(&store).peak > 0 && store.ledger.held().is_empty());
+        call(&holder);
+        assert!(reading(&store).held);
+        assert_eq!((reading(&store).loads, reading(&store).calls), (2, 2));
+    }
+
+    #[test]
+    fn what_no_longer_serves_is_let_go_soon() {
+        let store = store();
+        let holder = Holder::new(store.clone(), 0, 1);
+        call(&holder);
+        push(&store, "local another = 1");
+        call(&holder);
+        assert_eq!(store.ledger.held()[0].1.states, 1, "the newer takes the place of the older");
+        store.deactivate("hello").unwrap();
+        holder.sweep(Instant::now());
+        assert!(store.ledger.held().is_empty());
+    }
+}
