@@ -304,6 +304,7 @@ fn unreadable(error: &std::io::Error) -> ScriptError {
 mod tests {
     use super::super::{FunctionRoute, Push, Reading};
     use super::*;
+    use crate::script::nobody;
     use crate::transaction::{Headers, Version as HttpVersion};
 
     /// A store with a function `hello` that serves `/hello`.
@@ -333,7 +334,7 @@ mod tests {
         let path = Bytes::from_static(b"/hello");
         let method = Bytes::from_static(b"GET");
         let request = Request::new(method, path, HttpVersion::Http11, Headers::default());
-        let found = holder.find(&request).unwrap();
+        let found = holder.find(&request, &nobody()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (dictionaries, tables) = (Dictionaries::default(), Arc::default());
         let reach = Reach { dictionaries: &dictionaries, tables: &tables };

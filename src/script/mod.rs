@@ -37,4 +37,4 @@ pub use owner::{OwnerLimits, cpu_of_owner, limit_owner};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
 pub use timer::Timers;
-pub use trial::{Tried, function_source, try_function};
+pub use trial::{Tried, function_source, nobody, try_function};

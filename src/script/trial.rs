@@ -254,7 +254,7 @@ fn answer(lua: &Lua, subject: &Subject, call: &Call) -> mlua::Result<Table> {
 }
 
 /// The client of a request that was never sent.
-fn nobody() -> Client {
+pub fn nobody() -> Client {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Client {
         address: nowhere.ip(),
