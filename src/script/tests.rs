@@ -212,6 +212,27 @@ fn a_vm_is_gone_with_its_state_even_if_calls_were_abandoned_in_it() {
     });
 }
 
+#[test]
+fn a_stack_that_grew_is_given_back_where_the_memory_is_spent_to_the_last_page() {
+    on_a_worker(async {
+        let state = equipped();
+        let text = "local function deep(n) return n > 0 and 1 + deep(n - 1) or 0 end deep(1000)
+            local kept, size = {}, 2 ^ 20
+            local function fill()
+                while true do kept[#kept + 1] = string.rep('x', size) .. #kept end
+            end
+            while size >= 16 do pcall(fill) size = size / 2 end
+            if leaves then sleep(10000) end error('full')";
+        let budget = Budget { cpu: Duration::from_secs(20), ..Budget::default() };
+        for text in [text.to_owned(), text.replace("leaves", "true")] {
+            let run = run_with(&state, &text, budget);
+            let _ = tokio::time::timeout(Duration::from_secs(5), run).await;
+            state.vm().expect("it has one").lua.gc_collect().expect("it can be tidied");
+            assert_eq!(run_with(&state, "return 1", budget).await.result, Ok(Some("1".into())));
+        }
+    });
+}
+
 fn function(state: &Rc<State>, text: &str) -> Function {
     let vm = state.vm().expect("it has one");
     let function = vm.compile("timer.lua", text, 0).expect("it compiles");

@@ -149,8 +149,12 @@ impl Timer {
         call.budget.set(self.budget);
         let ran = match Meter::begin(self.budget, &state.queue) {
             Ok(mut meter) => {
-                let future = pin!(self.function.call_async::<Value>(arguments));
-                let result = meter.drive(&vm, &call, future).await;
+                let result = {
+                    let _limited = vm.limit_after();
+                    let future = pin!(self.function.call_async::<Value>(arguments));
+                    let _lifting = vm.no_limit_from();
+                    meter.drive(&vm, &call, future).await
+                };
                 state.finish(&vm, &call, &meter, result)
             }
             Err(error) => Err(error),
