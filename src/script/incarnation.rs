@@ -3,8 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::rc::Weak;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
@@ -29,6 +31,29 @@ impl Drop for Limited<'_> {
     fn drop(&mut self) {
         // It was set once, so it can be set again: only states of other hosts refuse.
         let _ = self.lua.set_memory_limit(self.limit);
+    }
+}
+
+/// See [`Incarnation::leaving`].
+pub(super) struct Leaving<'a, F> {
+    vm: &'a Incarnation,
+    call: Option<F>,
+}
+
+impl<F: Future + Unpin> Future for Leaving<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // It is there until it is dropped.
+        self.call.as_mut().map_or(Poll::Pending, |call| Pin::new(call).poll(context))
+    }
+}
+
+impl<F> Drop for Leaving<'_, F> {
+    fn drop(&mut self) {
+        let _again = Limited { lua: &self.vm.lua, limit: self.vm.limit };
+        let _ = self.vm.lua.set_memory_limit(0);
+        self.call = None;
     }
 }
 
@@ -122,6 +147,12 @@ impl Incarnation {
         }
         let _again = Limited { lua: &self.lua, limit: self.limit };
         work()
+    }
+
+    /// A call into this VM that is let go without the limit, however it ends: mlua then makes the
+    /// coroutine's stack small again, which allocates, and where that fails the process ends.
+    pub(super) fn leaving<F: Future + Unpin>(&self, call: F) -> Leaving<'_, F> {
+        Leaving { vm: self, call: Some(call) }
     }
 
     /// The table that a module returns; it is loaded once.

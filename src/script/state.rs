@@ -155,7 +155,7 @@ impl State {
         let mut meter = Meter::begin(handler.budget, &self.queue)?;
         let result = match handler.function(&vm, call) {
             Ok((function, argument)) => {
-                let future = pin!(function.call_async::<Value>(argument));
+                let future = pin!(vm.leaving(function.call_async::<Value>(argument)));
                 meter.drive(&vm, call, future).await
             }
             Err(error) => Err(error),

@@ -149,7 +149,7 @@ impl Timer {
         call.budget.set(self.budget);
         let ran = match Meter::begin(self.budget, &state.queue) {
             Ok(mut meter) => {
-                let future = pin!(self.function.call_async::<Value>(arguments));
+                let future = pin!(vm.leaving(self.function.call_async::<Value>(arguments)));
                 let result = meter.drive(&vm, &call, future).await;
                 state.finish(&vm, &call, &meter, result)
             }
