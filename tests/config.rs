@@ -275,9 +275,8 @@ fn the_commented_default_file_passes_and_says_the_defaults() {
 fn the_commented_default_file_names_every_setting() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/moongate.yaml");
     let text = std::fs::read_to_string(path).expect("rules/moongate.yaml");
-    let page = config::settings_page();
-    let names = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    let missing: Vec<&str> = names.filter(|name| !text.contains(&format!("{name}:"))).collect();
+    let names = rows().into_iter().map(|(_, name, _)| name);
+    let missing: Vec<String> = names.filter(|name| !text.contains(&format!("{name}:"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -364,6 +363,10 @@ fn rows() -> Vec<(String, String, String)> {
         if let [first, _, _, _, example] = cells[..]
             && let Some(name) = first.strip_prefix("| `").and_then(|name| name.strip_suffix('`'))
         {
+            if title == "tokens[]" {
+                // Of a file of their own: tests/admin/access.rs.
+                continue;
+            }
             let example = example.trim_start_matches('`').trim_end_matches("` |");
             rows.push((title.clone(), name.to_owned(), example.to_owned()));
         }
@@ -400,7 +403,7 @@ fn every_setting_is_read_and_refuses_what_it_cannot_be() {
     assert_eq!(rows.len(), ROWS);
 }
 
-const ROWS: usize = 140;
+const ROWS: usize = 141;
 
 /// A small generator, so that a failure comes again.
 struct Chance(u64);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use moongate::config::{AccessLog, LogFormat, LogTarget};
+use moongate::shared::TableStatistics;
 use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
 use moongate::telemetry::{self, DictionaryReading};
@@ -73,6 +74,7 @@ pub fn emit_one_of_each() {
     emit_of_exchanges();
     emit_of_scripts();
     emit_of_upstreams();
+    emit_of_admin();
     let report = "1 fault\n  = help: \x1b mend it\npolicy refused; policy 41 stays in force";
     events::PolicyRefused { faults: 2, generation: 41, report }.emit();
     events::Trouble { what: "no space", next: "make some" }.emit();
@@ -85,6 +87,9 @@ pub fn emit_one_of_each() {
     telemetry::set_dictionaries(|| {
         let name = "limits".to_owned();
         vec![DictionaryReading { name, bytes: 100, capacity: 1000, entries: 3, evictions: 1 }]
+    });
+    telemetry::set_tables(|| {
+        vec![TableStatistics { name: "blocked".into(), entries: 3, bytes: 300, changes: 4 }]
     });
 }
 
@@ -184,6 +189,11 @@ fn emit_of_upstreams() {
     let peer = "127.0.0.1:3001";
     events::PeerJudged { upstream, peer, healthy: false }.emit();
     events::PeerForgotten { upstream, peer }.emit();
+}
+
+fn emit_of_admin() {
+    events::AdminAnswered { method: "GET", endpoint: "/policy", status: 401 }.emit();
+    events::AdminDenied { reason: "unknown_token" }.emit();
 }
 
 /// The value of one sample, as `name{label="value"}`; 0 where there is none.

@@ -32,10 +32,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn audit(arguments: &Arguments) -> Result<String, NodeError> {
-    let mut path = format!("/audit?limit={}", arguments.limit);
-    if let Some(since) = &arguments.since {
-        path += &format!("&since={}", segment(since));
-    }
+    let since = arguments.since.as_deref().map(segment);
+    let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
+    let path = format!("/audit?limit={}{since}", arguments.limit);
     let node = arguments.place.node()?;
     let entries = node.get(&path)?.json(&node)?;
     let entries = entries.as_array().map(Vec::as_slice).unwrap_or_default();

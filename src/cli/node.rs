@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes of an answer at the most.
 const LARGEST: u64 = 256 << 20;
 
+const NO_TOKEN: &str = "name a file with a token by `--token-file`, or set MOONGATE_TOKEN; `moongate tokens add` makes one";
+
 /// Which node, and with which token.
 #[derive(Debug, Args)]
 pub struct Place {
@@ -231,10 +233,10 @@ impl Node {
         let Some(error) = text("error") else {
             return self.strange(&format!("status {}", answered.status));
         };
-        let mut help = text("help").unwrap_or_default();
-        if answered.status == 401 {
-            help = "name a file with a token by `--token-file`, or set MOONGATE_TOKEN; `moongate tokens add` makes one".to_owned();
-        }
+        let help = match answered.status {
+            401 => NO_TOKEN.to_owned(),
+            _ => text("help").unwrap_or_default(),
+        };
         let report = text("report").unwrap_or_default();
         NodeError::Refused { status: answered.status, error, help, report }
     }

@@ -35,7 +35,7 @@ pub use rules::{
     Rules, Thresholds,
 };
 pub use settings::settings_page;
-pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens};
+pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};
 
 /// What the command line says instead of the file. Paths are relative to the working folder.
 #[derive(Debug, Clone)]

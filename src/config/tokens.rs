@@ -1,6 +1,7 @@
 //! The token file: who may use the admin API, and for what. Tokens themselves are not in it, only
 //! their SHA-256.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,7 +13,7 @@ use super::check::Check;
 use super::raw::{self, Value};
 use super::section::{Found, Section};
 use super::settings::TOKEN;
-use super::{DiskFiles, Overrides};
+use super::{Config, DiskFiles, Files as _, Overrides};
 use crate::diagnostic::{Diagnostic, Source};
 
 /// Entries of a token file at the most: each request is compared with every one.
@@ -102,6 +103,28 @@ pub fn read_tokens(source: &Arc<Source>) -> (Vec<Token>, Vec<Diagnostic>) {
     let found = Found { check: &check, node: &tree, path: "tokens".to_owned() };
     let tokens = entries(&found);
     (tokens, check.into_found())
+}
+
+/// What is wrong with the token file of these settings. It is no part of a policy: a faulty one
+/// keeps nobody from being protected, and who lost their token does not get it back with the last
+/// good policy.
+pub fn token_faults(config: &Config) -> Vec<Diagnostic> {
+    let path = config.token_file();
+    let name = path.display();
+    match DiskFiles.read(&path) {
+        Ok(bytes) => {
+            let source = Source::new(name.to_string(), String::from_utf8_lossy(&bytes));
+            read_tokens(&source).1
+        }
+        Err(error) if config.admin.tokens.is_none() && error.kind() == ErrorKind::NotFound => {
+            Vec::new()
+        }
+        Err(error) => {
+            let message = format!("the token file `{name}` cannot be read: {error}");
+            let help = format!("`moongate tokens add NAME --role admin --file {name}` makes it");
+            vec![Diagnostic::error("config::not-found", message).help(help)]
+        }
+    }
 }
 
 fn entries(found: &Found<'_>) -> Vec<Token> {

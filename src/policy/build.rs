@@ -56,11 +56,13 @@ pub fn build(
 }
 
 /// Everything that `run` would find at fault: the settings, the scripts, and what `init` says. And
-/// which rules of the operator's own are dear.
+/// which rules of the operator's own are dear, and what is wrong with the token file.
 pub fn check(path: Option<&Path>, overrides: &Overrides) -> Vec<Diagnostic> {
     let built = build(path, overrides, Origin::Disk, None);
     let mut diagnostics = built.diagnostics;
     diagnostics.extend(built.policy.as_ref().map(advice).unwrap_or_default());
+    let tokens = built.policy.as_ref().map(|policy| config::token_faults(&policy.config));
+    diagnostics.extend(tokens.unwrap_or_default());
     let rehearsed = built.policy.map_or(Ok(()), |policy| Live::rehearse(&Arc::new(policy)));
     diagnostics.extend(rehearsed.err().unwrap_or_default());
     diagnostics

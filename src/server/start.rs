@@ -69,6 +69,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
         access: Access::default(),
         audit,
     });
+    admin.access.look(config);
     let admin_socket = tokio::net::TcpListener::from_std(admin_socket)?;
     tokio::task::spawn_local(admin::serve(admin_socket, admin.clone(), reloads));
     let (generation, digest) = (first.policy.generation, first.policy.digest.as_str());

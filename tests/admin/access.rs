@@ -1,6 +1,8 @@
 //! Who may ask what: roles, owners, tokens that come and go, addresses that guess.
 
-use crate::support::{Moongate, Response, request, token_entry};
+use std::time::Duration;
+
+use crate::support::{Moongate, Response, pause, request, token_entry};
 use moongate::admin::{ENDPOINTS, Scope};
 use moongate::config::Role;
 
@@ -143,7 +145,7 @@ fn who_guesses_too_often_is_not_heard_for_a_while() {
     assert!((1..=6).contains(&wait), "{wait}");
     assert_eq!(ask(&good).status, 429, "a right guess would tell them");
     assert_eq!(moongate.ask_admin_as(&good, "GET", "/healthz", "").status, 200);
-    std::thread::sleep(std::time::Duration::from_secs(wait + 1));
+    pause(Duration::from_secs(wait + 1));
     assert_eq!(ask(&good).status, 200);
     let denied = |reason| moongate_denied(&moongate, &good, reason);
     assert!(denied("unknown_token") >= 10.0 && denied("too_many_failures") >= 10.0);

@@ -17,6 +17,7 @@ use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 use super::asked::Head;
 use super::table::{Endpoint, Scope};
 use crate::config::{Config, Role, Token};
+use crate::telemetry::events;
 use failures::Failures;
 use file::{Reading, TokenFile};
 
@@ -38,6 +39,16 @@ struct Tokens {
 }
 
 impl Access {
+    /// Tells in the log what is wrong with the token file: else nobody hears of it before they ask.
+    pub fn look(&self, settings: &Config) {
+        let reading = self.file.read(&settings.token_file());
+        if settings.admin.tokens.is_some() && matches!(reading, Reading::Missing) {
+            let what = format!("the token file `{}` is not there", settings.token_file().display());
+            let next = "`moongate tokens add` makes it; until then nobody is known by it";
+            events::Trouble { what: &what, next }.emit();
+        }
+    }
+
     /// Who asks, if they may ask this.
     pub(super) fn admit(
         &self,
@@ -214,7 +225,7 @@ mod tests {
         assert_eq!(identify("Bearer c"), Err(Reason::UnknownToken));
         assert_eq!(identify("Basic a"), Err(Reason::NoToken));
         // A digest is no token: who reads the file cannot ask.
-        let hex: String = digest("a").iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = crate::policy::hex(&digest("a"));
         assert_eq!(identify(&format!("Bearer {hex}")), Err(Reason::UnknownToken));
     }
 }

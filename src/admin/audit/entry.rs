@@ -54,8 +54,8 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Attempts without a known token before this one that have no entry of their own.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub unrecorded: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<u64>,
 }
 
 impl Entry {
@@ -73,7 +73,7 @@ impl Entry {
             outcome: outcome.to_owned(),
             status: None,
             error: None,
-            unrecorded: 0,
+            unrecorded: None,
         }
     }
 
@@ -115,10 +115,6 @@ impl Entry {
         line.push('\n');
         line
     }
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 fn is_method(text: &str) -> bool {

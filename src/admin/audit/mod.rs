@@ -94,7 +94,7 @@ impl Audit {
         let mut entry = Entry::denied(head, endpoint, denied);
         if denied.who.is_none() {
             let Some(unrecorded) = self.stranger(Instant::now()) else { return };
-            entry.unrecorded = unrecorded;
+            entry.unrecorded = (unrecorded > 0).then_some(unrecorded);
         }
         self.write(entry, Durable::No);
     }

@@ -84,7 +84,8 @@ fn made(arguments: &Arguments, now: SystemTime) -> Result<(String, Token), Fault
 
 /// `12h`, `90d`.
 fn time(text: &str) -> Result<Duration, Fault> {
-    let (number, unit) = text.split_at(text.len() - text.ends_with(['m', 'h', 'd', 'w']) as usize);
+    let unit_length = usize::from(text.ends_with(['m', 'h', 'd', 'w']));
+    let (number, unit) = text.split_at(text.len() - unit_length);
     let seconds = match unit {
         "m" => 60,
         "h" => 3600,

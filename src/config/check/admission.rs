@@ -1,14 +1,13 @@
 //! Who connects where: `listen`, `admin`, `trusted_proxies`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use crate::config::raw::Value;
 use crate::config::section::{Found, Section};
 use crate::config::settings::{ADMIN, LISTENER};
 use crate::config::values::{self, Unfit};
-use crate::config::{Admin, DiskFiles, Files as _, Listener, TrustedProxies, read_tokens};
-use crate::diagnostic::{Diagnostic, Source};
+use crate::config::{Admin, Listener, TrustedProxies};
+use crate::diagnostic::Diagnostic;
 
 /// Characters of a token; what is shorter can be guessed.
 const SHORTEST_TOKEN: usize = 16;
@@ -93,7 +92,7 @@ pub fn admin(file: &Section<'_>) -> Admin {
     let admin = Admin {
         address: address.unwrap_or(default),
         token: token(&section),
-        tokens: tokens(&section),
+        tokens: section.text("tokens").map(|(path, _)| section.check.root.join(path)),
     };
     let told = ["token", "token_file", "tokens"].iter().any(|key| section.get(key).is_some());
     if !admin.address.ip().is_loopback() && !told {
@@ -128,27 +127,6 @@ fn token(section: &Section<'_>) -> Option<String> {
         );
     }
     Some(token)
-}
-
-/// The token file: its faults are told here. Not part of the policy's bundle: who lost their token
-/// must not get it back with the last good policy.
-fn tokens(section: &Section<'_>) -> Option<PathBuf> {
-    let (named, found) = section.text("tokens")?;
-    let path = section.check.root.join(&named);
-    match DiskFiles.read(&path) {
-        Ok(bytes) => {
-            let source = Source::new(named, String::from_utf8_lossy(&bytes));
-            let (_, faults) = read_tokens(&source);
-            faults.into_iter().for_each(|fault| section.check.report_unplaced(fault));
-        }
-        Err(error) => {
-            let message = format!("`{named}` cannot be read: {error}");
-            let help = format!("`moongate tokens add NAME --role admin --file {named}` makes it");
-            let fault = Diagnostic::error("config::not-found", message).help(help);
-            found.report(fault, "named here");
-        }
-    }
-    Some(path)
 }
 
 /// Whose word on the client's address is taken.
