@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use moongate::config::{AccessLog, LogFormat, LogTarget};
+use moongate::shared::TableStatistics;
 use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
 use moongate::telemetry::{self, DictionaryReading};
@@ -86,6 +87,9 @@ pub fn emit_one_of_each() {
     telemetry::set_dictionaries(|| {
         let name = "limits".to_owned();
         vec![DictionaryReading { name, bytes: 100, capacity: 1000, entries: 3, evictions: 1 }]
+    });
+    telemetry::set_tables(|| {
+        vec![TableStatistics { name: "blocked".into(), entries: 3, bytes: 300, changes: 4 }]
     });
 }
 
