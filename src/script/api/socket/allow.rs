@@ -17,8 +17,11 @@ pub fn is_safe(entries: &[String], address: IpAddr, port: u16) -> bool {
     let address = address.to_canonical();
     let named = |entry: &&String| {
         let place = entry.rsplit_once(':').map_or("", |(place, _)| bare(place));
-        let network = place.parse::<IpNet>().map(|network| network.network());
-        network.or_else(|_| place.parse()).is_ok_and(|first| is_near(first.to_canonical()))
+        let network = place.parse::<IpNet>().or_else(|_| place.parse::<IpAddr>().map(IpNet::from));
+        // All of it: a network that holds everything holds this machine too.
+        network.is_ok_and(|network| {
+            [network.network(), network.broadcast()].iter().all(|end| is_near(end.to_canonical()))
+        })
     };
     !is_near(address)
         || entries
