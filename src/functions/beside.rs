@@ -91,7 +91,7 @@ impl Beside {
         );
         transaction.started_at = SystemTime::now();
         transaction.body = self.body.clone();
-        transaction.route = origin.route.clone();
+        transaction.route.clone_from(&origin.route);
         transaction.variables = origin.variables.clone();
         transaction.reply.status = self.reply.status;
         transaction.reply.headers = self.reply.headers.clone();

@@ -170,7 +170,9 @@ impl Holder {
         });
         let gone: Vec<Rc<Held>> = gone.collect();
         of_function.push(held.clone());
-        gone.iter().for_each(|one| one.retire(of_function));
+        for one in &gone {
+            one.retire(of_function);
+        }
         Ok(held)
     }
 

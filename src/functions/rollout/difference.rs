@@ -1,7 +1,7 @@
 //! What a candidate would have done otherwise: counted, and the last ones kept.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use crate::transaction::Headers;
 /// Differences that are kept.
 const MOST: usize = 100;
 /// Fields of an answer that are told of a difference.
-const MOST_FIELDS: usize = 16;
+const MOST_FIELDS: usize = 8;
 /// Bytes of a value or message that are told.
 const LONGEST: usize = 160;
 /// Fields whose values are nobody's business.
@@ -261,10 +261,19 @@ fn tell(done: &Done, other: &Done) -> Told {
         ended,
         headers: headers.collect(),
         body_bytes: done.body.len(),
-        body_digest: Sha256::digest(&done.body).iter().map(|byte| format!("{byte:02x}")).collect(),
+        body_digest: digest(&done.body),
         error,
         cpu_micros: u64::try_from(done.cpu.as_micros()).unwrap_or(u64::MAX),
     }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn shown(bytes: &[u8]) -> String {
@@ -278,7 +287,9 @@ mod tests {
 
     fn done(status: u16, body: &'static str, fields: &[(&'static str, &'static str)]) -> Done {
         let mut headers = Headers::default();
-        fields.iter().for_each(|(name, value)| headers.append(*name, *value));
+        for (name, value) in fields {
+            headers.append(*name, *value);
+        }
         let ending = Ending::Answered(status);
         Done { ending, headers, body: body.into(), cpu: Duration::from_micros(7) }
     }

@@ -85,7 +85,9 @@ fn client(address: &str) -> Client {
 
 fn request(fields: &[(&'static str, &'static str)]) -> Request {
     let mut headers = Headers::default();
-    fields.iter().for_each(|(name, value)| headers.append(*name, *value));
+    for (name, value) in fields {
+        headers.append(*name, *value);
+    }
     Request::new("GET".into(), "/hello".into(), Version::Http11, headers)
 }
 
