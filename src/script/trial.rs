@@ -128,6 +128,11 @@ fn look(vm: &Incarnation, name: &str, text: &str) -> mlua::Result<Looked> {
     }
     let declares = match returned.raw_get::<Value>("declares")? {
         Value::Nil => serde_json::Value::Null,
+        Value::Table(table) if !super::api::is_small(&Value::Table(table.clone())) => {
+            return Err(mlua::Error::runtime(format!(
+                "{name}:1: `declares` is too large or too deep"
+            )));
+        }
         Value::Table(table) => vm.lua.from_value(Value::Table(table))?,
         _ => return Err(mlua::Error::runtime(format!("{name}:1: `declares` is not a table"))),
     };

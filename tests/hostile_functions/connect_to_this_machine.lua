@@ -1,6 +1,6 @@
 -- Declares places that turn out to be this machine: by a name, and by networks that hold everything.
 return {
-    declares = { hosts = { "localhost:*", "0.0.0.0/0:*", "::/0:*" } },
+    declares = { hosts = { "localhost:*", "0.0.0.0/0:*" } },
     content = function()
         for _, host in ipairs({ "127.0.0.1", "localhost", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::" }) do
             for _, port in ipairs({ @ADMIN@, @CANARY@ }) do

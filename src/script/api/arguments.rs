@@ -94,6 +94,40 @@ pub fn loose_text(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
     }
 }
 
+/// Bytes of a value that the host makes another one of, each entry of a table counted as 16.
+const SMALL: usize = 8 << 20;
+/// How deep its tables may be nested.
+const SHALLOW: usize = 100;
+
+/// Whether a value can be copied as plain data: a table or a text that stands in it several times is
+/// copied several times, so that a few tables may be more than any memory holds.
+pub fn is_small(value: &Value) -> bool {
+    fits(value, SHALLOW, &mut SMALL.clone())
+}
+
+fn fits(value: &Value, depth: usize, left: &mut usize) -> bool {
+    let bytes = match value {
+        Value::String(text) => text.as_bytes().len(),
+        Value::Table(table) => {
+            let Some(depth) = depth.checked_sub(1) else { return false };
+            let walked = table.for_each::<Value, Value>(|key, value| {
+                match fits(&key, depth, left) && fits(&value, depth, left) {
+                    true => Ok(()),
+                    false => Err(fault("too large")),
+                }
+            });
+            if walked.is_err() {
+                return false;
+            }
+            0
+        }
+        _ => 0,
+    };
+    let rest = left.checked_sub(bytes + 16);
+    *left = rest.unwrap_or_default();
+    rest.is_some()
+}
+
 /// One result.
 pub fn one(value: Value) -> MultiValue {
     MultiValue::from_vec(vec![value])

@@ -37,6 +37,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, MultiValue, Value};
 
+pub use arguments::is_small;
 pub use ctx::Contexts;
 pub use page::page;
 pub use var::value as variable;

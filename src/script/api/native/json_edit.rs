@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use super::json_text::{Active, Editor};
 use super::settings;
 use crate::script::Call;
+use crate::script::api::arguments::is_small;
 
 /// Segments that a path may have, and so how deep edits go.
 const MAX_DEPTH: usize = 64;
@@ -90,6 +91,9 @@ fn edits(lua: &Lua, table: &Table) -> mlua::Result<Vec<Edit>> {
         for pair in set.pairs::<String, Value>() {
             let (path, value) = pair?;
             few(&edits)?;
+            if !is_small(&value) {
+                return Err(mlua::Error::runtime("a value of `set` is too large or too deep"));
+            }
             let json: serde_json::Value = lua.from_value(value)?;
             edits.push(
                 Edit::new(&path, Action::Set(json.to_string())).map_err(mlua::Error::runtime)?,

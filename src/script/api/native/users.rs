@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use mlua::{IntoLuaMulti, Lua, MultiValue, UserData, UserDataMethods};
 
+use super::ballast::Ballast;
 use super::passwords::{Hash, decoy};
 use super::settings::{self, File};
 use super::shelf::{Shelf, digest};
 use crate::script::Call;
+
+/// Bytes that a user takes besides name and hash, about.
+const USER: usize = 64;
 
 static LISTS: Shelf<Users> = Shelf::new();
 
@@ -32,11 +36,13 @@ pub fn user_list(lua: &Lua, _call: &Rc<Call>, args: MultiValue) -> mlua::Result<
     let pairs = users.iter().flat_map(|(name, hash)| [name.as_bytes(), hash.as_bytes()]);
     let parts = pairs.chain([&b""[..]]).chain(files.iter().map(|file| &file.digest[..]));
     let list = LISTS.take(digest(parts), || build(&users, &files))?;
-    Handle(list).into_lua_multi(lua)
+    let bytes = list.hashes.iter().map(|(name, hash)| name.len() + hash.len() + USER);
+    let ballast = Ballast::take(lua, bytes.sum())?;
+    Handle(list, ballast).into_lua_multi(lua)
 }
 
 /// A list in the hands of a script.
-struct Handle(Arc<Users>);
+struct Handle(Arc<Users>, #[expect(dead_code, reason = "it counts while it is held")] Ballast);
 
 impl UserData for Handle {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
