@@ -8,6 +8,7 @@ pub mod log;
 pub mod logs;
 pub mod metrics;
 mod redaction;
+mod function_events;
 mod rule_events;
 
 pub use metrics::{
