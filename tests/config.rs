@@ -198,6 +198,7 @@ fn handlers_come_in_the_order_modules_block_file() {
     let HandlerSource::Module { origin, .. } = &access[0].source else { panic!("a module") };
     assert_eq!(origin, "/etc/moongate/lua/modules/greeting.lua");
     assert_eq!(access[0].domain.as_deref(), Some("shop"));
+    assert_eq!(access[0].owner.as_deref(), Some("team-a"));
     assert_eq!(access[0].budget.wait, Duration::from_secs(1));
     assert_eq!(access[0].budget.cpu, Duration::from_millis(50));
     assert_eq!(access[0].budget.memory, 64 << 20);

@@ -171,6 +171,13 @@ fn emit_of_scripts() {
     for (domain, bytes) in [(module, Some(1 << 20)), ("gone", Some(1 << 20)), ("gone", None)] {
         events::LuaMemory { domain, worker: 0, bytes }.emit();
     }
+    for suspended in [false, true] {
+        events::OwnerComputed { owner: "team-a", cpu, suspended }.emit();
+    }
+    events::OwnerKilled { owner: "team-a", reason: "cpu" }.emit();
+    for limit in ["calls", "connections", "cpu", "memory"] {
+        events::OwnerRefused { owner: "team-a", limit }.emit();
+    }
     let (error, traceback) = ("access.lua:3: no", "access.lua:3\ninit.lua:1");
     let request = Some("0123");
     events::ScriptFailed { error, kind: "runtime", traceback, module, phase, request }.emit();

@@ -3,9 +3,9 @@
 //! A call that was suspended waits in its owner's queue. Each owner has a clock that goes by the CPU
 //! time of its scripts; the call that goes on is the first of the owner whose clock is furthest
 //! behind. One call goes on at a time, and before it does the worker has polled its sockets and
-//! timers. A call that begins runs at once, unless its owner is ahead of those that wait: then it
-//! waits too. So a neighbour waits for a slice, whatever the others do, and an owner that pays for
-//! a slice that was too long pays it back.
+//! timers. A call that begins runs at once, unless its owner is ahead of those that wait, or scripts
+//! used a slice since the sockets were polled: then it waits too. So a neighbour waits for a slice or
+//! two, whatever the others do, and an owner whose slice was too long pays it back.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -194,11 +194,14 @@ impl Turns {
     fn admit(&self, queue: &Queue) -> bool {
         queue.clock.set(queue.clock.get().max(self.clock.get()));
         let slice = self.slice().as_nanos() as u64;
-        if self.waiting.get() > 0 {
+        if self.used.get() >= slice {
+            return false;
+        }
+        if self.waiting.get() > 0 || self.chosen.get() {
             return queue.clock.get() <= self.clock.get() + slice;
         }
         self.clock.set(queue.clock.get());
-        self.used.get() < slice
+        true
     }
 
     fn enter(&self, queue: &Rc<Queue>, place: Rc<Place>) {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use mlua::{Lua, Value};
@@ -264,8 +265,10 @@ impl State {
         let used = vm.lua.used_memory();
         self.hold(used);
         if spent || used > half.max(vm.floor.get() + vm.floor.get() / 4) {
+            let began = Instant::now();
             let collected = vm.lua.gc_collect();
             vm.floor.set(vm.lua.used_memory());
+            self.queue.charge(began.elapsed());
             if collected.is_err() || (spent && vm.floor.get() > half / 2) {
                 self.give_up(vm);
             }
