@@ -29,6 +29,8 @@ pub(super) struct Writer {
     last_content: i64,
     /// Collections that are written whole, a shard in a turn, so that others do not wait.
     copies: VecDeque<Copy>,
+    /// Whether the last turn wrote a piece of one.
+    piece: bool,
     /// Entries that nobody has any more.
     garbage: Vec<i64>,
     /// Says what is wrong, once for each time that it begins to be.
@@ -62,6 +64,7 @@ impl Writer {
             contents: HashMap::new(),
             last_content: 0,
             copies: VecDeque::new(),
+            piece: false,
             garbage: Vec::new(),
             tell,
             troubled: false,
@@ -147,7 +150,11 @@ impl Writer {
                 disk::set_version(&on, *id, table.version())?;
             }
         }
-        self.write_piece(&on, &mut rows)?;
+        // Whoever waits for a change of theirs waits for at most one piece.
+        self.piece = batch.works.is_empty() || !self.piece;
+        if self.piece {
+            self.write_piece(&on, &mut rows)?;
+        }
         drop(rows);
         if let Some(content) = self.garbage.last().copied()
             && !disk::drop_entries(&on, content)?
@@ -224,7 +231,7 @@ impl Writer {
 
     /// A piece was written.
     fn advance(&mut self) {
-        let Some(copy) = self.copies.front_mut() else { return };
+        let Some(copy) = self.copies.front_mut().filter(|_| self.piece) else { return };
         copy.shard += 1;
         let table = self.registry.by_id(copy.id);
         let shards = table.map_or(0, |table| table.content().shards());
