@@ -20,7 +20,7 @@ const THREADS_KEPT: usize = 64;
 const ROOM: usize = 64 << 10;
 
 /// Puts the limit back, also when the work panics.
-struct Limited<'a> {
+pub(super) struct Limited<'a> {
     lua: &'a Lua,
     limit: usize,
 }
@@ -29,6 +29,15 @@ impl Drop for Limited<'_> {
     fn drop(&mut self) {
         // It was set once, so it can be set again: only states of other hosts refuse.
         let _ = self.lua.set_memory_limit(self.limit);
+    }
+}
+
+/// Sets the limit aside.
+pub(super) struct Lifting<'a>(&'a Lua);
+
+impl Drop for Lifting<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.set_memory_limit(0);
     }
 }
 
@@ -122,6 +131,18 @@ impl Incarnation {
         }
         let _again = Limited { lua: &self.lua, limit: self.limit };
         work()
+    }
+
+    /// What is made between these two guards is dropped without the memory limit: a call's coroutine
+    /// gives back a stack that grew by allocating a small one, outside of any protection, and what
+    /// that raised would end the process.
+    pub(super) fn limit_after(&self) -> Limited<'_> {
+        Limited { lua: &self.lua, limit: self.limit }
+    }
+
+    /// See [`Self::limit_after`].
+    pub(super) fn no_limit_from(&self) -> Lifting<'_> {
+        Lifting(&self.lua)
     }
 
     /// The table that a module returns; it is loaded once.

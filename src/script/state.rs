@@ -140,7 +140,9 @@ impl State {
         let mut meter = Meter::new(handler.budget);
         let result = match handler.function(&vm, call) {
             Ok((function, argument)) => {
+                let _limited = vm.limit_after();
                 let future = pin!(function.call_async::<Value>(argument));
+                let _lifting = vm.no_limit_from();
                 meter.drive(&vm, call, future).await
             }
             Err(error) => Err(error),

@@ -149,7 +149,9 @@ impl Timer {
         call.budget.set(self.budget);
         let mut meter = Meter::new(self.budget);
         let result = {
+            let _limited = vm.limit_after();
             let future = pin!(self.function.call_async::<Value>(arguments));
+            let _lifting = vm.no_limit_from();
             meter.drive(&vm, &call, future).await
         };
         if let Err(error) = state.finish(&vm, &call, &meter, result) {

@@ -159,8 +159,12 @@ async fn run_test(
     let failed = Rc::new(RefCell::new(Vec::new()));
     let made = tester(state, &vm.lua, handler, failed.clone());
     let tester = made.map_err(|error| ScriptError::from_lua(&error))?;
-    let future = pin!(test.call_async::<Value>(tester));
-    let result = meter.drive(vm, call, future).await;
+    let result = {
+        let _limited = vm.limit_after();
+        let future = pin!(test.call_async::<Value>(tester));
+        let _lifting = vm.no_limit_from();
+        meter.drive(vm, call, future).await
+    };
     let mut failed = failed.take();
     if let Err(error) = result {
         failed.push(meter.error(call, &error).message);
