@@ -10,6 +10,9 @@ pub fn is_allowed(entries: &[String], host: &str, port: u16) -> bool {
     entries.iter().any(|entry| covers(entry, host, port).unwrap_or_default())
 }
 
+/// Bits that a network has at the least that is of this machine or its neighbours alone.
+const NARROW: u8 = 8;
+
 /// Whether a function may go to an address that a declared place turned out to have: this machine and
 /// its neighbours on the wire (where cloud machines find their credentials) only where the declaration
 /// says so by their own address, not by a name or by a network that holds all others too.
@@ -17,8 +20,8 @@ pub fn is_safe(entries: &[String], address: IpAddr, port: u16) -> bool {
     let address = address.to_canonical();
     let named = |entry: &&String| {
         let place = entry.rsplit_once(':').map_or("", |(place, _)| bare(place));
-        let network = place.parse::<IpNet>().map(|network| network.network());
-        network.or_else(|_| place.parse()).is_ok_and(|first| is_near(first.to_canonical()))
+        let network = place.parse::<IpNet>().or_else(|_| place.parse::<IpAddr>().map(IpNet::from));
+        network.is_ok_and(|all| all.prefix_len() >= NARROW && is_near(all.network().to_canonical()))
     };
     !is_near(address)
         || entries
