@@ -24,12 +24,13 @@ const SHARED: usize = 61;
 const OWN: usize = 45;
 /// How long a call may take in all. Generous: its own limits are 50 ms of CPU and 1 s of waiting.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// What the process may hold more at its worst moment than before a function came.
-const PEAK: usize = 200 << 20;
+/// What the process may hold more at its worst moment than before a function came: the dearest password
+/// hash that is checked takes 256 MiB, and only one is at a time.
+const PEAK: usize = 320 << 20;
 /// What it may hold more when all are gone.
 const LEFT: usize = 96 << 20;
-/// What one function may make it write to its logs.
-const LOGGED: usize = 1 << 20;
+/// What one function may make it write to its logs: 200 lines of 2 KiB in a second, for some seconds.
+const LOGGED: usize = 8 << 20;
 
 const TOKEN: &str = "f00d5eed0badc0de";
 const CANARY_FILE: &str = "the canary of the file";
@@ -256,7 +257,7 @@ impl Site {
             if shown.contains("the canary") || shown.contains(TOKEN) {
                 faults.push(format!("it gives away: {:.200}", shown));
             }
-            if shown.contains("BROKEN") {
+            if shown.contains("BROKEN") || answer.header("x-broken").is_some() {
                 faults.push(format!("it says: {:.300}", shown));
             }
         }

@@ -1,5 +1,5 @@
 -- Line ends and NUL in names and values.
-for _, evil in ipairs({ "a\r\nX-Broken: BROKEN", "a\nX-Broken: BROKEN", "a\rX", "a\0b", "\r\n\r\nBROKEN", ":", " ", "", "\127", "\255\254", "X Y", "X:Y", ("x"):rep(70000) }) do
+for _, evil in ipairs({ "a\r\nX-Broken: yes", "a\nX-Broken: yes", "a\rX", "a\0b", "\r\n\r\nbody", ":", " ", "", "\127", "\255\254", "X Y", "X:Y", ("x"):rep(70000) }) do
     pcall(function() ngx.header["X-Value"] = evil end)
     pcall(function() ngx.header[evil] = "yes" end)
     pcall(function() ngx.header.location = evil end)

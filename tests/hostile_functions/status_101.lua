@@ -2,4 +2,4 @@
 ngx.header.upgrade = "websocket"
 ngx.header.connection = "Upgrade"
 ngx.status = 101
-ngx.print("BROKEN")
+ngx.print("nobody")

@@ -9,7 +9,7 @@ use super::arguments::{
     type_name,
 };
 use super::{EXCHANGE, Function, Native, log};
-use crate::script::{Call, Exit};
+use crate::script::{Call, Exit, spec_of};
 use crate::transaction::{Phase, PhaseSet};
 
 /// Bytes that scripts may stage for one answer (or one request body).
@@ -109,7 +109,9 @@ fn status(_: &Lua, call: &Rc<Call>) -> mlua::Result<Value> {
 }
 
 fn set_status(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
-    let wanted = number(&value).filter(|number| (100.0..1000.0).contains(number));
+    // An interim status would make the next answer out of what a function says.
+    let least = if spec_of(lua).is_some_and(|spec| spec.guest) { 200.0 } else { 100.0 };
+    let wanted = number(&value).filter(|number| (least..1000.0).contains(number));
     let Some(wanted) = wanted else {
         return Err(fault(format!("bad status: {}", value.to_string()?)));
     };

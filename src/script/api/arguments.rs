@@ -111,10 +111,8 @@ fn fits(value: &Value, depth: usize, left: &mut usize) -> bool {
         Value::Table(table) => {
             let Some(depth) = depth.checked_sub(1) else { return false };
             let walked = table.for_each::<Value, Value>(|key, value| {
-                match fits(&key, depth, left) && fits(&value, depth, left) {
-                    true => Ok(()),
-                    false => Err(fault("too large")),
-                }
+                let fit = fits(&key, depth, left) && fits(&value, depth, left);
+                if fit { Ok(()) } else { Err(fault("too large")) }
             });
             if walked.is_err() {
                 return false;

@@ -158,10 +158,8 @@ pub fn room(headers: &Headers, fields: usize, bytes: usize) -> mlua::Result<()> 
         return Ok(());
     }
     let held = headers.iter().map(|header| header.name.len() + header.value.len());
-    match headers.len() + fields <= FIELDS && held.sum::<usize>() + bytes <= BYTES {
-        true => Ok(()),
-        false => Err(too_large()),
-    }
+    let fit = headers.len() + fields <= FIELDS && held.sum::<usize>() + bytes <= BYTES;
+    if fit { Ok(()) } else { Err(too_large()) }
 }
 
 fn too_large() -> mlua::Error {

@@ -139,10 +139,10 @@ pub fn tx(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVal
 
 /// A function is judged by the rules; it does not change them.
 fn refuse_guests(lua: &Lua) -> mlua::Result<()> {
-    match spec_of(lua).is_some_and(|spec| spec.guest) {
-        true => Err(fault("functions do not change what the rules do")),
-        false => Ok(()),
+    if spec_of(lua).is_some_and(|spec| spec.guest) {
+        return Err(fault("functions do not change what the rules do"));
     }
+    Ok(())
 }
 
 const NO_RULES: &str = "no rules";

@@ -10,6 +10,9 @@ pub fn is_allowed(entries: &[String], host: &str, port: u16) -> bool {
     entries.iter().any(|entry| covers(entry, host, port).unwrap_or_default())
 }
 
+/// Bits that a network has at the least that is of this machine or its neighbours alone.
+const NARROW: u8 = 8;
+
 /// Whether a function may go to an address that a declared place turned out to have: this machine and
 /// its neighbours on the wire (where cloud machines find their credentials) only where the declaration
 /// says so by their own address, not by a name or by a network that holds all others too.
@@ -18,10 +21,7 @@ pub fn is_safe(entries: &[String], address: IpAddr, port: u16) -> bool {
     let named = |entry: &&String| {
         let place = entry.rsplit_once(':').map_or("", |(place, _)| bare(place));
         let network = place.parse::<IpNet>().or_else(|_| place.parse::<IpAddr>().map(IpNet::from));
-        // All of it: a network that holds everything holds this machine too.
-        network.is_ok_and(|network| {
-            [network.network(), network.broadcast()].iter().all(|end| is_near(end.to_canonical()))
-        })
+        network.is_ok_and(|all| all.prefix_len() >= NARROW && is_near(all.network().to_canonical()))
     };
     !is_near(address)
         || entries
