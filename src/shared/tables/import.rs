@@ -257,3 +257,6 @@ fn place(declared: &Declaration, aside: &Content, version: u64, step: Step) -> R
     aside.put(declared.kind == Kind::Addresses, step.key, entry);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

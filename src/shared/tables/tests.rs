@@ -7,15 +7,13 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-mod lists;
-
-fn started(file: Option<&Path>) -> Tables {
+pub(super) fn started(file: Option<&Path>) -> Tables {
     let tables = file.map_or_else(Tables::default, Tables::foresee);
     tables.start(Box::new(|what| panic!("{what}"))).unwrap();
     tables
 }
 
-fn declare(tables: &Tables, name: &str, declaration: Json) -> Arc<Table> {
+pub(super) fn declare(tables: &Tables, name: &str, declaration: Json) -> Arc<Table> {
     let declaration = Declaration::read(declaration.to_string().as_bytes()).unwrap();
     tables.declare(name, declaration, "test").unwrap();
     tables.get(name).unwrap()
@@ -25,12 +23,12 @@ fn draft(json: Json) -> Draft {
     serde_json::from_value(json).unwrap()
 }
 
-fn put(table: &Table, key: &str, value: Json) -> Done {
+pub(super) fn put(table: &Table, key: &str, value: Json) -> Done {
     let set = draft(json!({ "key": key, "value": value }));
     table.put(set, Condition::Always, "test").unwrap()
 }
 
-fn value(table: &Table, key: &str) -> Option<Json> {
+pub(super) fn value(table: &Table, key: &str) -> Option<Json> {
     table.get(key).map(|entry| super::json(&entry.value))
 }
 
@@ -38,7 +36,7 @@ fn etag(table: &Table, key: &str) -> String {
     table.etag(table.get(key).unwrap().version)
 }
 
-fn devices() -> Json {
+pub(super) fn devices() -> Json {
     json!({ "kind": "rows", "schema": { "key": "id", "columns": [
         { "name": "id", "type": "integer" },
         { "name": "owner", "type": "text", "required": true },

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::super::tests::{declare, devices, put, started, value};
 use super::super::*;
-use super::{declare, devices, put, started, value};
 
 fn imported(tables: &Tables, name: &str, format: Format, mode: Mode, text: &str) -> Progress {
     import(
