@@ -62,7 +62,8 @@ impl Reloader {
         }
         let outcome = self.put_in_force(Arc::new(policy), &current, started).await;
         if let (Reloaded::Swapped { .. }, Some(last_good)) = (&outcome, &self.last_good) {
-            keep(last_good, &bundle);
+            let (last_good, bundle) = (last_good.clone(), bundle.clone());
+            aside(move || keep(&last_good, &bundle)).await;
         }
         (outcome, bundle)
     }

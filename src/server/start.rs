@@ -34,6 +34,7 @@ const RELOADS: usize = 16;
 /// If what the operator wrote is at fault and no last good policy was kept, or an address cannot be
 /// listened on.
 pub fn run(options: Options) -> Result<(), StartError> {
+    heap::keep_little();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = LocalSet::new().block_on(&runtime, serve(options));
     // Past the grace nobody is waited for: not a worker that still serves, not a build that runs.

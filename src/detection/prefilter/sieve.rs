@@ -26,7 +26,7 @@ const TOO_COMMON: f32 = 700.0;
 const WORTH_A_THREAD: usize = 64;
 
 /// What all heads of a phase need.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sieve {
     /// By byte: its kind, as a bit. Bytes of a kind meet the same needs, and the same
     /// transformations may change them.
@@ -44,7 +44,7 @@ pub struct Sieve {
 }
 
 /// What heads need of some texts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Level {
     /// By kind: the heads whose first need it meets.
     by_kind: Vec<Bits>,
