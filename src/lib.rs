@@ -19,3 +19,4 @@ pub mod seclang;
 pub mod config;
 pub mod transaction;
 pub mod diagnostic;
+pub mod memory;

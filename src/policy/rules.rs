@@ -13,8 +13,8 @@ use super::{RouteRules, base, crs, profile};
 use crate::config::{self, Engine, Files, Named, RuleSource, RuleSourceKind};
 use crate::detection::{self, Matchers, Plan};
 use crate::diagnostic::Diagnostic;
+use crate::memory::heap;
 use crate::seclang;
-use crate::shared::heap;
 
 /// A list of rule files, compiled, and what it was made of.
 #[derive(Debug)]

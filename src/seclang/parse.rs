@@ -8,7 +8,7 @@ use super::kinds::kind;
 use super::lexer::{Excerpt, Lexeme, Lines, words};
 use super::tree::{Directive, DirectiveKind, Word};
 use crate::diagnostic::{Diagnostic, Source, Span, nearest};
-use crate::shared::heap::staying;
+use crate::memory::heap::staying;
 
 /// What a file says, `Include` too.
 pub(super) enum Item {

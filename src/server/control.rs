@@ -11,8 +11,8 @@ use super::aside::aside;
 use super::reload::{Reloaded, Reloader};
 use super::watch::Watch;
 use super::worker::Command;
+use crate::memory::{heap, image};
 use crate::policy::{Bundle, PolicyStore};
-use crate::shared::{heap, image};
 use crate::telemetry;
 use crate::upstream::{Upstreams, watch_health};
 

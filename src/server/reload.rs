@@ -10,8 +10,8 @@ use super::aside::aside;
 use super::worker::{Command, Worker};
 use crate::config::Overrides;
 use crate::diagnostic::{Diagnostic, render};
+use crate::memory::heap::{self, Heap};
 use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal};
-use crate::shared::heap::{self, Heap};
 use crate::telemetry::{self, events};
 use crate::upstream::{PeerStatus, Upstreams};
 

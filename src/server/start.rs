@@ -18,11 +18,11 @@ use super::{Bound, Options, StartError, admin, control, descriptors, listen};
 use crate::admin::Admin;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, render};
+use crate::memory::heap::{self, Heap};
 use crate::policy::{
     self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
 };
 use crate::shared::Dictionary;
-use crate::shared::heap::{self, Heap};
 use crate::telemetry::{self, DictionaryReading, events};
 
 /// Reload requests of the admin address that may wait.

@@ -3,8 +3,6 @@
 
 mod collections;
 mod dictionary;
-pub mod heap;
-pub mod image;
 pub mod ip_set;
 mod local_time;
 mod timers;

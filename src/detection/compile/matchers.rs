@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Files;
 use crate::detection::operators::{Argument, Fault, GeoDatabase, Kind, Matcher, Operator};
 use crate::detection::prefilter::Sieves;
-use crate::shared::heap::Heap;
+use crate::memory::heap::Heap;
 
 /// Operators that are worth a thread of their own.
 const WORTH_A_THREAD: usize = 16;

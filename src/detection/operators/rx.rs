@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
 use crate::detection::pattern::{ByteSet, Captures, Case, Found, Pattern};
 use crate::detection::prefilter::{Needs, needs_of, plain};
-use crate::shared::heap::apart;
+use crate::memory::heap::apart;
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rx",

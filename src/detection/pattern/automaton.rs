@@ -19,7 +19,7 @@ use regex_syntax::hir::Hir;
 use super::Captures;
 use super::lazy::Lazy;
 use crate::detection::operators::Fault;
-use crate::shared::heap::apart;
+use crate::memory::heap::apart;
 
 /// Memory that an expression may take when compiled, in bytes: CRS's largest takes a twentieth.
 const COMPILED_BYTES: usize = 10 << 20;

@@ -13,7 +13,7 @@ use super::shape::Shape;
 use super::tree::Node;
 use super::{Captures, Found, outline};
 use crate::detection::operators::Fault;
-use crate::shared::heap::apart;
+use crate::memory::heap::apart;
 
 /// What runs an expression.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ pub use self::backtrack::counting_steps;
 pub use self::byte_set::ByteSet;
 use self::engine::Engine;
 use super::operators::Fault;
-use crate::shared::heap::apart;
+use crate::memory::heap::apart;
 
 /// A compiled regular expression.
 ///

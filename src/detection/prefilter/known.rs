@@ -7,7 +7,7 @@ use super::needs::Needs;
 use super::sieve::Sieve;
 use crate::detection::bits::Bits;
 use crate::detection::operators::Matcher;
-use crate::shared::heap::apart;
+use crate::memory::heap::apart;
 
 /// Sieves, for as long as a rule set has them, and what they were made of.
 #[derive(Debug, Default)]

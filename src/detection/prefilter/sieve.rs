@@ -9,7 +9,7 @@ use super::needs::{Clause, Needs};
 use crate::detection::bits::Bits;
 use crate::detection::pattern::ByteSet;
 use crate::detection::transformations::{always, changes_of};
-use crate::shared::heap::Heap;
+use crate::memory::heap::Heap;
 
 /// Kinds of bytes that are told apart, at the most; the last is any of the rest.
 const MOST_KINDS: usize = 128;
