@@ -20,3 +20,4 @@ pub mod seclang;
 pub mod config;
 pub mod transaction;
 pub mod diagnostic;
+pub mod memory;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: moongate::shared::heap::Allocator = moongate::shared::heap::Allocator;
+static ALLOCATOR: moongate::memory::heap::Allocator = moongate::memory::heap::Allocator;
 
 fn main() -> ExitCode {
     moongate::cli::main()

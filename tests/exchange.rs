@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Moongate, Step, Upstream, pause, request, wait_until};
+use crate::support::{Answer, Moongate, Nobody, Step, Upstream, pause, request, wait_until};
 
 /// Long enough for a byte that was sent to arrive.
 const A_WHILE: Duration = Duration::from_millis(150);
@@ -355,8 +355,8 @@ fn idempotent_requests_are_tried_on_another_peer() {
 
 #[test]
 fn no_upstream_at_all_is_a_clear_answer() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let moongate = Moongate::start(&format!("upstreams: {{ app: {nobody} }}"));
+    let nobody = Nobody::there();
+    let moongate = Moongate::start(&format!("upstreams: {{ app: {} }}", nobody.address));
     let answer = moongate.get("/");
     assert_eq!(answer.status, 502);
     assert!(answer.text().contains("request id: "), "{}", answer.text());

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Bundle;
 
 /// A file that holds the last bundle that came in force.
+#[derive(Debug, Clone)]
 pub struct LastGood {
     path: PathBuf,
 }

@@ -13,6 +13,7 @@ use super::{RouteRules, base, crs, profile};
 use crate::config::{self, Engine, Files, Named, RuleSource, RuleSourceKind};
 use crate::detection::{self, Matchers, Plan};
 use crate::diagnostic::Diagnostic;
+use crate::memory::heap;
 use crate::seclang;
 
 /// A list of rule files, compiled, and what it was made of.
@@ -98,7 +99,7 @@ impl<'a, 'disk> Rulesets<'a, 'disk> {
 
     fn compile(&mut self, files: Vec<PathBuf>) -> Option<Arc<Ruleset>> {
         let reader = Reader { recorder: self.recorder, inputs: RefCell::default() };
-        let (directives, faults) = seclang::load(&files, &reader);
+        let (directives, faults) = heap::apart(|| seclang::load(&files, &reader));
         let compiled = detection::compile_with(&directives, &reader, self.matchers);
         self.found.extend(faults);
         self.found.extend(compiled.diagnostics);
@@ -173,14 +174,16 @@ impl Files for Reader<'_, '_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let read = self.recorder.read(path);
         let digest = read.as_ref().ok().map(|bytes| Sha256::digest(bytes).into());
-        self.inputs.borrow_mut().files.insert(path.to_owned(), digest);
+        heap::staying(|| self.inputs.borrow_mut().files.insert(path.to_owned(), digest));
         read
     }
 
     fn matching(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
         let found = self.recorder.matching(pattern);
         let known = found.as_ref().ok().cloned();
-        self.inputs.borrow_mut().patterns.insert(pattern.to_owned(), known);
+        heap::staying(|| {
+            self.inputs.borrow_mut().patterns.insert(pattern.to_owned(), known.clone())
+        });
         found
     }
 }

@@ -8,6 +8,7 @@ use super::kinds::kind;
 use super::lexer::{Excerpt, Lexeme, Lines, words};
 use super::tree::{Directive, DirectiveKind, Word};
 use crate::diagnostic::{Diagnostic, Source, Span, nearest};
+use crate::memory::heap::staying;
 
 /// What a file says, `Include` too.
 pub(super) enum Item {
@@ -25,12 +26,17 @@ pub(super) struct Include {
 /// A source of these bytes. Its text is as long as they are, so that places fit both: a byte that
 /// is not UTF-8 is a `?` in it.
 pub fn source(name: impl Into<String>, bytes: &[u8]) -> Arc<Source> {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| '?'));
-    }
-    Source::new(name, text)
+    let name = name.into();
+    let source = || {
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| '?'));
+        }
+        Source::new(name.clone(), text)
+    };
+    // Rules say for good where they stand.
+    staying(source)
 }
 
 /// Reads rules that stand alone, such as those of a test; `source` is [`source`] of the same bytes.

@@ -12,8 +12,8 @@ use super::reload::{Reloaded, Reloader};
 use super::watch::Watch;
 use super::worker::Command;
 use crate::admin::Admin;
+use crate::memory::{heap, image};
 use crate::policy::{Bundle, PolicyStore};
-use crate::shared::heap;
 use crate::telemetry;
 use crate::upstream::{Upstreams, watch_health};
 
@@ -92,8 +92,8 @@ pub(super) async fn run(
     }
 }
 
-/// Soon, gives back the memory of the policy before and of what was used to build this one. All of
-/// it is that of threads that ended: one thread does it for them.
+/// Soon, gives back the memory of the policy before and of what was used to build this one, code
+/// among it. Most of it is that of threads that ended: one thread does it for them.
 async fn give_back(store: Arc<PolicyStore>) {
     tokio::time::sleep(SOON).await;
     let policy = store.current();
@@ -101,8 +101,11 @@ async fn give_back(store: Arc<PolicyStore>) {
         policy.matchers.sweep();
         drop(policy);
         heap::give_back();
+        image::give_back();
     })
     .await;
+    // What this thread used meanwhile.
+    heap::give_back();
 }
 
 /// What a reload that no request asked for came to is in the audit log too.

@@ -10,8 +10,8 @@ use super::aside::aside;
 use super::worker::{Command, Worker};
 use crate::config::Overrides;
 use crate::diagnostic::{Diagnostic, render};
+use crate::memory::heap::{self, Heap};
 use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal};
-use crate::shared::heap::{self, Heap};
 use crate::telemetry::{self, events};
 use crate::upstream::{PeerStatus, Upstreams};
 
@@ -62,7 +62,8 @@ impl Reloader {
         }
         let outcome = self.put_in_force(Arc::new(policy), &current, started).await;
         if let (Reloaded::Swapped { .. }, Some(last_good)) = (&outcome, &self.last_good) {
-            keep(last_good, &bundle);
+            let (last_good, bundle) = (last_good.clone(), bundle.clone());
+            aside(move || keep(&last_good, &bundle)).await;
         }
         (outcome, bundle)
     }

@@ -17,10 +17,10 @@ use super::{Bound, Options, StartError, admin, control, descriptors, functions, 
 use crate::admin::{Access, Admin, Audit};
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, render};
+use crate::memory::heap::{self, Heap};
 use crate::policy::{
     self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Status,
 };
-use crate::shared::heap::{self, Heap};
 use crate::shared::{Dictionary, Tables};
 use crate::telemetry::{self, DictionaryReading, events};
 
@@ -33,6 +33,7 @@ const RELOADS: usize = 16;
 /// If what the operator wrote is at fault and no last good policy was kept, or an address cannot be
 /// listened on.
 pub fn run(options: Options) -> Result<(), StartError> {
+    heap::keep_little();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = LocalSet::new().block_on(&runtime, serve(options));
     // Past the grace nobody is waited for: not a worker that still serves, not a build that runs.

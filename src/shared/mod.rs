@@ -1,9 +1,8 @@
 //! What all rooms share: memory that outlives a request (dictionaries bounded in bytes, sets of
-//! addresses), clocks and time limits.
+//! addresses), the allocator and the pages of the program, clocks and time limits.
 
 mod collections;
 mod dictionary;
-pub mod heap;
 pub mod ip_set;
 mod local_time;
 pub mod tables;

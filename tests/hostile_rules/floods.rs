@@ -32,72 +32,72 @@ fn floods() -> Vec<(Attack, u32)> {
         times("&e;", 50_000)
     );
     vec![
-        (attack("a million arguments").body(FORM, times("a&", 1_000_000)), 15_000),
-        (attack("a million named arguments").body(FORM, times("a=1&", 1_000_000)), 15_000),
-        (attack("a name of ten megabytes").body(FORM, times("a", 10 << 20)), 2000),
-        (attack("ten megabytes of percent signs").body(FORM, times("%", 10 << 20)), 2000),
-        (attack("a query of arguments").target(format!("/?{}", times("a&", 4000))), 15_000),
-        (attack("a path of dots").target(times("/..", 2700)), 3_000),
-        (attack("a path of escapes").target(format!("/{}", times("%25", 2700))), 3_000),
-        (attack("cookies").field("Cookie", times("a;", 15_000)), 15_000),
-        (attack("one long cookie").field("Cookie", times("a", 30_000)), 3_000),
+        (attack("a million arguments").body(FORM, times("a&", 1_000_000)), 30_000),
+        (attack("a million named arguments").body(FORM, times("a=1&", 1_000_000)), 30_000),
+        (attack("a name of ten megabytes").body(FORM, times("a", 10 << 20)), 4000),
+        (attack("ten megabytes of percent signs").body(FORM, times("%", 10 << 20)), 4000),
+        (attack("a query of arguments").target(format!("/?{}", times("a&", 4000))), 30_000),
+        (attack("a path of dots").target(times("/..", 2700)), 6_000),
+        (attack("a path of escapes").target(format!("/{}", times("%25", 2700))), 6_000),
+        (attack("cookies").field("Cookie", times("a;", 15_000)), 30_000),
+        (attack("one long cookie").field("Cookie", times("a", 30_000)), 6_000),
         (
             (0..90).fold(attack("ninety fields"), |attack, number| {
                 attack.field(format!("x-{number}"), times("'", 300))
             }),
-            1000,
+            2000,
         ),
-        (attack("JSON arrays, 100,000 deep").body(JSON, nested("[", "]", 100_000)), 3_000),
-        (attack("JSON objects, 100,000 deep").body(JSON, nested("{\"a\":", "}", 100_000)), 3_000),
-        (attack("JSON, unclosed").body(JSON, times("[", 1_000_000)), 3_000),
+        (attack("JSON arrays, 100,000 deep").body(JSON, nested("[", "]", 100_000)), 6_000),
+        (attack("JSON objects, 100,000 deep").body(JSON, nested("{\"a\":", "}", 100_000)), 6_000),
+        (attack("JSON, unclosed").body(JSON, times("[", 1_000_000)), 6_000),
         (
             attack("JSON of a million numbers")
                 .body(JSON, format!("[{}1]", times("1,", 1_000_000))),
-            15_000,
+            30_000,
         ),
         (
             attack("JSON with long names, deep")
                 .body(JSON, nested(&format!("{{\"{}\":", times("n", 1000)), "}", 500)),
-            3_000,
+            6_000,
         ),
-        (attack("a million parts").body(MULTIPART, times(part, 200_000) + "--b--\r\n"), 15_000),
+        (attack("a million parts").body(MULTIPART, times(part, 200_000) + "--b--\r\n"), 30_000),
         (
             attack("a hundred thousand files").body(MULTIPART, times(file, 100_000) + "--b--\r\n"),
-            15_000,
+            30_000,
         ),
         (
             attack("a part of a million headers")
                 .body(MULTIPART, format!("--b\r\n{}", times("a: 1\r\n", 1_000_000))),
-            3_000,
+            6_000,
         ),
         (
             attack("ten megabytes that look like boundaries")
                 .body(MULTIPART, times("\r\n--", 2 << 20)),
-            3_000,
+            6_000,
         ),
         (attack("a billion laughs").body(XML, laughs), 200),
-        (attack("a quadratic blow-up").body(XML, quadratic), 3_000),
-        (attack("XML, 100,000 deep").body(XML, nested("<a>", "</a>", 100_000)), 3_000),
+        (attack("a quadratic blow-up").body(XML, quadratic), 6_000),
+        (attack("XML, 100,000 deep").body(XML, nested("<a>", "</a>", 100_000)), 6_000),
         (
             attack("a million attributes")
                 .body(XML, format!("<a {}/>", times("b=\"\" ", 1_000_000))),
-            1000,
+            2000,
         ),
         (
             attack("a million elements").body(XML, format!("<a>{}</a>", times("<b/>c", 1_000_000))),
-            15_000,
+            30_000,
         ),
         (
             attack("an XML comment without an end")
                 .body(XML, format!("<!--{}", times("-", 1_000_000))),
-            3_000,
+            6_000,
         ),
         (
             attack("ten megabytes of nothing known")
                 .body("application/x-unknown", times("'", 10 << 20)),
-            3_000,
+            6_000,
         ),
-        (attack("past all limits").body(FORM, times("a", 20 << 20)), 3_000),
+        (attack("past all limits").body(FORM, times("a", 20 << 20)), 6_000),
     ]
 }
 

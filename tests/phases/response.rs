@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{block, shipped};
-use crate::support::{Answer, Moongate, Step, Upstream, pause};
+use crate::support::{Answer, Moongate, Nobody, Step, Upstream, pause};
 
 const UPPER: &str = "body_filter_by_lua_block: ngx.arg[1] = string.upper(ngx.arg[1])\n";
 
@@ -262,8 +262,9 @@ fn filters_run_for_refusals_and_answers_of_our_own() {
          header_filter_by_lua_block: ngx.header['X-Filtered'] = ngx.status\n{UPPER}\
          log_by_lua_block: ngx.log(ngx.INFO, 'logged ', ngx.var.uri, ' ', ngx.status)\n"
     );
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let config = format!("upstreams: {{ app: {}, gone: {nobody} }}\n{config}", upstream.address);
+    let nobody = Nobody::there();
+    let (app, gone) = (upstream.address, nobody.address);
+    let config = format!("upstreams: {{ app: {app}, gone: {gone} }}\n{config}");
     let moongate = Moongate::start(&config);
     for (path, status) in [("/no", 403), ("/mine", 200), ("/gone", 502), ("/", 200)] {
         let answer = moongate.get(path);

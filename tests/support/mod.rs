@@ -16,6 +16,7 @@ mod seen;
 mod upstream;
 mod websocket;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,25 @@ pub use events::{logged_rules, resting_events};
 pub use moongate::{ADMIN_TOKEN, Builder, Moongate, Output, command, token_entry};
 pub use seen::Seen;
 pub use upstream::Upstream;
+
+/// A port that is taken, so that no other test gets it, and at which nobody listens: who connects is
+/// refused.
+pub struct Nobody {
+    /// Where.
+    pub address: SocketAddr,
+    _socket: socket2::Socket,
+}
+
+impl Nobody {
+    /// Until it is dropped.
+    pub fn there() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self { address, _socket: socket }
+    }
+}
 
 /// How long anything may take before a test fails. Generous: machines that test are busy.
 pub const DEADLINE: Duration = Duration::from_secs(15);

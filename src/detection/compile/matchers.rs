@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Files;
 use crate::detection::operators::{Argument, Fault, GeoDatabase, Kind, Matcher, Operator};
-use crate::shared::heap::Heap;
+use crate::detection::prefilter::Sieves;
+use crate::memory::heap::Heap;
 
 /// Operators that are worth a thread of their own.
 const WORTH_A_THREAD: usize = 16;
@@ -26,6 +27,7 @@ const MOST_THREADS: usize = 4;
 pub struct Matchers {
     known: Mutex<HashMap<Key, Known>>,
     compiled: AtomicUsize,
+    sieves: Sieves,
 }
 
 /// The operator's name, its argument, and the folder that files in it are relative to, if it names
@@ -60,6 +62,11 @@ impl Matchers {
     /// How many operators were compiled so far.
     pub fn compiled(&self) -> usize {
         self.compiled.load(Ordering::Relaxed)
+    }
+
+    /// What was made of them.
+    pub(super) fn sieves(&self) -> &Sieves {
+        &self.sieves
     }
 
     /// The compiled operator, compiled now if no rule set has it.

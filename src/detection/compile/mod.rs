@@ -97,7 +97,8 @@ fn plan(context: &mut Context<'_>, reader: &Reader<'_>) -> Plan {
     let pools = std::mem::replace(&mut context.pools, pools::Pools::new());
     let (tx_names, target_sets, chains) = pools.into_parts();
     let scripts = std::mem::take(&mut context.scripts);
-    let prefilter = prefilter::build(&rules, &target_sets, &phases, &tx_names);
+    let prefilter =
+        prefilter::build(&rules, &target_sets, &phases, &tx_names, context.matchers.sieves());
     let judges_errors = target_sets.iter().any(looks_at_errors);
     Plan {
         settings,

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use super::{Argument, Fault, Kind, Matcher, Operator, Scope};
 use crate::detection::pattern::{ByteSet, Captures, Case, Found, Pattern};
 use crate::detection::prefilter::{Needs, needs_of, plain};
+use crate::memory::heap::apart;
 
 pub(super) const OPERATOR: Operator = Operator {
     name: "rx",
@@ -49,7 +50,9 @@ impl Matcher for Rx {
 
 /// What a value must have in it for a pattern to be found.
 pub(super) fn needs_of_pattern(pattern: &Pattern, alphabet: ByteSet) -> Needs {
-    pattern.outline().map(|tree| needs_of(&tree, alphabet)).unwrap_or_default()
+    let needs = || pattern.outline().map(|tree| needs_of(&tree, alphabet)).unwrap_or_default();
+    // What stays is a copy, among the rest of what stays.
+    apart(needs).clone()
 }
 
 /// A search that was cut counts as a match: who can make a search long could else pass it.

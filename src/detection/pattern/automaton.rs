@@ -19,6 +19,7 @@ use regex_syntax::hir::Hir;
 use super::Captures;
 use super::lazy::Lazy;
 use crate::detection::operators::Fault;
+use crate::memory::heap::apart;
 
 /// Memory that an expression may take when compiled, in bytes: CRS's largest takes a twentieth.
 const COMPILED_BYTES: usize = 10 << 20;
@@ -64,19 +65,11 @@ impl Automaton {
     /// # Errors
     /// If it is too large.
     pub fn new(tree: &Hir) -> Result<Self, Fault> {
-        let config = thompson::Config::new()
-            .utf8(false)
-            .which_captures(WhichCaptures::None)
-            .nfa_size_limit(Some(COMPILED_BYTES));
-        let states = Compiler::new().configure(config).build_from_hir(tree);
-        let states = states.map_err(|_| {
-            Fault::new(format!(
-                "the expression takes more than {COMPILED_BYTES} bytes when compiled"
-            ))
-        })?;
-        let forward = match table(&states) {
-            Some(table) => Forward::Table(Box::new(table)),
-            None => Forward::Lazy(Box::new(Lazy::new(states, MatchKind::LeftmostFirst)?)),
+        let table = apart(|| Ok(table(&states(tree)?)))?;
+        let forward = match &table {
+            // As it was made it has room for more.
+            Some(table) => Forward::Table(table.clone()),
+            None => Forward::Lazy(Box::new(Lazy::new(states(tree)?, MatchKind::LeftmostFirst)?)),
         };
         Ok(Self { forward, places: OnceLock::new() })
     }
@@ -136,8 +129,20 @@ impl Automaton {
     }
 }
 
+/// An expression as compiled.
+fn states(tree: &Hir) -> Result<NFA, Fault> {
+    let config = thompson::Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(COMPILED_BYTES));
+    let states = Compiler::new().configure(config).build_from_hir(tree);
+    states.map_err(|_| {
+        Fault::new(format!("the expression takes more than {COMPILED_BYTES} bytes when compiled"))
+    })
+}
+
 /// All states of an automaton, if they are few.
-fn table(states: &NFA) -> Option<dense::DFA<Vec<u32>>> {
+fn table(states: &NFA) -> Option<Box<dense::DFA<Vec<u32>>>> {
     if states.states().len() > SMALL {
         return None;
     }
@@ -145,7 +150,7 @@ fn table(states: &NFA) -> Option<dense::DFA<Vec<u32>>> {
         .start_kind(StartKind::Unanchored)
         .dfa_size_limit(Some(TABLE_BYTES))
         .determinize_size_limit(Some(MAKING_BYTES));
-    dense::Builder::new().configure(config).build_from_nfa(states).ok()
+    dense::Builder::new().configure(config).build_from_nfa(states).ok().map(Box::new)
 }
 
 impl Places {

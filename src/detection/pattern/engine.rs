@@ -13,6 +13,7 @@ use super::shape::Shape;
 use super::tree::Node;
 use super::{Captures, Found, outline};
 use crate::detection::operators::Fault;
+use crate::memory::heap::apart;
 
 /// What runs an expression.
 #[derive(Debug)]
@@ -44,7 +45,8 @@ impl Engine {
 
     /// The same, whatever shape it has.
     pub fn automaton(tree: &Node) -> Result<Self, Fault> {
-        let automaton = Automaton::new(&outline::for_automaton(tree))?;
+        let outline = apart(|| outline::for_automaton(tree));
+        let automaton = Automaton::new(&outline)?;
         Ok(match exactness(tree) {
             Exactness::None => {
                 let exact = program::compile(tree)?;

@@ -31,6 +31,7 @@ pub use self::backtrack::counting_steps;
 pub use self::byte_set::ByteSet;
 use self::engine::Engine;
 use super::operators::Fault;
+use crate::memory::heap::apart;
 
 /// A compiled regular expression.
 ///
@@ -81,7 +82,7 @@ impl Pattern {
     /// # Errors
     /// If it is not one; the text says what is wrong, and where if that is known.
     pub fn new(expression: &[u8], case: Case) -> Result<Self, Fault> {
-        let tree = parser::parse(expression, case)?;
+        let tree = apart(|| parser::parse(expression, case))?;
         let engine = Engine::new(&tree)?;
         Ok(Self { written: expression.into(), case, translated: OnceLock::new(), engine })
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::Prefilter;
 use super::constant::is_constant;
+use super::known::{Head, Recipe, Sieves};
 use super::needs::Needs;
 use super::quick::{Counted, Quick};
 use super::roster::Roster;
 use super::screen::{Class, ClassId, Classes, Group, LONGEST_NAME, Origin, Screen, Source};
-use super::sieve::Sieve;
 use crate::detection::bits::Bits;
 use crate::detection::operators::Sense;
 use crate::detection::plan::{Link, Members, Rule, RuleIndex, Skip, Target, TargetSet, Test};
@@ -40,23 +40,29 @@ impl<T: Clone + Eq + Hash> Numbers<T> {
     }
 }
 
-/// What can be told of these rules before they run.
+/// What can be told of these rules before they run. Sieves that were made before are taken.
 pub fn build(
     rules: &[Rule],
     sets: &[TargetSet],
     phases: &[Vec<RuleIndex>; 5],
     tx_names: &[Box<[u8]>],
+    sieves: &Sieves,
 ) -> Prefilter {
     let screens = phases.each_ref().map(|phase| {
         let of_phase = phase.iter().filter_map(|index| rules.get(index.0 as usize));
         let of_phase: Vec<_> = of_phase.collect();
         let roster = |rule: &&Rule| Roster::of(rule, sets, tx_names, rules);
-        screen(&of_phase, sets, of_phase.iter().map(roster).collect())
+        screen(&of_phase, sets, of_phase.iter().map(roster).collect(), sieves)
     });
     Prefilter::new(screens)
 }
 
-fn screen(rules: &[&Rule], sets: &[TargetSet], rosters: Vec<Option<Arc<Roster>>>) -> Screen {
+fn screen(
+    rules: &[&Rule],
+    sets: &[TargetSet],
+    rosters: Vec<Option<Arc<Roster>>>,
+    sieves: &Sieves,
+) -> Screen {
     let constant = (0..).zip(rules).filter(|(_, rule)| is_constant(rule, sets));
     let mut screen = Screen {
         quick: rules.iter().map(|rule| Quick::of(rule, sets)).collect(),
@@ -77,11 +83,11 @@ fn screen(rules: &[&Rule], sets: &[TargetSet], rosters: Vec<Option<Arc<Roster>>>
                 screen.negated.insert(place);
             }
             heads.push((place, set));
-            needed.push((place, needs_of_link(head)));
+            needed.push((place, looked_for(head)));
         }
     }
     set_groups(&mut screen, rules);
-    screen.sieve = Sieve::new(needed, tiers(&screen.groups));
+    screen.sieve = sieves.made_of(Recipe { heads: needed, tiers: tiers(&screen.groups) });
     set_sources(&mut screen, &heads);
     screen
 }
@@ -102,10 +108,10 @@ fn stays(set: &TargetSet) -> bool {
 }
 
 /// Of a negated link: what a value must have for it not to match.
-fn needs_of_link(link: &Link) -> [Needs; 2] {
+fn looked_for(link: &Link) -> Head {
     match &link.test {
-        Test::Compiled(matcher) => [matcher.needs(), matcher.plain_needs()],
-        other => [needs(other), needs(other)],
+        Test::Compiled(matcher) => Head::Compiled(Arc::downgrade(matcher)),
+        other => Head::Plain(needs(other)),
     }
 }
 

@@ -25,7 +25,7 @@ const THREE: u64 = 0xFF_FFFF;
 const FOUR: u64 = 0xFFFF_FFFF;
 
 /// Texts, lower case, of two bytes or more.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Grams {
     /// All of them, end to end.
     bytes: Box<[u8]>,

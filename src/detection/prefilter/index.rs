@@ -7,7 +7,7 @@ const MOST: u32 = 23;
 const PLACE_BITS: u32 = 7;
 
 /// From keys, numbers of 32 bits, to entries. Other keys may have the same.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Index {
     /// How far a key is shifted once it is spread over 32 bits.
     shift: u32,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::grams::Grams;
 
 /// Literals and the heads that need them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Literals {
     grams: Grams,
     /// The heads of each literal, end to end.

@@ -12,6 +12,7 @@ mod constant;
 mod expression;
 mod grams;
 mod index;
+mod known;
 mod literals;
 mod needs;
 mod quick;
@@ -22,6 +23,7 @@ mod sieve;
 
 pub use build::{build, needs};
 pub use expression::needs_of;
+pub use known::Sieves;
 pub use needs::{Clause, Needs};
 pub use quick::{Amount, Quick};
 pub use roster::Roster;

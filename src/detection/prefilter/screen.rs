@@ -40,7 +40,7 @@ pub struct Screen {
     /// Heads by what they are skipped by.
     pub groups: Vec<Group>,
     /// Tells texts apart by what heads need.
-    pub sieve: Sieve,
+    pub sieve: Arc<Sieve>,
 }
 
 /// Heads that the same rules skip.

@@ -9,7 +9,7 @@ use super::needs::{Clause, Needs};
 use crate::detection::bits::Bits;
 use crate::detection::pattern::ByteSet;
 use crate::detection::transformations::{always, changes_of};
-use crate::shared::heap::Heap;
+use crate::memory::heap::Heap;
 
 /// Kinds of bytes that are told apart, at the most; the last is any of the rest.
 const MOST_KINDS: usize = 128;
@@ -26,7 +26,7 @@ const TOO_COMMON: f32 = 700.0;
 const WORTH_A_THREAD: usize = 64;
 
 /// What all heads of a phase need.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sieve {
     /// By byte: its kind, as a bit. Bytes of a kind meet the same needs, and the same
     /// transformations may change them.
@@ -44,7 +44,7 @@ pub struct Sieve {
 }
 
 /// What heads need of some texts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Level {
     /// By kind: the heads whose first need it meets.
     by_kind: Vec<Bits>,

@@ -3,7 +3,7 @@
 //! A policy is many small pieces, made among much that is thrown away. Were the pieces of one put
 //! between those of another, neither would leave whole pages free when it goes. So the threads that
 //! build a policy take their memory of a heap, and two heaps take turns: when a policy is forgotten,
-//! its heap is empty, and is the next one's.
+//! its heap is empty, and is the next one's. What is needed only while one is made lies in a third.
 #![allow(unsafe_code, reason = "an allocator is unsafe to be, and mimalloc is asked through C")]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -24,25 +24,35 @@ pub struct Heap(Option<usize>);
 
 /// Until it goes, its thread takes memory of a heap.
 pub struct Taking {
-    before: *mut mi::mi_heap_t,
+    before: (*mut mi::mi_heap_t, Heap),
     /// It stays on its thread.
     _here: PhantomData<*mut ()>,
 }
 
 /// Made when first entered, never freed.
-static HEAPS: [AtomicPtr<mi::mi_heap_t>; 2] = [const { AtomicPtr::new(null_mut()) }; 2];
+/// The last one is for what does not stay.
+static HEAPS: [AtomicPtr<mi::mi_heap_t>; 3] = [const { AtomicPtr::new(null_mut()) }; 3];
+const POLICIES: usize = 2;
+const APART: Heap = Heap(Some(POLICIES));
 static TURNS: AtomicUsize = AtomicUsize::new(0);
+
+/// mimalloc's number for this option, for which the crate has no name.
+const PURGE_DELAY: mi::mi_option_t = 15;
+/// Milliseconds.
+const SOON: std::ffi::c_long = 10;
 
 thread_local! {
     /// Null: what all threads take it of.
     static OWN: Cell<*mut mi::mi_heap_t> = const { Cell::new(null_mut()) };
     static TAKEN: Cell<Heap> = const { Cell::new(Heap(None)) };
+    /// The policy's, while what does not stay is made.
+    static STAYING: Cell<Heap> = const { Cell::new(Heap(None)) };
 }
 
 impl Heap {
     /// For the next policy: not that of the one in force.
     pub fn next() -> Self {
-        Self(Some(TURNS.load(Ordering::Relaxed) % HEAPS.len()))
+        Self(Some(TURNS.load(Ordering::Relaxed) % POLICIES))
     }
 
     /// That of the calling thread, for those that help it.
@@ -52,8 +62,7 @@ impl Heap {
 
     /// Has the calling thread take memory of it.
     pub fn enter(self) -> Taking {
-        let before = OWN.replace(self.address());
-        TAKEN.set(self);
+        let before = (OWN.replace(self.address()), TAKEN.replace(self));
         Taking { before, _here: PhantomData }
     }
 
@@ -79,11 +88,39 @@ pub fn take_turns() {
 
 impl Drop for Taking {
     fn drop(&mut self) {
-        OWN.set(self.before);
-        if self.before.is_null() {
-            TAKEN.set(Heap(None));
-        }
+        let (address, heap) = self.before;
+        OWN.set(address);
+        TAKEN.set(heap);
     }
+}
+
+/// Makes something of which nothing stays, or what stays is copied: while a policy is built, its
+/// memory lies apart from the policy's.
+pub fn apart<T>(make: impl FnOnce() -> T) -> T {
+    let taken = Heap::current();
+    if taken == Heap(None) || taken == APART {
+        return make();
+    }
+    STAYING.set(taken);
+    let _taking = APART.enter();
+    make()
+}
+
+/// Makes something that stays, amid what does not.
+pub fn staying<T>(make: impl FnOnce() -> T) -> T {
+    if Heap::current() != APART {
+        return make();
+    }
+    let _taking = STAYING.get().enter();
+    make()
+}
+
+/// Has free pages go back to the system soon, and not a second after they were last used: what is
+/// compiled takes new pages all the time, of which it then fills little. What the operator says in
+/// `MIMALLOC_PURGE_DELAY` counts more. For before there are other threads.
+pub fn keep_little() {
+    // SAFETY: it sets a number that nobody else sets.
+    unsafe { mi::mi_option_set_default(PURGE_DELAY, SOON) };
 }
 
 /// Gives memory that is not used any more back to the system: what threads had that ended, and what
@@ -139,7 +176,9 @@ unsafe impl GlobalAlloc for Allocator {
 
 #[cfg(test)]
 mod tests {
-    use super::{Allocator, Heap, take_turns};
+    use super::{
+        APART, Allocator, Heap, PURGE_DELAY, SOON, apart, keep_little, mi, staying, take_turns,
+    };
     use std::alloc::{GlobalAlloc as _, Layout};
 
     #[test]
@@ -153,6 +192,27 @@ mod tests {
             assert_ne!(Heap::next(), next);
         }
         assert_eq!(Heap::current(), Heap(None));
+    }
+
+    #[test]
+    fn the_option_that_is_set_is_the_one_that_is_meant() {
+        // SAFETY: it reads a number.
+        let delay = || unsafe { mi::mi_option_get(PURGE_DELAY) };
+        let before = delay();
+        keep_little();
+        assert!(
+            [1000, SOON].contains(&before) || std::env::var_os("MIMALLOC_PURGE_DELAY").is_some()
+        );
+        assert!(delay() == SOON || delay() == before);
+    }
+
+    #[test]
+    fn what_does_not_stay_lies_apart_only_while_a_policy_is_built() {
+        assert_eq!(apart(Heap::current), Heap(None));
+        let next = Heap::next();
+        let _taking = next.enter();
+        let (inside, amid) = apart(|| (apart(Heap::current), staying(Heap::current)));
+        assert_eq!((inside, amid, Heap::current()), (APART, next, next));
     }
 
     #[test]

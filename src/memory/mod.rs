@@ -1,0 +1,4 @@
+//! The program's memory: what it is taken of, and how what is not used goes back.
+
+pub mod heap;
+pub mod image;
