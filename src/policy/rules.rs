@@ -181,9 +181,7 @@ impl Files for Reader<'_, '_> {
     fn matching(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
         let found = self.recorder.matching(pattern);
         let known = found.as_ref().ok().cloned();
-        heap::staying(|| {
-            self.inputs.borrow_mut().patterns.insert(pattern.to_owned(), known.clone())
-        });
+        heap::staying(|| self.inputs.borrow_mut().patterns.insert(pattern.to_owned(), known));
         found
     }
 }

@@ -26,17 +26,15 @@ pub(super) struct Include {
 /// A source of these bytes. Its text is as long as they are, so that places fit both: a byte that
 /// is not UTF-8 is a `?` in it.
 pub fn source(name: impl Into<String>, bytes: &[u8]) -> Arc<Source> {
-    let name = name.into();
-    let source = || {
+    // Rules say for good where they stand.
+    staying(|| {
         let mut text = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
             text.push_str(chunk.valid());
             text.extend(chunk.invalid().iter().map(|_| '?'));
         }
-        Source::new(name.clone(), text)
-    };
-    // Rules say for good where they stand.
-    staying(source)
+        Source::new(name, text)
+    })
 }
 
 /// Reads rules that stand alone, such as those of a test; `source` is [`source`] of the same bytes.

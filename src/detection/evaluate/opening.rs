@@ -1,11 +1,10 @@
 //! What rules do before the first that looks at the exchange: the defaults and sums that a rule set
 //! gives itself. That depends on nothing but the profile, and is done once for it.
 
-use super::state::{Recent, State};
+use super::state::{Cursor, Recent, State};
 use super::tx::Tx;
 use super::{Run, Step};
 use crate::detection::bits::Bits;
-use crate::detection::evaluate::state::Cursor;
 use crate::transaction::RulePhase;
 
 /// The only phase before which nothing can have happened.
