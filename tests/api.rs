@@ -88,11 +88,8 @@ fn spec() -> DomainSpec {
 fn tables() -> Arc<Tables> {
     let tables = Tables::default();
     tables.start(Box::new(|what| panic!("{what}"))).expect("there is no file");
-    for text in [
-        r#"{ "kind": "addresses" }"#,
-        r#"{ "kind": "keys" }"#,
-        r#"{ "kind": "counters" }"#,
-    ] {
+    for text in [r#"{ "kind": "addresses" }"#, r#"{ "kind": "keys" }"#, r#"{ "kind": "counters" }"#]
+    {
         let declaration = Declaration::read(text.as_bytes()).expect(text);
         let name = text.split('"').nth(3).expect("its kind");
         tables.declare(name, declaration, "test").expect(text);
