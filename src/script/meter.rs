@@ -79,7 +79,7 @@ impl Meter {
             if !call.errands_are_done(context) || !turn.has_come(context) {
                 return Poll::Pending;
             }
-            let slice = Some(fairness::slice());
+            let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
             let (polled, cpu) = self.run(vm, call, slice, || future.as_mut().poll(context));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
@@ -89,6 +89,10 @@ impl Meter {
             turn.ran(cpu, goes_on.then_some(context.waker()));
             if polled.is_ready() || goes_on {
                 return polled;
+            }
+            if was_suspended {
+                // What it waits for may have woken it while it waited for its turn: it looks again.
+                context.waker().wake_by_ref();
             }
             if !call.errands_are_done(context) {
                 limit = None;
