@@ -341,7 +341,7 @@ fn what_was_woken_while_it_waited_for_its_turn_looks_again() {
         let mut polls = 0;
         // Its slice is over between its look at what it waits for and its going to sleep, and what it
         // waits for comes meanwhile: nobody wakes it a second time.
-        let script = poll_fn(|_| {
+        let script = pin!(poll_fn(|_| {
             polls += 1;
             match polls {
                 1 => {
@@ -351,7 +351,7 @@ fn what_was_woken_while_it_waited_for_its_turn_looks_again() {
                 2 => Poll::Pending,
                 _ => Poll::Ready(Ok(())),
             }
-        });
+        }));
         let mut meter = Meter::begin(budget, &state.queue).expect("it may");
         let patience = async {
             for _ in 0..100 {
@@ -360,7 +360,7 @@ fn what_was_woken_while_it_waited_for_its_turn_looks_again() {
         };
         tokio::select! {
             biased;
-            ended = meter.drive(&vm, &call, pin!(script)) => assert!(ended.is_ok()),
+            ended = meter.drive(&vm, &call, script) => assert!(ended.is_ok()),
             () = patience => panic!("it waits in vain"),
         }
     });
