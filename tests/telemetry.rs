@@ -14,7 +14,7 @@ use moongate::config::{AccessLog, LogFormat, LogTarget};
 use moongate::shared::TableStatistics;
 use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
-use moongate::telemetry::{self, DictionaryReading, FunctionReading};
+use moongate::telemetry::{self, DictionaryReading, FunctionReading, OwnerReading};
 use moongate::transaction::{
     BudgetPart, Client, Cost, Exceeded, Findings, Headers, Match, Phase, Request, Response,
     RulePhase, Scores, Severity, Transaction, Verdict, Version,

@@ -34,7 +34,12 @@ struct Failure {
 
 impl Failures {
     /// Why a function is not loaded now.
-    pub(super) fn known(&self, found: &Found, reach: Reach<'_>, now: Instant) -> Option<ScriptError> {
+    pub(super) fn known(
+        &self,
+        found: &Found,
+        reach: Reach<'_>,
+        now: Instant,
+    ) -> Option<ScriptError> {
         let failures = self.0.borrow();
         let failure = failures.get(&found.function.name)?.iter().find(|one| one.is_of(found))?;
         let waits = failure.is_as_granted(reach) && failure.again.is_none_or(|again| now < again);
@@ -42,7 +47,13 @@ impl Failures {
     }
 
     /// A load failed.
-    pub(super) fn remember(&self, found: &Found, reach: Reach<'_>, error: &ScriptError, now: Instant) {
+    pub(super) fn remember(
+        &self,
+        found: &Found,
+        reach: Reach<'_>,
+        error: &ScriptError,
+        now: Instant,
+    ) {
         let mut failures = self.0.borrow_mut();
         let of_function = failures.entry(found.function.name.clone()).or_default();
         let before = of_function.iter().position(|one| one.is_of(found));

@@ -60,7 +60,9 @@ impl Grants {
         }
         let there = |name: &&String| self.dictionaries.contains(*name);
         let name = declared.dictionaries.iter().find(|name| !there(name))?;
-        Some(format!("there is no dictionary `{name}`: the operator declares it in `lua.shared_dict`"))
+        Some(format!(
+            "there is no dictionary `{name}`: the operator declares it in `lua.shared_dict`"
+        ))
     }
 
     fn collections_fault(

@@ -272,7 +272,9 @@ impl Holder {
         let owner = wanted.state.spec().owner.clone();
         while is_owner_full(&owner) {
             let idle = |one: &&Rc<Held>| {
-                one.state.spec().owner == owner && Rc::strong_count(one) == 1 && !Rc::ptr_eq(one, wanted)
+                one.state.spec().owner == owner
+                    && Rc::strong_count(one) == 1
+                    && !Rc::ptr_eq(one, wanted)
             };
             let oldest = {
                 let held = self.held.borrow();

@@ -58,7 +58,11 @@ impl Bundle {
 
     /// The files that are, or would be, on the disk.
     pub fn on_disk(&self) -> impl Iterator<Item = &PathBuf> {
-        self.files.keys().chain(&self.missing).chain(self.sealed.keys()).filter(|path| !base::is_built_in(path))
+        self.files
+            .keys()
+            .chain(&self.missing)
+            .chain(self.sealed.keys())
+            .filter(|path| !base::is_built_in(path))
     }
 
     /// SHA-256 in hex over every path and every byte.

@@ -204,7 +204,9 @@ impl OwnerFlooded<'_> {
     pub fn emit(self) {
         let Self { owner, lines } = self;
         log::script(5, || {
-            format!("[lua] owner `{owner}`: {lines} lines were too many for a second and not written")
+            format!(
+                "[lua] owner `{owner}`: {lines} lines were too many for a second and not written"
+            )
         });
     }
 }

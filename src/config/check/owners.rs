@@ -90,7 +90,8 @@ fn texts(
 fn check_route(text: &str, found: &Found<'_>) {
     let path = text.find('/').and_then(|at| text.get(at..)).unwrap_or_default();
     let host = text.strip_suffix(path).unwrap_or_default();
-    let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+    let named =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#%\\\"'<>".contains(&byte);
     let hidden = path.contains("//") || path.split('/').any(|part| part == "." || part == "..");
     let sound = !path.is_empty() && host.bytes().all(named) && path.bytes().all(plain) && !hidden;
@@ -106,7 +107,9 @@ fn check_dictionary(name: &str, found: &Found<'_>, lua: &Lua) {
     let known: Vec<&str> = lua.shared_dict.keys().map(String::as_str).collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => format!("declare it: `lua: {{ shared_dict: {{ {name}: 1MiB }} }}`"),
+        None if known.is_empty() => {
+            format!("declare it: `lua: {{ shared_dict: {{ {name}: 1MiB }} }}`")
+        }
         None => format!("`lua.shared_dict` has {}", list(&known)),
     };
     let message = format!("there is no dictionary `{}`", name.escape_debug());

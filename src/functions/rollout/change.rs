@@ -70,7 +70,9 @@ impl FunctionStore {
     pub fn promote(&self, name: &str, by: &str) -> Result<(), Fault> {
         let _one_at_a_time = self.lock();
         let function = self.known(name)?;
-        if let Some(version) = function.candidate.as_ref().and_then(|one| function.version(&one.digest)) {
+        if let Some(version) =
+            function.candidate.as_ref().and_then(|one| function.version(&one.digest))
+        {
             self.admit(&function, version)?;
         }
         self.put_in_force(function, "it was asked for".to_owned(), by.to_owned())

@@ -1,6 +1,8 @@
 //! `waf`: what Moongate offers to scripts beyond lua-nginx-module's names.
 
-use super::native::{codings, headers, ip_sets, json_edit, jwt, keys, passwords, rules, secrets, users};
+use super::native::{
+    codings, headers, ip_sets, json_edit, jwt, keys, passwords, rules, secrets, users,
+};
 use super::{Function, Native};
 use crate::transaction::PhaseSet;
 

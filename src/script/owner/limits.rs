@@ -9,8 +9,8 @@ use crate::config::Owner;
 pub struct OwnerLimits {
     /// Turns that it gets where others with work to do get one; at least 1.
     pub weight: u32,
-    /// CPU time that its scripts may use in a second on a worker before calls of it are refused; none:
-    /// as much as is there.
+    /// CPU time that its scripts may use in a second on a worker; past it calls are refused, and those
+    /// under way held until the next second. None: as much as is there.
     pub cpu: Option<Duration>,
     /// Bytes that all its states on a worker may hold. A state that grows is bounded by its domain; when
     /// they hold more together, calls are refused until they hold less.

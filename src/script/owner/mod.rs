@@ -46,6 +46,9 @@ pub(super) struct Held {
     counts: bool,
 }
 
+/// Over which [`OwnerLimits::cpu`] is counted.
+const SECOND: Duration = Duration::from_secs(1);
+
 thread_local! {
     static ACCOUNTS: RefCell<HashMap<Arc<str>, Rc<Account>>> = RefCell::default();
     /// The settings in force; none: this thread is no worker.
@@ -109,7 +112,8 @@ pub(super) fn account(owner: &Arc<str>) -> Rc<Account> {
 
 impl Account {
     fn new(name: Arc<str>) -> Self {
-        let settings = OWNERS.with_borrow(|owners| owners.as_ref().map(|all| all.of(&name).clone()));
+        let settings =
+            OWNERS.with_borrow(|owners| owners.as_ref().map(|all| all.of(&name).clone()));
         let (together, tally) = match settings {
             Some(_) => enlist(&name),
             None => <(Arc<Together>, Arc<Tally>)>::default(),
@@ -143,16 +147,28 @@ impl Account {
     /// If the owner has as many as it may, or used its CPU time.
     pub(super) fn begin(self: &Rc<Self>) -> Result<Begun, ScriptError> {
         let limits = self.limits.get();
-        if let Some(cpu) = limits.cpu
-            && self.used_in_this_second() >= cpu
-        {
-            let words = "milliseconds of CPU time a second on a worker";
-            return Err(self.refused("cpu", words, cpu.as_millis()));
+        if self.pause().is_some() {
+            return Err(self.spent());
         }
         let counts = count(&self.together.calls, limits.calls);
-        let counts = counts.ok_or_else(|| self.refused("calls", "calls under way", limits.calls))?;
+        let counts =
+            counts.ok_or_else(|| self.refused("calls", "calls under way", limits.calls))?;
         self.tally.running.fetch_add(1, Ordering::Relaxed);
         Ok(Begun { account: self.clone(), counts })
+    }
+
+    /// How long its scripts must not compute, because they used what they may in this second.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        let most = self.limits.get().cpu?;
+        let (began, before) = self.this_second();
+        let spent = self.used.get().saturating_sub(before) >= most;
+        spent.then(|| SECOND.saturating_sub(about_now().saturating_duration_since(began)))
+    }
+
+    /// The error of a call that is refused, or given up, because of what the owner's others used.
+    pub(super) fn spent(&self) -> ScriptError {
+        let most = self.limits.get().cpu.unwrap_or_default().as_millis();
+        self.refused("cpu", "milliseconds of CPU time a second on a worker", most)
     }
 
     /// A call ended so.
@@ -209,13 +225,15 @@ impl Account {
         }
     }
 
-    fn used_in_this_second(&self) -> Duration {
+    /// When the second began that is counted now, and what had been used then.
+    fn this_second(&self) -> (Instant, Duration) {
         let now = about_now();
-        let (began, before) = self.second.get().unwrap_or((now, self.used.get()));
-        let is_over = now.saturating_duration_since(began) >= Duration::from_secs(1);
-        let (began, before) = if is_over { (now, self.used.get()) } else { (began, before) };
-        self.second.set(Some((began, before)));
-        self.used.get().saturating_sub(before)
+        let fresh = (now, self.used.get());
+        let known = self.second.get().unwrap_or(fresh);
+        let is_over = now.saturating_duration_since(known.0) >= SECOND;
+        let second = if is_over { fresh } else { known };
+        self.second.set(Some(second));
+        second
     }
 
     fn refused(
@@ -267,7 +285,7 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Owner, OPERATOR};
+    use crate::config::{OPERATOR, Owner};
 
     /// An account as a worker has it.
     fn account_of(name: &str, limits: OwnerLimits) -> Rc<Account> {

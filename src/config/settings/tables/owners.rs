@@ -10,13 +10,19 @@ pub static OWNER: Table = Table {
     doc: "What the scripts of an owner may have, all of them together. `owners.default` holds for owners that are not named, and for what those that are do not say. Nothing is kept from `operator`, but it may have bounds.",
     shared: None,
     rows: &[
-        row("weight", Count(1, 1000), "1", "2", "Turns that it gets where others with work to do get one."),
+        row(
+            "weight",
+            Count(1, 1000),
+            "1",
+            "2",
+            "Turns that it gets where others with work to do get one.",
+        ),
         row(
             "cpu_share",
             Count(1, 100),
             "",
             "25",
-            "Per cent of each worker's CPU time; past it calls are refused. Without it: as much as is there.",
+            "Per cent of each worker's CPU time in a second; past it new calls are refused, and those under way go on in the next. Without it: as much as is there.",
         ),
         row(
             "memory",
@@ -25,8 +31,20 @@ pub static OWNER: Table = Table {
             "256MiB",
             "Bytes that its Lua states may hold on each worker; past it calls are refused.",
         ),
-        row("concurrent", Count(1, 1_000_000), "10000", "500", "Calls under way, on all workers together."),
-        row("connections", Count(0, 1_000_000), "1000", "50", "Connections that its scripts hold open, on all workers together."),
+        row(
+            "concurrent",
+            Count(1, 1_000_000),
+            "10000",
+            "500",
+            "Calls under way, on all workers together.",
+        ),
+        row(
+            "connections",
+            Count(0, 1_000_000),
+            "1000",
+            "50",
+            "Connections that its scripts hold open, on all workers together.",
+        ),
         row(
             "response",
             Size(1, 8 * MIB),
