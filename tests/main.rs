@@ -28,6 +28,7 @@ mod engine;
 mod exchange;
 mod fairness;
 mod functions;
+mod grants;
 mod harness;
 mod hostile;
 mod hostile_functions;

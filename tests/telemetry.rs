@@ -14,7 +14,7 @@ use moongate::config::{AccessLog, LogFormat, LogTarget};
 use moongate::shared::TableStatistics;
 use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
-use moongate::telemetry::{self, DictionaryReading, FunctionReading};
+use moongate::telemetry::{self, DictionaryReading, FunctionReading, OwnerReading};
 use moongate::transaction::{
     BudgetPart, Client, Cost, Exceeded, Findings, Headers, Match, Phase, Request, Response,
     RulePhase, Scores, Severity, Transaction, Verdict, Version,
@@ -200,6 +200,12 @@ fn emit_of_functions() {
         let (owner, function) = ("team-a".to_owned(), "hello".to_owned());
         (7, vec![FunctionReading { owner, function, states: 2, bytes: 300_000 }])
     });
+    telemetry::set_owners(|| {
+        let (owner, calls, errors, running) = ("team-a".to_owned(), 9, 2, 1);
+        let (connections, memory, dropped_lines) = (3, 300_000, 40);
+        vec![OwnerReading { owner, calls, errors, running, connections, memory, dropped_lines }]
+    });
+    events::OwnerFlooded { owner: "team-a", lines: 40 }.emit();
 }
 
 fn emit_of_upstreams() {

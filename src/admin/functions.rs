@@ -335,6 +335,11 @@ fn worker_told(worker: usize, read: &Reading) -> Value {
         "loads": read.loads,
         "cold_start_seconds": read.cold_start.as_secs_f64(),
         "kills": kills,
+        "last_error": read.last_error.as_ref().map(|error| json!({
+            "at": stamp(error.at),
+            "kind": error.kind.as_str(),
+            "message": &*error.message,
+        })),
         "p99_seconds": read.wall_times.percentile(99).map(|time| time.as_secs_f64()),
         "cpu_p99_seconds": read.cpu_times.percentile(99).map(|time| time.as_secs_f64()),
     })

@@ -12,6 +12,7 @@ mod audit;
 mod collections;
 mod functions;
 mod node;
+mod owners;
 mod page;
 mod policy;
 mod rollouts;

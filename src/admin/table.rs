@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Admin, Asked, Reply, audit, collections, functions, node, policy, rollouts};
+use super::{Admin, Asked, Reply, audit, collections, functions, node, owners, policy, rollouts};
 use crate::config::Role;
 
 const MIB: usize = 1 << 20;
@@ -162,6 +162,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Scope::Owner,
         functions::remove,
         "it goes, with all its versions",
+    ),
+    on(
+        "GET",
+        "/owners",
+        Role::Read,
+        Scope::Owner,
+        owners::list,
+        "what owners may have, and what their functions came to together",
     ),
     on("GET", "/upstreams", Role::Read, Scope::Node, policy::upstreams, "peers and their health"),
     on("GET", "/audit", Role::Admin, Scope::Node, audit::list, "who changed what (limit, since)"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Rules;
+use super::{Owners, Rules, Secrets};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -29,6 +29,10 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// What scripts find.
     pub lua: Lua,
+    /// What owners of scripts may have.
+    pub owners: Arc<Owners>,
+    /// What scripts may read by name.
+    pub secrets: Arc<Secrets>,
     /// The rule engine's settings where a route does not say otherwise.
     pub rules: Rules,
     /// One JSON line for each exchange that was refused or failed, or matched a rule.

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use super::Holder;
 use super::holder::{Found, Place, Reach};
 use super::rollout::{Contest, Done, Ending, Turn};
+use crate::config::Secrets;
 use crate::script::{Call, Exit, Host, ScriptError, Subject, Waiting};
-use crate::transaction::{Body, Phase, Reply, Request, Transaction};
+use crate::transaction::{Body, Headers, Phase, Reply, Request, Transaction};
 
 /// A request that a candidate is to be run for once its client has its answer: as the live version
 /// found it.
@@ -59,8 +60,13 @@ impl Beside {
     }
 
     /// The live version's call ended so.
-    pub fn answered(&mut self, call: Option<&Call>, result: &Result<Option<Bytes>, ScriptError>) {
-        self.live = Some(done(&self.subject, call, result));
+    pub fn answered(
+        &mut self,
+        call: Option<&Call>,
+        result: &Result<Option<Bytes>, ScriptError>,
+        reach: Reach<'_>,
+    ) {
+        self.live = Some(done(&self.subject, call, result, reach.secrets));
     }
 
     /// Runs the candidate, and compares.
@@ -74,7 +80,7 @@ impl Beside {
         if missing.get() {
             return self.contest.differences.leave_out();
         }
-        let done = done(&subject, call.as_deref(), &result);
+        let done = done(&subject, call.as_deref(), &result, reach.secrets);
         let id = self.subject.transaction.borrow().id.clone();
         let request = (id.as_str(), &self.request.method[..], &self.request.path[..]);
         self.contest.differences.compare(request, live, &done);
@@ -115,11 +121,13 @@ impl Host for Read {
     }
 }
 
-/// What a call did, before its answer is taken away.
+/// What a call did, before its answer is taken away. Its fields are told where they differ: no secret
+/// is in them.
 fn done(
     subject: &Subject,
     call: Option<&Call>,
     result: &Result<Option<Bytes>, ScriptError>,
+    secrets: &Secrets,
 ) -> Done {
     let transaction = subject.transaction.borrow();
     let staged = match transaction.reply.status {
@@ -135,8 +143,20 @@ fn done(
     };
     Done {
         ending,
-        headers: transaction.reply.headers.clone(),
+        headers: redacted(&transaction.reply.headers, secrets),
         body: Bytes::copy_from_slice(&transaction.reply.body),
         cpu: call.map(|call| call.cpu.get()).unwrap_or_default(),
     }
+}
+
+fn redacted(headers: &Headers, secrets: &Secrets) -> Headers {
+    if secrets.hides_nothing() {
+        return headers.clone();
+    }
+    let mut shown = Headers::default();
+    for header in headers.iter() {
+        let value = Bytes::copy_from_slice(&secrets.redacted(&header.value));
+        shown.append(header.name.clone(), value);
+    }
+    shown
 }

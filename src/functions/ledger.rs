@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Name;
 use super::histogram::{Histogram, Times};
-use crate::script::ScriptErrorKind;
+use crate::script::{ScriptError, ScriptErrorKind};
+
+/// Bytes of an error's words that are kept.
+const LONGEST_ERROR: usize = 512;
 
 /// One worker's account of one version of a function.
 #[derive(Debug, Default)]
@@ -30,6 +33,18 @@ pub struct Record {
     killed_wait: AtomicU64,
     wall_times: Histogram,
     cpu_times: Histogram,
+    last_error: Mutex<Option<LastError>>,
+}
+
+/// Why a call came to no good end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastError {
+    /// When it ended.
+    pub at: SystemTime,
+    /// The kind, as in metrics.
+    pub kind: ScriptErrorKind,
+    /// In words.
+    pub message: Arc<str>,
 }
 
 /// What a [`Record`] says at one moment.
@@ -63,6 +78,8 @@ pub struct Reading {
     pub wall_times: Times,
     /// CPU time of the calls that ended.
     pub cpu_times: Times,
+    /// Why the last call that failed did.
+    pub last_error: Option<LastError>,
 }
 
 /// What the calls of a version came to, on all workers.
@@ -128,7 +145,7 @@ impl Record {
     /// A call ended; `wall` and `cpu` are what it took.
     pub(super) fn ended(
         &self,
-        failed: Option<ScriptErrorKind>,
+        failed: Option<&ScriptError>,
         wall: Duration,
         cpu: Duration,
         memory: usize,
@@ -137,9 +154,10 @@ impl Record {
         self.cpu_times.note(cpu);
         self.wall_times.note(wall);
         self.remember(memory);
-        let Some(kind) = failed else { return };
+        let Some(error) = failed else { return };
+        self.remember_error(error);
         self.errors.fetch_add(1, Ordering::Relaxed);
-        let killed = match kind {
+        let killed = match error.kind {
             ScriptErrorKind::Cpu => &self.killed_cpu,
             ScriptErrorKind::Memory => &self.killed_memory,
             ScriptErrorKind::Response => &self.killed_response,
@@ -147,6 +165,13 @@ impl Record {
             _ => return,
         };
         killed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn remember_error(&self, error: &ScriptError) {
+        let end = error.message.floor_char_boundary(LONGEST_ERROR.min(error.message.len()));
+        let message = error.message.get(..end).unwrap_or_default().into();
+        let last = LastError { at: SystemTime::now(), kind: error.kind, message };
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 
     fn is_held(&self) -> bool {
@@ -185,6 +210,7 @@ impl Record {
             ],
             wall_times: self.wall_times.read(),
             cpu_times: self.cpu_times.read(),
+            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

@@ -9,7 +9,9 @@
 mod beside;
 mod declaration;
 mod disk;
+mod failures;
 mod function;
+mod grants;
 mod histogram;
 mod holder;
 mod ledger;
@@ -25,9 +27,10 @@ mod version;
 pub use beside::Beside;
 pub use declaration::{Declaration, Limits};
 pub use function::Function;
+pub use grants::Grants;
 pub use histogram::{Histogram, Times};
 pub use holder::{Found, Holder, Place, Reach};
-pub use ledger::{Counts, Holding, Ledger, Reading, Record};
+pub use ledger::{Counts, Holding, LastError, Ledger, Reading, Record};
 pub use name::Name;
 pub use registry::Registry;
 pub use rollout::{

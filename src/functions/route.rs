@@ -54,6 +54,30 @@ impl FunctionRoute {
         Ok(Self { host, path: path.into(), exact })
     }
 
+    /// Whether requests that `other` serves would be served by this one, if both were there: it lies
+    /// beneath it, is the same, or names a host where that one does not.
+    pub fn takes_from(&self, other: &Self) -> bool {
+        match (&self.host, &other.host) {
+            (own, theirs) if own == theirs => self.lies_in(other),
+            (Some(_), None) => self.lies_in(other) || other.lies_in(self),
+            _ => false,
+        }
+    }
+
+    /// Whether all that it serves lies beneath `area`.
+    pub fn is_within(&self, area: &Self) -> bool {
+        (area.host.is_none() || area.host == self.host) && self.lies_in(area)
+    }
+
+    /// Whether its path lies in that of another, whatever the hosts.
+    fn lies_in(&self, other: &Self) -> bool {
+        if other.exact {
+            return self.exact && self.path == other.path;
+        }
+        let below = self.path.strip_prefix(&*other.path);
+        &*other.path == "/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// Host and path in one: a host has no slash, a path begins with one.
     fn key(&self) -> String {
         format!("{}{}", self.host.as_deref().unwrap_or_default(), self.path)
@@ -211,6 +235,40 @@ mod tests {
         assert_eq!(find(&index, "shop.example", "/a"), "f1");
         index.insert(Some(&route("/")), &name(9));
         assert_eq!(find(&index, "other.example", "/x"), "f9");
+    }
+
+    #[test]
+    fn a_route_takes_from_another_what_it_would_serve_in_its_place() {
+        let route = |text| FunctionRoute::parse(text).unwrap();
+        for (own, theirs, takes) in [
+            ("/a", "/a", true),
+            ("/a/b", "/a", true),
+            ("exact:/a/b", "/a", true),
+            ("/ab", "/a", false),
+            ("/", "/a", false),
+            ("/a", "/", true),
+            ("/a", "exact:/a", false),
+            ("exact:/a", "exact:/a", true),
+            ("h.example/", "/a", true),
+            ("h.example/a", "/a/b", true),
+            ("h.example/b", "/a", false),
+            ("h.example/", "exact:/a", true),
+            ("/a", "h.example/a", false),
+            ("h.example/a", "i.example/a", false),
+            ("h.example/a/b", "h.example/a", true),
+        ] {
+            assert_eq!(route(own).takes_from(&route(theirs)), takes, "{own} {theirs}");
+        }
+        for (own, area, within) in [
+            ("/a/b", "/a", true),
+            ("exact:/a", "/a", true),
+            ("h.example/a/b", "/a", true),
+            ("/a", "h.example/a", false),
+            ("/b", "/a", false),
+            ("/", "/a", false),
+        ] {
+            assert_eq!(route(own).is_within(&route(area)), within, "{own} {area}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One handler's run, and what its end means for the phase.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use super::{Exchange, Flow};
 use crate::config::{HandlerSource, OnError};
 use crate::policy::{Step, StepId};
-use crate::script::{Call, Exit, ScriptError};
+use crate::script::{self, Call, Exit, ScriptError, State};
 use crate::telemetry::events;
 use crate::transaction::{Phase, Verdict};
 
@@ -96,14 +97,14 @@ pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
     let call = call(exchange, step.phase, &handler.module);
     let result = state.run(handler, &call).await;
-    end(exchange, &call, step, result)
+    end(exchange, &call, (step, state), result)
 }
 
 /// Runs one handler in a phase that may not wait; the call comes back for what it holds
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
-    end(exchange, call, step, state.run_now(handler, call))
+    end(exchange, call, (step, state), state.run_now(handler, call))
 }
 
 /// A call of a handler for this exchange.
@@ -114,7 +115,7 @@ pub(super) fn call(exchange: &Exchange, phase: Phase, module: &Rc<str>) -> Rc<Ca
 fn end(
     exchange: &Exchange,
     call: &Call,
-    step: &Step,
+    (step, state): (&Step, &State),
     result: Result<Option<Bytes>, ScriptError>,
 ) -> End {
     let error = match (result, call.exit.get()) {
@@ -128,7 +129,7 @@ fn end(
         (Ok(value), None) => return End::Returned(value),
         (Err(error), _) => error,
     };
-    tell(exchange, call, &error);
+    tell(exchange, call, &state.spec().owner, &error);
     match step.on_error {
         OnError::Pass => End::Passed,
         OnError::Refuse => {
@@ -138,8 +139,11 @@ fn end(
     }
 }
 
-/// A script did not come to its end: the log tells why.
-pub(super) fn tell(exchange: &Exchange, call: &Call, error: &ScriptError) {
+/// A script did not come to its end: the log tells why, unless its owner said too much already.
+pub(super) fn tell(exchange: &Exchange, call: &Call, owner: &Arc<str>, error: &ScriptError) {
+    if !script::may_speak(owner) {
+        return;
+    }
     events::ScriptFailed {
         module: &call.module,
         phase: call.phase,

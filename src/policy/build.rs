@@ -16,7 +16,7 @@ use super::{Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
 use crate::config::{self, Config, Files, Overrides};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
-use crate::script::{self, DomainSpec, Library};
+use crate::script::{self, DomainSpec, Library, SecretsFor};
 use crate::shared::{Dictionaries, Tables};
 use crate::upstream::Upstreams;
 
@@ -166,7 +166,7 @@ impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
         let Self {
             source,
-            config,
+            mut config,
             plans,
             steps,
             domains,
@@ -175,6 +175,10 @@ impl Draft {
             matchers,
             collections,
         } = self;
+        if let Some(before) = previous {
+            share(&mut config.owners, &before.config.owners);
+            share(&mut config.secrets, &before.config.secrets);
+        }
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));
@@ -200,6 +204,7 @@ impl Draft {
                     dictionaries: dictionaries.clone(),
                     tables: tables.clone(),
                     collections: None,
+                    secrets: SecretsFor { kept: config.secrets.clone(), declared: None },
                     reads_only: false,
                     network: config.lua.network.clone(),
                     max_timers: config.lua.max_timers,
@@ -226,6 +231,13 @@ impl Draft {
             collections: previous.map(|policy| policy.collections.clone()).unwrap_or_default(),
             config,
         }
+    }
+}
+
+/// What did not change is the same one: whoever holds it sees at a glance.
+fn share<T: PartialEq>(now: &mut Arc<T>, before: &Arc<T>) {
+    if *now == *before {
+        *now = before.clone();
     }
 }
 

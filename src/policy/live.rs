@@ -97,7 +97,10 @@ impl Live {
     }
 
     fn state_like(&self, spec: &DomainSpec) -> Option<Rc<State>> {
-        self.states.iter().find(|state| state.spec().digest == spec.digest).cloned()
+        let is_like = |known: &DomainSpec| {
+            known.digest == spec.digest && known.secrets.are_those_of(&spec.secrets)
+        };
+        self.states.iter().find(|state| is_like(state.spec())).cloned()
     }
 
     fn begin(&self, fresh: &[bool]) -> Result<(), Vec<Diagnostic>> {

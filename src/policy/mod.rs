@@ -74,3 +74,10 @@ pub struct Policy {
     /// Typed collections: those of the process, the same for all policies.
     pub tables: Arc<Tables>,
 }
+
+impl Policy {
+    /// Whether both are of the same files and secrets.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.config.secrets == other.config.secrets
+    }
+}

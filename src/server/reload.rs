@@ -69,7 +69,7 @@ impl Reloader {
     }
 
     fn is_in_force(&self, policy: &Policy, current: &Policy) -> bool {
-        policy.digest == current.digest && !self.store.status().restored
+        policy.is_same(current) && !self.store.status().restored
     }
 
     /// Off this thread, so that signals and the admin address answer meanwhile.
@@ -105,6 +105,8 @@ impl Reloader {
         }
         let (generation, digest) = (policy.generation, policy.digest.clone());
         let upstreams = policy.upstreams.clone();
+        // Before any script can read them.
+        telemetry::set_secrets(policy.config.secrets.clone());
         self.store.swap(policy, started.elapsed());
         heap::take_turns();
         self.store.acknowledged(self.settle().await);
@@ -160,7 +162,7 @@ impl Reloader {
 fn rehearse(mut built: Built, current: &Policy) -> Built {
     let Some(policy) = built.policy.take() else { return built };
     let policy = Arc::new(policy);
-    if policy.digest != current.digest {
+    if !policy.is_same(current) {
         built.diagnostics.extend(Live::rehearse(&policy).err().unwrap_or_default());
     }
     built.policy = Arc::into_inner(policy);

@@ -54,6 +54,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let admin_socket = listen::open(config.admin.address)?;
     bound.admin = admin_socket.local_addr()?;
     let audit = Audit::in_folder(config.state_folder());
+    telemetry::set_secrets(config.secrets.clone());
     start_collections(&first.policy.tables);
     let store = Arc::new(PolicyStore::new(first.policy.clone(), first.status(started, workers)));
     tell_dictionaries(store.clone());
@@ -61,6 +62,8 @@ async fn serve(options: Options) -> Result<(), StartError> {
     telemetry::set_collections(move || held.current().collections.statistics());
     let folder = options.config_path.as_deref().map(|path| state_folder(path, Some(config)));
     let functions = functions::open(folder.as_deref());
+    functions::grant(&functions, store.clone());
+    functions::tell_owners();
     tokio::task::spawn_local(super::tend::tend(functions.clone()));
     let shared = Shared {
         store: store.clone(),

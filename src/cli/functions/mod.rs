@@ -3,6 +3,7 @@
 mod change;
 mod deploy;
 mod list;
+mod owners;
 mod push;
 mod show;
 mod status;
@@ -22,6 +23,7 @@ Examples:
   moongate functions push hello.lua --route /hello --owner team-a --activate
   moongate functions push --dir functions/ --owner team-a --prune --dry-run
   moongate functions status                    which worker runs which version, since when
+  moongate functions owners                    what each owner's functions came to, together
   moongate functions activate hello --version 3f2a
   moongate functions rollback hello
 
@@ -49,6 +51,7 @@ enum Command {
     List(list::Arguments),
     Show(show::Arguments),
     Status(status::Arguments),
+    Owners(owners::Arguments),
     Activate(change::Activate),
     Rollback(change::Rollback),
     Deactivate(change::Deactivate),
@@ -84,6 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Command::List(arguments) => (&arguments.asking, list::run(arguments)),
         Command::Show(arguments) => (&arguments.asking, show::run(arguments)),
         Command::Status(arguments) => (&arguments.asking, status::run(arguments)),
+        Command::Owners(arguments) => (&arguments.asking, owners::run(arguments)),
         Command::Activate(arguments) => (&arguments.asking, change::activate(arguments)),
         Command::Rollback(arguments) => (&arguments.asking, change::rollback(arguments)),
         Command::Deactivate(arguments) => (&arguments.asking, change::deactivate(arguments)),

@@ -5,8 +5,10 @@ mod clashes;
 mod handlers;
 mod logs;
 mod lua;
+mod owners;
 mod routes;
 mod rules;
+mod secrets;
 mod unused;
 mod upstreams;
 
@@ -115,6 +117,8 @@ impl<'a> Check<'a> {
             trusted_proxies: admission::trusted_proxies(&file),
             limits,
             upstreams,
+            owners: Arc::new(owners::read(&file, &scripts.lua)),
+            secrets: Arc::new(secrets::read(&file)),
             lua: scripts.lua,
             rules,
             events: self.overrides.events.clone().map(absolute).or_else(|| path(&file, "events")),

@@ -35,6 +35,7 @@ impl FunctionStore {
         let _one_at_a_time = self.lock();
         let mut function = self.known(name)?;
         let version = fit(&function, &wanted)?.clone();
+        self.admit(&function, &version)?;
         let before = function.candidate.take();
         let digest = version.facts.digest.clone();
         let key = match before {
@@ -69,6 +70,11 @@ impl FunctionStore {
     pub fn promote(&self, name: &str, by: &str) -> Result<(), Fault> {
         let _one_at_a_time = self.lock();
         let function = self.known(name)?;
+        if let Some(version) =
+            function.candidate.as_ref().and_then(|one| function.version(&one.digest))
+        {
+            self.admit(&function, version)?;
+        }
         self.put_in_force(function, "it was asked for".to_owned(), by.to_owned())
     }
 

@@ -48,6 +48,20 @@ pub static ROOT: Table = Table {
             "What scripts find, and what they may cost.",
         ),
         row(
+            "owners",
+            Other("a mapping of names"),
+            "",
+            "{ team-a: { memory: 256MiB, routes: [/team-a] } }",
+            "What owners of scripts may have, and where their functions serve.",
+        ),
+        row(
+            "secrets",
+            Other("a mapping of names"),
+            "",
+            "{ stripe: { file: /run/secrets/stripe, owners: [team-a] } }",
+            "Where secrets are that scripts read by name, and to whom they are granted.",
+        ),
+        row(
             "rules",
             Other("a mapping"),
             "",

@@ -2,6 +2,7 @@
 
 mod behind;
 mod front;
+mod owners;
 mod rest;
 mod rules;
 mod scripts;
@@ -11,6 +12,7 @@ use super::{Setting, Shape, Table};
 
 pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
 pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
+pub use owners::{OWNER, SECRET};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
 pub use rules::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
@@ -36,6 +38,8 @@ pub const TABLES: &[&Table] = &[
     &HEALTH_CHECK,
     &LUA,
     &BUDGET,
+    &OWNER,
+    &SECRET,
     &RULES,
     &THRESHOLDS,
     &RULE_BUDGET,
