@@ -336,33 +336,31 @@ fn native_functions_find_their_state() {
 #[test]
 fn what_was_woken_while_it_waited_for_its_turn_looks_again() {
     on_a_worker(async {
-        let state = state();
-        let (vm, budget) = (state.vm().expect("it has one"), Budget::default());
-        let call = Call::new(Phase::Timer, "t.lua".into(), None);
-        let mut polls = 0;
-        // Its slice is over between its look at what it waits for and its going to sleep, and what it
-        // waits for comes meanwhile: nobody wakes it a second time.
-        let script = pin!(poll_fn(|_| {
-            polls += 1;
-            match polls {
-                1 => {
-                    assert!(slot::suspend());
-                    Poll::Pending
+        let task = tokio::task::spawn_local(async {
+            let state = state();
+            let vm = state.vm().expect("it has one");
+            let call = Call::new(Phase::Timer, "t.lua".into(), None);
+            let mut polls = 0;
+            // Its slice is over between its look at what it waits for and its going to sleep, and what
+            // it waits for comes meanwhile: nobody wakes it a second time.
+            let script = pin!(poll_fn(|_| {
+                polls += 1;
+                match polls {
+                    1 => {
+                        assert!(slot::suspend());
+                        Poll::Pending
+                    }
+                    2 => Poll::Pending,
+                    _ => Poll::Ready(Ok(())),
                 }
-                2 => Poll::Pending,
-                _ => Poll::Ready(Ok(())),
-            }
-        }));
-        let mut meter = Meter::begin(budget, &state.queue).expect("it may");
-        let patience = async {
-            for _ in 0..100 {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            ended = meter.drive(&vm, &call, script) => assert!(ended.is_ok()),
-            () = patience => panic!("it waits in vain"),
+            }));
+            let mut meter = Meter::begin(Budget::default(), &state.queue).expect("it may");
+            assert!(meter.drive(&vm, &call, script).await.is_ok());
+        });
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
         }
+        assert!(task.is_finished(), "it waits in vain");
+        task.await.expect("it came to its end");
     });
 }
