@@ -325,6 +325,7 @@ fn worker_told(worker: usize, read: &Reading) -> Value {
         "last_call": read.last_call.map(stamp),
         "calls": read.calls,
         "errors": read.errors,
+        "blocks": read.blocks,
         "refused": read.refused,
         "cpu_seconds": read.cpu.as_secs_f64(),
         "memory_bytes": read.memory,

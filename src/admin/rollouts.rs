@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::functions::{changed, fault, owned, stamp};
 use super::{Admin, Answer, Asked, Reply};
 use crate::functions::{
-    Counts, Difference, Function, FunctionStore, Gates, Mode, Rollout, Share, Standing, Sticky,
+    Counts, Difference, Function, FunctionRoute, FunctionStore, Gates, Mode, Rollout, Share, Standing, Sticky,
 };
 
 /// Differences that are told at the most.
 const MOST_DIFFERENCES: usize = 100;
 const HELP: &str = "POST /functions/NAME/canary?version=DIGEST&percent=5&sticky=cookie:sid, or JSON \
-    with `version`, `percent`, `sticky`, `gates` ({\"errors\": 0.01, \"p99\": 2, \"kills\": 0, \
+    with `version`, `percent`, `sticky`, `route`, `gates` ({\"errors\": 0.01, \"blocks\": 0.05, \"p99\": 2, \"kills\": 0, \
     \"min_samples\": 100, \"window\": \"5m\", \"promote\": true})";
 
 /// What is said of a rollout, in a query or in JSON.
@@ -25,12 +25,13 @@ struct Said {
     version: Option<String>,
     percent: Option<f64>,
     sticky: Option<String>,
+    route: Option<String>,
     gates: Gates,
 }
 
 /// `POST /functions/{name}/shadow`
 pub(super) fn shadow(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    changed(admin, asked, ("function.shadow", &["version", "percent"]), state, |store, asked| {
+    changed(admin, asked, ("function.shadow", &["version", "percent", "route"]), state, |store, asked| {
         begin(store, asked, |share| match share {
             Some(share) if share < Share::ALL => Ok(Mode::Sample(share)),
             _ => Ok(Mode::Shadow),
@@ -40,7 +41,7 @@ pub(super) fn shadow(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
 
 /// `POST /functions/{name}/canary`
 pub(super) fn canary(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    let query = &["version", "percent", "sticky"];
+    let query = &["version", "percent", "sticky", "route"];
     changed(admin, asked, ("function.canary", query), state, |store, asked| {
         begin(store, asked, |share| {
             share.map(Mode::Canary).ok_or_else(|| "a canary wants `percent`".to_owned())
@@ -91,7 +92,9 @@ fn begin(
     let unfit = |message: String| Answer::error(422, message, HELP);
     let share = said.percent.map(Share::percent).transpose().map_err(unfit)?;
     let sticky = said.sticky.as_deref().map(Sticky::parse).transpose().map_err(unfit)?;
+    let route = said.route.as_deref().map(FunctionRoute::parse).transpose().map_err(unfit)?;
     let wanted = Rollout {
+        route,
         version: said.version,
         mode: mode(share).map_err(unfit)?,
         sticky: sticky.unwrap_or_default(),
@@ -111,6 +114,7 @@ fn state(store: &FunctionStore, name: &str) -> Value {
             "digest": candidate.digest,
             "mode": candidate.mode.as_str(),
             "percent": candidate.mode.share(),
+            "route": candidate.route,
             "gates": candidate.gates,
         })
     });
@@ -125,6 +129,9 @@ fn said(asked: &Asked) -> Result<Said, Answer> {
     }
     if let Some(sticky) = asked.query("sticky") {
         said.sticky = Some(sticky.to_owned());
+    }
+    if let Some(route) = asked.query("route") {
+        said.route = Some(route.to_owned());
     }
     if let Some(percent) = asked.query("percent") {
         let number = percent.parse();
@@ -144,6 +151,7 @@ pub(super) fn candidate(store: &FunctionStore, function: &Function) -> Value {
         "mode": candidate.mode.as_str(),
         "percent": candidate.mode.share(),
         "sticky": candidate.sticky,
+        "route": candidate.route,
         "gates": candidate.gates,
         "since": stamp(candidate.since),
         "by": candidate.by,
@@ -181,6 +189,7 @@ fn counts(counts: &Counts) -> Value {
     json!({
         "calls": counts.ended,
         "errors": counts.errors,
+        "blocks": counts.blocks,
         "kills": counts.kills,
         "p99_seconds": counts.wall.percentile(99).map(seconds),
         "cpu_p99_seconds": counts.cpu.percentile(99).map(seconds),

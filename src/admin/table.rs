@@ -121,7 +121,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Role::Activate,
         Scope::Owner,
         rollouts::shadow,
-        "a version runs beside the live one, without effect (version, percent, gates)",
+        "a version runs beside the live one, without effect (version, percent, route, gates)",
     ),
     on(
         "POST",
@@ -129,7 +129,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Role::Activate,
         Scope::Owner,
         rollouts::canary,
-        "a version answers some clients (version, percent, sticky, gates)",
+        "a version answers some clients (version, percent, sticky, route, gates)",
     ),
     on(
         "POST",

@@ -32,7 +32,7 @@ impl Beside {
     pub fn of(found: &Found, subject: &Rc<Subject>) -> Option<Self> {
         let candidate = found.function.candidate.as_ref().filter(|_| found.place == Place::Live)?;
         let transaction = subject.transaction.borrow();
-        if !candidate.shadows(&transaction.id) {
+        if !candidate.shadows(&transaction.id) || !candidate.is_for_request(&transaction.request) {
             return None;
         }
         let version = found.function.version(&candidate.digest)?;

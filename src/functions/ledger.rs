@@ -18,6 +18,7 @@ pub struct Record {
     last_call: AtomicU64,
     calls: AtomicU64,
     errors: AtomicU64,
+    blocks: AtomicU64,
     refused: AtomicU64,
     cpu: AtomicU64,
     memory: AtomicU64,
@@ -45,6 +46,8 @@ pub struct Reading {
     pub calls: u64,
     /// Those that came to no good end.
     pub errors: u64,
+    /// Those that refused the request.
+    pub blocks: u64,
     /// Calls that did not begin, because as many ran as may.
     pub refused: u64,
     /// CPU time of all calls.
@@ -72,6 +75,8 @@ pub struct Counts {
     pub ended: u64,
     /// Those that came to no good end.
     pub errors: u64,
+    /// Those that refused the request.
+    pub blocks: u64,
     /// Those that were ended for what they cost.
     pub kills: u64,
     /// Wall time of each.
@@ -83,7 +88,16 @@ pub struct Counts {
 impl Counts {
     /// The share of them that came to no good end: 0 to 1.
     pub fn error_share(&self) -> f64 {
-        if self.ended == 0 { 0.0 } else { self.errors as f64 / self.ended as f64 }
+        self.share(self.errors)
+    }
+
+    /// The share of them that refused the request: 0 to 1.
+    pub fn block_share(&self) -> f64 {
+        self.share(self.blocks)
+    }
+
+    fn share(&self, count: u64) -> f64 {
+        if self.ended == 0 { 0.0 } else { count as f64 / self.ended as f64 }
     }
 
     /// These without those that were there before.
@@ -91,6 +105,7 @@ impl Counts {
         Self {
             ended: self.ended.saturating_sub(before.ended),
             errors: self.errors.saturating_sub(before.errors),
+            blocks: self.blocks.saturating_sub(before.blocks),
             kills: self.kills.saturating_sub(before.kills),
             wall: self.wall.since(&before.wall),
             cpu: self.cpu.since(&before.cpu),
@@ -123,6 +138,11 @@ impl Record {
     pub(super) fn began(&self, now: SystemTime) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.last_call.store(micros(now), Ordering::Relaxed);
+    }
+
+    /// The call that ended refused the request.
+    pub(super) fn blocked(&self) {
+        self.blocks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call ended; `wall` and `cpu` are what it took.
@@ -171,6 +191,7 @@ impl Record {
             last_call: moment(&self.last_call),
             calls: number(&self.calls),
             errors: number(&self.errors),
+            blocks: number(&self.blocks),
             refused: number(&self.refused),
             cpu: Duration::from_nanos(number(&self.cpu)),
             memory: number(&self.memory),
@@ -250,6 +271,7 @@ impl Ledger {
         for (_, read) in self.of(name, digest) {
             counts.ended += read.wall_times.count();
             counts.errors += read.errors;
+            counts.blocks += read.blocks;
             counts.kills += read.kills.iter().map(|(_, count)| count).sum::<u64>();
             counts.wall.add(&read.wall_times);
             counts.cpu.add(&read.cpu_times);

@@ -54,6 +54,13 @@ impl FunctionRoute {
         Ok(Self { host, path: path.into(), exact })
     }
 
+    /// Whether it has the requests of this host and path.
+    pub fn covers(&self, host: Option<&str>, path: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || (!self.exact && rest.starts_with('/'));
+        let of_path = (*self.path == *"/" && !self.exact) || path.strip_prefix(&*self.path).is_some_and(below);
+        of_path && self.host.as_deref().is_none_or(|own| host == Some(own))
+    }
+
     /// Host and path in one: a host has no slash, a path begins with one.
     fn key(&self) -> String {
         format!("{}{}", self.host.as_deref().unwrap_or_default(), self.path)

@@ -63,11 +63,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
 /// A script's own answer: refused if its status says so.
 pub(super) fn decided(exchange: &Exchange, status: u16) -> Flow {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    transaction.outcome.verdict = match status {
-        401 | 403 | 405 | 406 | 407 | 409..=431 | 451 => Verdict::Refused,
-        500.. => Verdict::Failed,
-        _ => Verdict::Answered,
-    };
+    transaction.outcome.verdict = Verdict::of_status(status);
     Flow::Respond(status)
 }
 

@@ -21,6 +21,7 @@ pub use gates::{Gates, Standing};
 pub use history::{Event, Happening};
 pub use share::{Share, Sticky};
 
+use super::FunctionRoute;
 use super::ledger::Counts;
 use crate::transaction::{Client, Request};
 
@@ -38,6 +39,9 @@ pub struct Candidate {
     pub mode: Mode,
     /// What a client is known by, that stays with one version in a canary.
     pub sticky: Sticky,
+    /// The requests of its function that it is tried for; none: all.
+    #[serde(default)]
+    pub route: Option<FunctionRoute>,
     /// What it must be like.
     pub gates: Gates,
     /// Since when it is tried so.
@@ -116,6 +120,18 @@ impl Candidate {
             None => self.draw(&place(client.address)),
         };
         share.takes(drawn)
+    }
+
+    /// Whether it is tried for requests of this host and path; elsewhere the live version serves.
+    pub fn is_for(&self, host: Option<&str>, path: &str) -> bool {
+        self.route.as_ref().is_none_or(|route| route.covers(host, path))
+    }
+
+    /// The same for a request.
+    pub(super) fn is_for_request(&self, request: &Request) -> bool {
+        self.route.is_none()
+            || std::str::from_utf8(&request.normalized_path())
+                .is_ok_and(|path| self.is_for(request.host().as_deref(), path))
     }
 
     /// Whether it is to be run beside the live version for an exchange of this id.

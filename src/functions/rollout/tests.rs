@@ -40,7 +40,7 @@ fn store() -> FunctionStore {
 
 fn rollout(mode: Mode) -> Rollout {
     let gates = Gates { min_samples: 10, window: SECOND, ..Gates::default() };
-    Rollout { version: None, mode, sticky: Sticky::Address, gates, by: "ann".into() }
+    Rollout { version: None, mode, sticky: Sticky::Address, route: None, gates, by: "ann".into() }
 }
 
 fn canary(percent: f64) -> Mode {
