@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::functions::{changed, fault, owned, stamp};
 use super::{Admin, Answer, Asked, Reply};
 use crate::functions::{
-    Counts, Difference, Function, FunctionRoute, FunctionStore, Gates, Mode, Rollout, Share, Standing, Sticky,
+    Counts, Difference, Function, FunctionRoute, FunctionStore, Gates, Mode, Rollout, Share,
+    Standing, Sticky,
 };
 
 /// Differences that are told at the most.
@@ -31,12 +32,18 @@ struct Said {
 
 /// `POST /functions/{name}/shadow`
 pub(super) fn shadow(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    changed(admin, asked, ("function.shadow", &["version", "percent", "route"]), state, |store, asked| {
-        begin(store, asked, |share| match share {
-            Some(share) if share < Share::ALL => Ok(Mode::Sample(share)),
-            _ => Ok(Mode::Shadow),
-        })
-    })
+    changed(
+        admin,
+        asked,
+        ("function.shadow", &["version", "percent", "route"]),
+        state,
+        |store, asked| {
+            begin(store, asked, |share| match share {
+                Some(share) if share < Share::ALL => Ok(Mode::Sample(share)),
+                _ => Ok(Mode::Shadow),
+            })
+        },
+    )
 }
 
 /// `POST /functions/{name}/canary`

@@ -4,13 +4,16 @@ mod audit;
 mod check;
 mod completions;
 mod demo;
+mod differing;
 pub mod docs;
 mod functions;
+mod gates;
 pub mod node;
 mod reload;
 mod rules;
 mod run;
 mod settings;
+mod table;
 mod terminal;
 mod tokens;
 

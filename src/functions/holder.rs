@@ -91,7 +91,8 @@ impl Holder {
         let (host, path) = (request.host(), request.normalized_path());
         let path = std::str::from_utf8(&path).ok()?;
         let (function, version) = registry.find(host.as_deref(), path, SystemTime::now())?;
-        let answers = |one: &&Candidate| one.is_for(host.as_deref(), path) && one.answers(request, client);
+        let answers =
+            |one: &&Candidate| one.is_for(host.as_deref(), path) && one.answers(request, client);
         let candidate = function.candidate.as_ref().filter(answers);
         let candidate = candidate.and_then(|one| function.version(&one.digest));
         let place = if candidate.is_some() { Place::Canary } else { Place::Live };

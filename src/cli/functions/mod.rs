@@ -2,11 +2,12 @@
 
 mod change;
 mod deploy;
+mod differences;
 mod list;
 mod push;
+mod rollout;
 mod show;
 mod status;
-mod table;
 mod told;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ Examples:
   moongate functions status                    which worker runs which version, since when
   moongate functions activate hello --version 3f2a
   moongate functions rollback hello
+  moongate functions canary hello --percent 5 --window 10m --promote
+  moongate functions differences hello         what the version that is tried would have done
 
 A function is a chunk, as in content_by_lua_file, or returns a table:
   -- route: /hello
@@ -53,6 +56,12 @@ enum Command {
     Rollback(change::Rollback),
     Deactivate(change::Deactivate),
     Remove(change::Remove),
+    Shadow(rollout::Shadow),
+    Sample(rollout::Sample),
+    Canary(rollout::Canary),
+    Promote(rollout::Promote),
+    Abort(rollout::Abort),
+    Differences(differences::Arguments),
 }
 
 /// Whom to ask, and how to tell what they say.
@@ -88,6 +97,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Command::Rollback(arguments) => (&arguments.asking, change::rollback(arguments)),
         Command::Deactivate(arguments) => (&arguments.asking, change::deactivate(arguments)),
         Command::Remove(arguments) => (&arguments.asking, change::remove(arguments)),
+        Command::Shadow(arguments) => (arguments.asking(), arguments.run()),
+        Command::Sample(arguments) => (arguments.asking(), arguments.run()),
+        Command::Canary(arguments) => (arguments.asking(), arguments.run()),
+        Command::Promote(arguments) => (arguments.asking(), arguments.run()),
+        Command::Abort(arguments) => (arguments.asking(), arguments.run()),
+        Command::Differences(arguments) => (&arguments.asking, differences::run(arguments)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

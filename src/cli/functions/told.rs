@@ -23,6 +23,42 @@ pub(super) struct Function {
     pub(super) running: u32,
     /// The newest first.
     pub(super) versions: Vec<Version>,
+    #[serde(default)]
+    pub(super) candidate: Option<Candidate>,
+    /// The newest first.
+    #[serde(default)]
+    pub(super) history: Vec<Event>,
+}
+
+/// A version that is tried.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Candidate {
+    pub(super) digest: String,
+    pub(super) mode: String,
+    pub(super) percent: f64,
+    #[serde(default)]
+    pub(super) route: Option<String>,
+    pub(super) since: String,
+    pub(super) by: String,
+    #[serde(default)]
+    pub(super) standing: Option<Standing>,
+}
+
+/// How it stands before its gates.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Standing {
+    is: String,
+    why: String,
+}
+
+/// What became of a version that was tried.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Event {
+    pub(super) at: String,
+    pub(super) what: String,
+    pub(super) digest: String,
+    pub(super) why: String,
+    pub(super) by: String,
 }
 
 /// A version of it.
@@ -79,6 +115,38 @@ impl Function {
     pub(super) fn serving(&self) -> Option<&Version> {
         self.versions.iter().find(|version| self.active.as_ref() == Some(&version.digest))
     }
+
+    /// A version, as its number and the beginning of its digest.
+    pub(super) fn title_of(&self, digest: &str) -> String {
+        let version = self.versions.iter().find(|version| version.digest == digest);
+        version.map_or_else(|| short(digest).to_owned(), Version::title)
+    }
+
+    /// What is tried and how it stands, and what became last of what was tried; nothing if nothing
+    /// ever was.
+    pub(super) fn trial(&self) -> String {
+        let mut text = String::new();
+        if let Some(tried) = &self.candidate {
+            let (name, version) = (&self.name, self.title_of(&tried.digest));
+            let route = tried.route.as_ref().map(|route| format!(" of {route}"));
+            let (percent, route) = (tried.percent, route.unwrap_or_default());
+            let (since, by) = (moment(&tried.since), &tried.by);
+            let mode = &tried.mode;
+            text += &format!(
+                "{name}: {mode} {percent} %{route} of version {version} since {since}, by {by}\n"
+            );
+            if let Some(Standing { is, why }) = &tried.standing {
+                text += &format!("  {is}: {why}\n");
+            }
+        }
+        if let Some(last) = self.history.first() {
+            let (name, version) = (&self.name, self.title_of(&last.digest));
+            let by = if last.by.is_empty() { String::new() } else { format!(" by {}", last.by) };
+            let Event { at, what, why, .. } = last;
+            text += &format!("{name}: version {version} {what}{by} at {}: {why}\n", moment(at));
+        }
+        printable(&text)
+    }
 }
 
 impl Version {
@@ -100,6 +168,11 @@ impl Worker {
         let told: Vec<String> = some.map(|(reason, count)| format!("{reason} {count}")).collect();
         if told.is_empty() { "-".to_owned() } else { told.join(", ") }
     }
+}
+
+/// Lines without what would command a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect()
 }
 
 /// The beginning of a digest: enough to name it.

@@ -228,6 +228,10 @@ fn fit<'a>(function: &'a Function, wanted: &Rollout) -> Result<&'a Arc<Version>,
             format!("it serves `{own}`, the live version `{route}`: they cannot be compared");
         return Err(Fault::clash(message));
     }
+    if let Some(own) = wanted.route.as_ref().filter(|own| !own.is_within(route)) {
+        let message = format!("`{name}` serves `{route}`: no request of `{own}` is one of its own");
+        return Err(Fault::unfit("function::route", message));
+    }
     Ok(version)
 }
 

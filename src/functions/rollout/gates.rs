@@ -247,7 +247,8 @@ mod tests {
     fn refusing_more_or_fewer_is_a_change_and_chance_is_none() {
         let counts = |ended, blocks| Counts { ended, blocks, ..Counts::default() };
         let judged = |live, candidate| judged(&live, &candidate, 60);
-        let failed = |standing| matches!(standing, Standing::Failed(why) if why.starts_with("blocks: "));
+        let failed =
+            |standing| matches!(standing, Standing::Failed(why) if why.starts_with("blocks: "));
         assert!(failed(judged(counts(1000, 10), counts(100, 30))), "more");
         assert!(failed(judged(counts(1000, 500), counts(100, 10))), "fewer");
         assert!(!failed(judged(counts(1000, 500), counts(20, 13))), "65 % of 20 may be chance");
