@@ -315,7 +315,7 @@ fn add_the_rest(known: &mut Vec<(usize, Reading)>, workers: usize) {
     }
 }
 
-fn worker_told(worker: usize, read: &Reading) -> Value {
+pub(super) fn worker_told(worker: usize, read: &Reading) -> Value {
     let kills: serde_json::Map<String, Value> =
         read.kills.iter().map(|(reason, count)| ((*reason).to_owned(), json!(count))).collect();
     json!({

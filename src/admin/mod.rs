@@ -11,6 +11,7 @@ mod asked;
 mod audit;
 mod collections;
 mod functions;
+mod modules;
 mod node;
 mod page;
 mod policy;

@@ -203,7 +203,7 @@ fn counts(counts: &Counts) -> Value {
     })
 }
 
-fn difference(one: &Difference) -> Value {
+pub(super) fn difference(one: &Difference) -> Value {
     let mut told = json!(one);
     if let Some(at) = told.get_mut("at") {
         *at = json!(stamp(one.at));

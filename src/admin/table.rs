@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Admin, Asked, Reply, audit, collections, functions, node, policy, rollouts};
+use super::{Admin, Asked, Reply, audit, collections, functions, modules, node, policy, rollouts};
 use crate::config::Role;
 
 const MIB: usize = 1 << 20;
@@ -162,6 +162,23 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Scope::Owner,
         functions::remove,
         "it goes, with all its versions",
+    ),
+    on(
+        "GET",
+        "/modules",
+        Role::Read,
+        Scope::Node,
+        modules::list,
+        "the operator's modules: which version, where, how far it counts, who holds it",
+    ),
+    on("GET", "/modules/{name}", Role::Read, Scope::Node, modules::show, "one of them"),
+    on(
+        "GET",
+        "/modules/{name}/differences",
+        Role::Read,
+        Scope::Node,
+        modules::differences,
+        "what it would have done where it runs without effect (limit, route)",
     ),
     on("GET", "/upstreams", Role::Read, Scope::Node, policy::upstreams, "peers and their health"),
     on("GET", "/audit", Role::Admin, Scope::Node, audit::list, "who changed what (limit, since)"),

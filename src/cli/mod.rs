@@ -8,6 +8,7 @@ mod differing;
 pub mod docs;
 mod functions;
 mod gates;
+mod modules;
 pub mod node;
 mod reload;
 mod rules;
@@ -46,6 +47,7 @@ struct CommandLine {
 enum Command {
     Demo(demo::Arguments),
     Functions(functions::Arguments),
+    Modules(modules::Arguments),
     Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Functions(arguments) => functions::run(&arguments),
+        Command::Modules(arguments) => modules::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

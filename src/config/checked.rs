@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Rules;
+use super::{HandlerMode, Rules};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -285,6 +285,8 @@ pub struct Handlers {
 pub struct Attachment {
     /// What runs.
     pub source: HandlerSource,
+    /// How far it counts.
+    pub mode: HandlerMode,
     /// What to do when it fails.
     pub on_error: OnError,
     /// Its own budget.

@@ -9,6 +9,7 @@ mod depth;
 mod files;
 mod glob;
 mod marks;
+mod mode;
 mod place;
 mod raw;
 mod rules;
@@ -29,6 +30,7 @@ pub use checked::{
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
+pub use mode::HandlerMode;
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use rules::{
     Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,

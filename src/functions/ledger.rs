@@ -115,7 +115,7 @@ impl Counts {
 
 impl Record {
     /// It was loaded.
-    pub(super) fn loaded(&self, took: Duration, memory: usize) {
+    pub fn loaded(&self, took: Duration, memory: usize) {
         self.held.store(true, Ordering::Relaxed);
         self.since.store(micros(SystemTime::now()), Ordering::Relaxed);
         self.loads.fetch_add(1, Ordering::Relaxed);
@@ -124,7 +124,7 @@ impl Record {
     }
 
     /// It was let go.
-    pub(super) fn unloaded(&self) {
+    pub fn unloaded(&self) {
         self.held.store(false, Ordering::Relaxed);
         self.memory.store(0, Ordering::Relaxed);
     }
@@ -135,18 +135,18 @@ impl Record {
     }
 
     /// A call begins.
-    pub(super) fn began(&self, now: SystemTime) {
+    pub fn began(&self, now: SystemTime) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.last_call.store(micros(now), Ordering::Relaxed);
     }
 
     /// The call that ended refused the request.
-    pub(super) fn blocked(&self) {
+    pub fn blocked(&self) {
         self.blocks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call ended; `wall` and `cpu` are what it took.
-    pub(super) fn ended(
+    pub fn ended(
         &self,
         failed: Option<ScriptErrorKind>,
         wall: Duration,
@@ -169,7 +169,8 @@ impl Record {
         killed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn is_held(&self) -> bool {
+    /// Whether the worker holds it loaded.
+    pub fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
 

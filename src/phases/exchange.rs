@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use super::beside::Moments;
 use super::judgement::Judgement;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
@@ -24,6 +25,8 @@ pub struct Exchange {
     pub(super) function: Option<Found>,
     /// What is to be run beside the function, once the client has its answer.
     pub(super) beside: RefCell<Option<Beside>>,
+    /// What handlers that have no effect are to be shown.
+    pub(super) moments: Moments,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// The index of its route's plan.
@@ -45,8 +48,8 @@ impl Exchange {
         let subject = Rc::new(Subject::new(transaction, host));
         subject.transaction.borrow_mut().route = Some(name);
         let rules = judgement(&live.policy, plan, &subject);
-        let beside = RefCell::default();
-        Some(Self { subject, live, functions, function, beside, rules, plan })
+        let (beside, moments) = (RefCell::default(), Moments::default());
+        Some(Self { subject, live, functions, function, beside, moments, rules, plan })
     }
 
     /// What runs for it.

@@ -1,14 +1,15 @@
 //! One handler's run, and what its end means for the phase.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, beside};
 use crate::config::{HandlerSource, OnError};
-use crate::policy::{Step, StepId};
-use crate::script::{Call, Exit, ScriptError};
+use crate::functions::Record;
+use crate::policy::{Live, Step, StepId};
+use crate::script::{Call, Exit, ScriptError, State};
 use crate::telemetry::events;
 use crate::transaction::{Phase, Verdict};
 
@@ -28,15 +29,20 @@ pub(super) enum End {
 pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
     let steps = exchange.plan().of(phase);
     if steps.is_empty() {
+        beside::note_all(exchange, phase);
         return Flow::Continue;
     }
     let started = Instant::now();
     let mut flow = Flow::Continue;
-    for id in steps {
+    for (before, id) in steps.iter().enumerate() {
+        beside::note_at(exchange, phase, before);
         flow = after(exchange, run(exchange, *id).await);
         if flow != Flow::Continue {
             break;
         }
+    }
+    if flow == Flow::Continue {
+        beside::note_at(exchange, phase, steps.len());
     }
     events::PhaseRan { phase, took: started.elapsed() }.emit();
     flow
@@ -91,7 +97,9 @@ pub(super) fn refused(exchange: &Exchange) -> Flow {
 pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
     let call = call(exchange, step.phase, &handler.module);
+    let account = Account::begin(&exchange.live, id);
     let result = state.run(handler, &call).await;
+    account.end(state, &call, &result);
     end(exchange, &call, step, result)
 }
 
@@ -99,7 +107,42 @@ pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
-    end(exchange, call, step, state.run_now(handler, call))
+    let account = Account::begin(&exchange.live, id);
+    let result = state.run_now(handler, call);
+    account.end(state, call, &result);
+    end(exchange, call, step, result)
+}
+
+/// A call that goes on record, if it is one of a module.
+pub(super) struct Account<'a>(Option<(&'a Record, Instant)>);
+
+impl<'a> Account<'a> {
+    pub(super) fn begin(live: &'a Live, id: StepId) -> Self {
+        let record = live.record(id);
+        Self(record.map(|record| {
+            record.began(SystemTime::now());
+            (&**record, Instant::now())
+        }))
+    }
+
+    pub(super) fn end(
+        self,
+        state: &State,
+        call: &Call,
+        result: &Result<Option<Bytes>, ScriptError>,
+    ) {
+        let Some((record, started)) = self.0 else { return };
+        let kind = result.as_ref().err().map(|error| error.kind);
+        record.ended(kind, started.elapsed(), call.cpu.get(), state.memory());
+        let refuses = match call.exit.get() {
+            Some(Exit::Close) => true,
+            Some(Exit::Respond(status)) => Verdict::of_status(status) == Verdict::Refused,
+            Some(Exit::Declined | Exit::Phase) | None => false,
+        };
+        if refuses {
+            record.blocked();
+        }
+    }
 }
 
 /// A call of a handler for this exchange.

@@ -12,8 +12,8 @@ use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
 use super::modules::Modules;
 use super::rules::Rulesets;
-use super::{Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
-use crate::config::{self, Config, Files, Overrides};
+use super::{AttachedModule, Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
+use crate::config::{self, Config, Files, Network, Overrides};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
@@ -75,6 +75,7 @@ struct Draft {
     plans: Vec<RoutePlan>,
     steps: Vec<Step>,
     domains: Vec<DomainDraft>,
+    modules: Vec<AttachedModule>,
     library: Arc<Library>,
     rulesets: Vec<Arc<Ruleset>>,
     matchers: Arc<Matchers>,
@@ -101,7 +102,7 @@ fn draft(
     let config = config?;
     let library = Arc::new(library(&config, recorder));
     let root = config.root.clone();
-    let mut flattener = Flattener::new(Modules::new(recorder, &root));
+    let mut flattener = Flattener::new(Modules::new(recorder, &root), previous);
     let mut plans = flattener.plans(&config);
     let matchers = previous.map(|policy| policy.matchers.clone()).unwrap_or_default();
     let before = previous.map_or(&[][..], |policy| &policy.rulesets);
@@ -113,14 +114,26 @@ fn draft(
         let scripts = plan.rules.as_ref().map(|rules| flattener.scripts(rules, config.lua.budget));
         plan.scripts = scripts.unwrap_or_default();
     }
-    let Flattener { modules, steps, domains, .. } = flattener;
+    let Flattener { modules, steps, domains, attached, .. } = flattener;
     diagnostics.extend(modules.faults);
+    let modules = attached;
     let (rulesets, found) = rulesets.finish();
     diagnostics.extend(found);
     // Without a settings file there is no folder that is meant to outlive the process.
     let kept = path.is_some() || config.state_dir.is_some();
     let collections = kept.then(|| config.state_folder().join("collections.db"));
-    Some(Draft { source, config, plans, steps, domains, library, rulesets, matchers, collections })
+    Some(Draft {
+        source,
+        config,
+        plans,
+        steps,
+        domains,
+        modules,
+        library,
+        rulesets,
+        matchers,
+        collections,
+    })
 }
 
 fn settings_source(
@@ -170,6 +183,7 @@ impl Draft {
             plans,
             steps,
             domains,
+            modules,
             library,
             rulesets,
             matchers,
@@ -187,9 +201,16 @@ impl Draft {
         let before = previous.map(|policy| &*policy.upstreams);
         let upstreams = Arc::new(Upstreams::new(&config.upstreams, before));
         let common = common_digest(&config, &library);
+        let withheld = Arc::new(dictionaries.withheld());
         let domains = domains
             .into_iter()
             .map(|draft| {
+                let lua = &config.lua;
+                // What has no effect sets no timer and connects to nobody.
+                let (dictionaries, network, max_timers) = match draft.withheld {
+                    true => (&withheld, Network::default(), 0),
+                    false => (&dictionaries, lua.network.clone(), lua.max_timers),
+                };
                 Arc::new(DomainSpec {
                     owner: draft.owner.clone(),
                     digest: domain_digest(&draft, &common),
@@ -200,9 +221,9 @@ impl Draft {
                     dictionaries: dictionaries.clone(),
                     tables: tables.clone(),
                     collections: None,
-                    reads_only: false,
-                    network: config.lua.network.clone(),
-                    max_timers: config.lua.max_timers,
+                    reads_only: draft.withheld,
+                    network,
+                    max_timers,
                     workers: config.workers,
                     guest: false,
                     trusted: draft.trusted,
@@ -217,6 +238,8 @@ impl Draft {
             router: Router::new(&config.routes),
             plans,
             steps,
+            modules,
+            ledger: previous.map(|policy| policy.ledger.clone()).unwrap_or_default(),
             domains,
             upstreams,
             dictionaries,

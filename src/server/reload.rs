@@ -108,6 +108,8 @@ impl Reloader {
         self.store.swap(policy, started.elapsed());
         heap::take_turns();
         self.store.acknowledged(self.settle().await);
+        let current = self.store.current();
+        current.ledger.keep(current.modules.iter().map(|attached| &attached.version));
         forget_peers(&current.upstreams, &upstreams);
         let took = started.elapsed();
         events::PolicySwapped { generation, digest: &digest, took }.emit();

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::super::differing;
-use super::{Asking, Fault, look, path};
+use super::{Asking, Fault, look, path, strange};
 
 /// Tell what the version that is tried would have done otherwise
 #[derive(Debug, Args)]
@@ -23,10 +23,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {
     let rest = format!("/differences?limit={}", arguments.limit);
     let said = look(&node, &path(&arguments.name, &rest))?;
     arguments.asking.say(&said, || {
-        let read = differing::read(&said);
-        let told = read.map_err(|error| {
-            Fault::Told(format!("the node's answer is not understood: {error}"))
-        })?;
+        let told = differing::read(&said).map_err(|error| strange(&error))?;
         Ok(told.text())
     })
 }

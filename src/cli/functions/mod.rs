@@ -8,7 +8,7 @@ mod push;
 mod rollout;
 mod show;
 mod status;
-mod told;
+pub(super) mod told;
 
 use std::process::ExitCode;
 
@@ -66,9 +66,9 @@ enum Command {
 
 /// Whom to ask, and how to tell what they say.
 #[derive(Debug, Args)]
-struct Asking {
+pub(super) struct Asking {
     #[command(flatten)]
-    place: Place,
+    pub(super) place: Place,
     /// Print what the node said, as JSON
     #[arg(long)]
     json: bool,
@@ -76,7 +76,7 @@ struct Asking {
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
     #[error(transparent)]
     Node(#[from] NodeError),
     /// What was asked for cannot be.
@@ -104,6 +104,11 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Command::Abort(arguments) => (arguments.asking(), arguments.run()),
         Command::Differences(arguments) => (&arguments.asking, differences::run(arguments)),
     };
+    end(asking, done)
+}
+
+/// The exit code of what was done, and its fault told.
+pub(super) fn end(asking: &Asking, done: Result<(), Fault>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Fault::Shown) => ExitCode::from(FAULTS),
@@ -131,7 +136,7 @@ fn told(fault: &Fault) -> Value {
 
 impl Asking {
     /// Tells what a node said: as it is, or in words.
-    fn say(
+    pub(super) fn say(
         &self,
         said: &Value,
         words: impl FnOnce() -> Result<String, Fault>,
@@ -153,8 +158,13 @@ fn ask(node: &Node, method: &str, path: &str) -> Result<Value, Fault> {
 }
 
 /// What a node answers to a GET.
-fn look(node: &Node, path: &str) -> Result<Value, Fault> {
+pub(super) fn look(node: &Node, path: &str) -> Result<Value, Fault> {
     json_of(node, &node.get(path)?)
+}
+
+/// What is not understood of an answer.
+pub(super) fn strange(error: &serde_json::Error) -> Fault {
+    Fault::Told(format!("the node's answer is not understood: {error}"))
 }
 
 fn json_of(node: &Node, answered: &Answered) -> Result<Value, Fault> {

@@ -80,20 +80,22 @@ pub(super) struct Version {
 
 /// What a worker has of it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Worker {
-    pub(super) worker: u64,
-    pub(super) holds: bool,
-    pub(super) since: Option<String>,
-    pub(super) last_call: Option<String>,
-    pub(super) calls: u64,
-    pub(super) errors: u64,
-    pub(super) refused: u64,
-    pub(super) cpu_seconds: f64,
-    pub(super) memory_bytes: u64,
-    pub(super) peak_bytes: u64,
-    pub(super) loads: u64,
-    pub(super) cold_start_seconds: f64,
-    pub(super) kills: Map<String, Value>,
+pub(in crate::cli) struct Worker {
+    pub(in crate::cli) worker: u64,
+    pub(in crate::cli) holds: bool,
+    pub(in crate::cli) since: Option<String>,
+    pub(in crate::cli) last_call: Option<String>,
+    pub(in crate::cli) calls: u64,
+    pub(in crate::cli) errors: u64,
+    #[serde(default)]
+    pub(in crate::cli) blocks: u64,
+    pub(in crate::cli) refused: u64,
+    pub(in crate::cli) cpu_seconds: f64,
+    pub(in crate::cli) memory_bytes: u64,
+    pub(in crate::cli) peak_bytes: u64,
+    pub(in crate::cli) loads: u64,
+    pub(in crate::cli) cold_start_seconds: f64,
+    pub(in crate::cli) kills: Map<String, Value>,
 }
 
 /// What a node said of one function.
@@ -158,12 +160,12 @@ impl Version {
 
 impl Worker {
     /// Whether anything ever happened there.
-    pub(super) fn is_known(&self) -> bool {
+    pub(in crate::cli) fn is_known(&self) -> bool {
         self.loads > 0 || self.refused > 0
     }
 
     /// Kills and their reasons: `cpu 2, memory 1`.
-    pub(super) fn kills(&self) -> String {
+    pub(in crate::cli) fn kills(&self) -> String {
         let some = self.kills.iter().filter(|(_, count)| count.as_u64() != Some(0));
         let told: Vec<String> = some.map(|(reason, count)| format!("{reason} {count}")).collect();
         if told.is_empty() { "-".to_owned() } else { told.join(", ") }
@@ -176,12 +178,12 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// The beginning of a digest: enough to name it.
-pub(super) fn short(digest: &str) -> &str {
+pub(in crate::cli) fn short(digest: &str) -> &str {
     digest.get(..SHOWN).unwrap_or(digest)
 }
 
 /// A moment to the second.
-pub(super) fn moment(stamp: &str) -> String {
+pub(in crate::cli) fn moment(stamp: &str) -> String {
     match stamp.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),
         None => stamp.to_owned(),
@@ -189,6 +191,6 @@ pub(super) fn moment(stamp: &str) -> String {
 }
 
 /// A moment to the second, or that there was none.
-pub(super) fn moment_or_none(stamp: Option<&String>) -> String {
+pub(in crate::cli) fn moment_or_none(stamp: Option<&String>) -> String {
     stamp.map_or_else(|| "-".to_owned(), |stamp| moment(stamp))
 }

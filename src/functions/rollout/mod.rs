@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use change::Rollout;
-pub use difference::{Difference, Differences, Done, Ending, Summary};
+pub use difference::{Compared, Difference, Differences, Done, Ending, Summary};
 pub use gates::{Gates, Standing};
 pub use history::{Event, Happening};
 pub use share::{Share, Sticky};
@@ -27,7 +27,7 @@ use crate::transaction::{Client, Request};
 
 /// Calls beside the live ones that may be waiting or running at once, on all workers; the next ones
 /// are left out, and counted.
-const SHADOWS_AT_ONCE: u32 = 16;
+pub const SHADOWS_AT_ONCE: u32 = 16;
 
 /// A version that is being tried.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -164,7 +164,7 @@ fn place(address: IpAddr) -> Vec<u8> {
 
 impl Contest {
     /// A turn for one more call beside the live ones, if not too many wait.
-    pub(super) fn turn(self: &Arc<Self>, most: u32) -> Option<Turn> {
+    pub fn turn(self: &Arc<Self>, most: u32) -> Option<Turn> {
         let before = self.shadows.fetch_add(1, Ordering::Relaxed);
         // Given back by `Drop` in either case.
         let turn = Turn(self.clone());
