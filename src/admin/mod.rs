@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 pub use access::{Access, Identity};
-pub use answer::{Answer, Reply};
+pub use answer::{Answer, Reply, Wish};
 pub use asked::{Asked, Fields, Head};
 pub use audit::{Audit, Entry};
 pub use page::admin_page;

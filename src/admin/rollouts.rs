@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::functions::{changed, fault, owned, stamp};
 use super::{Admin, Answer, Asked, Reply};
 use crate::functions::{
-    Counts, Difference, Function, FunctionRoute, FunctionStore, Gates, Mode, Rollout, Share,
+    Counts, Difference, Event, Function, FunctionRoute, FunctionStore, Gates, Mode, Rollout, Share,
     Standing, Sticky,
 };
+use crate::policy::{Terms, Tried};
 
 /// Differences that are told at the most.
 const MOST_DIFFERENCES: usize = 100;
@@ -147,6 +148,45 @@ fn said(asked: &Asked) -> Result<Said, Answer> {
     Ok(said)
 }
 
+/// How a policy is to be tried, if the query names a share; none: as its settings say.
+pub(super) fn terms(asked: &Asked) -> Result<Option<Terms>, Answer> {
+    const HELP: &str = "POST /policy/reload?canary=5&sticky=cookie:sid, and gates in JSON: \
+        {\"gates\": {\"errors\": 0.01, \"window\": \"5m\", \"promote\": true}}";
+    asked.known_query(&["canary", "sticky"])?;
+    let unfit = |message: String| Answer::error(422, message, HELP);
+    let said: Said = if asked.body.is_empty() { Said::default() } else { asked.json()? };
+    let asked_for = asked.query("canary").map(str::parse).transpose();
+    let asked_for = asked_for.map_err(|_| unfit("`canary` is a number of percent".to_owned()))?;
+    let Some(percent) = asked_for.or(said.percent) else { return Ok(None) };
+    let sticky = asked.query("sticky").or(said.sticky.as_deref());
+    if let Some(fault) = said.gates.fault() {
+        return Err(unfit(fault));
+    }
+    Ok(Some(Terms {
+        share: Share::percent(percent).map_err(unfit)?,
+        sticky: sticky.map(Sticky::parse).transpose().map_err(unfit)?.unwrap_or_default(),
+        gates: said.gates,
+        by: asked.who.name.clone(),
+    }))
+}
+
+/// What is known of the policy that is tried.
+pub(super) fn tried(tried: &Tried) -> Value {
+    let candidate = &tried.candidate;
+    let (live, own) = tried.samples();
+    json!({
+        "generation": tried.policy.generation,
+        "digest": candidate.digest,
+        "percent": candidate.mode.share(),
+        "sticky": candidate.sticky,
+        "gates": candidate.gates,
+        "since": stamp(candidate.since),
+        "by": candidate.by,
+        "standing": stands(&tried.stands(Instant::now())),
+        "samples": { "live": counts(&live), "candidate": counts(&own) },
+    })
+}
+
 /// What is known of the version that is tried.
 pub(super) fn candidate(store: &FunctionStore, function: &Function) -> Value {
     let Some(candidate) = &function.candidate else { return Value::Null };
@@ -170,7 +210,12 @@ pub(super) fn candidate(store: &FunctionStore, function: &Function) -> Value {
 
 /// What became of versions that were tried, the newest first.
 pub(super) fn history(function: &Function) -> Value {
-    let told = function.history.iter().rev().map(|event| {
+    events(&function.history)
+}
+
+/// The same of anything.
+pub(super) fn events(history: &[Event]) -> Value {
+    let told = history.iter().rev().map(|event| {
         json!({
             "at": stamp(event.at),
             "what": event.what,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{HandlerMode, Rules};
+use super::{HandlerMode, Rollout, Rules};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub root: PathBuf,
     /// Where the last good bundle and spooled bodies are kept.
     pub state_dir: Option<PathBuf>,
+    /// How a change of the files comes in force; none: for everybody at once.
+    pub rollout: Option<Rollout>,
     /// Whether files are watched for changes.
     pub watch: bool,
     /// How long requests in flight may take to end when the process is told to stop.

@@ -30,7 +30,7 @@ pub use checked::{
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
-pub use mode::HandlerMode;
+pub use mode::{HandlerMode, Rollout};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use rules::{
     Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,

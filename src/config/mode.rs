@@ -1,6 +1,9 @@
-//! How far a handler counts: `off`, `shadow`, `sample 5%`, `enforce`.
+//! How far a handler counts (`off`, `shadow`, `sample 5%`, `enforce`), and how a change of the files
+//! comes in force.
 
 use std::fmt;
+
+use super::Named;
 
 /// The whole, in hundredths of a percent.
 const WHOLE: u32 = 10_000;
@@ -17,6 +20,19 @@ pub enum HandlerMode {
     Sample(u32),
     /// It runs without effect.
     Shadow,
+}
+
+/// How a change of the files comes in force: for a share of the clients first.
+#[derive(Debug, Clone)]
+pub struct Rollout {
+    /// The share, in hundredths of a percent: 1 to 10,000.
+    pub share: u32,
+    /// What a client is known by: `address`, `cookie:NAME`, `header:NAME`.
+    pub sticky: String,
+    /// What it must be like, as written; what is not said is as usual.
+    pub gates: serde_json::Value,
+    /// Where it is said.
+    pub place: Named,
 }
 
 impl HandlerMode {
@@ -75,7 +91,7 @@ fn sample(text: &str) -> Option<u32> {
 }
 
 /// A share in hundredths of a percent; none if it is not 0.01 to 100 percent.
-fn share(percent: f64) -> Option<u32> {
+pub(super) fn share(percent: f64) -> Option<u32> {
     let hundredths = (percent * 100.0).round();
     (1.0..=f64::from(WHOLE)).contains(&hundredths).then_some(hundredths as u32)
 }

@@ -86,6 +86,16 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Those of one more record.
+    pub fn add(&mut self, read: &Reading) {
+        self.ended += read.wall_times.count();
+        self.errors += read.errors;
+        self.blocks += read.blocks;
+        self.kills += read.kills.iter().map(|(_, count)| count).sum::<u64>();
+        self.wall.add(&read.wall_times);
+        self.cpu.add(&read.cpu_times);
+    }
+
     /// The share of them that came to no good end: 0 to 1.
     pub fn error_share(&self) -> f64 {
         self.share(self.errors)
@@ -101,7 +111,7 @@ impl Counts {
     }
 
     /// These without those that were there before.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub fn since(&self, before: &Self) -> Self {
         Self {
             ended: self.ended.saturating_sub(before.ended),
             errors: self.errors.saturating_sub(before.errors),
@@ -270,12 +280,7 @@ impl Ledger {
     pub fn counts(&self, name: &Name, digest: &Arc<str>) -> Counts {
         let mut counts = Counts::default();
         for (_, read) in self.of(name, digest) {
-            counts.ended += read.wall_times.count();
-            counts.errors += read.errors;
-            counts.blocks += read.blocks;
-            counts.kills += read.kills.iter().map(|(_, count)| count).sum::<u64>();
-            counts.wall.add(&read.wall_times);
-            counts.cpu.add(&read.cpu_times);
+            counts.add(&read);
         }
         counts
     }

@@ -1,6 +1,6 @@
 //! One request and its response, with all that is kept for it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use super::judgement::Judgement;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
-use crate::script::{Host, Subject};
+use crate::script::{Host, ScriptErrorKind, Subject};
 use crate::transaction::{Phase, Transaction};
 
 /// One request and its response: its values, and the policy held from its first byte to its log
@@ -19,6 +19,8 @@ pub struct Exchange {
     pub subject: Rc<Subject>,
     /// The worker's copy of the policy.
     pub live: Rc<Live>,
+    /// Why a script of it was ended, if one was for what it cost.
+    pub killed: Cell<Option<ScriptErrorKind>>,
     /// What this worker holds of the functions.
     pub(super) functions: Rc<Holder>,
     /// The function that serves it, as it was when the request came.
@@ -49,7 +51,8 @@ impl Exchange {
         subject.transaction.borrow_mut().route = Some(name);
         let rules = judgement(&live.policy, plan, &subject);
         let (beside, moments) = (RefCell::default(), Moments::default());
-        Some(Self { subject, live, functions, function, beside, moments, rules, plan })
+        let killed = Cell::default();
+        Some(Self { subject, live, killed, functions, function, beside, moments, rules, plan })
     }
 
     /// What runs for it.

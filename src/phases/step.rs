@@ -179,6 +179,9 @@ fn end(
 
 /// A script did not come to its end: the log tells why.
 pub(super) fn tell(exchange: &Exchange, call: &Call, error: &ScriptError) {
+    if error.kind.is_kill() {
+        exchange.killed.set(Some(error.kind));
+    }
     events::ScriptFailed {
         module: &call.module,
         phase: call.phase,

@@ -12,8 +12,8 @@ use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
 use super::modules::Modules;
 use super::rules::Rulesets;
-use super::{AttachedModule, Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
-use crate::config::{self, Config, Files, Network, Overrides};
+use super::{AttachedModule, Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step, Terms};
+use crate::config::{self, Config, Files, Network, Overrides, Rollout};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
@@ -100,6 +100,7 @@ fn draft(
     let (config, found) = config::read_with_faults(&source, &root, &overrides, recorder);
     diagnostics.extend(found);
     let config = config?;
+    diagnostics.extend(config.rollout.as_ref().and_then(rollout_fault));
     let library = Arc::new(library(&config, recorder));
     let root = config.root.clone();
     let mut flattener = Flattener::new(Modules::new(recorder, &root), previous);
@@ -134,6 +135,13 @@ fn draft(
         matchers,
         collections,
     })
+}
+
+fn rollout_fault(rollout: &Rollout) -> Option<Diagnostic> {
+    let fault = Terms::of(rollout).err()?;
+    let (source, span) = &rollout.place;
+    let help = "write them like `gates: { errors: 0.01, blocks: 0.05, window: 10m }`";
+    Some(Diagnostic::error("config::rollout", fault).help(help).at(source, *span, "its gates"))
 }
 
 fn settings_source(

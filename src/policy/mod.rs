@@ -20,6 +20,7 @@ mod routes;
 mod rules;
 mod steps;
 mod store;
+mod trial;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -36,6 +37,7 @@ pub use routes::Router;
 pub use rules::Ruleset;
 pub use steps::{RoutePlan, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};
+pub use trial::{Terms, Tried};
 
 use crate::config::Config;
 use crate::detection::Matchers;

@@ -175,6 +175,7 @@ impl First {
             swaps: 0,
             restored: self.refused.is_some(),
             refused: self.refused.clone(),
+            history: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod clashes;
 mod handlers;
 mod logs;
 mod lua;
+mod rollout;
 mod routes;
 mod rules;
 mod unused;
@@ -123,6 +124,7 @@ impl<'a> Check<'a> {
             routes,
             root: self.root.clone(),
             state_dir: path(&file, "state_dir"),
+            rollout: rollout::read(&file),
             watch: file.flag("watch"),
             grace: file.time("grace"),
         };

@@ -86,7 +86,7 @@ impl Gates {
 
     /// How a candidate stands, `passed` after its window began. `answers` says that clients are
     /// answered by it.
-    pub(super) fn judge(
+    pub fn judge(
         &self,
         live: &Counts,
         candidate: &Counts,

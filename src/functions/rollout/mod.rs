@@ -7,6 +7,7 @@ mod gates;
 mod history;
 mod share;
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 pub use change::Rollout;
 pub use difference::{Compared, Difference, Differences, Done, Ending, Summary};
 pub use gates::{Gates, Standing};
-pub use history::{Event, Happening};
+pub use history::{Event, GATE, Happening, remember};
 pub use share::{Share, Sticky};
 
 use super::FunctionRoute;
@@ -111,6 +112,26 @@ impl Mode {
 }
 
 impl Candidate {
+    /// One whose clients are drawn anew.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub fn new(digest: Arc<str>, mode: Mode, sticky: Sticky, gates: Gates) -> io::Result<Self> {
+        let mut key = [0; 8];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        Ok(Self {
+            digest,
+            mode,
+            sticky,
+            route: None,
+            gates,
+            since: SystemTime::now(),
+            by: String::new(),
+            key: u64::from_le_bytes(key),
+            contest: Arc::default(),
+        })
+    }
+
     /// Whether this client is answered by it.
     pub fn answers(&self, request: &Request, client: &Client) -> bool {
         let Mode::Canary(share) = self.mode else { return false };

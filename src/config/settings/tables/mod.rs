@@ -10,7 +10,7 @@ mod tokens;
 use super::{Setting, Shape, Table};
 
 pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
-pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
+pub use front::{ADMIN, LIMITS, LISTENER, ROLLOUT, ROOT};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
 pub use rules::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
@@ -26,6 +26,7 @@ const DAY: u64 = 24 * HOUR;
 /// All tables, in the order of the page.
 pub const TABLES: &[&Table] = &[
     &ROOT,
+    &ROLLOUT,
     &LISTENER,
     &ADMIN,
     &TOKEN,
