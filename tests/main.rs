@@ -41,6 +41,7 @@ mod pages;
 mod patterns;
 mod phases;
 mod plain;
+mod policy_rollout;
 mod prometheus;
 mod reload;
 mod rollout;

@@ -10,6 +10,7 @@ mod functions;
 mod gates;
 mod modules;
 pub mod node;
+mod policy;
 mod reload;
 mod rules;
 mod run;
@@ -48,6 +49,7 @@ enum Command {
     Demo(demo::Arguments),
     Functions(functions::Arguments),
     Modules(modules::Arguments),
+    Policy(policy::Arguments),
     Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Functions(arguments) => functions::run(&arguments),
         Command::Modules(arguments) => modules::run(&arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

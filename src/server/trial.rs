@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::aside::aside;
 use super::reload::{Reloaded, Reloader};
 use crate::admin::Admin;
 use crate::diagnostic::Diagnostic;
 use crate::functions::{GATE, Happening, Standing};
 use crate::policy::{Bundle, Policy, Terms, Tried};
+use crate::telemetry::events;
 
 impl Reloader {
     /// Has a policy tried by every worker. Another one that was tried no longer is.
@@ -54,12 +56,26 @@ impl Reloader {
 
     /// What is tried no longer is; whether anything was.
     pub(super) async fn end_trial(&self, what: Happening, why: &str, by: &str) -> bool {
-        if self.store.end_trial(what, why, by).is_none() {
-            return false;
-        }
+        let Some(tried) = self.store.end_trial(what, why, by) else { return false };
         self.settle().await;
+        if matches!(what, Happening::Aborted | Happening::RolledBack) {
+            self.remember_given_up(tried.policy.digest.clone()).await;
+        }
         self.forget_modules();
         true
+    }
+
+    /// That it cannot be kept is no reason to go on with it.
+    async fn remember_given_up(&self, digest: String) {
+        let Some(last_good) = self.last_good.clone() else { return };
+        aside(move || {
+            if let Err(error) = last_good.give_up(&digest) {
+                let what = format!("that a policy was given up could not be kept: {error}");
+                let next = "mend its files before a restart, or it is in force then";
+                events::Trouble { what: &what, next }.emit();
+            }
+        })
+        .await;
     }
 
     /// Judges what is tried by its gates, and does what they say.
@@ -103,10 +119,13 @@ impl Reloader {
         if tried.as_ref().is_some_and(|tried| tried.policy.digest == policy.digest) {
             return Some(Reloaded::Unchanged);
         }
-        let why = self.store.given_up(&policy.digest)?;
-        let fault =
-            Diagnostic::error("policy::given-up", format!("it was tried and given up: {why}"))
-                .help("change the files, or try them again with `moongate reload --canary 5`");
+        let kept = || self.last_good.as_ref()?.is_given_up(&policy.digest).then(String::new);
+        let why = self.store.given_up(&policy.digest).or_else(kept)?;
+        let fault = Diagnostic::error(
+            "policy::given-up",
+            format!("it was tried and given up{}{why}", if why.is_empty() { "" } else { ": " }),
+        )
+        .help("change the files, or try them again with `moongate reload --canary 5`");
         Some(self.refuse(current, &[fault]))
     }
 }

@@ -153,7 +153,7 @@ fn path(name: &str, rest: &str) -> String {
 }
 
 /// What a node answers to a POST or DELETE, as JSON; null if it says nothing.
-fn ask(node: &Node, method: &str, path: &str) -> Result<Value, Fault> {
+pub(super) fn ask(node: &Node, method: &str, path: &str) -> Result<Value, Fault> {
     json_of(node, &node.ask(method, path, Sent::default())?)
 }
 

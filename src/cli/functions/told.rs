@@ -46,19 +46,19 @@ pub(super) struct Candidate {
 
 /// How it stands before its gates.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Standing {
-    is: String,
-    why: String,
+pub(in crate::cli) struct Standing {
+    pub(in crate::cli) is: String,
+    pub(in crate::cli) why: String,
 }
 
 /// What became of a version that was tried.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Event {
-    pub(super) at: String,
-    pub(super) what: String,
-    pub(super) digest: String,
-    pub(super) why: String,
-    pub(super) by: String,
+pub(in crate::cli) struct Event {
+    pub(in crate::cli) at: String,
+    pub(in crate::cli) what: String,
+    pub(in crate::cli) digest: String,
+    pub(in crate::cli) why: String,
+    pub(in crate::cli) by: String,
 }
 
 /// A version of it.
@@ -173,7 +173,7 @@ impl Worker {
 }
 
 /// Lines without what would command a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect()
 }
 
