@@ -17,6 +17,7 @@ mod page;
 mod policy;
 mod rollouts;
 mod route;
+mod rules;
 mod table;
 
 use std::sync::Arc;

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Admin, Asked, Reply, audit, collections, functions, modules, node, policy, rollouts};
+use super::{
+    Admin, Asked, Reply, audit, collections, functions, modules, node, policy, rollouts, rules,
+};
 use crate::config::Role;
 
 const MIB: usize = 1 << 20;
@@ -195,6 +197,22 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Scope::Node,
         modules::differences,
         "what it would have done where it runs without effect (limit, route)",
+    ),
+    on(
+        "GET",
+        "/rules",
+        Role::Read,
+        Scope::Node,
+        rules::list,
+        "what is done with what rules find, route by route, and rules beside them",
+    ),
+    on(
+        "GET",
+        "/rules/differences",
+        Role::Read,
+        Scope::Node,
+        rules::differences,
+        "what the rules under `rules.shadow` would have done otherwise (limit, route)",
     ),
     on("GET", "/upstreams", Role::Read, Scope::Node, policy::upstreams, "peers and their health"),
     on("GET", "/audit", Role::Admin, Scope::Node, audit::list, "who changed what (limit, since)"),

@@ -34,7 +34,7 @@ pub use mode::{HandlerMode, Rollout};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use rules::{
     Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,
-    Rules, Thresholds,
+    Rules, RulesShadow, Thresholds,
 };
 pub use settings::settings_page;
 pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};

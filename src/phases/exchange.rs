@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::beside::Moments;
 use super::judgement::Judgement;
+use super::rules_beside::Judged;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
@@ -29,6 +30,8 @@ pub struct Exchange {
     pub(super) beside: RefCell<Option<Beside>>,
     /// What handlers that have no effect are to be shown.
     pub(super) moments: Moments,
+    /// What rules that have no effect are to be shown.
+    pub(super) judged: RefCell<Option<Judged>>,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// The index of its route's plan.
@@ -50,9 +53,20 @@ impl Exchange {
         let subject = Rc::new(Subject::new(transaction, host));
         subject.transaction.borrow_mut().route = Some(name);
         let rules = judgement(&live.policy, plan, &subject);
-        let (beside, moments) = (RefCell::default(), Moments::default());
+        let (beside, moments, judged) = Default::default();
         let killed = Cell::default();
-        Some(Self { subject, live, killed, functions, function, beside, moments, rules, plan })
+        Some(Self {
+            subject,
+            live,
+            killed,
+            functions,
+            function,
+            beside,
+            moments,
+            judged,
+            rules,
+            plan,
+        })
     }
 
     /// What runs for it.

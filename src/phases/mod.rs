@@ -19,6 +19,7 @@ mod response_body;
 mod rewrite;
 mod rule_script;
 mod rules;
+mod rules_beside;
 mod set;
 mod step;
 
@@ -74,4 +75,5 @@ pub async fn end(exchange: &Exchange) {
     rules::tell(exchange);
     function::run_beside(exchange);
     beside::run(exchange);
+    rules_beside::run(exchange);
 }

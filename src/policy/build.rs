@@ -12,8 +12,11 @@ use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
 use super::modules::Modules;
 use super::rules::Rulesets;
-use super::{AttachedModule, Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step, Terms};
-use crate::config::{self, Config, Files, Network, Overrides, Rollout};
+use super::{
+    AttachedModule, Bundle, Origin, Policy, RoutePlan, RouteRules, Router, RulesBeside, Ruleset,
+    Step, Terms,
+};
+use crate::config::{self, Config, Files, HandlerMode, Network, Overrides, Rollout};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::script::{self, DomainSpec, Library};
@@ -112,6 +115,11 @@ fn draft(
     let rules = config.routes.iter().map(|route| &route.rules).chain([&config.rules]);
     for (plan, rules) in plans.iter_mut().zip(rules) {
         plan.rules = rulesets.route(rules);
+        let shadow = rules.shadow.as_ref().filter(|_| plan.rules.is_some());
+        plan.rules_beside = shadow.and_then(|shadow| {
+            let rules = rulesets.route(&shadow.rules)?;
+            Some(beside(&plan.name, rules, shadow.mode, previous))
+        });
         let scripts = plan.rules.as_ref().map(|rules| flattener.scripts(rules, config.lua.budget));
         plan.scripts = scripts.unwrap_or_default();
     }
@@ -135,6 +143,21 @@ fn draft(
         matchers,
         collections,
     })
+}
+
+/// What they are known for is still known, if they are the same rules.
+fn beside(
+    route: &str,
+    rules: RouteRules,
+    mode: HandlerMode,
+    previous: Option<&Policy>,
+) -> RulesBeside {
+    let plans = previous.map_or(&[][..], |policy| &policy.plans);
+    let before = plans.iter().find(|plan| *plan.name == *route);
+    let before = before.and_then(|plan| plan.rules_beside.as_ref());
+    let known = before.filter(|before| before.rules.has_plan_of(&rules));
+    let contest = known.map(|before| before.contest.clone()).unwrap_or_default();
+    RulesBeside { rules, mode, contest }
 }
 
 fn rollout_fault(rollout: &Rollout) -> Option<Diagnostic> {

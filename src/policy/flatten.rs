@@ -67,6 +67,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 phases,
                 beside,
                 rules: None,
+                rules_beside: None,
                 scripts: Vec::new(),
             });
         }
@@ -80,6 +81,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             phases: global.phases,
             beside: global.beside,
             rules: None,
+            rules_beside: None,
             scripts: Vec::new(),
         });
         plans

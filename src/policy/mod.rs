@@ -35,7 +35,7 @@ pub use live::Live;
 pub use profile::RouteRules;
 pub use routes::Router;
 pub use rules::Ruleset;
-pub use steps::{RoutePlan, Step, StepId};
+pub use steps::{RoutePlan, RulesBeside, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};
 pub use trial::{Terms, Tried};
 

@@ -36,6 +36,17 @@ pub struct Step {
     pub whole_body: bool,
 }
 
+/// A rule set that judges requests beside the one that counts, without effect.
+#[derive(Debug, Clone)]
+pub struct RulesBeside {
+    /// The rules.
+    pub rules: RouteRules,
+    /// For how many exchanges.
+    pub mode: HandlerMode,
+    /// What they would have done otherwise.
+    pub contest: Arc<Contest>,
+}
+
 /// What runs for the requests of one route.
 #[derive(Debug, Clone)]
 pub struct RoutePlan {
@@ -57,6 +68,8 @@ pub struct RoutePlan {
     pub refuses_long_responses: bool,
     /// The rules that judge its exchanges; none: there are none, or the engine is off.
     pub rules: Option<RouteRules>,
+    /// Rules that judge its requests beside these, without effect.
+    pub rules_beside: Option<RulesBeside>,
     /// The scripts that these call, by path.
     pub scripts: Vec<(Box<str>, StepId)>,
 }

@@ -12,7 +12,7 @@ use super::{Setting, Shape, Table};
 pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
 pub use front::{ADMIN, LIMITS, LISTENER, ROLLOUT, ROOT};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
-pub use rules::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
+pub use rules::{EXCLUSION, RULE_BUDGET, RULES, RULES_SHADOW, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
 pub use tokens::TOKEN;
 
@@ -38,6 +38,7 @@ pub const TABLES: &[&Table] = &[
     &LUA,
     &BUDGET,
     &RULES,
+    &RULES_SHADOW,
     &THRESHOLDS,
     &RULE_BUDGET,
     &EXCLUSION,
