@@ -318,7 +318,7 @@ fn add_the_rest(known: &mut Vec<(usize, Reading)>, workers: usize) {
     }
 }
 
-fn worker_told(worker: usize, read: &Reading) -> Value {
+pub(super) fn worker_told(worker: usize, read: &Reading) -> Value {
     let kills: serde_json::Map<String, Value> =
         read.kills.iter().map(|(reason, count)| ((*reason).to_owned(), json!(count))).collect();
     json!({
@@ -328,6 +328,7 @@ fn worker_told(worker: usize, read: &Reading) -> Value {
         "last_call": read.last_call.map(stamp),
         "calls": read.calls,
         "errors": read.errors,
+        "blocks": read.blocks,
         "refused": read.refused,
         "cpu_seconds": read.cpu.as_secs_f64(),
         "memory_bytes": read.memory,

@@ -9,6 +9,7 @@ mod depth;
 mod files;
 mod glob;
 mod marks;
+mod mode;
 mod owners;
 mod place;
 mod raw;
@@ -31,11 +32,12 @@ pub use checked::{
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
+pub use mode::{HandlerMode, Rollout};
 pub use owners::{OPERATOR, Owner, Owners};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use rules::{
     Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,
-    Rules, Thresholds,
+    Rules, RulesShadow, Thresholds,
 };
 pub use secrets::{LONGEST_SECRET, REDACTED, Secret, Secrets};
 pub use settings::settings_page;

@@ -30,6 +30,15 @@ const SIZE_UNITS: [(&str, u64); 17] = [
 const TIME_UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
+/// Whether clients can be known by this: `address`, `cookie:NAME`, `header:NAME`.
+pub fn sticky(text: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let fits = |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(token);
+    let named = text.split_once(':');
+    text == "address"
+        || named.is_some_and(|(of, name)| matches!(of, "cookie" | "header") && fits(name))
+}
+
 /// Bytes: `4096`, `64k`, `10MiB`, `1GB`. None where it is none or past 64 bits.
 pub fn size(text: &str) -> Option<u64> {
     with_unit(text, &SIZE_UNITS)

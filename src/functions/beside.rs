@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Holder;
 use super::holder::{Found, Place, Reach};
-use super::rollout::{Contest, Done, Ending, Turn};
+use super::rollout::{Compared, Contest, Done, Ending, Turn};
 use crate::config::Secrets;
 use crate::script::{Call, Exit, Host, ScriptError, Subject, Waiting};
 use crate::transaction::{Body, Headers, Phase, Reply, Request, Transaction};
@@ -33,7 +33,7 @@ impl Beside {
     pub fn of(found: &Found, subject: &Rc<Subject>) -> Option<Self> {
         let candidate = found.function.candidate.as_ref().filter(|_| found.place == Place::Live)?;
         let transaction = subject.transaction.borrow();
-        if !candidate.shadows(&transaction.id) {
+        if !candidate.shadows(&transaction.id) || !candidate.is_for_request(&transaction.request) {
             return None;
         }
         let version = found.function.version(&candidate.digest)?;
@@ -72,8 +72,8 @@ impl Beside {
     /// Runs the candidate, and compares.
     pub async fn run(self, holder: &Holder, reach: Reach<'_>) {
         let Some(live) = &self.live else { return };
-        let missing = Rc::new(Cell::new(false));
-        let subject = Rc::new(self.subject(missing.clone()));
+        let (read, missing) = Read::of(&self.subject);
+        let subject = Rc::new(self.subject(read));
         let module: Rc<str> = format!("{} (shadow)", self.found.function.name).into();
         let begin = |_: &Rc<str>| Call::new(Phase::Content, module, Some(subject.clone()));
         let (call, result) = holder.call(&self.found, reach, begin).await;
@@ -81,13 +81,19 @@ impl Beside {
             return self.contest.differences.leave_out();
         }
         let done = done(&subject, call.as_deref(), &result, reach.secrets);
-        let id = self.subject.transaction.borrow().id.clone();
-        let request = (id.as_str(), &self.request.method[..], &self.request.path[..]);
+        let transaction = self.subject.transaction.borrow();
+        let request = Compared {
+            id: &transaction.id,
+            method: &self.request.method,
+            path: &self.request.path,
+            route: transaction.route.as_deref(),
+            phase: None,
+        };
         self.contest.differences.compare(request, live, &done);
     }
 
     /// The exchange as the live version found it.
-    fn subject(&self, missing: Rc<Cell<bool>>) -> Subject {
+    fn subject(&self, read: Read) -> Subject {
         let origin = self.subject.transaction.borrow();
         let mut transaction = Transaction::new(
             origin.id.clone(),
@@ -101,14 +107,23 @@ impl Beside {
         transaction.variables = origin.variables.clone();
         transaction.reply.status = self.reply.status;
         transaction.reply.headers = self.reply.headers.clone();
-        Subject::new(transaction, Box::new(Read { origin: self.subject.clone(), missing }))
+        Subject::new(transaction, Box::new(read))
     }
 }
 
-/// The body as far as it was read for the live version: what is still on the way is not waited for.
-struct Read {
+/// The body as far as it was read for an exchange that ended: what is still on the way is not waited
+/// for.
+pub struct Read {
     origin: Rc<Subject>,
     missing: Rc<Cell<bool>>,
+}
+
+impl Read {
+    /// That of an exchange; and whether it was asked for and is gone, as it will turn out.
+    pub fn of(origin: &Rc<Subject>) -> (Self, Rc<Cell<bool>>) {
+        let missing = Rc::<Cell<bool>>::default();
+        (Self { origin: origin.clone(), missing: missing.clone() }, missing)
+    }
 }
 
 impl Host for Read {

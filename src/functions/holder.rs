@@ -11,18 +11,18 @@ use bytes::Bytes;
 
 use super::failures::Failures;
 use super::ledger::Record;
-use super::rollout::Mode;
+use super::rollout::{Candidate, Mode};
 use super::trial::{Form, domain};
 use super::version::Version;
 use super::{Function, FunctionStore, Name};
 use crate::config::{Owner, Owners, Secrets};
 use crate::script::{
-    Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, SecretsFor, State, function_source,
-    is_owner_full,
+    Call, DomainSpec, Exit, Handler, ScriptError, ScriptErrorKind, SecretsFor, State,
+    function_source, is_owner_full,
 };
 use crate::shared::{Dictionaries, Tables};
 use crate::telemetry::events;
-use crate::transaction::{Client, Phase, Request};
+use crate::transaction::{Client, Phase, Request, Verdict};
 
 /// How long a function may be idle before its state is dropped.
 const IDLE: Duration = Duration::from_secs(300);
@@ -102,7 +102,9 @@ impl Holder {
         let (host, path) = (request.host(), request.normalized_path());
         let path = std::str::from_utf8(&path).ok()?;
         let (function, version) = registry.find(host.as_deref(), path, SystemTime::now())?;
-        let candidate = function.candidate.as_ref().filter(|one| one.answers(request, client));
+        let answers =
+            |one: &&Candidate| one.is_for(host.as_deref(), path) && one.answers(request, client);
+        let candidate = function.candidate.as_ref().filter(answers);
         let candidate = candidate.and_then(|one| function.version(&one.digest));
         let place = if candidate.is_some() { Place::Canary } else { Place::Live };
         let version = candidate.unwrap_or(version).clone();
@@ -145,8 +147,15 @@ impl Holder {
             self.let_go(&held);
         }
         let cpu = call.cpu.get();
-        held.record.ended(error, started.elapsed(), cpu, held.state.memory());
-        count(found, cpu, error.map(|error| error.kind));
+        let kind = error.map(|error| error.kind);
+        held.record.ended(kind, started.elapsed(), cpu, held.state.memory());
+        if let Some(error) = error {
+            held.record.failed(error);
+        }
+        if result.is_ok() && refuses(&call) {
+            held.record.blocked();
+        }
+        count(found, cpu, kind);
         (Some(call), result)
     }
 
@@ -155,7 +164,8 @@ impl Holder {
         let Found { function, version, .. } = found;
         let record = self.store.ledger.record(&function.name, &version.facts.digest, self.worker);
         record.began(SystemTime::now());
-        record.ended(Some(&error), Duration::ZERO, Duration::ZERO, 0);
+        record.ended(Some(error.kind), Duration::ZERO, Duration::ZERO, 0);
+        record.failed(&error);
         count(found, Duration::ZERO, Some(error.kind));
         error
     }
@@ -381,6 +391,18 @@ fn count(found: &Found, cpu: Duration, failed: Option<ScriptErrorKind>) {
     let (owner, function) = named(found);
     let outcome = failed.map_or("ok", ScriptErrorKind::as_str);
     events::FunctionCalled { owner, function, cpu, outcome }.emit();
+}
+
+/// Whether what a call answers refuses the request.
+fn refuses(call: &Call) -> bool {
+    let staged = || call.subject.as_ref().map(|subject| subject.transaction.borrow().reply.status);
+    let status = match call.exit.get() {
+        Some(Exit::Close) => return true,
+        Some(Exit::Declined) => return false,
+        Some(Exit::Respond(status)) => status,
+        Some(Exit::Phase) | None => staged().unwrap_or_default(),
+    };
+    Verdict::of_status(status) == Verdict::Refused
 }
 
 fn busy(found: &Found) -> ScriptError {

@@ -24,7 +24,7 @@ mod store;
 mod trial;
 mod version;
 
-pub use beside::Beside;
+pub use beside::{Beside, Read};
 pub use declaration::{Declaration, Limits};
 pub use function::Function;
 pub use grants::Grants;
@@ -34,8 +34,8 @@ pub use ledger::{Counts, Holding, LastError, Ledger, Reading, Record};
 pub use name::Name;
 pub use registry::Registry;
 pub use rollout::{
-    Candidate, Contest, Difference, Differences, Done, Ending, Event, Gates, Happening, Mode,
-    Rollout, Share, Standing, Sticky, Summary,
+    Candidate, Compared, Contest, Difference, Differences, Done, Ending, Event, GATE, Gates,
+    Happening, Mode, Rollout, SHADOWS_AT_ONCE, Share, Standing, Sticky, Summary, Turn, remember,
 };
 pub use route::{FunctionRoute, RouteIndex};
 pub use store::{Fault, FunctionStore, Push, Pushed};

@@ -78,6 +78,20 @@ impl FunctionRoute {
         &*other.path == "/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether it has the requests of this host and path.
+    pub fn covers(&self, host: Option<&str>, path: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || (!self.exact && rest.starts_with('/'));
+        let of_path = (*self.path == *"/" && !self.exact)
+            || path.strip_prefix(&*self.path).is_some_and(below);
+        of_path && self.host.as_deref().is_none_or(|own| host == Some(own))
+    }
+
+    /// Whether all its requests are the other's too.
+    pub fn is_part_of(&self, other: &Self) -> bool {
+        let host = self.host.as_deref().or(other.host.as_deref());
+        other.covers(host, &self.path) && (self.exact || !other.exact)
+    }
+
     /// Host and path in one: a host has no slash, a path begins with one.
     fn key(&self) -> String {
         format!("{}{}", self.host.as_deref().unwrap_or_default(), self.path)
@@ -202,6 +216,28 @@ mod tests {
 
     fn find(index: &RouteIndex, host: &str, path: &str) -> String {
         index.find(Some(host), path).map_or_else(String::new, Name::to_string)
+    }
+
+    #[test]
+    fn a_route_covers_what_is_below_it_on_its_host() {
+        let route = |text: &str| FunctionRoute::parse(text).unwrap();
+        for (own, path, covered) in [
+            ("/", "/x", true),
+            ("/a", "/a", true),
+            ("/a", "/a/b", true),
+            ("/a", "/ab", false),
+            ("exact:/a", "/a/b", false),
+            ("exact:/", "/", true),
+            ("exact:/", "/a", false),
+            ("shop.example/a", "/a", true),
+            ("other.example/a", "/a", false),
+        ] {
+            assert_eq!(route(own).covers(Some("shop.example"), path), covered, "{own} {path}");
+        }
+        let within = |own: &str, other: &str| route(own).is_part_of(&route(other));
+        assert!(within("/a/b", "/a") && within("exact:/a", "/a") && within("h/a/b", "/a"));
+        assert!(!within("/b", "/a") && !within("/a", "exact:/a") && !within("/a", "h/a/b"));
+        assert!(within("/a", "h/a"), "its requests of that host are tried");
     }
 
     #[test]

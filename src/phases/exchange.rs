@@ -1,14 +1,16 @@
 //! One request and its response, with all that is kept for it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use super::beside::Moments;
 use super::judgement::Judgement;
+use super::rules_beside::Judged;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
-use crate::script::{Host, Subject};
+use crate::script::{Host, ScriptErrorKind, Subject};
 use crate::transaction::{Phase, Transaction};
 
 /// One request and its response: its values, and the policy held from its first byte to its log
@@ -18,12 +20,18 @@ pub struct Exchange {
     pub subject: Rc<Subject>,
     /// The worker's copy of the policy.
     pub live: Rc<Live>,
+    /// Why a script of it was ended, if one was for what it cost.
+    pub killed: Cell<Option<ScriptErrorKind>>,
     /// What this worker holds of the functions.
     pub(super) functions: Rc<Holder>,
     /// The function that serves it, as it was when the request came.
     pub(super) function: Option<Found>,
     /// What is to be run beside the function, once the client has its answer.
     pub(super) beside: RefCell<Option<Beside>>,
+    /// What handlers that have no effect are to be shown.
+    pub(super) moments: Moments,
+    /// What rules that have no effect are to be shown.
+    pub(super) judged: RefCell<Option<Judged>>,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// The index of its route's plan.
@@ -45,8 +53,20 @@ impl Exchange {
         let subject = Rc::new(Subject::new(transaction, host));
         subject.transaction.borrow_mut().route = Some(name);
         let rules = judgement(&live.policy, plan, &subject);
-        let beside = RefCell::default();
-        Some(Self { subject, live, functions, function, beside, rules, plan })
+        let (beside, moments, judged) = Default::default();
+        let killed = Cell::default();
+        Some(Self {
+            subject,
+            live,
+            killed,
+            functions,
+            function,
+            beside,
+            moments,
+            judged,
+            rules,
+            plan,
+        })
     }
 
     /// What runs for it.

@@ -142,6 +142,12 @@ impl First {
     fn find(path: Option<&Path>, overrides: &Overrides) -> Result<Self, StartError> {
         let Built { policy, bundle, diagnostics } =
             policy::build(path, overrides, Origin::Disk, None);
+        let given_up = path.and_then(|path| given_up(path, policy.as_ref()?));
+        if let (Some(path), Some(fault)) = (path, given_up)
+            && let Some(restored) = Self::restore(path, overrides, &[fault])
+        {
+            return Ok(Self { bundle, ..restored });
+        }
         match sound(policy, diagnostics) {
             Ok(policy) => {
                 let last_good = path.map(|path| last_good(path, Some(&policy.config)));
@@ -178,6 +184,7 @@ impl First {
             swaps: 0,
             restored: self.refused.is_some(),
             refused: self.refused.clone(),
+            history: Vec::new(),
         }
     }
 }
@@ -202,6 +209,14 @@ fn sound(
 /// cannot be read, their line `state_dir:` is looked for as text.
 fn last_good(path: &Path, config: Option<&Config>) -> LastGood {
     LastGood::in_folder(&state_folder(path, config))
+}
+
+/// What is wrong with files that were tried and given up.
+fn given_up(path: &Path, policy: &Policy) -> Option<Diagnostic> {
+    let given_up = last_good(path, Some(&policy.config)).is_given_up(&policy.digest);
+    let help = "change the files, or try them again with `moongate reload --canary 5`";
+    let what = "these files were tried for some clients, and given up";
+    given_up.then(|| Diagnostic::error("policy::given-up", what).help(help))
 }
 
 fn state_folder(path: &Path, config: Option<&Config>) -> PathBuf {

@@ -10,7 +10,7 @@ use super::rule_events;
 use crate::transaction::{self, Phase, Transaction, Verdict};
 
 pub use super::function_events::{
-    FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled,
+    FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled, PolicyRolled,
 };
 pub use super::rule_events::{BodyInspected, RulesRan, ValuesJudged};
 

@@ -2,13 +2,14 @@
 
 mod change;
 mod deploy;
+mod differences;
 mod list;
 mod owners;
 mod push;
+mod rollout;
 mod show;
 mod status;
-mod table;
-mod told;
+pub(super) mod told;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ Examples:
   moongate functions owners                    what each owner's functions came to, together
   moongate functions activate hello --version 3f2a
   moongate functions rollback hello
+  moongate functions canary hello --percent 5 --window 10m --promote
+  moongate functions differences hello         what the version that is tried would have done
 
 A function is a chunk, as in content_by_lua_file, or returns a table:
   -- route: /hello
@@ -56,13 +59,19 @@ enum Command {
     Rollback(change::Rollback),
     Deactivate(change::Deactivate),
     Remove(change::Remove),
+    Shadow(rollout::Shadow),
+    Sample(rollout::Sample),
+    Canary(rollout::Canary),
+    Promote(rollout::Promote),
+    Abort(rollout::Abort),
+    Differences(differences::Arguments),
 }
 
 /// Whom to ask, and how to tell what they say.
 #[derive(Debug, Args)]
-struct Asking {
+pub(super) struct Asking {
     #[command(flatten)]
-    place: Place,
+    pub(super) place: Place,
     /// Print what the node said, as JSON
     #[arg(long)]
     json: bool,
@@ -70,7 +79,7 @@ struct Asking {
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
     #[error(transparent)]
     Node(#[from] NodeError),
     /// What was asked for cannot be.
@@ -92,7 +101,18 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Command::Rollback(arguments) => (&arguments.asking, change::rollback(arguments)),
         Command::Deactivate(arguments) => (&arguments.asking, change::deactivate(arguments)),
         Command::Remove(arguments) => (&arguments.asking, change::remove(arguments)),
+        Command::Shadow(arguments) => (arguments.asking(), arguments.run()),
+        Command::Sample(arguments) => (arguments.asking(), arguments.run()),
+        Command::Canary(arguments) => (arguments.asking(), arguments.run()),
+        Command::Promote(arguments) => (arguments.asking(), arguments.run()),
+        Command::Abort(arguments) => (arguments.asking(), arguments.run()),
+        Command::Differences(arguments) => (&arguments.asking, differences::run(arguments)),
     };
+    end(asking, done)
+}
+
+/// The exit code of what was done, and its fault told.
+pub(super) fn end(asking: &Asking, done: Result<(), Fault>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Fault::Shown) => ExitCode::from(FAULTS),
@@ -118,7 +138,7 @@ fn told(fault: &Fault) -> Value {
 
 impl Asking {
     /// Tells what a node said: as it is, or in words.
-    fn say(
+    pub(super) fn say(
         &self,
         said: &Value,
         words: impl FnOnce() -> Result<String, Fault>,
@@ -135,13 +155,18 @@ fn path(name: &str, rest: &str) -> String {
 }
 
 /// What a node answers to a POST or DELETE, as JSON; null if it says nothing.
-fn ask(node: &Node, method: &str, path: &str) -> Result<Value, Fault> {
+pub(super) fn ask(node: &Node, method: &str, path: &str) -> Result<Value, Fault> {
     json_of(node, &node.ask(method, path, Sent::default())?)
 }
 
 /// What a node answers to a GET.
-fn look(node: &Node, path: &str) -> Result<Value, Fault> {
+pub(super) fn look(node: &Node, path: &str) -> Result<Value, Fault> {
     json_of(node, &node.get(path)?)
+}
+
+/// What is not understood of an answer.
+pub(super) fn strange(error: &serde_json::Error) -> Fault {
+    Fault::Told(format!("the node's answer is not understood: {error}"))
 }
 
 fn json_of(node: &Node, answered: &Answered) -> Result<Value, Fault> {

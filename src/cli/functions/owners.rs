@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::table::Table;
+use super::super::table::Table;
 use super::{Asking, Fault, look};
 use crate::config;
 

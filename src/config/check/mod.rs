@@ -6,6 +6,7 @@ mod handlers;
 mod logs;
 mod lua;
 mod owners;
+mod rollout;
 mod routes;
 mod rules;
 mod secrets;
@@ -127,6 +128,7 @@ impl<'a> Check<'a> {
             routes,
             root: self.root.clone(),
             state_dir: path(&file, "state_dir"),
+            rollout: rollout::read(&file),
             watch: file.flag("watch"),
             grace: file.time("grace"),
         };

@@ -41,7 +41,7 @@ fn store() -> FunctionStore {
 
 fn rollout(mode: Mode) -> Rollout {
     let gates = Gates { min_samples: 10, window: SECOND, ..Gates::default() };
-    Rollout { version: None, mode, sticky: Sticky::Address, gates, by: "ann".into() }
+    Rollout { version: None, mode, sticky: Sticky::Address, route: None, gates, by: "ann".into() }
 }
 
 fn canary(percent: f64) -> Mode {
@@ -65,7 +65,12 @@ fn call(store: &FunctionStore, live: u64, own: u64, failed: u64) {
             let error = (at < failed).then_some(ScriptErrorKind::Runtime);
             let (message, traceback) = (String::new(), String::new());
             let error = error.map(|kind| ScriptError { kind, message, traceback });
-            record.ended(error.as_ref(), Duration::from_millis(1), Duration::from_millis(1), 0);
+            record.ended(
+                error.as_ref().map(|error| error.kind),
+                Duration::from_millis(1),
+                Duration::from_millis(1),
+                0,
+            );
         }
     };
     note(now.active.as_ref().unwrap(), live, 0);

@@ -252,6 +252,8 @@ metrics! {
         "Requests on the admin address that were denied, by the reason.", [DENIED], &[];
     function_rollouts: Family<IntCounter> = "moongate_function_rollouts_total",
         "What became of versions of functions that were tried.", [ROLLOUT], &[];
+    policy_rollouts: Family<IntCounter> = "moongate_policy_rollouts_total",
+        "What became of policies that were tried.", [ROLLOUT], &[];
     build: Family<IntGauge> = "moongate_build_info",
         "Always 1; its label says which build runs.", [VERSION], &[];
     process_cpu_seconds: Counter = "moongate_process_cpu_seconds_total",
