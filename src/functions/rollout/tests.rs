@@ -7,7 +7,7 @@ use super::*;
 use crate::functions::{
     Fault, FunctionRoute, FunctionStore, Happening, Name, Push, Rollout, Standing,
 };
-use crate::script::{ScriptError, ScriptErrorKind};
+use crate::script::ScriptErrorKind;
 use crate::transaction::{Headers, Version};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -63,14 +63,7 @@ fn call(store: &FunctionStore, live: u64, own: u64, failed: u64) {
         let record = store.ledger.record(&now.name, digest, 0);
         for at in 0..calls {
             let error = (at < failed).then_some(ScriptErrorKind::Runtime);
-            let (message, traceback) = (String::new(), String::new());
-            let error = error.map(|kind| ScriptError { kind, message, traceback });
-            record.ended(
-                error.as_ref().map(|error| error.kind),
-                Duration::from_millis(1),
-                Duration::from_millis(1),
-                0,
-            );
+            record.ended(error, Duration::from_millis(1), Duration::from_millis(1), 0);
         }
     };
     note(now.active.as_ref().unwrap(), live, 0);
