@@ -316,6 +316,9 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
         }
         "rules.exclusions[]" => ("/rules/exclusions/0", vec![("rule", "1")]),
         "handler" => ("/access/0", vec![("module", "ip_admission")]),
+        "rollout" if name == "canary" => ("/rollout", vec![]),
+        "rollout" => ("/rollout", vec![("canary", "5%")]),
+        "rules.shadow" => ("/rules/shadow", vec![]),
         "admin" | "limits" | "lua" | "rules" => (&*format!("/{title}").leak(), vec![]),
         other => panic!("no place for the table {other}"),
     };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Holder;
 use super::holder::{Found, Place, Reach};
-use super::rollout::{Compared, Contest, Done, Ending, Turn};
+use super::rollout::{Compared, Contest, Done, Ending, SHADOWS_AT_ONCE, Turn};
 use crate::script::{Call, Exit, Host, ScriptError, Subject, Waiting};
 use crate::transaction::{Body, Phase, Reply, Request, Transaction};
 
@@ -36,7 +36,8 @@ impl Beside {
             return None;
         }
         let version = found.function.version(&candidate.digest)?;
-        let Some(turn) = candidate.contest.turn(version.facts.declaration.limits.concurrent) else {
+        let most = version.facts.declaration.limits.concurrent.min(SHADOWS_AT_ONCE);
+        let Some(turn) = candidate.contest.turn(most) else {
             candidate.contest.differences.leave_out();
             return None;
         };
