@@ -116,7 +116,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
-        secrets: Default::default(),
+        secrets: super::SecretsFor::default(),
         reads_only: false,
         network: crate::config::Network::default(),
         max_timers: 0,

@@ -5,6 +5,7 @@ mod force;
 mod life;
 mod owners;
 mod status;
+mod tried;
 mod way;
 
 use crate::support::{ADMIN_TOKEN, Moongate, Output, Upstream, command, token_entry};
