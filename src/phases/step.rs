@@ -50,6 +50,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
     };
     match end {
         End::Left(Exit::Close) => closed(exchange),
+        End::Left(Exit::Reroute) => Flow::Reroute,
         End::Left(Exit::Respond(status)) => decided(exchange, status),
         End::Refused => refused(exchange),
         End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {

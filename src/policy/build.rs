@@ -202,6 +202,7 @@ impl Draft {
                     collections: None,
                     reads_only: false,
                     network: config.lua.network.clone(),
+                    routes: None,
                     max_timers: config.lua.max_timers,
                     workers: config.workers,
                     guest: false,

@@ -47,6 +47,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             }
             plans.push(RoutePlan {
                 name: route.name.as_str().into(),
+                internal: route.internal || route.name.starts_with('@'),
                 upstream: route.upstream.clone(),
                 body: route.body,
                 body_filter_types: route.body_filter_types.clone(),
@@ -59,6 +60,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         }
         plans.push(RoutePlan {
             name: "default".into(),
+            internal: false,
             upstream: default_upstream(config),
             body: config.limits.body,
             body_filter_types: Vec::new(),

@@ -34,6 +34,8 @@ pub struct Step {
 pub struct RoutePlan {
     /// The label in metrics and logs.
     pub name: Arc<str>,
+    /// Whether it serves only what comes from within.
+    pub internal: bool,
     /// Where its requests go.
     pub upstream: UpstreamChoice,
     /// How large its bodies may be.

@@ -20,7 +20,7 @@ pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status
         flow => flow,
     };
     let body = match flow {
-        Flow::Close => return Sent::Cut,
+        Flow::Close | Flow::Reroute => return Sent::Cut,
         Flow::Continue => body,
         // A filter or rule that refuses our own answer has it replaced once; none is asked again.
         Flow::Respond(other) => stage(exchange, other),
@@ -55,7 +55,7 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut headers = std::mem::take(&mut transaction.reply.headers);
     let said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
-    if !said && has_page(status) {
+    if !said && has_page(status) && !transaction.is_subrequest {
         body = page(status, &transaction.id);
         headers.set("Content-Type", "text/plain; charset=utf-8");
     } else if !headers.contains("content-type") && !body.is_empty() {

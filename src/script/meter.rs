@@ -107,15 +107,22 @@ impl Meter {
         slice: Option<Duration>,
         work: impl FnOnce() -> T,
     ) -> (T, Duration) {
-        let left = self.budget.cpu.saturating_sub(self.used);
+        let left = self.left(call);
         let allowed = Allowance { left, slice, exact: self.suspended };
         let running = slot::watch(&vm.lua, vm.interrupt, allowed);
         let result = with_current(call, work);
         let spent = running.end();
         self.used += spent.cpu;
+        call.charge(spent.cpu);
         self.cut |= spent.cut;
         self.suspended = spent.suspended;
         (result, spent.cpu)
+    }
+
+    /// CPU time that the call may still use: its own, and no more than whoever pays for it has.
+    fn left(&self, call: &Call) -> Duration {
+        let own = self.budget.cpu.saturating_sub(self.used + call.lent.get());
+        call.payer_has().map_or(own, |others| own.min(others))
     }
 
     /// A script waits: not at all if it was to end, and not for ever.
@@ -126,7 +133,7 @@ impl Meter {
         context: &mut Context<'_>,
     ) -> Poll<mlua::Result<T>> {
         // Many short polls, each too short for the watchdog to see, add up too.
-        self.cut |= self.used >= self.budget.cpu;
+        self.cut |= self.left(call).is_zero();
         if self.cut || call.exit.get().is_some() {
             return Poll::Ready(Err(Error::runtime("the call was ended")));
         }

@@ -26,8 +26,9 @@ mod thread_clock;
 mod timer;
 mod trial;
 mod watchdog;
+mod within;
 
-pub use api::variable;
+pub use api::{Contexts, variable};
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
 pub use domain::{DomainSpec, Library, OPERATOR, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind};
@@ -38,3 +39,4 @@ pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
 pub use timer::Timers;
 pub use trial::{Tried, function_source, nobody, try_function};
+pub use within::{Captured, DEEPEST, Detour, MOST, Origin, REDIRECTS, Subrequest, Way};

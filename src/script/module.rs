@@ -118,6 +118,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         collections: None,
         reads_only: false,
         network: crate::config::Network::default(),
+        routes: None,
         max_timers: 0,
         workers: 1,
         guest: false,

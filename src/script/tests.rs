@@ -25,6 +25,7 @@ fn state() -> Rc<State> {
         collections: None,
         reads_only: false,
         network: Network::default(),
+        routes: None,
         max_timers: 3,
         workers: 1,
         guest: false,

@@ -24,6 +24,10 @@ pub struct Reply {
     pub body: BytesMut,
     /// Whether a script said anything (an empty body counts).
     pub said: bool,
+    /// Whether something was said that cannot be taken back: status and fields are as they are.
+    pub is_locked: bool,
+    /// Bytes of the body that left already.
+    pub sent: usize,
     /// Whether a script ended its answer (`ngx.eof`).
     pub ended: bool,
 }

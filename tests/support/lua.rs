@@ -29,6 +29,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         collections: None,
         reads_only: false,
         network: Network::default(),
+        routes: None,
         max_timers: 16,
         workers: 1,
         guest: false,

@@ -5,17 +5,14 @@ use std::rc::Rc;
 use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::{
-    at, bad_argument, check_number, check_text, fault, number, one, refusal, subject, text,
-    type_name,
+    bad_argument, check_number, fault, number, one, refusal, subject, text, type_name,
 };
-use super::{EXCHANGE, Function, Native, log};
+use super::{EXCHANGE, Function, Native, log, redirect};
 use crate::script::{Call, Exit, spec_of};
 use crate::transaction::{Phase, PhaseSet};
 
 /// Bytes that scripts may stage for one answer (or one request body).
 pub const STAGED_BYTES: usize = 8 << 20;
-/// Bytes of a redirect's target at the most.
-const LONGEST_LOCATION: usize = 16 << 10;
 /// How deep tables given to `ngx.say` may be nested.
 const DEPTH: usize = 32;
 /// Entries of tables that one value may have, a table that stands in it twice counted twice: tables of
@@ -43,8 +40,13 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.is_subrequest",
         phases: EXCHANGE,
         syntax: "local sub = ngx.is_subrequest",
-        doc: "Always false: there are no subrequests.",
-        native: Native::Property { read: |_, _| Ok(Value::Boolean(false)), write: None },
+        doc: "Whether a script made this request: `ngx.location.capture`.",
+        native: Native::Property {
+            read: |_, call| {
+                Ok(Value::Boolean(subject(call)?.transaction.borrow().is_subrequest))
+            },
+            write: None,
+        },
     },
     Function {
         name: "ngx.say",
@@ -93,13 +95,6 @@ pub const FUNCTIONS: &[Function] = &[
               `ngx.OK` ends the phase, `ngx.DECLINED` leaves content to the upstream, `ngx.ERROR` \
               and 444 close the connection.",
         native: Native::Now(exit),
-    },
-    Function {
-        name: "ngx.redirect",
-        phases: PhaseSet::of("rac"),
-        syntax: "ngx.redirect(uri, status?)",
-        doc: "Answers with a redirect: status 302, or 301, 303, 307, 308.",
-        native: Native::Now(redirect),
     },
 ];
 
@@ -257,6 +252,7 @@ fn eof(lua: &Lua, call: &Rc<Call>, _: MultiValue) -> mlua::Result<MultiValue> {
 
 fn exit(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let code = check_number(&args, 1, "exit")?;
+    redirect::check_abortable(call)?;
     Err(call.leave(match code as i64 {
         -1 | 444 => Exit::Close,
         -5 => Exit::Declined,
@@ -275,36 +271,4 @@ fn respond(call: &Rc<Call>, status: u16) -> Exit {
     let status = if status == 200 && staged != 0 { staged } else { status };
     transaction.reply.status = status;
     Exit::Respond(status)
-}
-
-fn redirect(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
-    if args.is_empty() || args.len() > 2 {
-        return Err(fault("expecting one or two arguments"));
-    }
-    let uri = check_text(lua, &args, 1, "redirect")?;
-    let status = match at(&args, 2) {
-        Value::Nil => 302,
-        _ => check_number(&args, 2, "redirect")? as u16,
-    };
-    if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-        return Err(fault(
-            "only ngx.HTTP_MOVED_TEMPORARILY, ngx.HTTP_MOVED_PERMANENTLY, \
-             ngx.HTTP_PERMANENT_REDIRECT, ngx.HTTP_SEE_OTHER, and \
-             ngx.HTTP_TEMPORARY_REDIRECT are allowed",
-        ));
-    }
-    let uri = uri.as_bytes();
-    if uri.len() > LONGEST_LOCATION {
-        return Err(fault(format!("a redirect uri is at most {LONGEST_LOCATION} bytes")));
-    }
-    if let Some(byte) = uri.iter().find(|byte| **byte < 0x20 || **byte == 0x7f) {
-        let shown = String::from_utf8_lossy(&uri).escape_debug().to_string();
-        return Err(fault(format!("unsafe byte \"0x{byte:02x}\" in redirect uri \"{shown}\"")));
-    }
-    let mut transaction = subject(call)?.transaction.borrow_mut();
-    let reply = &mut transaction.reply;
-    reply.headers.set("Location", uri.to_vec());
-    reply.status = status;
-    drop(reply.take_body());
-    Err(call.leave(Exit::Respond(status)))
 }

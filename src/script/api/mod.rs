@@ -13,11 +13,13 @@ mod ctx;
 mod digest;
 mod encoding;
 mod header;
+mod location;
 mod log;
 mod modules;
 mod native;
 mod page;
 mod query;
+mod redirect;
 mod regex;
 mod register;
 mod request;
@@ -26,6 +28,7 @@ mod request_headers;
 mod rule;
 mod shared;
 mod socket;
+mod target;
 mod time;
 mod timer;
 mod var;
@@ -107,8 +110,10 @@ pub const TABLES: &[&[Function]] = &[
     digest::FUNCTIONS,
     encoding::FUNCTIONS,
     header::FUNCTIONS,
+    location::FUNCTIONS,
     log::FUNCTIONS,
     query::FUNCTIONS,
+    redirect::FUNCTIONS,
     regex::FUNCTIONS,
     request::FUNCTIONS,
     request_body::FUNCTIONS,
