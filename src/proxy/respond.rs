@@ -6,6 +6,7 @@ use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::framing::is_final;
+use super::outflow::{self, State};
 use super::{Sent, wire};
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
@@ -14,11 +15,35 @@ use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
 pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status: u16) -> Sent {
-    let body = stage(exchange, status);
-    let flow = match phases::response_head(exchange).await {
-        Flow::Continue => judge(exchange, &body).await,
-        flow => flow,
+    let _gate = downstream.outflow.enter().await;
+    let sent = match downstream.outflow.take() {
+        State::Begun(framing, filter) => {
+            outflow::finish(exchange, downstream, (framing, filter), status).await
+        }
+        State::Ended(sent) => sent,
+        State::Held => {
+            let body = exchange.subject.transaction.borrow_mut().reply.take_body();
+            let flow = judge(exchange, &body).await;
+            answer(exchange, downstream, body, flow).await
+        }
+        State::Idle => {
+            let body = stage(exchange, status);
+            let flow = match phases::response_head(exchange).await {
+                Flow::Continue => judge(exchange, &body).await,
+                flow => flow,
+            };
+            answer(exchange, downstream, body, flow).await
+        }
+        State::Replaced(other) => {
+            answer(exchange, downstream, Bytes::new(), Flow::Respond(other)).await
+        }
     };
+    downstream.outflow.set(State::Ended(sent));
+    sent
+}
+
+/// Sends an answer that handlers and rules have seen: this body, or what they want in its place.
+async fn answer(exchange: &Exchange, downstream: &Downstream, body: Bytes, flow: Flow) -> Sent {
     let body = match flow {
         Flow::Close | Flow::Reroute => return Sent::Cut,
         Flow::Continue => body,
@@ -47,6 +72,16 @@ async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
     let held = HeldBody { bytes: body, ended: true, encoding: encoding.as_deref() };
     let held = phases::response_limit(exchange).map(|_| held);
     phases::response_body(exchange, held).await
+}
+
+/// Makes the response head from what is staged, for a body that is not whole.
+pub(super) fn stage_head(exchange: &Exchange, status: u16) {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let mut headers = std::mem::take(&mut transaction.reply.headers);
+    if !headers.contains("content-type") {
+        headers.set("Content-Type", "text/plain");
+    }
+    transaction.response = Some(Response { status, headers });
 }
 
 /// Makes the response head from what is staged; the body beside it.
