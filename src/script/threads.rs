@@ -1,0 +1,293 @@
+//! Light threads of a call: coroutines that go on by themselves whenever what they wait for is there.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use mlua::{AsyncThread, Function, Lua, MultiValue, Thread};
+
+use super::{Waiting, slot};
+
+/// Light threads that one call may have.
+const MOST: usize = 1_000;
+/// The registry's name for the table that says which coroutines are light threads.
+const LIGHTS: &str = "moongate.lights";
+
+/// What a native function that waits comes to.
+type Answer = mlua::Result<MultiValue>;
+
+/// The light threads of a call.
+#[derive(Default)]
+pub struct Threads {
+    all: RefCell<Vec<Rc<Light>>>,
+    /// The one that is running.
+    current: RefCell<Option<Rc<Light>>>,
+    /// Where the next round begins.
+    next: Cell<usize>,
+    /// Whoever goes on with the call.
+    waker: RefCell<Option<Waker>>,
+}
+
+/// One light thread.
+pub struct Light {
+    /// What scripts hold.
+    pub thread: Thread,
+    /// The coroutine that made it.
+    parent: usize,
+    work: RefCell<Option<Pin<Box<AsyncThread<MultiValue>>>>>,
+    life: RefCell<Life>,
+    alarm: Arc<Alarm>,
+    /// Whoever waits for its end.
+    waiter: RefCell<Option<Waker>>,
+    /// What its native functions wait for.
+    held: RefCell<Vec<Weak<RefCell<Option<Waiting<'static, Answer>>>>>>,
+    /// Subrequests that it waits for.
+    pub pending: Cell<u32>,
+}
+
+/// How far a light thread has come.
+enum Life {
+    /// It was waited for, or killed.
+    Dead,
+    /// It runs, or waits.
+    Running,
+    /// It is over, and this came of it.
+    Zombie(mlua::Result<MultiValue>),
+}
+
+/// Wakes a call, and says which of its light threads wants to go on.
+struct Alarm {
+    rings: AtomicBool,
+    call: Mutex<Waker>,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.rings.store(true, Ordering::Release);
+        self.call.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
+    }
+}
+
+impl Threads {
+    /// The call goes on in this task.
+    pub(super) fn enter(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        match &mut *known {
+            Some(known) => known.clone_from(waker),
+            None => *known = Some(waker.clone()),
+        }
+    }
+
+    /// Whether there is one that is not over.
+    pub(super) fn are_running(&self) -> bool {
+        self.all.borrow().iter().any(|light| light.is_running())
+    }
+
+    /// Whoever goes on with what runs now.
+    pub(super) fn waker(&self) -> Option<Waker> {
+        if let Some(light) = &*self.current.borrow() {
+            return Some(light.alarm.clone().into());
+        }
+        self.waker.borrow().clone()
+    }
+
+    /// The one that is running; none: the call's own coroutine is.
+    pub fn current(&self) -> Option<Rc<Light>> {
+        self.current.borrow().clone()
+    }
+
+    /// Begins one: it runs until it first waits.
+    ///
+    /// # Errors
+    /// If there are too many, or memory is spent.
+    pub fn spawn(
+        &self,
+        lua: &Lua,
+        function: Function,
+        args: MultiValue,
+    ) -> mlua::Result<Rc<Light>> {
+        let light = self.prepare(lua, function, args)?;
+        if let Some(waker) = self.waker.borrow().clone() {
+            self.go_on(&light, &waker);
+        }
+        Ok(light)
+    }
+
+    /// Makes one that does not run yet.
+    ///
+    /// # Errors
+    /// As [`Self::spawn`].
+    fn prepare(&self, lua: &Lua, function: Function, args: MultiValue) -> mlua::Result<Rc<Light>> {
+        self.all.borrow_mut().retain(|light| !matches!(*light.life.borrow(), Life::Dead));
+        if self.all.borrow().len() >= MOST {
+            return Err(mlua::Error::RuntimeError(format!("a call has at most {MOST} threads")));
+        }
+        let thread = lua.create_thread(function)?;
+        let lights: mlua::Table = lua.named_registry_value(LIGHTS)?;
+        lights.raw_set(&thread, true)?;
+        let work = thread.clone().into_async::<MultiValue>(args)?;
+        let call = self.waker.borrow().clone().unwrap_or_else(|| Waker::noop().clone());
+        let light = Rc::new(Light {
+            thread,
+            parent: identity(&lua.current_thread()),
+            work: RefCell::new(Some(Box::pin(work))),
+            life: RefCell::new(Life::Running),
+            alarm: Arc::new(Alarm { rings: AtomicBool::new(false), call: Mutex::new(call) }),
+            waiter: RefCell::default(),
+            held: RefCell::default(),
+            pending: Cell::default(),
+        });
+        self.all.borrow_mut().push(light.clone());
+        Ok(light)
+    }
+
+    /// The light thread that this coroutine is.
+    pub fn find(&self, thread: &Thread) -> Option<Rc<Light>> {
+        let wanted = identity(thread);
+        self.all.borrow().iter().find(|light| identity(&light.thread) == wanted).cloned()
+    }
+
+    /// Goes on with all that want to; those that end are told of.
+    pub(super) fn poll(&self, waker: &Waker, is_leaving: impl Fn() -> bool) {
+        let count = self.all.borrow().len();
+        let first = self.next.get();
+        for turn in 0..count {
+            let place = (first + turn) % count;
+            let Some(light) = self.all.borrow().get(place).cloned() else { return };
+            if !light.alarm.rings.swap(false, Ordering::AcqRel) || !light.is_running() {
+                continue;
+            }
+            self.go_on(&light, waker);
+            if slot::is_suspended() || is_leaving() {
+                self.next.set(place + 1);
+                return;
+            }
+        }
+    }
+
+    /// One poll of one light thread.
+    fn go_on(&self, light: &Rc<Light>, waker: &Waker) {
+        light.alarm.call.lock().unwrap_or_else(PoisonError::into_inner).clone_from(waker);
+        let Some(mut work) = light.work.borrow_mut().take() else { return };
+        let outer = self.current.replace(Some(light.clone()));
+        let own = Waker::from(light.alarm.clone());
+        let polled = work.as_mut().poll(&mut Context::from_waker(&own));
+        self.current.replace(outer);
+        match polled {
+            Poll::Ready(result) => light.end(result),
+            // It was killed by itself, or by what it called.
+            Poll::Pending if !light.is_running() => {}
+            Poll::Pending => {
+                light.work.replace(Some(work));
+                if slot::is_suspended() {
+                    light.alarm.rings.store(true, Ordering::Release);
+                }
+            }
+        }
+    }
+
+    /// Has what a light thread waits for end with it.
+    pub fn hold(&self, waiting: Waiting<'static, Answer>) -> Waiting<'static, Answer> {
+        let Some(light) = self.current() else { return waiting };
+        let held = Rc::new(RefCell::new(Some(waiting)));
+        let mut all = light.held.borrow_mut();
+        all.retain(|one| one.strong_count() > 0);
+        all.push(Rc::downgrade(&held));
+        Box::pin(std::future::poll_fn(move |context| match &mut *held.borrow_mut() {
+            Some(waiting) => waiting.as_mut().poll(context),
+            None => Poll::Pending,
+        }))
+    }
+
+    /// The call is over: so are they all.
+    pub(super) fn end(&self) {
+        for light in self.all.take() {
+            light.kill();
+        }
+        self.current.replace(None);
+        self.waker.replace(None);
+    }
+}
+
+impl Light {
+    /// Whether it is not over.
+    pub fn is_running(&self) -> bool {
+        matches!(*self.life.borrow(), Life::Running)
+    }
+
+    /// Whether it is over, and nobody asked yet what came of it.
+    pub fn is_zombie(&self) -> bool {
+        matches!(*self.life.borrow(), Life::Zombie(_))
+    }
+
+    /// Whether the coroutine that runs now made it.
+    pub fn is_child_of(&self, parent: &Thread) -> bool {
+        self.parent == identity(parent)
+    }
+
+    /// Whether it was not killed, nor asked what came of it.
+    pub fn is_known(&self) -> bool {
+        !matches!(*self.life.borrow(), Life::Dead)
+    }
+
+    /// What came of it, if it is over; it is dead then.
+    pub fn reap(&self) -> Option<mlua::Result<MultiValue>> {
+        let mut life = self.life.borrow_mut();
+        match std::mem::replace(&mut *life, Life::Dead) {
+            Life::Zombie(result) => Some(result),
+            Life::Dead => None,
+            Life::Running => {
+                *life = Life::Running;
+                None
+            }
+        }
+    }
+
+    /// Has somebody woken when it is over.
+    pub fn await_end(&self, waker: &Waker) {
+        self.waiter.replace(Some(waker.clone()));
+    }
+
+    /// Ends it, and what it waits for.
+    pub fn kill(&self) {
+        self.life.replace(Life::Dead);
+        let held = self.held.take();
+        let waiting: Vec<_> =
+            held.iter().filter_map(Weak::upgrade).filter_map(|one| one.take()).collect();
+        drop(waiting);
+        // Its coroutine may be the one that runs: then `go_on` has the work.
+        drop(self.work.take());
+    }
+
+    fn end(&self, result: mlua::Result<MultiValue>) {
+        if !self.is_running() {
+            return;
+        }
+        self.life.replace(Life::Zombie(result));
+        if let Some(waiter) = self.waiter.take() {
+            waiter.wake();
+        }
+    }
+
+    /// What went wrong, if something did and nobody waits to hear of it.
+    pub(super) fn fault(&self) -> Option<mlua::Error> {
+        match &*self.life.borrow() {
+            Life::Zombie(Err(error)) => Some(error.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// What tells coroutines apart.
+fn identity(thread: &Thread) -> usize {
+    thread.to_pointer() as usize
+}
+
+/// The table in which coroutines are marked that are light threads.
+pub(super) fn install(lua: &Lua, lights: &mlua::Table) -> mlua::Result<()> {
+    lua.set_named_registry_value(LIGHTS, lights)
+}
