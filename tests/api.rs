@@ -182,7 +182,7 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
     let refused = on_a_worker(|| async {
         let state = state();
         let subject = subject(Ok(Body::Empty));
-        let keep = "package.loaded.kept = {ngx.socket.tcp(), ngx.socket.udp()}";
+        let keep = "package.loaded.kept = {ngx.socket.tcp(), ngx.socket.udp(), require('ngx.semaphore').new()}";
         run(&state, Phase::Access, Some(&subject), keep).await.0.unwrap();
         answered(&subject);
         let mut refused = 0;
@@ -190,7 +190,11 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
             let use_of = match (function.name.split_once(':'), &function.native) {
                 (Some(("ngx.shared.DICT", method)), _) => format!("ngx.shared.cache:{method}()"),
                 (Some((class, method)), _) => {
-                    let kept = if class == "tcpsock" { 1 } else { 2 };
+                    let kept = match class {
+                        "tcpsock" => 1,
+                        "semaphore" => 3,
+                        _ => 2,
+                    };
                     format!("require('kept')[{kept}]:{method}()")
                 }
                 (None, Native::Property { .. }) => format!("local _ = {}", function.name),

@@ -75,12 +75,17 @@ impl Meter {
     ) -> mlua::Result<T> {
         let mut limit: Option<Pin<Box<Sleep>>> = None;
         let mut turn = Turn::new(self.queue.clone());
+        let mut done = None;
+        let _ending = Ending(call);
         poll_fn(|context| {
-            if !call.errands_are_done(context) || !turn.has_come(context) {
+            let waits = !call.errands_are_done(context) && !call.threads.are_running();
+            if waits || !turn.has_come(context) {
                 return Poll::Pending;
             }
+            call.threads.enter(context.waker());
             let slice = Some(fairness::slice());
-            let (polled, cpu) = self.run(vm, call, slice, || future.as_mut().poll(context));
+            let (polled, cpu) =
+                self.run(vm, call, slice, || all(call, context, &mut future, &mut done));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
             if goes_on {
@@ -161,6 +166,42 @@ impl Meter {
         } else {
             ScriptError::from_lua(error)
         }
+    }
+}
+
+/// One poll of a call: of its own coroutine, and of its light threads. It is over when all are.
+fn all<T>(
+    call: &Rc<Call>,
+    context: &mut Context<'_>,
+    own: &mut Pin<&mut impl Future<Output = mlua::Result<T>>>,
+    done: &mut Option<T>,
+) -> Poll<mlua::Result<T>> {
+    if done.is_none() {
+        match own.as_mut().poll(context) {
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Ready(Ok(value)) => *done = Some(value),
+            Poll::Pending if slot::is_suspended() => return Poll::Pending,
+            Poll::Pending => {}
+        }
+    }
+    if call.exit.get().is_none() {
+        call.threads.poll(context.waker(), || call.exit.get().is_some());
+    }
+    match done.take() {
+        Some(value) if !call.threads.are_running() => Poll::Ready(Ok(value)),
+        value => {
+            *done = value;
+            Poll::Pending
+        }
+    }
+}
+
+/// A call is over, however that came: so are its light threads.
+struct Ending<'a>(&'a Rc<Call>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.threads.end();
     }
 }
 

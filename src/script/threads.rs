@@ -8,12 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use mlua::{AsyncThread, Function, Lua, MultiValue, Thread};
+use mlua::thread::AsyncThread;
+use mlua::{Function, Lua, MultiValue, Thread};
 
-use super::{Waiting, slot};
+use super::{Call, ScriptError, Waiting, current, fairness, slot};
+use crate::telemetry::events;
 
-/// Light threads that one call may have.
+/// Light threads that one call may have running.
 const MOST: usize = 1_000;
+/// Light threads that one call may have, those counted that are over.
+const MOST_KNOWN: usize = 10_000;
+/// `ngx.ERR`.
+const ERROR: i64 = 4;
 /// The registry's name for the table that says which coroutines are light threads.
 const LIGHTS: &str = "moongate.lights";
 
@@ -87,6 +93,10 @@ impl Threads {
         self.all.borrow().iter().any(|light| light.is_running())
     }
 
+    fn running(&self) -> usize {
+        self.all.borrow().iter().filter(|light| light.is_running()).count()
+    }
+
     /// Whoever goes on with what runs now.
     pub(super) fn waker(&self) -> Option<Waker> {
         if let Some(light) = &*self.current.borrow() {
@@ -123,7 +133,8 @@ impl Threads {
     /// As [`Self::spawn`].
     fn prepare(&self, lua: &Lua, function: Function, args: MultiValue) -> mlua::Result<Rc<Light>> {
         self.all.borrow_mut().retain(|light| !matches!(*light.life.borrow(), Life::Dead));
-        if self.all.borrow().len() >= MOST {
+        let known = self.all.borrow().len();
+        if known >= MOST && (known >= MOST_KNOWN || self.running() >= MOST) {
             return Err(mlua::Error::RuntimeError(format!("a call has at most {MOST} threads")));
         }
         let thread = lua.create_thread(function)?;
@@ -178,7 +189,12 @@ impl Threads {
         let polled = work.as_mut().poll(&mut Context::from_waker(&own));
         self.current.replace(outer);
         match polled {
-            Poll::Ready(result) => light.end(result),
+            Poll::Ready(result) => {
+                if let Err(error) = &result {
+                    tell(error);
+                }
+                light.end(result);
+            }
             // It was killed by itself, or by what it called.
             Poll::Pending if !light.is_running() => {}
             Poll::Pending => {
@@ -272,19 +288,57 @@ impl Light {
             waiter.wake();
         }
     }
+}
 
-    /// What went wrong, if something did and nobody waits to hear of it.
-    pub(super) fn fault(&self) -> Option<mlua::Error> {
-        match &*self.life.borrow() {
-            Life::Zombie(Err(error)) => Some(error.clone()),
-            _ => None,
-        }
-    }
+/// A light thread failed: the log tells why, as lua-nginx-module's does, unless it only left.
+fn tell(error: &mlua::Error) {
+    let Some(call) = current().filter(|call| call.exit.get().is_none()) else { return };
+    let ScriptError { message, traceback, .. } = ScriptError::from_lua(error);
+    let message = format!("lua user thread aborted: runtime error: {message}");
+    let message = match traceback.as_str() {
+        "" => message,
+        _ => format!("{message}\nstack traceback:\n{traceback}"),
+    };
+    let (phase, module) = (call.phase, &*call.module);
+    let client = call.subject.as_ref().and_then(|subject| {
+        subject.transaction.try_borrow().ok().map(|transaction| transaction.client.address)
+    });
+    events::ScriptSaid { level: ERROR, phase, module, message: &message, client }.emit();
 }
 
 /// What tells coroutines apart.
 fn identity(thread: &Thread) -> usize {
     thread.to_pointer() as usize
+}
+
+/// Whether a coroutine is, or was, a light thread.
+pub fn is_light(lua: &Lua, thread: &Thread) -> mlua::Result<bool> {
+    let lights: mlua::Table = lua.named_registry_value(LIGHTS)?;
+    Ok(lights.raw_get::<Option<bool>>(thread)?.unwrap_or_default())
+}
+
+/// Yields to all others, if the slice was spent by something that the script began.
+pub async fn give_way(call: &Call) {
+    let mut is_first = slot::is_suspended();
+    std::future::poll_fn(|context| {
+        if !std::mem::take(&mut is_first) {
+            return Poll::Ready(());
+        }
+        let _ = call;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Has what runs go on after everything else that wants to; false where nothing may wait.
+pub(super) fn pass() -> bool {
+    let Some(call) = current().filter(|call| call.phase.may_wait()) else { return false };
+    let waker = call.threads.waker();
+    if let Some(waker) = &waker {
+        fairness::wake_after_polling(waker);
+    }
+    waker.is_some()
 }
 
 /// The table in which coroutines are marked that are light threads.
