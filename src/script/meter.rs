@@ -1,9 +1,10 @@
 //! What one call may still cost: CPU time over all its polls, wall time while it waits.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mlua::Error;
@@ -85,7 +86,7 @@ impl Meter {
             call.threads.enter(context.waker());
             let slice = Some(fairness::slice());
             let (polled, cpu) =
-                self.run(vm, call, slice, || all(call, context, &mut future, &mut done));
+                self.run(vm, call, slice, || all(call, context.waker(), &mut future, &mut done));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
             if goes_on {
@@ -172,20 +173,29 @@ impl Meter {
 /// One poll of a call: of its own coroutine, and of its light threads. It is over when all are.
 fn all<T>(
     call: &Rc<Call>,
-    context: &mut Context<'_>,
+    waker: &Waker,
     own: &mut Pin<&mut impl Future<Output = mlua::Result<T>>>,
     done: &mut Option<T>,
 ) -> Poll<mlua::Result<T>> {
-    if done.is_none() {
-        match own.as_mut().poll(context) {
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Ready(Ok(value)) => *done = Some(value),
-            Poll::Pending if slot::is_suspended() => return Poll::Pending,
-            Poll::Pending => {}
+    let failed = Cell::new(None);
+    let go_on = || {
+        if done.is_none() {
+            match own.as_mut().poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(Ok(value)) => *done = Some(value),
+                Poll::Ready(Err(error)) => failed.set(Some(error)),
+                Poll::Pending => {}
+            }
         }
-    }
-    if call.exit.get().is_none() {
-        call.threads.poll(context.waker(), || call.exit.get().is_some());
+    };
+    let is_leaving = || {
+        let failure = failed.take();
+        let is_leaving = failure.is_some() || call.exit.get().is_some();
+        failed.set(failure);
+        is_leaving
+    };
+    call.threads.poll(waker, go_on, is_leaving);
+    if let Some(error) = failed.take() {
+        return Poll::Ready(Err(error));
     }
     match done.take() {
         Some(value) if !call.threads.are_running() => Poll::Ready(Ok(value)),

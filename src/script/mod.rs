@@ -38,7 +38,7 @@ pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{OwnerLimits, cpu_of_owner, limit_owner};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
-pub use threads::{Light, Threads, give_way, is_light};
+pub use threads::{Light, Threads, is_light};
 pub use timer::Timers;
 pub use trial::{Tried, function_source, nobody, try_function};
 pub use within::{Captured, DEEPEST, Detour, MOST, Origin, REDIRECTS, Subrequest, Way};

@@ -1,6 +1,7 @@
 //! Light threads of a call: coroutines that go on by themselves whenever what they wait for is there.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -11,13 +12,15 @@ use std::task::{Context, Poll, Wake, Waker};
 use mlua::thread::AsyncThread;
 use mlua::{Function, Lua, MultiValue, Thread};
 
-use super::{Call, ScriptError, Waiting, current, fairness, slot};
+use super::{ScriptError, Waiting, current, fairness, slot};
 use crate::telemetry::events;
 
 /// Light threads that one call may have running.
 const MOST: usize = 1_000;
 /// Light threads that one call may have, those counted that are over.
 const MOST_KNOWN: usize = 10_000;
+/// Turns that are taken before sockets and timers are looked at.
+const ROUND: usize = 64;
 /// `ngx.ERR`.
 const ERROR: i64 = 4;
 /// The registry's name for the table that says which coroutines are light threads.
@@ -32,10 +35,20 @@ pub struct Threads {
     all: RefCell<Vec<Rc<Light>>>,
     /// The one that is running.
     current: RefCell<Option<Rc<Light>>>,
-    /// Where the next round begins.
-    next: Cell<usize>,
+    /// Those whose turn it is, in order.
+    turns: RefCell<VecDeque<Coroutine>>,
+    /// Whether the call's own coroutine waits for its turn.
+    own_waits: Cell<bool>,
     /// Whoever goes on with the call.
     waker: RefCell<Option<Waker>>,
+}
+
+/// What takes turns.
+#[derive(Clone)]
+enum Coroutine {
+    /// The call's own.
+    Own,
+    Light(Rc<Light>),
 }
 
 /// One light thread.
@@ -48,7 +61,7 @@ pub struct Light {
     life: RefCell<Life>,
     alarm: Arc<Alarm>,
     /// Whoever waits for its end.
-    waiter: RefCell<Option<Waker>>,
+    waiter: RefCell<Option<Coroutine>>,
     /// What its native functions wait for.
     held: RefCell<Vec<Weak<RefCell<Option<Waiting<'static, Answer>>>>>>,
     /// Subrequests that it waits for.
@@ -97,20 +110,40 @@ impl Threads {
         self.all.borrow().iter().filter(|light| light.is_running()).count()
     }
 
-    /// Whoever goes on with what runs now.
-    pub(super) fn waker(&self) -> Option<Waker> {
-        if let Some(light) = &*self.current.borrow() {
-            return Some(light.alarm.clone().into());
-        }
-        self.waker.borrow().clone()
-    }
-
     /// The one that is running; none: the call's own coroutine is.
     pub fn current(&self) -> Option<Rc<Light>> {
         self.current.borrow().clone()
     }
 
-    /// Begins one: it runs until it first waits.
+    /// Has what runs now go on when all have who wanted to before it.
+    fn pass(&self) {
+        let this = self.running_now();
+        if matches!(this, Coroutine::Own) {
+            self.own_waits.set(true);
+        }
+        self.turns.borrow_mut().push_back(this);
+    }
+
+    fn running_now(&self) -> Coroutine {
+        self.current().map_or(Coroutine::Own, Coroutine::Light)
+    }
+
+    /// Whether what runs now is next; it has had its turn then.
+    fn is_next(&self) -> bool {
+        let mut turns = self.turns.borrow_mut();
+        let is_next = match (turns.front(), self.current.borrow().as_ref()) {
+            (Some(Coroutine::Own), None) => true,
+            (Some(Coroutine::Light(first)), Some(this)) => Rc::ptr_eq(first, this),
+            (None, _) => true,
+            _ => false,
+        };
+        if is_next && matches!(turns.pop_front(), Some(Coroutine::Own)) {
+            self.own_waits.set(false);
+        }
+        is_next
+    }
+
+    /// Begins one: it runs until it first waits. Who begins it goes on after [`Self::turn`].
     ///
     /// # Errors
     /// If there are too many, or memory is spent.
@@ -121,6 +154,7 @@ impl Threads {
         args: MultiValue,
     ) -> mlua::Result<Rc<Light>> {
         let light = self.prepare(lua, function, args)?;
+        self.pass();
         if let Some(waker) = self.waker.borrow().clone() {
             self.go_on(&light, &waker);
         }
@@ -162,21 +196,58 @@ impl Threads {
         self.all.borrow().iter().find(|light| identity(&light.thread) == wanted).cloned()
     }
 
-    /// Goes on with all that want to; those that end are told of.
-    pub(super) fn poll(&self, waker: &Waker, is_leaving: impl Fn() -> bool) {
-        let count = self.all.borrow().len();
-        let first = self.next.get();
-        for turn in 0..count {
-            let place = (first + turn) % count;
-            let Some(light) = self.all.borrow().get(place).cloned() else { return };
-            if !light.alarm.rings.swap(false, Ordering::AcqRel) || !light.is_running() {
-                continue;
+    /// The turn of who began a light thread comes.
+    pub async fn turn(&self) {
+        let mut had_to_wait = false;
+        std::future::poll_fn(|_| {
+            // What it began may have taken the rest of the slice.
+            if had_to_wait || (!slot::is_suspended() && self.is_next()) {
+                return Poll::Ready(());
             }
-            self.go_on(&light, waker);
+            had_to_wait = true;
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Goes on with the call's own coroutine, by `own`, and with all light threads that want to, each in
+    /// its turn. `is_leaving` says whether the call is to end.
+    pub(super) fn poll(&self, waker: &Waker, mut own: impl FnMut(), is_leaving: impl Fn() -> bool) {
+        if !self.own_waits.get() {
+            own();
             if slot::is_suspended() || is_leaving() {
-                self.next.set(place + 1);
                 return;
             }
+        }
+        if self.all.borrow().is_empty() && self.turns.borrow().is_empty() {
+            return;
+        }
+        for light in self.all.borrow().iter() {
+            if light.alarm.rings.swap(false, Ordering::AcqRel) {
+                self.turns.borrow_mut().push_back(Coroutine::Light(light.clone()));
+            }
+        }
+        for _ in 0..ROUND {
+            let Some(next) = self.turns.borrow_mut().pop_front() else { return };
+            match &next {
+                Coroutine::Own => {
+                    self.own_waits.set(false);
+                    own();
+                }
+                Coroutine::Light(light) => self.go_on(light, waker),
+            }
+            if is_leaving() {
+                return;
+            }
+            if slot::is_suspended() {
+                if let Coroutine::Light(_) = &next {
+                    self.turns.borrow_mut().push_front(next);
+                }
+                break;
+            }
+        }
+        if !self.turns.borrow().is_empty() && !slot::is_suspended() {
+            fairness::wake_after_polling(waker);
         }
     }
 
@@ -193,16 +264,13 @@ impl Threads {
                 if let Err(error) = &result {
                     tell(error);
                 }
-                light.end(result);
+                if let Some(waiter) = light.end(result) {
+                    self.turns.borrow_mut().push_back(waiter);
+                }
             }
             // It was killed by itself, or by what it called.
             Poll::Pending if !light.is_running() => {}
-            Poll::Pending => {
-                light.work.replace(Some(work));
-                if slot::is_suspended() {
-                    light.alarm.rings.store(true, Ordering::Release);
-                }
-            }
+            Poll::Pending => drop(light.work.replace(Some(work))),
         }
     }
 
@@ -224,8 +292,15 @@ impl Threads {
         for light in self.all.take() {
             light.kill();
         }
+        self.turns.take();
+        self.own_waits.set(false);
         self.current.replace(None);
         self.waker.replace(None);
+    }
+
+    /// Has what runs now go on when this one is over.
+    pub fn await_end(&self, light: &Light) {
+        light.waiter.replace(Some(self.running_now()));
     }
 }
 
@@ -263,11 +338,6 @@ impl Light {
         }
     }
 
-    /// Has somebody woken when it is over.
-    pub fn await_end(&self, waker: &Waker) {
-        self.waiter.replace(Some(waker.clone()));
-    }
-
     /// Ends it, and what it waits for.
     pub fn kill(&self) {
         self.life.replace(Life::Dead);
@@ -279,14 +349,13 @@ impl Light {
         drop(self.work.take());
     }
 
-    fn end(&self, result: mlua::Result<MultiValue>) {
+    /// It is over; whoever waits for that.
+    fn end(&self, result: mlua::Result<MultiValue>) -> Option<Coroutine> {
         if !self.is_running() {
-            return;
+            return None;
         }
         self.life.replace(Life::Zombie(result));
-        if let Some(waiter) = self.waiter.take() {
-            waiter.wake();
-        }
+        self.waiter.take()
     }
 }
 
@@ -317,28 +386,14 @@ pub fn is_light(lua: &Lua, thread: &Thread) -> mlua::Result<bool> {
     Ok(lights.raw_get::<Option<bool>>(thread)?.unwrap_or_default())
 }
 
-/// Yields to all others, if the slice was spent by something that the script began.
-pub async fn give_way(call: &Call) {
-    let mut is_first = slot::is_suspended();
-    std::future::poll_fn(|context| {
-        if !std::mem::take(&mut is_first) {
-            return Poll::Ready(());
-        }
-        let _ = call;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 /// Has what runs go on after everything else that wants to; false where nothing may wait.
 pub(super) fn pass() -> bool {
     let Some(call) = current().filter(|call| call.phase.may_wait()) else { return false };
-    let waker = call.threads.waker();
-    if let Some(waker) = &waker {
-        fairness::wake_after_polling(waker);
-    }
-    waker.is_some()
+    let waker = call.threads.waker.borrow().clone();
+    let Some(waker) = waker else { return false };
+    call.threads.pass();
+    fairness::wake_after_polling(&waker);
+    true
 }
 
 /// The table in which coroutines are marked that are light threads.

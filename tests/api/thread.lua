@@ -44,7 +44,7 @@ local one = ngx.thread.spawn(function() for n = 1, 3 do note("one", n) coroutine
 local two = ngx.thread.spawn(function() for n = 1, 3 do note("two", n) coroutine.yield() end end)
 note("own") coroutine.yield() note("own again")
 ngx.thread.wait(one) ngx.thread.wait(two)
-noted("one 1,two 1,own,one 2,two 2,own again,one 3,two 3")
+noted("one 1,two 1,one 2,own,two 2,one 3,own again,two 3")
 
 -- Coroutines of scripts stay what they are, inside of threads too.
 local made = coroutine.wrap(function(a) ngx.sleep(0.001) local b = coroutine.yield(a + 1) return a + b end)
@@ -60,7 +60,8 @@ same(err, "yrdead")
 
 -- Only who made a thread has a say in it.
 local child
-t = ngx.thread.spawn(function() child = ngx.thread.spawn(function() ngx.sleep(5) end) ngx.sleep(5) end)
+t = ngx.thread.spawn(function() child = ngx.thread.spawn(function() ngx.sleep(0.1) end) ngx.sleep(5) end)
+ngx.sleep(0.001)
 fails("only the parent coroutine can wait on the thread", ngx.thread.wait, child)
 ok, err = ngx.thread.kill(child)
 same(ok, nil) same(err, "killer not parent")

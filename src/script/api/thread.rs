@@ -45,8 +45,7 @@ fn spawn(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::R
     let begun = begin(&lua, &call, args);
     Box::pin(async move {
         let light = begun?;
-        // Its beginning may have taken the rest of the slice.
-        crate::script::give_way(&call).await;
+        call.threads.turn().await;
         Ok(one(Value::Thread(light.thread.clone())))
     })
 }
@@ -73,14 +72,14 @@ fn wait(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Re
         if awaited.is_empty() {
             return refusal(&lua, "already waited or killed");
         }
-        let result = poll_fn(|context| {
+        let result = poll_fn(|_| {
             if let Some(over) = awaited.iter().find(|light| light.is_zombie()) {
                 return Poll::Ready(over.reap());
             }
             if awaited.iter().all(|light| !light.is_known()) {
                 return Poll::Ready(None);
             }
-            awaited.iter().for_each(|light| light.await_end(context.waker()));
+            awaited.iter().for_each(|light| call.threads.await_end(light));
             Poll::Pending
         });
         match result.await {

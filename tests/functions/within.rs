@@ -1,0 +1,1 @@
+//! What functions ask of the node itself.
