@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::step::{End, call, refused, run_now};
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, beside};
 use crate::config::HandlerSource;
 use crate::policy::StepId;
 use crate::telemetry::events;
@@ -11,6 +11,7 @@ use crate::transaction::Phase;
 
 /// Each `set_by_lua_*` handler's result becomes its variable's value.
 pub(super) fn run(exchange: &Exchange) -> Flow {
+    beside::note_all(exchange, Phase::Set);
     let steps = exchange.plan().of(Phase::Set);
     if steps.is_empty() {
         return Flow::Continue;

@@ -111,6 +111,7 @@ fn page(status: u16, id: &str) -> Bytes {
 
 /// The body as `body_filter` leaves it; none if nothing may be sent.
 fn filter(exchange: &Exchange, body: Bytes) -> Option<Bytes> {
+    phases::see_chunk(exchange, &body, true);
     match BodyFilter::of(exchange) {
         None => Some(body),
         Some(mut filter) => filter.pass(exchange, Chunk { bytes: body, last: true }).ok(),

@@ -30,6 +30,10 @@ pub(super) struct Meter {
     waited: bool,
     /// Whether it was suspended, and wants to go on.
     suspended: bool,
+    /// Until when it is held because its owner used its share of this second, and for how long it was in
+    /// all.
+    pause: Option<Pin<Box<Sleep>>>,
+    paused: Duration,
     queue: Rc<Queue>,
     /// CPU time of which telemetry knows.
     told: Duration,
@@ -48,6 +52,8 @@ impl Meter {
             cut: false,
             waited: false,
             suspended: false,
+            pause: None,
+            paused: Duration::ZERO,
             queue: queue.clone(),
             told: Duration::ZERO,
             _begun: queue.account().begin()?,
@@ -80,11 +86,11 @@ impl Meter {
         let _ending = Ending(call);
         poll_fn(|context| {
             let waits = !call.errands_are_done(context) && !call.threads.are_running();
-            if waits || !turn.has_come(context) {
+            if waits || self.is_held(context) || !turn.has_come(context) {
                 return Poll::Pending;
             }
             call.threads.enter(context.waker());
-            let slice = Some(fairness::slice());
+            let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
             let (polled, cpu) =
                 self.run(vm, call, slice, || all(call, context.waker(), &mut future, &mut done));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
@@ -92,9 +98,17 @@ impl Meter {
             if goes_on {
                 self.tell();
             }
-            turn.ran(cpu, goes_on.then_some(context.waker()));
+            let pause = self.queue.account().pause().filter(|_| goes_on);
+            turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
+            if let Some(pause) = pause {
+                return self.hold(pause, context);
+            }
             if polled.is_ready() || goes_on {
                 return polled;
+            }
+            if was_suspended {
+                // What it waits for may have woken it while it waited for its turn: it looks again.
+                context.waker().wake_by_ref();
             }
             if !call.errands_are_done(context) {
                 limit = None;
@@ -131,6 +145,27 @@ impl Meter {
         call.payer_has().map_or(own, |others| own.min(others))
     }
 
+    /// Its owner used its share of this second: it goes on in the next one, but not for ever.
+    fn hold<T>(&mut self, pause: Duration, context: &mut Context<'_>) -> Poll<mlua::Result<T>> {
+        self.paused += pause;
+        if self.paused > self.budget.wait {
+            return Poll::Ready(Err(Error::runtime("the call was ended")));
+        }
+        self.pause = Some(Box::pin(tokio::time::sleep(pause)));
+        // So that it wakes the call.
+        let _ = self.is_held(context);
+        Poll::Pending
+    }
+
+    fn is_held(&mut self, context: &mut Context<'_>) -> bool {
+        let held =
+            self.pause.as_mut().is_some_and(|pause| pause.as_mut().poll(context).is_pending());
+        if !held {
+            self.pause = None;
+        }
+        held
+    }
+
     /// A script waits: not at all if it was to end, and not for ever.
     fn waiting<T>(
         &mut self,
@@ -162,6 +197,8 @@ impl Meter {
     pub(super) fn error(&self, call: &Call, error: &Error) -> ScriptError {
         if self.cut {
             ScriptError::cpu(self.budget.cpu, Some(error))
+        } else if self.paused > self.budget.wait {
+            self.queue.account().spent()
         } else if self.waited {
             ScriptError::wait(self.budget.wait, &call.module)
         } else {
