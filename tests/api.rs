@@ -197,7 +197,8 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
         let state = state();
         let subject = subject(Ok(Body::Empty));
         let keep = "package.loaded.kept = {tcpsock = ngx.socket.tcp(), udpsock = ngx.socket.udp(), \
-                    collection = waf.collection('keys')}";
+                    collection = waf.collection('keys'), \
+                    semaphore = require('ngx.semaphore').new()}";
         run(&state, Phase::Access, Some(&subject), keep).await.0.unwrap();
         answered(&subject);
         let mut refused = 0;

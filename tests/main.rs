@@ -55,6 +55,8 @@ mod script;
 mod seclang;
 mod sqlmap;
 mod start;
+mod streaming;
+mod subrequests;
 mod support;
 mod telemetry;
 mod tuning;

@@ -344,8 +344,11 @@ pub enum HandlerSource {
 pub struct Route {
     /// The label in metrics and logs: its `name:`, else its host and path as written.
     pub name: String,
-    /// Which requests it serves.
+    /// Which requests it serves. One whose name begins with `@` serves none of a client's: scripts go
+    /// there by name.
     pub matches: Match,
+    /// Whether it serves only what comes from within: subrequests and internal redirects.
+    pub internal: bool,
     /// Where they go.
     pub upstream: UpstreamChoice,
     /// Its own handlers (without the global ones).

@@ -153,7 +153,7 @@ fn done(
     let ending = match (result, call.and_then(|call| call.exit.get())) {
         (Err(error), _) => Ending::Failed(error.kind.as_str(), error.message.clone()),
         (Ok(_), Some(Exit::Close)) => Ending::Closed,
-        (Ok(_), Some(Exit::Declined)) => Ending::Declined,
+        (Ok(_), Some(Exit::Declined | Exit::Reroute)) => Ending::Declined,
         (Ok(_), Some(Exit::Respond(status))) => Ending::Answered(status),
         (Ok(_), Some(Exit::Phase) | None) => Ending::Answered(staged),
     };

@@ -22,6 +22,10 @@ pub struct Declaration {
     /// repeat.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadow_hosts: Vec<String>,
+    /// The routes of the node to which it may make requests, as beginnings of paths: `/stock` is that
+    /// path and all below it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<String>,
     /// The shared dictionaries that it finds in `ngx.shared`.
     pub dictionaries: Vec<String>,
     /// The collections that it may ask.
@@ -110,6 +114,7 @@ impl Declaration {
         let lists = [
             ("hosts", &self.hosts),
             ("shadow_hosts", &self.shadow_hosts),
+            ("routes", &self.routes),
             ("dictionaries", &self.dictionaries),
             ("collections", &self.collections),
             ("secrets", &self.secrets),
@@ -133,8 +138,25 @@ impl Declaration {
         if let Some((name, host)) = odd {
             return Some(format!("`{name}`: `{host}` is not `host:port` (port `*` is any)"));
         }
-        self.limits.fault()
+        self.routes.iter().find_map(|route| route_fault(route)).or_else(|| self.limits.fault())
     }
+}
+
+/// The routes that a text names in one of the comments that it begins with: `-- routes: /a /b`.
+pub fn routes_in(text: &str) -> Vec<String> {
+    let mut comments = text.lines().map_while(|line| line.trim().strip_prefix("--"));
+    let named = comments.find_map(|comment| comment.trim().strip_prefix("routes:"));
+    named.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+fn route_fault(route: &str) -> Option<String> {
+    let odd = |part: &str| part == "." || part == "..";
+    let plain = route.starts_with('/')
+        && !route.contains("//")
+        && !route.contains(['%', '?', '#'])
+        && !route.split('/').any(odd);
+    let shown: String = route.chars().take(40).collect();
+    (!plain).then(|| format!("`routes`: `{}` is no plain path: write `/stock`", shown.escape_default()))
 }
 
 /// Times as people write them: `10ms`, `5s`.

@@ -354,7 +354,7 @@ fn refuses(call: &Call) -> bool {
     let staged = || call.subject.as_ref().map(|subject| subject.transaction.borrow().reply.status);
     let status = match call.exit.get() {
         Some(Exit::Close) => return true,
-        Some(Exit::Declined) => return false,
+        Some(Exit::Declined | Exit::Reroute) => return false,
         Some(Exit::Respond(status)) => status,
         Some(Exit::Phase) | None => staged().unwrap_or_default(),
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::declaration::routes_in;
 use super::{Declaration, Fault, Name};
 use crate::config::Secrets;
 use crate::script::{DomainSpec, Library, ScriptError, SecretsFor, Tried, try_function};
@@ -44,6 +45,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         reads_only: false,
         collections: Some(declaration.collections.clone().into()),
         network: declaration.network(),
+        routes: Some(declaration.routes.clone().into()),
         max_timers: 0,
         workers: 1,
         guest: true,
@@ -77,13 +79,16 @@ pub fn attempt(
         return Err(Fault::unfit("function::test", message));
     }
     let form = if returns_table { Form::Table } else { Form::Chunk };
-    let declaration = match given {
+    let mut declaration = match given {
         Some(given) => given,
         None if declares.is_null() => Declaration::default(),
         None => serde_json::from_value(declares).map_err(|error| {
             Fault::unfit("function::declares", format!("{file}: `declares`: {error}"))
         })?,
     };
+    if declaration.routes.is_empty() {
+        declaration.routes = routes_in(text);
+    }
     if let Some(fault) = declaration.fault() {
         return Err(Fault::unfit("function::declares", fault));
     }

@@ -4,7 +4,12 @@ use super::step::run_all;
 use super::{Exchange, Flow, request_body, rules, rules_beside};
 use crate::transaction::{Phase, RulePhase};
 
+/// What the operator's own scripts ask of the node was admitted with the request for which they ask,
+/// as in nginx; what functions ask is judged as a client's request is.
 pub(super) async fn run(exchange: &Exchange) -> Flow {
+    if !exchange.is_judged() {
+        return Flow::Continue;
+    }
     let flow = run_all(exchange, Phase::Access).await;
     if flow != Flow::Continue || !exchange.rules.begin() {
         return flow;

@@ -14,12 +14,12 @@ use crate::transaction::Phase;
 pub(super) async fn run(exchange: &Exchange) -> Flow {
     beside::note_all(exchange, Phase::Content);
     let steps = exchange.plan().of(Phase::Content);
-    if steps.is_empty() && exchange.function.is_none() {
+    if steps.is_empty() && exchange.function().is_none() {
         return Flow::Continue;
     }
     let started = Instant::now();
-    let flow = match &exchange.function {
-        Some(found) if steps.is_empty() => function::run(exchange, found).await,
+    let flow = match exchange.function() {
+        Some(found) if steps.is_empty() => function::run(exchange, &found).await,
         _ => scripts(exchange, steps).await,
     };
     events::PhaseRan { phase: Phase::Content, took: started.elapsed() }.emit();
@@ -47,6 +47,7 @@ pub(super) fn left(exchange: &Exchange, exit: Exit) -> Flow {
     match exit {
         Exit::Declined => Flow::Continue,
         Exit::Close => closed(exchange),
+        Exit::Reroute => Flow::Reroute,
         Exit::Respond(status) => decided(exchange, status),
         Exit::Phase => decided(exchange, staged_status(exchange)),
     }

@@ -28,9 +28,9 @@ impl Judgement {
         Self { state: Cell::new(State::Never) }
     }
 
-    /// By rules that have not begun.
-    pub(super) fn awaited() -> Self {
-        Self { state: Cell::new(State::NotYet) }
+    /// There are rules, which have not begun.
+    pub(super) fn expect(&self) {
+        self.state.set(State::NotYet);
     }
 
     /// The rules begin; false if there are none.

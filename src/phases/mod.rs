@@ -8,6 +8,7 @@ mod access;
 mod beside;
 mod body_filter;
 mod content;
+mod detour;
 mod exchange;
 mod function;
 mod header_filter;
@@ -37,6 +38,8 @@ pub enum Flow {
     Close,
     /// On to the next phase.
     Continue,
+    /// The request goes another way, from the beginning.
+    Reroute,
     /// Answer now with this status, and with the headers and body that are staged in
     /// [`crate::transaction::Transaction::reply`].
     Respond(u16),
@@ -44,6 +47,24 @@ pub enum Flow {
 
 /// Everything before the upstream: `set` ▸ `rewrite` ▸ `access` ▸ `content`.
 pub async fn request(exchange: &Exchange) -> Flow {
+    loop {
+        match way(exchange).await {
+            Flow::Reroute => {}
+            flow => return flow,
+        }
+        let flow = detour::follow(exchange);
+        if flow != Flow::Continue {
+            return flow;
+        }
+    }
+}
+
+/// The way of a request through the route that serves it now.
+async fn way(exchange: &Exchange) -> Flow {
+    if exchange.is_withheld() {
+        // As if the route were not there.
+        return step::decided(exchange, 404);
+    }
     let flow = set::run(exchange);
     if flow != Flow::Continue {
         return flow;

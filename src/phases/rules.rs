@@ -43,7 +43,8 @@ pub(super) fn tell(exchange: &Exchange) {
     let Some(inspection) = inspection.as_mut().filter(|_| exchange.rules.has_begun()) else {
         return;
     };
-    let mut matches = inspection.take_matches();
+    let mut matches = exchange.earlier.take();
+    matches.append(&mut inspection.take_matches());
     hide(&mut matches, inspection.hidden());
     let findings = Findings {
         matches,

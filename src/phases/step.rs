@@ -57,6 +57,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
     };
     match end {
         End::Left(Exit::Close) => closed(exchange),
+        End::Left(Exit::Reroute) => Flow::Reroute,
         End::Left(Exit::Respond(status)) => decided(exchange, status),
         End::Refused => refused(exchange),
         End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
@@ -146,7 +147,7 @@ impl<'a> Account<'a> {
         let refuses = match call.exit.get() {
             Some(Exit::Close) => true,
             Some(Exit::Respond(status)) => Verdict::of_status(status) == Verdict::Refused,
-            Some(Exit::Declined | Exit::Phase) | None => false,
+            Some(Exit::Declined | Exit::Phase | Exit::Reroute) | None => false,
         };
         if refuses {
             record.blocked();

@@ -260,6 +260,7 @@ impl Draft {
                     secrets: SecretsFor { kept: config.secrets.clone(), declared: None },
                     reads_only: draft.withheld,
                     network,
+                    routes: None,
                     max_timers,
                     workers: config.workers,
                     guest: false,

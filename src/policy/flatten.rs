@@ -59,6 +59,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             let Sequence { phases, beside } = global.clone().then(own);
             plans.push(RoutePlan {
                 name,
+                internal: route.internal || route.name.starts_with('@'),
                 upstream: route.upstream.clone(),
                 body: route.body,
                 body_filter_types: route.body_filter_types.clone(),
@@ -73,6 +74,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         }
         plans.push(RoutePlan {
             name: "default".into(),
+            internal: false,
             upstream: default_upstream(config),
             body: config.limits.body,
             body_filter_types: Vec::new(),

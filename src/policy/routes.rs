@@ -7,12 +7,25 @@ use crate::transaction::Request;
 #[derive(Debug, Default)]
 pub struct Router {
     matches: Vec<Match>,
+    /// Those that have a name to which scripts go, by place.
+    named: Vec<(String, usize)>,
 }
 
 impl Router {
     /// A router over the routes' matches.
     pub fn new(routes: &[Route]) -> Self {
-        Self { matches: routes.iter().map(|route| route.matches.clone()).collect() }
+        let named = |(place, route): (usize, &Route)| {
+            route.name.starts_with('@').then(|| (route.name.clone(), place))
+        };
+        Self {
+            matches: routes.iter().map(|route| route.matches.clone()).collect(),
+            named: routes.iter().enumerate().filter_map(named).collect(),
+        }
+    }
+
+    /// The index of the route of that name, which begins with `@`.
+    pub fn named(&self, name: &str) -> Option<usize> {
+        self.named.iter().find(|(known, _)| known == name).map(|(_, place)| *place)
     }
 
     /// The index of the first route that matches; the number of routes if none does.
@@ -24,10 +37,12 @@ impl Router {
         let path = request.normalized_path();
         self.matches
             .iter()
-            .position(|wanted| {
+            .enumerate()
+            .position(|(place, wanted)| {
                 host_matches(wanted, host.as_deref())
                     && method_matches(wanted, &request.method)
                     && path_matches(&wanted.path, &path)
+                    && !self.named.iter().any(|(_, named)| *named == place)
             })
             .unwrap_or(self.matches.len())
     }
@@ -65,7 +80,7 @@ mod tests {
     use crate::transaction::{Headers, Version};
 
     fn router(matches: Vec<Match>) -> Router {
-        Router { matches }
+        Router { matches, named: Vec::new() }
     }
 
     fn request(method: &'static str, host: &'static str, target: &'static str) -> Request {

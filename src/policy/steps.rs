@@ -52,6 +52,8 @@ pub struct RulesBeside {
 pub struct RoutePlan {
     /// The label in metrics and logs.
     pub name: Arc<str>,
+    /// Whether it serves only what comes from within.
+    pub internal: bool,
     /// Where its requests go.
     pub upstream: UpstreamChoice,
     /// How large its bodies may be.

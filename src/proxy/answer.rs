@@ -33,6 +33,10 @@ impl<'a> Answer<'a> {
     /// Gives bytes of the body, perhaps none, and what waits before them.
     pub(super) async fn give(&mut self, bytes: &[u8], leaves: Leaves) -> Sent {
         let bytes = if self.framing == Framing::Nothing { &[] } else { bytes };
+        if let Some(kept) = &mut self.client.kept {
+            self.client.waiting.clear();
+            return if kept.keep(bytes) { Sent::Whole } else { Sent::Cut };
+        }
         let chunk = self.framing == Framing::Chunked && !bytes.is_empty();
         if chunk {
             let _ = write!(self.client.waiting, "{:x}\r\n", bytes.len());

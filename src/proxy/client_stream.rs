@@ -1,6 +1,8 @@
 //! A client's connection: what was read of it and not used, what waits to be sent.
 
+use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -23,6 +25,8 @@ pub(super) const GATHERED: usize = 32 << 10;
 pub struct ClientStream {
     /// None while Pingora reads from it.
     socket: Option<TcpStream>,
+    /// What is kept instead of being sent, where a script asked.
+    pub(super) kept: Option<Kept>,
     /// Bytes that were read and belong to what comes next.
     pub unread: BytesMut,
     /// Bytes that there is room for at least, when it is read.
@@ -37,11 +41,49 @@ pub struct ClientStream {
     pub(super) body_sent: u64,
 }
 
+/// An answer that a script asked for.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Its body so far.
+    pub(super) body: BytesMut,
+    /// Bytes for which there is room, shared with others.
+    room: Rc<Cell<usize>>,
+    /// Whether there was no room for all.
+    pub(super) is_cut: bool,
+}
+
+impl Kept {
+    /// Keeps bytes of the body; false if there is no room for them all.
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> bool {
+        let fit = bytes.get(..self.room.get()).unwrap_or(bytes);
+        self.room.set(self.room.get() - fit.len());
+        self.body.extend_from_slice(fit);
+        self.is_cut |= fit.len() < bytes.len();
+        !self.is_cut
+    }
+}
+
 impl ClientStream {
+    /// One without a socket: what would be sent is kept, as far as there is room.
+    pub(super) fn keeping(room: Rc<Cell<usize>>) -> Self {
+        let kept = Kept { body: BytesMut::new(), room, is_cut: false };
+        Self {
+            socket: None,
+            kept: Some(kept),
+            unread: BytesMut::new(),
+            room: ROOM,
+            waiting: Vec::new(),
+            write_time: Duration::ZERO,
+            body_read: 0,
+            body_sent: 0,
+        }
+    }
+
     /// Takes over a socket.
     pub fn new(socket: TcpStream) -> Self {
         Self {
             socket: Some(socket),
+            kept: None,
             unread: BytesMut::new(),
             room: ROOM,
             waiting: Vec::new(),

@@ -2,14 +2,18 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::File;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+
+use tokio::task::spawn_local;
 
 use super::hold::{Held, Terms, hold};
 use super::incoming::Incoming;
-use super::{ClientStream, Failure};
+use super::outflow::{self, Outflow};
+use super::{ClientStream, Failure, Sent, Site, subrequest};
 use crate::config::BodyLimits;
+use crate::phases::Exchange;
 use crate::policy::Live;
-use crate::script::{Host, Waiting};
+use crate::script::{Captured, Host, Subrequest, Waiting};
 use crate::transaction::{Body, Request};
 use crate::upstream::{Framing, keeps_alive};
 
@@ -19,9 +23,11 @@ const DRAINED: u64 = 64 << 10;
 
 /// The client's side of one exchange.
 pub(super) struct Downstream {
+    /// How far the answer has come.
+    pub(super) outflow: Outflow,
     stream: RefCell<Option<Box<ClientStream>>>,
-    /// The route's limits and the policy, once they are known.
-    terms: OnceCell<(BodyLimits, Rc<Live>)>,
+    /// Whose side it is, once that is known: its route says what limits there are.
+    exchange: OnceCell<Weak<Exchange>>,
     /// What holding the body came to, once it was tried.
     held: RefCell<Option<Result<Body, Failure>>>,
     /// Keeps a spooled body's file alive.
@@ -45,11 +51,40 @@ enum Declared {
 }
 
 /// The [`Host`] of an exchange.
-pub(super) struct Shared(pub(super) Rc<Downstream>);
+pub(super) struct Shared {
+    site: Rc<Site>,
+    downstream: Rc<Downstream>,
+}
+
+impl Shared {
+    pub(super) fn new(site: Rc<Site>, downstream: Rc<Downstream>) -> Self {
+        Self { site, downstream }
+    }
+}
 
 impl Host for Shared {
     fn read_body(&self) -> Waiting<'_, Result<Body, u16>> {
-        Box::pin(async { self.0.body().await.map_err(|failure| failure.status) })
+        Box::pin(async { self.downstream.body().await.map_err(|failure| failure.status) })
+    }
+
+    fn subrequest(&self, wanted: Subrequest) -> Option<Waiting<'static, Captured>> {
+        let live = self.downstream.exchange()?.live.clone();
+        Some(Box::pin(subrequest::begin(self.site.clone(), live, wanted)))
+    }
+
+    fn flush(&self) -> Waiting<'static, bool> {
+        let downstream = self.downstream.clone();
+        let task = spawn_local(async move {
+            let Some(exchange) = downstream.exchange() else { return Sent::Cut };
+            outflow::flush(&exchange, &downstream).await
+        });
+        Box::pin(async { task.await.is_ok_and(|sent| sent == Sent::Whole) })
+    }
+
+    fn nudge(&self) {
+        if self.downstream.outflow.nudge() {
+            drop(self.flush());
+        }
     }
 }
 
@@ -59,8 +94,9 @@ impl Downstream {
         let declared = declared(request);
         let connection = request.headers.get_all("connection").map(|value| &value[..]);
         Self {
+            outflow: Outflow::default(),
             stream: RefCell::new(Some(stream)),
-            terms: OnceCell::new(),
+            exchange: OnceCell::new(),
             held: RefCell::default(),
             file: RefCell::default(),
             declared,
@@ -71,9 +107,35 @@ impl Downstream {
         }
     }
 
-    /// Sets the route's limits, once it is known.
-    pub(super) fn limit(&self, limits: BodyLimits, live: Rc<Live>) {
-        let _ = self.terms.set((limits, live));
+    /// The side of a script that makes a request with this body: what is answered is kept.
+    pub(super) fn of_script(body: Body, room: Rc<Cell<usize>>) -> Self {
+        Self {
+            outflow: Outflow::default(),
+            stream: RefCell::new(Some(Box::new(ClientStream::keeping(room)))),
+            exchange: OnceCell::new(),
+            held: RefCell::new(Some(Ok(body))),
+            file: RefCell::default(),
+            declared: Declared::Nothing,
+            expects_continue: Cell::new(false),
+            body_ended: Cell::new(true),
+            goes_on: false,
+            told: Cell::new(false),
+        }
+    }
+
+    /// Sets whose side it is.
+    pub(super) fn belong_to(&self, exchange: &Rc<Exchange>) {
+        let _ = self.exchange.set(Rc::downgrade(exchange));
+    }
+
+    fn exchange(&self) -> Option<Rc<Exchange>> {
+        self.exchange.get()?.upgrade()
+    }
+
+    /// How large bodies may be, and the policy that says so.
+    fn terms(&self) -> Option<(BodyLimits, Rc<Live>)> {
+        let exchange = self.exchange()?;
+        Some((exchange.plan().body, exchange.live.clone()))
     }
 
     /// The connection, which is then no longer here.
@@ -123,7 +185,7 @@ impl Downstream {
     }
 
     async fn read(&self) -> Result<Held, Failure> {
-        let (limits, live) = self.terms.get().ok_or(Failure::ours(500, "body::no_route"))?;
+        let (limits, live) = self.terms().ok_or(Failure::ours(500, "body::no_route"))?;
         match self.declared {
             Declared::Nothing | Declared::Length(0) => {
                 return Ok(Held { body: Body::Empty, file: None });
@@ -136,7 +198,7 @@ impl Downstream {
         let mut loan = self.lend().ok_or(Failure::ours(500, "body::session_gone"))?;
         self.invite(loan.stream()).await?;
         let config = &live.policy.config;
-        let terms = Terms { limits: *limits, time: config.limits.body_time, live };
+        let terms = Terms { limits, time: config.limits.body_time, live: &live };
         self.hold(loan.stream(), &terms).await
     }
 
@@ -172,11 +234,11 @@ impl Downstream {
         if !unread || !short || self.expects_continue.get() {
             return;
         }
-        let Some((limits, live)) = self.terms.get() else { return };
-        let limits = BodyLimits { memory: DRAINED as usize, total: DRAINED, ..*limits };
+        let Some((limits, live)) = self.terms() else { return };
+        let limits = BodyLimits { memory: DRAINED as usize, total: DRAINED, ..limits };
         let time = live.policy.config.limits.body_time.min(DRAIN_TIME);
         if let Some(mut loan) = self.lend() {
-            drop(self.hold(loan.stream(), &Terms { limits, time, live }).await);
+            drop(self.hold(loan.stream(), &Terms { limits, time, live: &live }).await);
         }
     }
 }

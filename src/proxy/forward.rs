@@ -117,6 +117,7 @@ pub(super) fn is_upgrade(transaction: &Transaction) -> bool {
     let headers = &transaction.request.headers;
     let wants = headers.get_str("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
     wants
+        && !transaction.is_subrequest
         && &transaction.request.method[..] == b"GET"
         && matches!(transaction.body, Body::Unread | Body::Empty)
 }

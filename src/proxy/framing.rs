@@ -39,7 +39,8 @@ const SINGLE: [&str; 10] = [
 pub(super) fn is_unseen(exchange: &Exchange) -> bool {
     let transaction = exchange.subject.transaction.borrow();
     let staged = transaction.reply.status != 0 || !transaction.reply.headers.is_empty();
-    !staged && !exchange.plan().sees_responses()
+    // A script that asked wants to see all of it.
+    !staged && !transaction.is_subrequest && !exchange.plan().sees_responses()
 }
 
 /// Writes the head of an unseen response: the upstream's, without the fields that belong to one
@@ -155,6 +156,7 @@ pub(super) fn framed(
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let endless = endless(&transaction);
     let to_head = &transaction.request.method[..] == b"HEAD";
+    let for_script = transaction.is_subrequest;
     let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
     // A script may remove the length (as it must in nginx before it changes a body); a length of its
     // own making would let the next answer begin in the middle of this one.
@@ -172,6 +174,9 @@ pub(super) fn framed(
         None => endless,
     };
     respond::head(out, response, &respond::OURS)?;
+    if let Some(length) = length.filter(|_| for_script) {
+        response.headers.set("Content-Length", length.to_string());
+    }
     wire::end(out, (length, framing), downstream.goes_on(framing));
     Some(framing)
 }

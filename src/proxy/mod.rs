@@ -16,11 +16,13 @@ mod hold;
 mod incoming;
 mod judge;
 mod lent;
+mod outflow;
 mod pieces;
 mod relay;
 mod respond;
 mod site;
 mod stream;
+mod subrequest;
 mod tunnel;
 mod wire;
 
@@ -32,6 +34,7 @@ pub use client_stream::ClientStream;
 pub use site::Site;
 
 use crate::phases::{self, Exchange, Flow};
+use crate::script::Subject;
 use crate::telemetry::events;
 use crate::transaction::{Client, Request, Transaction, Verdict};
 use crate::upstream::{Connection, Lease};
@@ -53,7 +56,7 @@ pub struct Arrived {
 
 /// One request's whole way, from its parsed head to its log line; the connection, if it can take the
 /// next request.
-pub async fn serve(site: &Site, arrived: Arrived) -> Option<Box<ClientStream>> {
+pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream>> {
     let Arrived { stream, mut client, request, started, last } = arrived;
     let live = site.current();
     let received = request.raw_head.len() as u64;
@@ -63,9 +66,10 @@ pub async fn serve(site: &Site, arrived: Arrived) -> Option<Box<ClientStream>> {
     let downstream = Rc::new(Downstream::new(stream, &request, last));
     let mut transaction = Transaction::new(site.next_id(), started, client, request);
     transaction.outcome.bytes_received = received;
-    let host = Box::new(Shared(downstream.clone()));
-    let exchange = Exchange::begin(transaction, host, live, site.functions.clone())?;
-    downstream.limit(exchange.plan().body, exchange.live.clone());
+    let host = Box::new(Shared::new(site.clone(), downstream.clone()));
+    let subject = Subject::new(transaction, host);
+    let exchange = Rc::new(Exchange::begin(subject, live, site.functions.clone())?);
+    downstream.belong_to(&exchange);
     let next = answer(site, &exchange, &downstream).await;
     phases::end(&exchange).await;
     site.count(&exchange);
@@ -80,11 +84,7 @@ async fn answer(
     downstream: &Rc<Downstream>,
 ) -> Option<Box<ClientStream>> {
     let flow = phases::request(exchange).await;
-    let sent = match flow {
-        Flow::Close => Sent::Cut,
-        Flow::Continue => relay::relay(site, exchange, downstream).await,
-        Flow::Respond(status) => respond::respond(exchange, downstream, status).await,
-    };
+    let sent = follow(site, exchange, downstream, flow).await;
     let mut stream = downstream.take()?;
     note_bytes(exchange, &stream, sent);
     if sent == Sent::Whole && downstream.stays() {
@@ -93,6 +93,21 @@ async fn answer(
     // The client may be gone already; there is nobody to tell.
     let _ = stream.shutdown().await;
     None
+}
+
+/// Does what the phases before the upstream came to.
+async fn follow(site: &Site, exchange: &Exchange, downstream: &Downstream, flow: Flow) -> Sent {
+    match flow {
+        // `phases::request` follows redirects itself.
+        Flow::Close | Flow::Reroute => Sent::Cut,
+        // What a script answered already it cannot leave to the upstream.
+        Flow::Continue if downstream.outflow.has_begun() => {
+            let status = exchange.subject.transaction.borrow().status();
+            respond::respond(exchange, downstream, status).await
+        }
+        Flow::Continue => relay::relay(site, exchange, downstream).await,
+        Flow::Respond(status) => respond::respond(exchange, downstream, status).await,
+    }
 }
 
 /// How much of an answer left.

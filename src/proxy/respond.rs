@@ -6,6 +6,7 @@ use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::framing::is_final;
+use super::outflow::{self, State};
 use super::{Sent, wire};
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
@@ -14,13 +15,37 @@ use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
 pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status: u16) -> Sent {
-    let body = stage(exchange, status);
-    let flow = match phases::response_head(exchange).await {
-        Flow::Continue => judge(exchange, &body).await,
-        flow => flow,
+    let _gate = downstream.outflow.enter().await;
+    let sent = match downstream.outflow.take() {
+        State::Begun(framing, filter) => {
+            outflow::finish(exchange, downstream, (framing, filter), status).await
+        }
+        State::Ended(sent) => sent,
+        State::Held => {
+            let body = exchange.subject.transaction.borrow_mut().reply.take_body();
+            let flow = judge(exchange, &body).await;
+            answer(exchange, downstream, body, flow).await
+        }
+        State::Idle => {
+            let body = stage(exchange, status);
+            let flow = match phases::response_head(exchange).await {
+                Flow::Continue => judge(exchange, &body).await,
+                flow => flow,
+            };
+            answer(exchange, downstream, body, flow).await
+        }
+        State::Replaced(other) => {
+            answer(exchange, downstream, Bytes::new(), Flow::Respond(other)).await
+        }
     };
+    downstream.outflow.set(State::Ended(sent));
+    sent
+}
+
+/// Sends an answer that handlers and rules have seen: this body, or what they want in its place.
+async fn answer(exchange: &Exchange, downstream: &Downstream, body: Bytes, flow: Flow) -> Sent {
     let body = match flow {
-        Flow::Close => return Sent::Cut,
+        Flow::Close | Flow::Reroute => return Sent::Cut,
         Flow::Continue => body,
         // A filter or rule that refuses our own answer has it replaced once; none is asked again.
         Flow::Respond(other) => stage(exchange, other),
@@ -49,13 +74,23 @@ async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
     phases::response_body(exchange, held).await
 }
 
+/// Makes the response head from what is staged, for a body that is not whole.
+pub(super) fn stage_head(exchange: &Exchange, status: u16) {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let mut headers = std::mem::take(&mut transaction.reply.headers);
+    if !headers.contains("content-type") {
+        headers.set("Content-Type", "text/plain");
+    }
+    transaction.response = Some(Response { status, headers });
+}
+
 /// Makes the response head from what is staged; the body beside it.
 fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let mut headers = std::mem::take(&mut transaction.reply.headers);
     let said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
-    if !said && has_page(status) {
+    if !said && has_page(status) && !transaction.is_subrequest {
         body = page(status, &transaction.id);
         headers.set("Content-Type", "text/plain; charset=utf-8");
     } else if !headers.contains("content-type") && !body.is_empty() {

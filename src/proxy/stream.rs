@@ -32,7 +32,7 @@ pub(super) async fn stream(
     take_head(exchange, &connection);
     let pieces = match judge(exchange, &mut connection).await {
         Ok((Flow::Continue, pieces)) => pieces,
-        Ok((Flow::Close, _)) => return Sent::Cut,
+        Ok((Flow::Close | Flow::Reroute, _)) => return Sent::Cut,
         Ok((Flow::Respond(status), _)) => {
             exchange.subject.transaction.borrow_mut().response = None;
             return respond::respond(exchange, downstream, status).await;

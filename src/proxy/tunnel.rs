@@ -18,7 +18,7 @@ pub(super) async fn tunnel(
     take_all(exchange, &connection);
     match phases::response_head(exchange).await {
         Flow::Continue => {}
-        Flow::Close => return Sent::Cut,
+        Flow::Close | Flow::Reroute => return Sent::Cut,
         Flow::Respond(status) => return respond::respond(exchange, downstream, status).await,
     }
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };

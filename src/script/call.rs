@@ -10,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{api, slot};
+use super::within::{Captured, Detour, Origin, Subrequest};
+use super::{Threads, api, slot};
 use crate::config::Budget;
 use crate::detection::Inspection;
 use crate::transaction::{Body, Phase, Transaction};
@@ -41,6 +42,14 @@ pub struct Call {
     pub connections: Cell<u32>,
     /// CPU time that it took, once it ended.
     pub cpu: Cell<Duration>,
+    /// CPU time that it used so far.
+    pub(super) own: Cell<Duration>,
+    /// CPU time that others used so far at its expense: what its subrequests ran.
+    pub(super) lent: Cell<Duration>,
+    /// Subrequests that it waits for.
+    pub pending: Cell<u32>,
+    /// Its light threads.
+    pub threads: Threads,
     /// Bytes that it may answer: what comes past them ends it.
     pub answer_limit: Cell<usize>,
     /// Whether it answered more.
@@ -61,6 +70,10 @@ pub struct Subject {
     /// The exchange under the eyes of the rules; none where it has no rules. Borrow it as briefly as
     /// the values.
     pub inspection: RefCell<Option<Box<Inspection>>>,
+    /// Where the exchange comes from.
+    pub origin: Origin,
+    /// Where a script sends it, until it goes there.
+    pub detour: RefCell<Option<Detour>>,
 }
 
 /// What scripts can have done that needs the client's socket.
@@ -70,6 +83,21 @@ pub trait Host {
     /// # Errors
     /// A status for the client, if the body is too large, malformed or too slow.
     fn read_body(&self) -> Waiting<'_, Result<Body, u16>>;
+
+    /// Begins a request within the node, and waits for what comes of it; it ends when that is dropped.
+    /// None where there are no routes to go to.
+    fn subrequest(&self, _wanted: Subrequest) -> Option<Waiting<'static, Captured>> {
+        None
+    }
+
+    /// Begins to send what is staged of the answer; whether it left, once it is waited for. Where an
+    /// answer leaves only when it is whole, nothing does.
+    fn flush(&self) -> Waiting<'static, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
+    /// Has what is staged of the answer sent soon.
+    fn nudge(&self) {}
 }
 
 /// How a script left a phase.
@@ -81,6 +109,8 @@ pub enum Exit {
     Declined,
     /// `ngx.exit(ngx.ERROR)` or 444: close the connection without an answer.
     Close,
+    /// `ngx.exec`, `ngx.req.set_uri` with a jump: the request goes another way, [`Subject::detour`].
+    Reroute,
     /// `ngx.exit(status)`, `ngx.redirect`: answer now, with what is staged.
     Respond(u16),
 }
@@ -124,11 +154,18 @@ impl Drop for Restore {
 impl Subject {
     /// An exchange's values and what needs its client's socket.
     pub fn new(transaction: Transaction, host: Box<dyn Host>) -> Self {
+        Self::within(transaction, host, Origin::default())
+    }
+
+    /// That of an exchange which comes from elsewhere than a client.
+    pub fn within(transaction: Transaction, host: Box<dyn Host>, origin: Origin) -> Self {
         Self {
             transaction: RefCell::new(transaction),
             host,
             contexts: RefCell::default(),
             inspection: RefCell::default(),
+            origin,
+            detour: RefCell::default(),
         }
     }
 }
@@ -149,6 +186,10 @@ impl Call {
             contexts: RefCell::default(),
             connections: Cell::new(0),
             cpu: Cell::default(),
+            own: Cell::default(),
+            lent: Cell::default(),
+            pending: Cell::default(),
+            threads: Threads::default(),
             answer_limit: Cell::new(usize::MAX),
             exceeded: Cell::default(),
             budget: Cell::default(),

@@ -37,6 +37,8 @@ pub struct DomainSpec {
     pub reads_only: bool,
     /// What scripts may connect to.
     pub network: Network,
+    /// What scripts may send requests to within the node, as beginnings of paths; none: everything.
+    pub routes: Option<Arc<[String]>>,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
     /// How many workers there are (`ngx.worker.count`).

@@ -147,7 +147,7 @@ impl ScriptError {
 }
 
 /// The text of an error, as scripts and logs see it: `file:line: message`.
-pub(super) fn message(error: &Error) -> String {
+pub fn message(error: &Error) -> String {
     parts(error).0
 }
 

@@ -1,9 +1,10 @@
 //! What one call may still cost: CPU time over all its polls, wall time while it waits.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mlua::Error;
@@ -81,12 +82,17 @@ impl Meter {
     ) -> mlua::Result<T> {
         let mut limit: Option<Pin<Box<Sleep>>> = None;
         let mut turn = Turn::new(self.queue.clone());
+        let mut done = None;
+        let _ending = Ending(call);
         poll_fn(|context| {
-            if !call.errands_are_done(context) || self.is_held(context) || !turn.has_come(context) {
+            let waits = !call.errands_are_done(context) && !call.threads.are_running();
+            if waits || self.is_held(context) || !turn.has_come(context) {
                 return Poll::Pending;
             }
+            call.threads.enter(context.waker());
             let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
-            let (polled, cpu) = self.run(vm, call, slice, || future.as_mut().poll(context));
+            let (polled, cpu) =
+                self.run(vm, call, slice, || all(call, context.waker(), &mut future, &mut done));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
             if goes_on {
@@ -121,15 +127,22 @@ impl Meter {
         slice: Option<Duration>,
         work: impl FnOnce() -> T,
     ) -> (T, Duration) {
-        let left = self.budget.cpu.saturating_sub(self.used);
+        let left = self.left(call);
         let allowed = Allowance { left, slice, exact: self.suspended };
         let running = slot::watch(&vm.lua, vm.interrupt, allowed);
         let result = with_current(call, work);
         let spent = running.end();
         self.used += spent.cpu;
+        call.charge(spent.cpu);
         self.cut |= spent.cut;
         self.suspended = spent.suspended;
         (result, spent.cpu)
+    }
+
+    /// CPU time that the call may still use: its own, and no more than whoever pays for it has.
+    fn left(&self, call: &Call) -> Duration {
+        let own = self.budget.cpu.saturating_sub(self.used + call.lent.get());
+        call.payer_has().map_or(own, |others| own.min(others))
     }
 
     /// Its owner used its share of this second: it goes on in the next one, but not for ever.
@@ -161,7 +174,7 @@ impl Meter {
         context: &mut Context<'_>,
     ) -> Poll<mlua::Result<T>> {
         // Many short polls, each too short for the watchdog to see, add up too.
-        self.cut |= self.used >= self.budget.cpu;
+        self.cut |= self.left(call).is_zero();
         if self.cut || call.exit.get().is_some() {
             return Poll::Ready(Err(Error::runtime("the call was ended")));
         }
@@ -191,6 +204,51 @@ impl Meter {
         } else {
             ScriptError::from_lua(error)
         }
+    }
+}
+
+/// One poll of a call: of its own coroutine, and of its light threads. It is over when all are.
+fn all<T>(
+    call: &Rc<Call>,
+    waker: &Waker,
+    own: &mut Pin<&mut impl Future<Output = mlua::Result<T>>>,
+    done: &mut Option<T>,
+) -> Poll<mlua::Result<T>> {
+    let failed = Cell::new(None);
+    let go_on = || {
+        if done.is_none() {
+            match own.as_mut().poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(Ok(value)) => *done = Some(value),
+                Poll::Ready(Err(error)) => failed.set(Some(error)),
+                Poll::Pending => {}
+            }
+        }
+    };
+    let is_leaving = || {
+        let failure = failed.take();
+        let is_leaving = failure.is_some() || call.exit.get().is_some();
+        failed.set(failure);
+        is_leaving
+    };
+    call.threads.poll(waker, go_on, is_leaving);
+    if let Some(error) = failed.take() {
+        return Poll::Ready(Err(error));
+    }
+    match done.take() {
+        Some(value) if !call.threads.are_running() => Poll::Ready(Ok(value)),
+        value => {
+            *done = value;
+            Poll::Pending
+        }
+    }
+}
+
+/// A call is over, however that came: so are its light threads.
+struct Ending<'a>(&'a Rc<Call>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.threads.end();
     }
 }
 

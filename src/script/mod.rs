@@ -23,14 +23,16 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod thread_clock;
+mod threads;
 mod timer;
 mod trial;
 mod watchdog;
+mod within;
 
-pub use api::variable;
+pub use api::{Contexts, variable};
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
 pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
-pub use error::{ScriptError, ScriptErrorKind};
+pub use error::{ScriptError, ScriptErrorKind, message as error_text};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{
@@ -39,5 +41,7 @@ pub use owner::{
 };
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
+pub use threads::{Light, Threads, is_light};
 pub use timer::Timers;
 pub use trial::{Tried, function_source, nobody, try_function};
+pub use within::{Captured, DEEPEST, Detour, MOST, Origin, REDIRECTS, Subrequest, Way};

@@ -119,6 +119,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         secrets: super::SecretsFor::default(),
         reads_only: false,
         network: crate::config::Network::default(),
+        routes: None,
         max_timers: 0,
         workers: 1,
         guest: false,

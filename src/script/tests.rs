@@ -29,6 +29,7 @@ fn state() -> Rc<State> {
         secrets: super::SecretsFor::default(),
         reads_only: false,
         network: Network::default(),
+        routes: None,
         max_timers: 3,
         workers: 1,
         guest: false,

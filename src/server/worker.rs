@@ -79,7 +79,7 @@ pub(super) fn start(
 
 /// One worker's own.
 struct Local {
-    site: Site,
+    site: Rc<Site>,
     admission: Arc<Admission>,
     connections: Cell<u64>,
     index: usize,
@@ -103,7 +103,7 @@ async fn run(
     let workers = live.policy.config.workers;
     let holder = Holder::new(shared.functions.clone(), index, workers);
     let local = Rc::new(Local {
-        site: Site::new(shared.store.clone(), live, holder),
+        site: Rc::new(Site::new(shared.store.clone(), live, holder)),
         admission: shared.admission.clone(),
         connections: Cell::new(0),
         index,

@@ -43,6 +43,10 @@ pub struct Transaction {
     pub reply: Reply,
     /// The response head as it will be sent; none before there is one.
     pub response: Option<Response>,
+    /// Whether it goes a way of the node's own: a subrequest, or after an internal redirect.
+    pub internal: bool,
+    /// Whether a script made it, for another request.
+    pub is_subrequest: bool,
     /// Variables that `set` handlers and scripts made.
     pub variables: Variables,
     /// The label of the route that serves it: bounded, from the policy.
@@ -166,12 +170,19 @@ impl Transaction {
             request,
             reply: Reply::default(),
             response: None,
+            internal: false,
+            is_subrequest: false,
             variables: Variables::default(),
             route: None,
             upstream: Upstream::default(),
             findings: Findings::default(),
             outcome: Outcome::default(),
         }
+    }
+
+    /// Whether the response's head was sent, as far as scripts can tell.
+    pub fn is_answered(&self) -> bool {
+        self.response.is_some() || self.reply.is_locked
     }
 
     /// The status as sent or as it would be sent now; 0 if nothing is decided.

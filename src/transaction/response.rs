@@ -24,6 +24,12 @@ pub struct Reply {
     pub body: BytesMut,
     /// Whether a script said anything (an empty body counts).
     pub said: bool,
+    /// Whether something was said that cannot be taken back: status and fields are as they are.
+    pub is_locked: bool,
+    /// Whether nothing more of it can be sent: the client is gone.
+    pub is_broken: bool,
+    /// Bytes of the body that left already.
+    pub sent: usize,
     /// Whether a script ended its answer (`ngx.eof`).
     pub ended: bool,
 }

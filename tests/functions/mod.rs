@@ -7,6 +7,7 @@ mod owners;
 mod status;
 mod tried;
 mod way;
+mod within;
 
 use crate::support::{ADMIN_TOKEN, Moongate, Output, Upstream, command, token_entry};
 

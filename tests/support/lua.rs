@@ -30,6 +30,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         secrets: Default::default(),
         reads_only: false,
         network: Network::default(),
+        routes: None,
         max_timers: 16,
         workers: 1,
         guest: false,

@@ -83,6 +83,7 @@ impl Around<'_> {
         Route {
             name: name(&route, &matching),
             matches: matches(&matching),
+            internal: route.flag("internal"),
             upstream: self.choice(&route),
             handlers: handlers::of_route(&route, self.scripts),
             body: BodyLimits {

@@ -64,6 +64,18 @@ pub struct Contexts {
 }
 
 impl Contexts {
+    /// That of an exchange which begins with a script's table.
+    pub fn with(lua: &Lua, table: Table) -> Self {
+        let mut contexts = Self::default();
+        contexts.put(lua, table);
+        contexts
+    }
+
+    /// Has a state's table say what scripts of others made of it.
+    pub fn settle(&mut self, lua: &Lua) -> mlua::Result<()> {
+        self.table(lua).map(drop)
+    }
+
     fn table(&mut self, lua: &Lua) -> mlua::Result<Table> {
         let state = identity(lua);
         let own = self.of(state);

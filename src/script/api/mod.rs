@@ -13,19 +13,24 @@ mod ctx;
 mod digest;
 mod encoding;
 mod header;
+mod location;
 mod log;
 mod modules;
 mod native;
 mod page;
 mod query;
+mod redirect;
 mod regex;
 mod register;
 mod request;
 mod request_body;
 mod request_headers;
 mod rule;
+mod semaphore;
 mod shared;
 mod socket;
+mod target;
+mod thread;
 mod time;
 mod timer;
 mod var;
@@ -40,6 +45,7 @@ use mlua::{Lua, MultiValue, Value};
 pub use arguments::is_small;
 pub use ctx::Contexts;
 pub use page::page;
+pub use thread::status as thread_status;
 pub use var::value as variable;
 
 use super::{Call, Waiting};
@@ -107,16 +113,20 @@ pub const TABLES: &[&[Function]] = &[
     digest::FUNCTIONS,
     encoding::FUNCTIONS,
     header::FUNCTIONS,
+    location::FUNCTIONS,
     log::FUNCTIONS,
     query::FUNCTIONS,
+    redirect::FUNCTIONS,
     regex::FUNCTIONS,
     request::FUNCTIONS,
     request_body::FUNCTIONS,
     request_headers::FUNCTIONS,
     rule::FUNCTIONS,
+    semaphore::FUNCTIONS,
     shared::FUNCTIONS,
     socket::TCP,
     socket::UDP,
+    thread::FUNCTIONS,
     time::FUNCTIONS,
     timer::FUNCTIONS,
     var::FUNCTIONS,

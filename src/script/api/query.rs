@@ -154,7 +154,8 @@ pub fn safe_query(query: &[u8]) -> Vec<u8> {
     escape(query, |byte| byte > b' ' && byte != b'#' && byte != 0x7f)
 }
 
-fn encode(lua: &Lua, table: &Table) -> mlua::Result<Vec<u8>> {
+/// A table as a query.
+pub fn encode(lua: &Lua, table: &Table) -> mlua::Result<Vec<u8>> {
     let (mut query, mut left) = (Vec::new(), PAIRS);
     table.for_each::<Value, Value>(|key, value| {
         let Some(key) = text(lua, &key)? else {

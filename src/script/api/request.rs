@@ -8,8 +8,8 @@ use mlua::{Lua, MultiValue, Value};
 
 use super::arguments::{at, check_text, fault, number, one, string, subject};
 use super::encoding::{escape, is_uri};
-use super::{EXCHANGE, Function, Native, constants};
-use crate::script::{Call, Exit};
+use super::{EXCHANGE, Function, Native, constants, redirect, target};
+use crate::script::{Call, Detour, Exit, Way, spec_of};
 use crate::transaction::{Phase, PhaseSet, Request, Version};
 
 pub const FUNCTIONS: &[Function] = &[
@@ -34,7 +34,8 @@ pub const FUNCTIONS: &[Function] = &[
         phases: PhaseSet::of("srachb"),
         syntax: "ngx.req.set_uri(uri, jump?, binary?)",
         doc: "Sets the path that is sent on, given decoded. `jump` (only in `rewrite`) ends the \
-              phase; the route stays. Control characters are refused unless `binary`.",
+              script, and the route that serves the new path takes over. Control characters are \
+              refused unless `binary`.",
         native: Native::Now(set_uri),
     },
     Function {
@@ -72,8 +73,11 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.req.is_internal",
         phases: EXCHANGE,
         syntax: "local internal = ngx.req.is_internal()",
-        doc: "Always false: there are no internal requests.",
-        native: Native::Now(|_, _, _| Ok(one(Value::Boolean(false)))),
+        doc: "Whether the request goes a way of the node's own: a subrequest, or after `ngx.exec`, or \
+              a path that `ngx.req.set_uri` set.",
+        native: Native::Now(|_, call, _| {
+            Ok(one(Value::Boolean(subject(call)?.transaction.borrow().internal)))
+        }),
     },
 ];
 
@@ -118,8 +122,22 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         // A target without its slash would be read as a host or an absolute form.
         path.insert(0, b'/');
     }
-    subject(call)?.transaction.borrow_mut().request.path = path.into();
-    if jump { Err(call.leave(Exit::Phase)) } else { Ok(MultiValue::new()) }
+    let exchange = subject(call)?;
+    let spec = spec_of(lua).ok_or_else(|| fault("no ctx found"))?;
+    let path: Bytes = path.into();
+    if spec.guest {
+        // It might leave the request to the upstream, with a path that nobody judged.
+        let request = Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+        target::check(&spec, &request)?;
+    }
+    if jump {
+        redirect::check_abortable(call)?;
+        exchange.detour.replace(Some(Detour { to: Way::Rewritten, inside: !spec.guest }));
+    }
+    let mut transaction = exchange.transaction.borrow_mut();
+    transaction.request.path = path;
+    transaction.internal = true;
+    if jump { Err(call.leave(Exit::Reroute)) } else { Ok(MultiValue::new()) }
 }
 
 fn raw_header(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {

@@ -62,13 +62,23 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
             None => return Err(fault("bad variable value (string, number or nil expected)")),
         },
     };
-    let mut transaction = subject(call)?.transaction.borrow_mut();
-    match name.as_str() {
+    let is_guest = spec_of(lua).is_some_and(|spec| spec.guest);
+    assign(&mut subject(call)?.transaction.borrow_mut(), &name, value, is_guest)
+}
+
+/// Gives a variable its value, as scripts (a guest's, perhaps) may.
+pub fn assign(
+    transaction: &mut Transaction,
+    name: &str,
+    value: Option<Bytes>,
+    is_guest: bool,
+) -> mlua::Result<()> {
+    match name {
         "args" | "query_string" => {
             let query = value.filter(|query| !query.is_empty());
             transaction.request.query = query.map(|query| query::safe_query(&query).into());
         }
-        "upstream" if spec_of(lua).is_some_and(|spec| spec.guest) => {
+        "upstream" if is_guest => {
             return Err(fault("variable \"upstream\" not changeable by a function"));
         }
         "upstream" => {

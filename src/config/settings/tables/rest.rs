@@ -1,7 +1,7 @@
 //! Rows of `access_log` and `routes`.
 
 use super::{GIB, HANDLERS, HOUR, KIB, row};
-use crate::config::settings::Shape::{Choice, Count, Other, Path, Size, Text, Texts, Time};
+use crate::config::settings::Shape::{Choice, Count, Flag, Other, Path, Size, Text, Texts, Time};
 use crate::config::settings::Table;
 
 /// One access log.
@@ -67,6 +67,13 @@ pub static ROUTE: Table = Table {
             "",
             "{ host: shop.example, path: /api/ }",
             "Which requests it serves; without it all.",
+        ),
+        row(
+            "internal",
+            Flag,
+            "false",
+            "true",
+            "Whether it serves only what comes from within: subrequests and internal redirects; clients get 404. A route whose name begins with `@` serves what scripts send there by that name, and nothing else.",
         ),
         row("upstream", Text, "", "app", "Where they go; without it the first upstream."),
         row(

@@ -1,0 +1,78 @@
+//! A request that a script makes of the node itself: the same way as a client's, but for the socket.
+
+use std::future::Future;
+use std::rc::Rc;
+
+use tokio::task::{AbortHandle, spawn_local};
+
+use super::downstream::{Downstream, Shared};
+use super::{Sent, Site, follow};
+use crate::phases::{self, Exchange};
+use crate::policy::Live;
+use crate::script::{Captured, Subject, Subrequest};
+use crate::transaction::Headers;
+
+/// nginx's status for an answer that was refused.
+const CLOSED: u16 = 444;
+/// The status of what could not be asked at all.
+const LOST: u16 = 500;
+
+/// Begins it, and waits for what comes of it. It is a task of its own, so that requests which lie within
+/// each other take no deeper stack; it ends when nobody waits any more.
+pub(super) fn begin(
+    site: Rc<Site>,
+    live: Rc<Live>,
+    wanted: Subrequest,
+) -> impl Future<Output = Captured> + 'static {
+    let task = spawn_local(run(site, live, wanted));
+    let awaited = Awaited(task.abort_handle());
+    async move {
+        let captured = task.await;
+        drop(awaited);
+        captured.unwrap_or_else(|_| Captured { status: LOST, ..Captured::default() })
+    }
+}
+
+/// Ends what nobody waits for.
+struct Awaited(AbortHandle);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn run(site: Rc<Site>, live: Rc<Live>, wanted: Subrequest) -> Captured {
+    let Subrequest { transaction, contexts, origin, room } = wanted;
+    let downstream = Rc::new(Downstream::of_script(transaction.body.clone(), room));
+    let host = Box::new(Shared::new(site.clone(), downstream.clone()));
+    let subject = Subject::within(transaction, host, origin);
+    subject.contexts.replace(contexts);
+    let Some(exchange) = Exchange::begin(subject, live, site.functions.clone()).map(Rc::new) else {
+        return Captured { status: LOST, ..Captured::default() };
+    };
+    downstream.belong_to(&exchange);
+    let flow = phases::request(&exchange).await;
+    let sent = follow(&site, &exchange, &downstream, flow).await;
+    captured(&exchange, &downstream, sent)
+}
+
+/// What came of it; of an answer that was closed without a head, the status alone.
+fn captured(exchange: &Exchange, downstream: &Downstream, sent: Sent) -> Captured {
+    let kept = downstream.take().and_then(|stream| stream.kept);
+    let contexts = exchange.subject.contexts.take();
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let variables = std::mem::take(&mut transaction.variables);
+    let (status, headers) = match transaction.response.take() {
+        Some(response) => (response.status, response.headers),
+        None => (CLOSED, Headers::default()),
+    };
+    Captured {
+        status,
+        headers,
+        body: kept.map(|kept| kept.body.freeze()).unwrap_or_default(),
+        truncated: sent == Sent::Cut,
+        variables,
+        contexts,
+    }
+}

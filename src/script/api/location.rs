@@ -1,0 +1,385 @@
+//! `ngx.location`: requests that a script makes of the node itself.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use mlua::{Lua, MultiValue, Table, Value};
+
+use super::arguments::{at, fault, string, subject, text, type_name};
+use super::request_headers::{add, replace, room, safe_name, values_of};
+use super::{Contexts, Function, Native, constants, log, query, target, var};
+use crate::script::{
+    Call, Captured, DEEPEST, DomainSpec, Light, MOST, Origin, Subrequest, spec_of,
+};
+use crate::transaction::{Body, PhaseSet, Request, Transaction};
+
+/// Part of a state's memory that the host holds for a call of answers to its subrequests.
+const ANSWERS: usize = 4;
+/// `ngx.HTTP_GET`.
+const GET: i64 = 2;
+/// Subrequests that one `capture_multi` may make.
+const AT_ONCE: usize = 200;
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.location.capture",
+        phases: PhaseSet::of("rac"),
+        syntax: "local res = ngx.location.capture(uri, options?)",
+        doc: "Makes a request of the node itself, without a connection, and waits for its answer: \
+              `res.status`, `res.header`, `res.body`, `res.truncated`. Options: `method` (a \
+              constant), `body`, `args` (a string or a table), `headers`, `ctx` (a table for its \
+              `ngx.ctx`), `vars`, `copy_all_vars`, `share_all_vars`, `always_forward_body`. The \
+              request's own fields go with it; its body goes with POST and PUT. The route's \
+              rewrite, content, header and body filter handlers run, its access handlers and the \
+              rules do not, unless a function asks: what it asks for is judged as a client's \
+              request is, goes only where the function's `routes` say, and is paid from its own \
+              budget. At most 50 lie within each other, and 1000 belong to one client's request.",
+        native: Native::Waits(|lua, call, args| Box::pin(capture(lua, call, args))),
+    },
+    Function {
+        name: "ngx.location.capture_multi",
+        phases: PhaseSet::of("rac"),
+        syntax: "local res1, res2 = ngx.location.capture_multi({{uri, options?}, {uri, options?}})",
+        doc: "Several at once, as `ngx.location.capture`; waits for all of them.",
+        native: Native::Waits(|lua, call, args| Box::pin(capture_multi(lua, call, args))),
+    },
+];
+
+/// One that a script wants.
+struct Wanted {
+    subrequest: Subrequest,
+    /// Its table for `ngx.ctx`, if it gave one.
+    gives_context: bool,
+    shares_variables: bool,
+}
+
+async fn capture(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.is_empty() || args.len() > 2 {
+        return Err(fault("expecting one or two arguments"));
+    }
+    let options = options(at(&args, 2), 0)?;
+    let wanted = vec![wanted(&lua, &call, at(&args, 1), options)?];
+    all(lua, call, wanted).await
+}
+
+async fn capture_multi(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.len() != 1 {
+        return Err(fault(format!("only one argument is expected, but got {}", args.len())));
+    }
+    let list = super::arguments::check_table(&args, 1, "capture_multi")?;
+    let length = list.raw_len();
+    if length == 0 {
+        return Err(fault("at least one subrequest should be specified"));
+    }
+    if length > AT_ONCE {
+        return Err(fault(format!("at most {AT_ONCE} subrequests can be made at once")));
+    }
+    let mut all_wanted = Vec::with_capacity(length);
+    for index in 0..length {
+        all_wanted.push(listed(&lua, &call, &list.raw_get(index + 1)?, index)?);
+    }
+    all(lua, call, all_wanted).await
+}
+
+/// One of a list: a table of URI and options.
+fn listed(lua: &Lua, call: &Rc<Call>, entry: &Value, index: usize) -> mlua::Result<Wanted> {
+    let Value::Table(entry) = entry else {
+        let got = type_name(entry);
+        let words = format!("the query argument {index} is not a table, but a {got}");
+        return Err(fault(words));
+    };
+    if !matches!(entry.raw_len(), 1 | 2) {
+        return Err(fault(format!("query argument {index} expecting one or two arguments")));
+    }
+    let options = options(&entry.raw_get(2)?, index)?;
+    wanted(lua, call, &entry.raw_get(1)?, options)
+}
+
+fn options(given: &Value, index: usize) -> mlua::Result<Option<Table>> {
+    match given {
+        Value::Nil => Ok(None),
+        Value::Table(table) => Ok(Some(table.clone())),
+        other => Err(fault(format!(
+            "expecting table as the 2nd argument for subrequest {index}, but got {}",
+            type_name(other)
+        ))),
+    }
+}
+
+/// What a script wants, checked.
+fn wanted(
+    lua: &Lua,
+    call: &Rc<Call>,
+    uri: &Value,
+    options: Option<Table>,
+) -> mlua::Result<Wanted> {
+    let options = Options::read(lua, options)?;
+    let uri = text(lua, uri)?.ok_or_else(|| {
+        let got = type_name(uri);
+        super::arguments::bad_argument(1, "capture", &format!("string expected, got {got}"))
+    })?;
+    let uri = uri.as_bytes();
+    let unsafe_uri = || {
+        let shown: String = String::from_utf8_lossy(&uri).chars().take(256).collect();
+        fault(format!("unsafe uri in argument #1: {}", shown.escape_debug()))
+    };
+    let (path, args) = target::parse(&uri).ok_or_else(unsafe_uri)?;
+    let args = target::joined(args, options.args.clone());
+    let exchange = subject(call)?;
+    let transaction = transaction(lua, &exchange.transaction.borrow(), path, args, &options)?;
+    let spec = spec_of(lua).ok_or_else(|| fault("no ctx found"))?;
+    target::check(&spec, &transaction.request)?;
+    let contexts = options.context.map(|table| Contexts::with(lua, table));
+    let (gives_context, shares_variables) = (contexts.is_some(), options.shares_variables);
+    let subrequest = Subrequest {
+        transaction,
+        contexts: contexts.unwrap_or_default(),
+        origin: origin(lua, call, &spec)?,
+        room: Rc::new(Cell::new(spec.memory / ANSWERS)),
+    };
+    Ok(Wanted { subrequest, gives_context, shares_variables })
+}
+
+/// Where one comes from that this call makes, if it may make another.
+fn origin(lua: &Lua, call: &Rc<Call>, spec: &DomainSpec) -> mlua::Result<Origin> {
+    let exchange = subject(call)?;
+    let before = &exchange.origin;
+    if before.depth >= DEEPEST || before.made.get() >= MOST {
+        let uri = exchange.transaction.borrow().request.path.clone();
+        let uri = String::from_utf8_lossy(&uri).into_owned();
+        log::complain(lua, call, &format!("subrequests cycle while processing \"{uri}\""));
+        return Err(fault("failed to issue subrequest: -1"));
+    }
+    before.made.set(before.made.get() + 1);
+    let payer = if spec.guest { Some(call.clone()) } else { before.payer.clone() };
+    Ok(Origin { depth: before.depth + 1, made: before.made.clone(), payer })
+}
+
+/// The options of one subrequest.
+#[derive(Default)]
+struct Options {
+    args: Option<Bytes>,
+    body: Option<Bytes>,
+    context: Option<Table>,
+    copies_variables: bool,
+    forwards_body: bool,
+    headers: Vec<(String, Value)>,
+    method: Option<i64>,
+    shares_variables: bool,
+    variables: Vec<(String, Bytes)>,
+}
+
+impl Options {
+    fn read(lua: &Lua, given: Option<Table>) -> mlua::Result<Self> {
+        let Some(given) = given else { return Ok(Self::default()) };
+        let args = match given.get::<Value>("args")? {
+            Value::Nil => None,
+            Value::Table(args) => Some(query::encode(lua, &args)?),
+            other => {
+                let text = text(lua, &other)?.ok_or_else(|| fault("Bad args option value"))?;
+                Some(query::safe_query(&text.as_bytes()))
+            }
+        };
+        let variables = pairs(lua, &given, "vars")?;
+        let headers = pairs(lua, &given, "headers")?;
+        let shares_variables = flag(&given, "share_all_vars")?;
+        let copies_variables = flag(&given, "copy_all_vars")?;
+        let forwards = given.get::<Value>("always_forward_body")?;
+        let method = match given.get::<Value>("method")? {
+            Value::Nil => None,
+            Value::Integer(method) => Some(method),
+            Value::Number(method) => Some(method as i64),
+            _ => return Err(fault("Bad http request method")),
+        };
+        let context = match given.get::<Value>("ctx")? {
+            Value::Nil => None,
+            Value::Table(table) => Some(table),
+            other => {
+                let got = type_name(&other);
+                let words = format!("Bad ctx option value type {got}, expected a Lua table");
+                return Err(fault(words));
+            }
+        };
+        let body = match given.get::<Value>("body")? {
+            Value::Nil => None,
+            other => {
+                let text = text(lua, &other)?.ok_or_else(|| fault("Bad http request body"))?;
+                Some(Bytes::copy_from_slice(&text.as_bytes()))
+            }
+        };
+        let variables = variables.into_iter().map(|(name, value)| match text(lua, &value)? {
+            Some(value) => Ok((name, Bytes::copy_from_slice(&value.as_bytes()))),
+            None => Err(bad_pair(&value)),
+        });
+        Ok(Self {
+            args: args.map(Bytes::from),
+            body,
+            context,
+            copies_variables,
+            forwards_body: !matches!(forwards, Value::Nil | Value::Boolean(false)),
+            headers,
+            method,
+            shares_variables,
+            variables: variables.collect::<mlua::Result<_>>()?,
+        })
+    }
+}
+
+fn flag(given: &Table, name: &str) -> mlua::Result<bool> {
+    match given.get::<Value>(name)? {
+        Value::Nil => Ok(false),
+        Value::Boolean(flag) => Ok(flag),
+        _ => Err(fault(format!("Bad {name} option value"))),
+    }
+}
+
+/// Names and texts of an option that is a table.
+fn pairs(lua: &Lua, given: &Table, name: &str) -> mlua::Result<Vec<(String, Value)>> {
+    let table = match given.get::<Value>(name)? {
+        Value::Nil => return Ok(Vec::new()),
+        Value::Table(table) => table,
+        _ => return Err(fault(format!("Bad {name} option value"))),
+    };
+    let mut pairs = Vec::new();
+    table.for_each::<Value, Value>(|key, value| {
+        let Value::String(key) = key else {
+            let words = "attempt to use a non-string key in the \"vars\" option table";
+            return Err(fault(words));
+        };
+        if text(lua, &value)?.is_none() {
+            return Err(bad_pair(&value));
+        }
+        pairs.push((key.to_string_lossy(), value));
+        Ok(())
+    })?;
+    Ok(pairs)
+}
+
+fn bad_pair(value: &Value) -> mlua::Error {
+    fault(format!("attempt to use bad variable value type {}", type_name(value)))
+}
+
+/// The transaction of a subrequest at its beginning.
+fn transaction(
+    lua: &Lua,
+    parent: &Transaction,
+    path: Bytes,
+    args: Option<Bytes>,
+    options: &Options,
+) -> mlua::Result<Transaction> {
+    let wanted = options.method.unwrap_or(GET);
+    let known = constants::METHODS.iter().find(|(_, value)| *value == wanted);
+    let method = known.and_then(|(name, _)| name.strip_prefix("HTTP_"));
+    let method = method.ok_or_else(|| fault("failed to adjust the subrequest: -1"))?;
+    let forwards = options.forwards_body || matches!(method, "POST" | "PUT");
+    let mut request = Request {
+        method: Bytes::from_static(method.as_bytes()),
+        path,
+        query: args,
+        ..parent.request.clone()
+    };
+    let body = match &options.body {
+        Some(body) if body.is_empty() => Body::Empty,
+        Some(body) => Body::Memory(body.clone()),
+        None if forwards && !matches!(parent.body, Body::Unread) => parent.body.clone(),
+        None => Body::Empty,
+    };
+    request.headers.remove("transfer-encoding");
+    match body.length().unwrap_or_default() {
+        0 => drop(request.headers.remove("content-length")),
+        length => request.headers.set("Content-Length", length.to_string()),
+    }
+    for (name, value) in &options.headers {
+        let name = safe_name(name.as_bytes());
+        let values = values_of(lua, value)?;
+        room(&request.headers, values.len(), values.iter().map(Vec::len).sum())?;
+        replace(&mut request.headers, &name, values)?;
+    }
+    let client = parent.client.clone();
+    let mut transaction =
+        Transaction::new(parent.id.clone(), Instant::now(), client, request);
+    transaction.internal = true;
+    transaction.is_subrequest = true;
+    transaction.body = body;
+    if options.shares_variables || options.copies_variables {
+        transaction.variables = parent.variables.clone();
+        transaction.upstream.wanted.clone_from(&parent.upstream.wanted);
+    }
+    let is_guest = spec_of(lua).is_some_and(|spec| spec.guest);
+    for (name, value) in &options.variables {
+        var::assign(&mut transaction, name, Some(value.clone()), is_guest)?;
+    }
+    Ok(transaction)
+}
+
+/// Makes them all, and waits for all.
+async fn all(lua: Lua, call: Rc<Call>, all_wanted: Vec<Wanted>) -> mlua::Result<MultiValue> {
+    let exchange = subject(&call)?.clone();
+    let _pending = Pending::begin(&call);
+    let share = all_wanted.first().map_or(0, |first| first.subrequest.room.get());
+    let room = Rc::new(Cell::new(share));
+    let mut begun = Vec::with_capacity(all_wanted.len());
+    for wanted in all_wanted {
+        let Wanted { mut subrequest, gives_context, shares_variables } = wanted;
+        subrequest.room = room.clone();
+        let Some(waiting) = exchange.host.subrequest(subrequest) else {
+            return Err(fault("failed to issue subrequest: there are no routes here"));
+        };
+        begun.push((waiting, gives_context, shares_variables));
+    }
+    let mut results = MultiValue::with_capacity(begun.len());
+    for (waiting, gives_context, shares_variables) in begun {
+        let mut captured = waiting.await;
+        if gives_context {
+            captured.contexts.settle(&lua)?;
+        }
+        if shares_variables {
+            let variables = std::mem::take(&mut captured.variables);
+            exchange.transaction.borrow_mut().variables = variables;
+        }
+        results.push_back(Value::Table(result(&lua, &captured)?));
+    }
+    Ok(results)
+}
+
+/// A call waits for subrequests: it may not be left before they end.
+struct Pending {
+    call: Rc<Call>,
+    light: Option<Rc<Light>>,
+}
+
+impl Pending {
+    fn begin(call: &Rc<Call>) -> Self {
+        let pending = Self { call: call.clone(), light: call.threads.current() };
+        pending.count(|count| count + 1);
+        pending
+    }
+
+    fn count(&self, change: impl Fn(u32) -> u32) {
+        self.call.pending.set(change(self.call.pending.get()));
+        if let Some(light) = &self.light {
+            light.pending.set(change(light.pending.get()));
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.count(|count| count.saturating_sub(1));
+    }
+}
+
+fn result(lua: &Lua, captured: &Captured) -> mlua::Result<Table> {
+    let result = lua.create_table()?;
+    result.raw_set("status", captured.status)?;
+    result.raw_set("truncated", captured.truncated)?;
+    result.raw_set("body", string(lua, &captured.body)?)?;
+    let headers = lua.create_table()?;
+    for header in &captured.headers {
+        add(&headers, string(lua, &header.name)?, string(lua, &header.value)?)?;
+    }
+    result.raw_set("header", headers)?;
+    Ok(result)
+}
