@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::step::{self, End, closed, decided, refused};
-use super::{Exchange, Flow, function};
+use super::{Exchange, Flow, files, function, onward};
 use crate::policy::StepId;
 use crate::script::Exit;
 use crate::telemetry::events;
@@ -14,7 +14,7 @@ use crate::transaction::Phase;
 pub(super) async fn run(exchange: &Exchange) -> Flow {
     let steps = exchange.plan().of(Phase::Content);
     if steps.is_empty() && exchange.function().is_none() {
-        return Flow::Continue;
+        return by_settings(exchange).await;
     }
     let started = Instant::now();
     let flow = match exchange.function() {
@@ -23,6 +23,16 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     };
     events::PhaseRan { phase: Phase::Content, took: started.elapsed() }.emit();
     flow
+}
+
+/// Files answer, or the upstream.
+async fn by_settings(exchange: &Exchange) -> Flow {
+    let serving = exchange.plan().serving.clone();
+    match (&serving.files, &serving.forward) {
+        (Some(found), _) => files::run(exchange, found).await,
+        (None, Some(forward)) => onward::prepare(exchange, forward),
+        (None, None) => Flow::Continue,
+    }
 }
 
 /// The operator's own handlers, which come before functions.

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use super::Flow;
 use super::judgement::Judgement;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
-use crate::policy::{Live, RoutePlan};
-use crate::script::Subject;
-use crate::transaction::{Match, Phase};
+use crate::policy::{Live, Policy, RoutePlan};
+use crate::script::{Detour, Subject, Way};
+use crate::transaction::{Match, Phase, Transaction};
 
 /// One request and its response: its values, and the policy held from its first byte to its log
 /// line.
@@ -32,6 +33,8 @@ pub struct Exchange {
     pub(super) redirects: Cell<u32>,
     /// Whether it may be served by routes that serve only what comes from within.
     inside: Cell<bool>,
+    /// The status of the page that answers instead of another; none: there is no such page.
+    page: Cell<Option<Option<u16>>>,
     /// The index of its route's plan.
     plan: Cell<usize>,
 }
@@ -40,6 +43,7 @@ impl Exchange {
     /// An exchange at its beginning; `None` only if the policy has no plan at all, which
     /// [`crate::policy::build`] never makes.
     pub fn begin(subject: Subject, live: Rc<Live>, functions: Rc<Holder>) -> Option<Self> {
+        locate(&mut subject.transaction.borrow_mut(), &live.policy);
         let transaction = subject.transaction.borrow();
         let function = functions.find(&transaction.request, &transaction.client);
         let plan = live.policy.router.find(&transaction.request);
@@ -60,10 +64,74 @@ impl Exchange {
             earlier: RefCell::default(),
             redirects: Cell::default(),
             inside: Cell::new(inside),
+            page: Cell::default(),
             plan: Cell::new(plan),
         };
+        exchange.note_captures();
         exchange.await_rules();
         Some(exchange)
+    }
+
+    /// The index of the plan that runs for it.
+    pub(super) fn place(&self) -> usize {
+        self.plan.get()
+    }
+
+    /// The plan of what none of its site's routes serves; none where there are no sites.
+    pub(super) fn own_plan(&self) -> Option<usize> {
+        let site = self.subject.transaction.borrow().request.site?;
+        self.live.policy.router.own(site).map(|(own, _)| own)
+    }
+
+    /// Another plan runs for it from here on.
+    pub(super) fn enter(&self, plan: usize) {
+        if plan < self.live.policy.plans.len() {
+            self.plan.set(plan);
+            self.subject.transaction.borrow_mut().route = Some(self.plan().name.clone());
+        }
+    }
+
+    /// The route that serves it as it is now.
+    pub(super) fn find_again(&self) {
+        self.go_to(None, self.inside.get());
+    }
+
+    /// Its path is another, and so may its route be.
+    pub(super) fn reroute(&self) -> Flow {
+        let inside = self.inside.get();
+        self.subject.detour.replace(Some(Detour { to: Way::Rewritten, inside }));
+        Flow::Reroute
+    }
+
+    /// Whether the way that it is sent begins at its site, and not at a route.
+    pub(super) fn begins_anew(&self) -> bool {
+        let detour = self.subject.detour.borrow();
+        matches!(&*detour, Some(Detour { to: Way::Target(..), .. }))
+    }
+
+    /// Whether a page answers instead of a status.
+    pub(super) fn has_page(&self) -> bool {
+        self.page.get().is_some()
+    }
+
+    /// A page answers, with this status if one is given.
+    pub(super) fn takes_page(&self, status: Option<u16>) {
+        self.page.set(Some(status));
+    }
+
+    /// The status that a page gives the answer, whatever answers.
+    pub fn page_status(&self) -> Option<u16> {
+        self.page.get().flatten()
+    }
+
+    fn note_captures(&self) {
+        let captures = {
+            let transaction = self.subject.transaction.borrow();
+            self.live.policy.router.captures(self.plan.get(), &transaction.request)
+        };
+        if !captures.is_empty() {
+            self.subject.transaction.borrow_mut().captures = captures;
+        }
     }
 
     /// What runs for it.
@@ -110,6 +178,7 @@ impl Exchange {
         self.inside.set(inside);
         self.function.replace(function);
         self.subject.transaction.borrow_mut().route = Some(self.plan().name.clone());
+        self.note_captures();
         self.await_rules();
     }
 
@@ -136,4 +205,12 @@ impl Exchange {
         }
         self.rules.expect();
     }
+}
+
+/// The site that serves a request, unless that is known.
+fn locate(transaction: &mut Transaction, policy: &Policy) {
+    let found = || policy.router.site(transaction.client.server, &transaction.request);
+    let site = transaction.request.site.or_else(found);
+    transaction.request.site = site;
+    transaction.site = site.and_then(|site| policy.router.own(site)).map(|(_, name)| name.clone());
 }

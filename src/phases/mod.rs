@@ -5,15 +5,20 @@
 //! client's or an upstream's socket.
 
 mod access;
+mod admission;
 mod body_filter;
 mod content;
 mod detour;
+mod error_page;
 mod exchange;
+mod files;
 mod function;
 mod header_filter;
 mod hidden;
 mod judgement;
 mod log;
+mod moves;
+mod onward;
 mod request_body;
 mod response_body;
 mod rewrite;
@@ -44,11 +49,21 @@ pub enum Flow {
 
 /// Everything before the upstream: `set` ▸ `rewrite` ▸ `access` ▸ `content`.
 pub async fn request(exchange: &Exchange) -> Flow {
+    let mut begins = true;
     loop {
-        match way(exchange).await {
-            Flow::Reroute => {}
-            flow => return flow,
+        let flow = if begins { moves::of_site(exchange) } else { Flow::Continue };
+        let flow = match flow {
+            Flow::Continue => way(exchange).await,
+            flow => flow,
+        };
+        let flow = match flow {
+            Flow::Respond(status) => error_page::instead(exchange, status),
+            flow => flow,
+        };
+        if flow != Flow::Reroute {
+            return flow;
         }
+        begins = exchange.begins_anew();
         let flow = detour::follow(exchange);
         if flow != Flow::Continue {
             return flow;
@@ -63,6 +78,10 @@ async fn way(exchange: &Exchange) -> Flow {
         return step::decided(exchange, 404);
     }
     let flow = set::run(exchange);
+    if flow != Flow::Continue {
+        return flow;
+    }
+    let flow = moves::run(exchange);
     if flow != Flow::Continue {
         return flow;
     }

@@ -147,7 +147,7 @@ pub(super) fn tell(exchange: &Exchange, call: &Call, error: &ScriptError) {
         kind: error.kind.as_str(),
         error: &error.message,
         traceback: &error.traceback,
-        request: Some(&exchange.subject.transaction.borrow().id),
+        about: Some(&exchange.subject.transaction.borrow()),
     }
     .emit();
 }

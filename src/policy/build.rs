@@ -16,6 +16,7 @@ use super::{Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
 use crate::config::{self, Config, Files, Overrides};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
+use crate::nginx;
 use crate::script::{self, DomainSpec, Library};
 use crate::shared::{Dictionaries, Tables};
 use crate::upstream::Upstreams;
@@ -89,7 +90,10 @@ fn draft(
     previous: Option<&Policy>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Draft> {
-    let source = settings_source(path, recorder, diagnostics)?;
+    let source = match overrides.nginx {
+        true => nginx_source(path?, recorder, diagnostics)?,
+        false => settings_source(path, recorder, diagnostics)?,
+    };
     let root = path.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     let overrides = Overrides {
         builtin: script::builtin::builtin,
@@ -121,6 +125,21 @@ fn draft(
     let kept = path.is_some() || config.state_dir.is_some();
     let collections = kept.then(|| config.state_folder().join("collections.db"));
     Some(Draft { source, config, plans, steps, domains, library, rulesets, matchers, collections })
+}
+
+/// The settings that an nginx configuration comes to.
+fn nginx_source(
+    path: &Path,
+    recorder: &Recorder<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Arc<Source>> {
+    match nginx::translate(path, recorder) {
+        Ok(translation) => Some(nginx::source(path, &translation)),
+        Err(emerg) => {
+            diagnostics.push(emerg.diagnostic());
+            None
+        }
+    }
 }
 
 fn settings_source(
@@ -215,7 +234,7 @@ impl Draft {
             digest,
             built_at: SystemTime::now(),
             source,
-            router: Router::new(&config.routes),
+            router: Router::of(&config),
             plans,
             steps,
             domains,

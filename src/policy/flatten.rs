@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use super::bundle::hex;
 use super::modules::{Attached, Modules};
 use super::{RoutePlan, RouteRules, Step, StepId};
-use crate::config::{Attachment, Budget, Config, HandlerSource, Handlers, OnError, UpstreamChoice};
+use crate::config::{
+    Attachment, Budget, Config, HandlerSource, Handlers, OnError, RouteLua, UpstreamChoice,
+};
 use crate::detection::Script;
 use crate::script::OPERATOR;
 use crate::transaction::Phase;
@@ -54,6 +56,8 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 whole_body: self.wants_whole_body(&phases, None),
                 refuses_long_responses: self.wants_whole_body(&phases, Some(OnError::Refuse)),
                 phases,
+                serving: Arc::new(route.serving.clone()),
+                lua: route.lua.clone(),
                 rules: None,
                 scripts: Vec::new(),
             });
@@ -67,6 +71,8 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             whole_body: self.wants_whole_body(&global, None),
             refuses_long_responses: self.wants_whole_body(&global, Some(OnError::Refuse)),
             phases: global,
+            serving: Arc::default(),
+            lua: RouteLua::default(),
             rules: None,
             scripts: Vec::new(),
         });

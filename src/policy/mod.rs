@@ -16,6 +16,7 @@ mod modules;
 mod profile;
 mod routes;
 mod rules;
+mod sites;
 mod steps;
 mod store;
 
@@ -28,7 +29,7 @@ pub use diagnose::script_fault;
 pub use keep::LastGood;
 pub use live::Live;
 pub use profile::RouteRules;
-pub use routes::Router;
+pub use routes::{Router, captures};
 pub use rules::Ruleset;
 pub use steps::{RoutePlan, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};

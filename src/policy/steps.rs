@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::RouteRules;
-use crate::config::{BodyLimits, Budget, HandlerSource, OnError, UpstreamChoice};
+use crate::config::serving::Serving;
+use crate::config::{BodyLimits, Budget, HandlerSource, OnError, RouteLua, UpstreamChoice};
 use crate::transaction::Phase;
 
 /// An index into [`super::Policy::steps`].
@@ -50,6 +51,10 @@ pub struct RoutePlan {
     pub refuses_long_responses: bool,
     /// The rules that judge its exchanges; none: there are none, or the engine is off.
     pub rules: Option<RouteRules>,
+    /// What it does by itself.
+    pub serving: Arc<Serving>,
+    /// What its scripts find.
+    pub lua: RouteLua,
     /// The scripts that these call, by path.
     pub scripts: Vec<(Box<str>, StepId)>,
 }

@@ -16,6 +16,7 @@ mod hold;
 mod incoming;
 mod judge;
 mod lent;
+mod page;
 mod pieces;
 mod relay;
 mod respond;

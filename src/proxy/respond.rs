@@ -6,7 +6,9 @@ use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::framing::is_final;
+use super::page::{complete_location, page};
 use super::{Sent, wire};
+use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
 use crate::transaction::{Response, reason};
@@ -55,11 +57,23 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut headers = std::mem::take(&mut transaction.reply.headers);
     let said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
-    if !said && has_page(status) && !transaction.is_subrequest {
-        body = page(status, &transaction.id);
-        headers.set("Content-Type", "text/plain; charset=utf-8");
-    } else if !headers.contains("content-type") && !body.is_empty() {
-        headers.set("Content-Type", "text/plain");
+    let status = exchange.page_status().unwrap_or(status);
+    let pages = exchange.live.policy.config.pages;
+    let is_shown = pages == Pages::Html || !transaction.is_subrequest;
+    if !said && has_page(status) && is_shown {
+        let (shown, kind) = page(pages, status, &transaction.id);
+        body = shown;
+        headers.set("Content-Type", kind);
+    } else if !headers.contains("content-type") && (said || !body.is_empty()) {
+        let plan = exchange.plan();
+        let default = plan.serving.default_type.clone();
+        let kind = default.or_else(|| (!body.is_empty()).then(|| "text/plain".to_owned()));
+        if let Some(kind) = kind.filter(|_| plan.lua.use_default_type) {
+            headers.set("Content-Type", kind);
+        }
+    }
+    if transaction.site.is_some() {
+        complete_location(&mut headers, &transaction);
     }
     transaction.response = Some(Response { status, headers });
     body
@@ -67,11 +81,6 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
 
 fn has_page(status: u16) -> bool {
     status >= 300 && status != 304
-}
-
-/// What a person sees: the status, and the id under which operators find the reason.
-fn page(status: u16, id: &str) -> Bytes {
-    format!("{status} {}\nrequest id: {id}\n", reason(status)).into()
 }
 
 /// The body as `body_filter` leaves it; none if nothing may be sent.

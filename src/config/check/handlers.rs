@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::raw::{Node, Value};
 use crate::config::section::{Found, Section};
-use crate::config::settings::{BUDGET, HANDLER, ROUTE_LUA};
+use crate::config::settings::{BUDGET, HANDLER, ROUTE_LUA, SCRIPT};
 use crate::config::{Attachment, Budget, HandlerSource, Handlers, OnError};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::transaction::Phase;
@@ -25,14 +25,32 @@ pub fn global(file: &Section<'_>, scripts: &Scripts) -> Handlers {
 }
 
 /// A route's own handlers; what they do not say is as in the route's `lua`, then the file's.
-pub fn of_route(route: &Section<'_>, scripts: &Scripts) -> Handlers {
+pub fn of_route(
+    route: &Section<'_>,
+    scripts: &Scripts,
+    of_steps: Vec<HandlerSource>,
+) -> Handlers {
     let lua = route.section("lua", &ROUTE_LUA);
     let inherited = Inherited {
         on_error: on_error(&lua).or(scripts.on_error),
         budget: budget(&lua.section("budget", &BUDGET), Some(scripts.lua.budget)),
     };
     let phases = Phase::NINE.get(2..).unwrap_or_default();
-    read(route, phases, inherited)
+    let mut handlers = read(route, phases, inherited);
+    for source in of_steps {
+        handlers.push(Phase::Set, attachment(source, Phase::Set, inherited));
+    }
+    handlers
+}
+
+fn attachment(source: HandlerSource, phase: Phase, inherited: Inherited) -> Attachment {
+    Attachment {
+        source,
+        on_error: inherited.on_error.unwrap_or(default_on_error(Some(phase))),
+        budget: inherited.budget,
+        domain: None,
+        owner: None,
+    }
 }
 
 fn read(section: &Section<'_>, phases: &[Phase], inherited: Inherited) -> Handlers {
@@ -56,13 +74,8 @@ fn of_phase(section: &Section<'_>, phase: Phase, inherited: Inherited) -> Vec<At
         } else {
             chunk(&found, None).into_iter().collect()
         };
-        attachments.extend(chunks.into_iter().map(|source| Attachment {
-            source,
-            on_error: inherited.on_error.unwrap_or(default_on_error(Some(phase))),
-            budget: inherited.budget,
-            domain: None,
-            owner: None,
-        }));
+        let attached = chunks.into_iter().map(|source| attachment(source, phase, inherited));
+        attachments.extend(attached);
     }
     attachments
 }
@@ -112,10 +125,22 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
             variable,
         });
     }
+    if let Value::Map(_) = found.node.value {
+        return named_chunk(found, variable);
+    }
     let text = found.text_as("a script", "write a script: `|` and indented lines below")?;
     let name = found.check.source.name.clone();
     let line_offset = lines_before(found);
     Some(HandlerSource::Chunk { name, text: text.into(), line_offset, variable })
+}
+
+/// A script with a name of its own, by which messages know it: its first line is line 1.
+fn named_chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
+    let section = Section::open(found, &SCRIPT);
+    let (name, _) = section.text("name")?;
+    let code = section.get("code")?;
+    let text = code.node.text(&found.check.source)?.to_owned();
+    Some(HandlerSource::Chunk { name, text: text.into(), line_offset: 0, variable })
 }
 
 /// Lines of the file before the script's first: a block begins on the line after its `|`.

@@ -110,8 +110,7 @@ fn place(lua: &Lua, call: &Call) -> (String, String) {
 }
 
 fn emit(call: &Call, level: i64, module: &str, message: &str) {
-    let client = call.subject.as_ref().and_then(|subject| {
-        subject.transaction.try_borrow().ok().map(|transaction| transaction.client.address)
-    });
-    events::ScriptSaid { level, phase: call.phase, module, message, client }.emit();
+    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    let about = about.as_deref();
+    events::ScriptSaid { level, phase: call.phase, module, message, about }.emit();
 }

@@ -43,7 +43,7 @@ use mlua::{Lua, MultiValue, Value};
 pub use arguments::is_small;
 pub use ctx::Contexts;
 pub use page::page;
-pub use var::value as variable;
+pub use var::{set as set_variable, value as variable};
 
 use super::{Call, Waiting};
 use crate::transaction::PhaseSet;

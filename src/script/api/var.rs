@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use mlua::{Lua, Value};
 
-use super::arguments::{fault, string, subject, text};
+use super::arguments::{fault, number, string, subject, text};
 use super::{EXCHANGE, Function, Native, query, variables};
 use crate::script::{Call, spec_of};
 use crate::transaction::Transaction;
@@ -37,7 +37,7 @@ pub const FUNCTIONS: &[Function] = &[Function {
 }];
 
 fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
-    let Value::String(name) = &key else { return bad_name(&key) };
+    let Value::String(name) = &key else { return capture(lua, call, &key) };
     let transaction = subject(call)?.transaction.borrow();
     let name = name.as_bytes();
     let Ok(name) = std::str::from_utf8(&name) else { return Ok(Value::Nil) };
@@ -53,7 +53,7 @@ pub fn value(transaction: &Transaction, name: &str) -> Option<Bytes> {
 }
 
 fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<()> {
-    let Value::String(name) = &key else { return bad_name(&key).map(drop) };
+    let Value::String(name) = &key else { return Err(fault("bad variable name")) };
     let name = name.to_string_lossy();
     let value = match &value {
         Value::Nil => None,
@@ -106,10 +106,20 @@ pub fn assign(
     Ok(())
 }
 
-fn bad_name(key: &Value) -> mlua::Result<Value> {
-    match key {
-        // `ngx.var[1]`: a capture of a location's regex, of which there is none.
-        Value::Integer(_) | Value::Number(_) => Ok(Value::Nil),
-        _ => Err(fault("bad variable name")),
+/// Gives a variable its value, as settings say.
+pub fn set(transaction: &mut Transaction, name: &str, value: Bytes) {
+    match name {
+        "args" | "query_string" => transaction.request.query = Some(value),
+        name => transaction.variables.set(name, Some(value)),
+    }
+}
+
+/// `ngx.var[1]`: what a group of the last pattern found.
+fn capture(lua: &Lua, call: &Rc<Call>, key: &Value) -> mlua::Result<Value> {
+    let Some(number) = number(key) else { return Err(fault("bad variable name")) };
+    let transaction = subject(call)?.transaction.borrow();
+    match transaction.captures.get(number as usize).and_then(Option::as_ref) {
+        Some(found) => string(lua, found),
+        None => Ok(Value::Nil),
     }
 }

@@ -58,7 +58,10 @@ const NAMED: &[(&str, Compute)] = &[
     ("route", |t| t.route.as_deref().map(|route| Bytes::copy_from_slice(route.as_bytes()))),
     ("scheme", |t| shown(if t.client.tls { "https" } else { "http" })),
     ("server_addr", |t| shown(t.client.server.ip())),
-    ("server_name", |t| Some(host(t))),
+    ("server_name", |t| match &t.site {
+        Some(site) => Some(Bytes::copy_from_slice(site.as_bytes())),
+        None => Some(host(t)),
+    }),
     ("server_port", |t| shown(t.client.server.port())),
     ("server_protocol", |t| shown(t.request.version.as_str())),
     ("status", status),
@@ -85,6 +88,9 @@ const FAMILIES: &[(&str, ComputeOne)] = &[
 
 /// The value of a built-in variable.
 pub fn built_in(transaction: &Transaction, name: &str) -> Option<Bytes> {
+    if let Ok(number @ 1..=9) = name.parse::<usize>() {
+        return transaction.captures.get(number).cloned().flatten();
+    }
     if let Ok(place) = NAMED.binary_search_by_key(&name, |(known, _)| known) {
         return NAMED.get(place).and_then(|(_, compute)| compute(transaction));
     }

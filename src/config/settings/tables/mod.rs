@@ -5,6 +5,7 @@ mod front;
 mod rest;
 mod rules;
 mod scripts;
+mod sites;
 mod tokens;
 
 use super::{Setting, Shape, Table};
@@ -13,7 +14,8 @@ pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
 pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
 pub use rules::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
-pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
+pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA, SCRIPT};
+pub use sites::SITE;
 pub use tokens::TOKEN;
 
 const KIB: u64 = 1 << 10;
@@ -42,11 +44,13 @@ pub const TABLES: &[&Table] = &[
     &EXCLUSION,
     &ACCESS_LOG,
     &LOG_TARGET,
+    &SITE,
     &ROUTE,
     &MATCH,
     &ROUTE_LUA,
     &HANDLERS,
     &HANDLER,
+    &SCRIPT,
 ];
 
 const fn row(
