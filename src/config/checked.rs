@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Rules;
+use super::{Rules, Template};
 use super::serving::{Serving, Site};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
@@ -339,6 +339,17 @@ pub enum HandlerSource {
         text: Arc<str>,
         /// Lines to add to the script's own to get the file's (a block inside the YAML file).
         line_offset: usize,
+        /// `set_by_lua_*`: the variable that gets the result.
+        variable: Option<String>,
+    },
+    /// A chunk of OpenResty's kind in a file that is read when it is first called.
+    File {
+        /// As written; shown where it cannot be read.
+        name: String,
+        /// Its path.
+        path: Template,
+        /// Against which it is taken where it is relative.
+        folder: PathBuf,
         /// `set_by_lua_*`: the variable that gets the result.
         variable: Option<String>,
     },

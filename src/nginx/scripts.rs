@@ -54,13 +54,20 @@ pub(super) fn put_one(
 /// The setting of a script, and its value.
 fn script(directive: &Directive, phase: &str, prefix: &Path) -> (String, Value) {
     if directive.name.ends_with("_file") {
-        let path = prefix.join(directive.arg(0));
-        let path = path.to_string_lossy();
-        return (format!("{phase}_by_lua_file"), json!(path));
+        let path = path(directive.arg(0), prefix);
+        return (format!("{phase}_by_lua_file"), json!({ "path": path }));
     }
     let code = code(directive);
     let value = json!({ "name": chunk_name(directive, phase), "code": code });
     (format!("{phase}_by_lua_block"), value)
+}
+
+/// A script's path; where it begins with a variable, only a request knows.
+pub(super) fn path(path: &str, prefix: &Path) -> String {
+    if path.starts_with('$') {
+        return path.to_owned();
+    }
+    prefix.join(path).to_string_lossy().into_owned()
 }
 
 /// The Lua of a directive that is no file.

@@ -45,8 +45,7 @@ impl<'a> Steps<'a> {
         let arguments: Vec<&String> = directive.args.iter().skip(skipped).collect();
         let chunk = scripts::chunk_name(directive, "set");
         if directive.name.ends_with("_file") {
-            let path = self.prefix.join(directive.arg(1));
-            let path = path.to_string_lossy();
+            let path = scripts::path(directive.arg(1), self.prefix);
             return Ok(json!({ "script": { "variable": name, "file": path, "arguments": arguments } }));
         }
         let code = directive.lua.as_deref().unwrap_or_else(|| directive.arg(1));

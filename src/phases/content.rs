@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::step::{self, End, closed, decided, refused};
+use super::step::{self, End, closed, decided, refused_with};
 use super::{Exchange, Flow, files, function, onward};
 use crate::policy::StepId;
 use crate::script::Exit;
@@ -42,7 +42,7 @@ async fn scripts(exchange: &Exchange, steps: &[StepId]) -> Flow {
         flow = match step::run(exchange, *id).await {
             End::Left(exit) => left(exchange, exit),
             End::Passed | End::Returned(_) => decided(exchange, staged_status(exchange)),
-            End::Refused => refused(exchange),
+            End::Refused(status) => refused_with(exchange, status),
         };
         if flow != Flow::Continue {
             break;

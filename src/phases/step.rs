@@ -20,8 +20,8 @@ pub(super) enum End {
     Left(Exit),
     /// It failed, and its `on_error` says to go on as if it were not there.
     Passed,
-    /// It failed, and its `on_error` says to refuse.
-    Refused,
+    /// It failed, and its `on_error` says to refuse; with this status, if not the usual one.
+    Refused(Option<u16>),
 }
 
 /// Runs all handlers of a phase that may wait, until one of them ends the phase.
@@ -52,7 +52,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
         End::Left(Exit::Close) => closed(exchange),
         End::Left(Exit::Reroute) => Flow::Reroute,
         End::Left(Exit::Respond(status)) => decided(exchange, status),
-        End::Refused => refused(exchange),
+        End::Refused(status) => refused_with(exchange, status),
         End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
             None => Flow::Continue,
             Some(0) => decided(exchange, 200),
@@ -85,7 +85,12 @@ pub(super) fn closed(exchange: &Exchange) -> Flow {
 
 /// A handler failed where failing means to refuse: the client learns nothing of why.
 pub(super) fn refused(exchange: &Exchange) -> Flow {
-    let status = exchange.live.policy.config.lua.error_status;
+    refused_with(exchange, None)
+}
+
+/// The same, with a status that says more.
+pub(super) fn refused_with(exchange: &Exchange, status: Option<u16>) -> Flow {
+    let status = status.unwrap_or(exchange.live.policy.config.lua.error_status);
     let mut transaction = exchange.subject.transaction.borrow_mut();
     transaction.outcome.verdict = Verdict::Failed;
     transaction.reply = crate::transaction::Reply::default();
@@ -94,7 +99,7 @@ pub(super) fn refused(exchange: &Exchange) -> Flow {
 
 /// Runs one handler in a phase that may wait.
 pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
-    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
+    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
     let call = call(exchange, step.phase, &handler.module);
     let result = state.run(handler, &call).await;
     end(exchange, &call, step, result)
@@ -103,7 +108,7 @@ pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
 /// Runs one handler in a phase that may not wait; the call comes back for what it holds
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
-    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
+    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
     end(exchange, call, step, state.run_now(handler, call))
 }
 
@@ -134,7 +139,7 @@ fn end(
         OnError::Pass => End::Passed,
         OnError::Refuse => {
             remember(exchange, step);
-            End::Refused
+            End::Refused(error.kind.status())
         }
     }
 }
@@ -156,7 +161,7 @@ pub(super) fn tell(exchange: &Exchange, call: &Call, error: &ScriptError) {
 fn remember(exchange: &Exchange, step: &Step) {
     let reason = match &step.source {
         HandlerSource::Chunk { name, line_offset, .. } => format!("{name}:{}", line_offset + 1),
-        HandlerSource::Module { name, .. } => name.clone(),
+        HandlerSource::File { name, .. } | HandlerSource::Module { name, .. } => name.clone(),
         HandlerSource::RuleScript { path, .. } => path.clone(),
     };
     exchange.subject.transaction.borrow_mut().outcome.reason = Some(reason);

@@ -124,7 +124,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
     }
 
     fn attached(&mut self, phase: Phase, attachment: &Attachment, phases: &mut [Vec<StepId>; 9]) {
-        if matches!(attachment.source, HandlerSource::Chunk { .. }) {
+        if is_script(&attachment.source) {
             let id = self.step(phase, attachment, false);
             return push(phases, phase, id);
         }
@@ -151,7 +151,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             if matches!(phase, Phase::Init | Phase::InitWorker) {
                 draft.digest.update(&digest);
             }
-            draft.digest.update(source_text(&attachment.source).as_bytes());
+            draft.digest.update(source_text(&attachment.source).unwrap_or_default().as_bytes());
         }
         let id = self.steps.len();
         self.steps.push(Step {
@@ -178,8 +178,8 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
 
     fn domain(&mut self, attachment: &Attachment) -> usize {
         let (mut name, mut trusted) = match (&attachment.domain, &attachment.source) {
-            (Some(name), source) => (name.clone(), matches!(source, HandlerSource::Chunk { .. })),
-            (None, HandlerSource::Chunk { .. }) => (MAIN.to_owned(), true),
+            (Some(name), source) => (name.clone(), is_script(source)),
+            (None, HandlerSource::Chunk { .. } | HandlerSource::File { .. }) => (MAIN.to_owned(), true),
             (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
             (None, HandlerSource::RuleScript { .. }) => (RULES.to_owned(), false),
         };
@@ -227,11 +227,17 @@ fn push(phases: &mut [Vec<StepId>; 9], phase: Phase, id: StepId) {
     }
 }
 
-fn source_text(source: &HandlerSource) -> &Arc<str> {
+/// A script of OpenResty's kind, and no module's.
+fn is_script(source: &HandlerSource) -> bool {
+    matches!(source, HandlerSource::Chunk { .. } | HandlerSource::File { .. })
+}
+
+fn source_text(source: &HandlerSource) -> Option<&str> {
     match source {
+        HandlerSource::File { .. } => None,
         HandlerSource::Chunk { text, .. }
         | HandlerSource::Module { text, .. }
-        | HandlerSource::RuleScript { text, .. } => text,
+        | HandlerSource::RuleScript { text, .. } => Some(text),
     }
 }
 
@@ -253,6 +259,9 @@ fn step_digest(phase: Phase, attachment: &Attachment) -> String {
         HandlerSource::Chunk { name, text, line_offset, variable } => {
             hasher.update(format!("chunk {name} {line_offset} {variable:?}\0"));
             hasher.update(text.as_bytes());
+        }
+        HandlerSource::File { name, folder, variable, .. } => {
+            hasher.update(format!("file {name} {} {variable:?}\0", folder.display()));
         }
         HandlerSource::Module { name, text, settings, .. } => {
             hasher.update(format!("module {name} {settings}\0"));

@@ -413,10 +413,12 @@ impl ScriptFailed<'_> {
         let Self { error, kind, traceback, module, phase, about } = self;
         let place = phase.as_str();
         let words = match kind {
-            "syntax" if error_log::is_open() => match module.starts_with('/') {
-                true => format!("failed to load external Lua file \"{module}\""),
-                false => "failed to load inlined Lua code".to_owned(),
-            },
+            "syntax" | "no_file" | "unreadable" if error_log::is_open() => {
+                match module.starts_with('/') || kind != "syntax" {
+                    true => format!("failed to load external Lua file \"{module}\""),
+                    false => "failed to load inlined Lua code".to_owned(),
+                }
+            }
             _ if phase == Phase::Timer => "lua entry thread aborted: runtime error".to_owned(),
             _ if !phase.may_wait() => format!("failed to run {place}_by_lua*"),
             "memory" => "lua entry thread aborted: memory allocation error".to_owned(),

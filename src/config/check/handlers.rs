@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::raw::{Node, Value};
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BUDGET, HANDLER, ROUTE_LUA, SCRIPT};
-use crate::config::{Attachment, Budget, HandlerSource, Handlers, OnError};
+use crate::config::{Attachment, Budget, HandlerSource, Handlers, OnError, Template};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::transaction::Phase;
 
@@ -114,6 +114,9 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
         Some(name) => found.path.strip_suffix(name.as_str()).unwrap_or_default(),
         None => found.path.as_str(),
     };
+    if let Value::Map(_) = found.node.value {
+        return named_chunk(found, variable);
+    }
     if key.trim_end_matches('.').ends_with("_by_lua_file") {
         let path =
             found.text_as("a path", "write the path of a Lua file, such as `lua/access.lua`")?;
@@ -125,9 +128,6 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
             variable,
         });
     }
-    if let Value::Map(_) = found.node.value {
-        return named_chunk(found, variable);
-    }
     let text = found.text_as("a script", "write a script: `|` and indented lines below")?;
     let name = found.check.source.name.clone();
     let line_offset = lines_before(found);
@@ -137,10 +137,19 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
 /// A script with a name of its own, by which messages know it: its first line is line 1.
 fn named_chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
     let section = Section::open(found, &SCRIPT);
+    if let Some((path, _)) = section.text("path") {
+        return Some(file_at_call(found, path, variable));
+    }
     let (name, _) = section.text("name")?;
     let code = section.get("code")?;
     let text = code.node.text(&found.check.source)?.to_owned();
     Some(HandlerSource::Chunk { name, text: text.into(), line_offset: 0, variable })
+}
+
+/// A file that is read when it is first called.
+pub fn file_at_call(found: &Found<'_>, name: String, variable: Option<String>) -> HandlerSource {
+    let (path, folder) = (Template::new(&name), found.check.root.clone());
+    HandlerSource::File { name, path, folder, variable }
 }
 
 /// Lines of the file before the script's first: a block begins on the line after its `|`.

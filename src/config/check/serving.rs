@@ -6,6 +6,7 @@ use regex::bytes::Regex;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::config::check::handlers::file_at_call;
 use crate::config::section::{Found, Section};
 use crate::config::serving::{
     Admit, AfterRewrite, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep, Serving,
@@ -220,17 +221,24 @@ impl Steps<'_, '_> {
         let found = self.route.get("steps")?;
         let (name, text) = match (raw.code, raw.file) {
             (Some(code), _) => (raw.name.unwrap_or_else(|| found.check.source.name.clone()), code),
-            (None, Some(file)) => (file.clone(), found.check.file(&file, &found)?),
+            (None, Some(file)) => {
+                let source = file_at_call(&found, file, Some(raw.variable));
+                return Some(self.call(source, &raw.arguments));
+            }
             (None, None) => {
                 found.bad_value("a script without `code` or `file`", "write its Lua under `code`");
                 return None;
             }
         };
         let variable = Some(raw.variable);
-        let text = text.into();
-        self.scripts.push(HandlerSource::Chunk { name, text, line_offset: 0, variable });
-        let arguments = raw.arguments.iter().map(|text| Template::new(text)).collect();
-        Some(RewriteStep::Script { handler: self.scripts.len() - 1, arguments })
+        let source = HandlerSource::Chunk { name, text: text.into(), line_offset: 0, variable };
+        Some(self.call(source, &raw.arguments))
+    }
+
+    fn call(&mut self, source: HandlerSource, arguments: &[String]) -> RewriteStep {
+        self.scripts.push(source);
+        let arguments = arguments.iter().map(|text| Template::new(text)).collect();
+        RewriteStep::Script { handler: self.scripts.len() - 1, arguments }
     }
 
     fn test(&self, raw: &RawTest) -> Option<Test> {

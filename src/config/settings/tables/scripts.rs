@@ -148,6 +148,7 @@ pub static SCRIPT: Table = Table {
     rows: &[
         row("name", Text, "", "access of the shop", "What messages call it, before the line."),
         row("code", Script, "", "ngx.exit(403)", "The script; its first line is line 1."),
+        row("path", Path, "", "lua/$host.lua", "A file that is read when it is first called; its path may have variables."),
     ],
 };
 
