@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 pub mod docs;
 mod functions;
+mod import;
 pub mod node;
 mod reload;
 mod rules;
@@ -46,6 +47,7 @@ enum Command {
     Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
+    Import(import::Arguments),
     Reload(reload::Arguments),
     Audit(audit::Arguments),
     Tokens(tokens::Arguments),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Tokens(arguments) => tokens::run(&arguments),

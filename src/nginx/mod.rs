@@ -26,6 +26,7 @@ use crate::config::Files;
 use crate::diagnostic::{Diagnostic, Source};
 
 pub use top::Log;
+pub use yaml::text;
 
 /// What nginx says of a file that it cannot use, in its words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

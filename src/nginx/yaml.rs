@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// The text of a mapping.
-pub(super) fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     let mut out = String::new();
     if let Value::Object(map) = value {
         entries(map, 0, &mut out);
