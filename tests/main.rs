@@ -51,6 +51,7 @@ mod script;
 mod seclang;
 mod sqlmap;
 mod start;
+mod streaming;
 mod subrequests;
 mod support;
 mod telemetry;

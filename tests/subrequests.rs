@@ -223,7 +223,8 @@ fn an_answer_that_is_too_long_is_cut_and_says_so() {
 #[test]
 fn what_nobody_waits_for_any_more_is_given_up() {
     let upstream = Upstream::start();
-    upstream.answer("/slow", Answer::text("late").after(Duration::from_secs(20)));
+    let pieces = [&b"piece"[..]; 200];
+    upstream.answer("/slow", Answer::chunked(&[], &pieces, Duration::from_millis(50)));
     let config = "workers: 1\nlua: { budget: { wait: 300ms } }\nroutes:\n  - match: { path: exact:/t }\n    \
                   content_by_lua_block: ngx.say(ngx.location.capture('/slow').status)\n";
     let moongate = Moongate::before(&upstream, config);

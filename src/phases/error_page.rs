@@ -40,5 +40,6 @@ fn answer(page: &ErrorPage, status: u16) -> Option<u16> {
 
 /// Whether there is a body already that a script made.
 fn said(exchange: &Exchange) -> bool {
-    exchange.subject.transaction.borrow().reply.said
+    let transaction = exchange.subject.transaction.borrow();
+    transaction.reply.said || transaction.is_answered()
 }

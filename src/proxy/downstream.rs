@@ -4,9 +4,12 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::File;
 use std::rc::{Rc, Weak};
 
+use tokio::task::spawn_local;
+
 use super::hold::{Held, Terms, hold};
 use super::incoming::Incoming;
-use super::{ClientStream, Failure, Site, subrequest};
+use super::outflow::{self, Outflow};
+use super::{ClientStream, Failure, Sent, Site, subrequest};
 use crate::config::BodyLimits;
 use crate::phases::Exchange;
 use crate::policy::Live;
@@ -20,6 +23,8 @@ const DRAINED: u64 = 64 << 10;
 
 /// The client's side of one exchange.
 pub(super) struct Downstream {
+    /// How far the answer has come.
+    pub(super) outflow: Outflow,
     stream: RefCell<Option<Box<ClientStream>>>,
     /// Whose side it is, once that is known: its route says what limits there are.
     exchange: OnceCell<Weak<Exchange>>,
@@ -66,6 +71,21 @@ impl Host for Shared {
         let live = self.downstream.exchange()?.live.clone();
         Some(Box::pin(subrequest::begin(self.site.clone(), live, wanted)))
     }
+
+    fn flush(&self) -> Waiting<'static, bool> {
+        let downstream = self.downstream.clone();
+        let task = spawn_local(async move {
+            let Some(exchange) = downstream.exchange() else { return Sent::Cut };
+            outflow::flush(&exchange, &downstream).await
+        });
+        Box::pin(async { task.await.is_ok_and(|sent| sent == Sent::Whole) })
+    }
+
+    fn nudge(&self) {
+        if self.downstream.outflow.nudge() {
+            drop(self.flush());
+        }
+    }
 }
 
 impl Downstream {
@@ -74,6 +94,7 @@ impl Downstream {
         let declared = declared(request);
         let connection = request.headers.get_all("connection").map(|value| &value[..]);
         Self {
+            outflow: Outflow::default(),
             stream: RefCell::new(Some(stream)),
             exchange: OnceCell::new(),
             held: RefCell::default(),
@@ -89,6 +110,7 @@ impl Downstream {
     /// The side of a script that makes a request with this body: what is answered is kept.
     pub(super) fn of_script(body: Body, room: Rc<Cell<usize>>) -> Self {
         Self {
+            outflow: Outflow::default(),
             stream: RefCell::new(Some(Box::new(ClientStream::keeping(room)))),
             exchange: OnceCell::new(),
             held: RefCell::new(Some(Ok(body))),

@@ -17,6 +17,7 @@ mod incoming;
 mod judge;
 mod lent;
 mod page;
+mod outflow;
 mod pieces;
 mod relay;
 mod respond;
@@ -98,6 +99,11 @@ async fn follow(site: &Site, exchange: &Exchange, downstream: &Downstream, flow:
     match flow {
         // `phases::request` follows redirects itself.
         Flow::Close | Flow::Reroute => Sent::Cut,
+        // What a script answered already it cannot leave to the upstream.
+        Flow::Continue if downstream.outflow.has_begun() => {
+            let status = exchange.subject.transaction.borrow().status();
+            respond::respond(exchange, downstream, status).await
+        }
         Flow::Continue => relay::relay(site, exchange, downstream).await,
         Flow::Respond(status) => respond::respond(exchange, downstream, status).await,
     }

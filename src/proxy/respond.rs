@@ -7,20 +7,45 @@ use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::framing::is_final;
 use super::page::{complete_location, page};
+use super::outflow::{self, State};
 use super::{Sent, wire};
 use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
-use crate::transaction::{Response, reason};
+use crate::transaction::{Headers, Response, Transaction, reason};
 use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
 pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status: u16) -> Sent {
-    let body = stage(exchange, status);
-    let flow = match phases::response_head(exchange).await {
-        Flow::Continue => judge(exchange, &body).await,
-        flow => flow,
+    let _gate = downstream.outflow.enter().await;
+    let sent = match downstream.outflow.take() {
+        State::Begun(framing, filter) => {
+            outflow::finish(exchange, downstream, (framing, filter), status).await
+        }
+        State::Ended(sent) => sent,
+        State::Held => {
+            let body = exchange.subject.transaction.borrow_mut().reply.take_body();
+            let flow = judge(exchange, &body).await;
+            answer(exchange, downstream, body, flow).await
+        }
+        State::Idle => {
+            let body = stage(exchange, status);
+            let flow = match phases::response_head(exchange).await {
+                Flow::Continue => judge(exchange, &body).await,
+                flow => flow,
+            };
+            answer(exchange, downstream, body, flow).await
+        }
+        State::Replaced(other) => {
+            answer(exchange, downstream, Bytes::new(), Flow::Respond(other)).await
+        }
     };
+    downstream.outflow.set(State::Ended(sent));
+    sent
+}
+
+/// Sends an answer that handlers and rules have seen: this body, or what they want in its place.
+async fn answer(exchange: &Exchange, downstream: &Downstream, body: Bytes, flow: Flow) -> Sent {
     let body = match flow {
         Flow::Close | Flow::Reroute => return Sent::Cut,
         Flow::Continue => body,
@@ -51,6 +76,27 @@ async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
     phases::response_body(exchange, held).await
 }
 
+/// Makes the response head from what is staged, for a body that is not whole.
+pub(super) fn stage_head(exchange: &Exchange, status: u16) {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    let mut headers = std::mem::take(&mut transaction.reply.headers);
+    complete(exchange, &transaction, &mut headers, true);
+    let status = exchange.page_status().unwrap_or(status);
+    transaction.response = Some(Response { status, headers });
+}
+
+/// What a head says where nobody said it: the type of what is said, and the whole of a redirect.
+fn complete(exchange: &Exchange, transaction: &Transaction, headers: &mut Headers, says: bool) {
+    let plan = exchange.plan();
+    if says && plan.lua.use_default_type && !headers.contains("content-type") {
+        let kind = plan.serving.default_type.as_deref().unwrap_or("text/plain");
+        headers.set("Content-Type", kind.to_owned());
+    }
+    if transaction.site.is_some() {
+        complete_location(headers, transaction);
+    }
+}
+
 /// Makes the response head from what is staged; the body beside it.
 fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut transaction = exchange.subject.transaction.borrow_mut();
@@ -64,17 +110,9 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
         let (shown, kind) = page(pages, status, &transaction.id);
         body = shown;
         headers.set("Content-Type", kind);
-    } else if !headers.contains("content-type") && (said || !body.is_empty()) {
-        let plan = exchange.plan();
-        let default = plan.serving.default_type.clone();
-        let kind = default.or_else(|| (!body.is_empty()).then(|| "text/plain".to_owned()));
-        if let Some(kind) = kind.filter(|_| plan.lua.use_default_type) {
-            headers.set("Content-Type", kind);
-        }
     }
-    if transaction.site.is_some() {
-        complete_location(&mut headers, &transaction);
-    }
+    let says = !body.is_empty() || (said && exchange.plan().serving.default_type.is_some());
+    complete(exchange, &transaction, &mut headers, says);
     transaction.response = Some(Response { status, headers });
     body
 }

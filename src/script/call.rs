@@ -89,6 +89,15 @@ pub trait Host {
     fn subrequest(&self, _wanted: Subrequest) -> Option<Waiting<'static, Captured>> {
         None
     }
+
+    /// Begins to send what is staged of the answer; whether it left, once it is waited for. Where an
+    /// answer leaves only when it is whole, nothing does.
+    fn flush(&self) -> Waiting<'static, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
+    /// Has what is staged of the answer sent soon.
+    fn nudge(&self) {}
 }
 
 /// How a script left a phase.

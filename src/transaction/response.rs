@@ -26,6 +26,8 @@ pub struct Reply {
     pub said: bool,
     /// Whether something was said that cannot be taken back: status and fields are as they are.
     pub is_locked: bool,
+    /// Whether nothing more of it can be sent: the client is gone.
+    pub is_broken: bool,
     /// Bytes of the body that left already.
     pub sent: usize,
     /// Whether a script ended its answer (`ngx.eof`).

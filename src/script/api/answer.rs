@@ -9,10 +9,12 @@ use super::arguments::{
 };
 use super::{EXCHANGE, Function, Native, log, redirect};
 use crate::script::{Call, Exit, spec_of};
-use crate::transaction::{Phase, PhaseSet};
+use crate::transaction::{Phase, PhaseSet, Transaction, Version};
 
 /// Bytes that scripts may stage for one answer (or one request body).
 pub const STAGED_BYTES: usize = 8 << 20;
+/// Bytes that are staged from which on they leave by themselves.
+const FLOWING: usize = 1 << 20;
 /// How deep tables given to `ngx.say` may be nested.
 const DEPTH: usize = 32;
 /// Entries of tables that one value may have, a table that stands in it twice counted twice: tables of
@@ -32,8 +34,8 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.headers_sent",
         phases: PhaseSet::of("srac"),
         syntax: "local sent = ngx.headers_sent",
-        doc: "Whether the response head was sent. What scripts say is held until their phase \
-              ends, so it is false where a script can still answer.",
+        doc: "Whether the response's head was sent, or is as good as sent: after the first \
+              `ngx.say`, `ngx.print` or `ngx.send_headers` status and fields cannot be changed.",
         native: Native::Property { read: headers_sent, write: None },
     },
     Function {
@@ -67,23 +69,27 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.flush",
         phases: PhaseSet::of("rac"),
         syntax: "local ok, err = ngx.flush(wait?)",
-        doc: "Accepted; the answer leaves as a whole when the phase ends.",
-        native: Native::Now(|_, _, _| Ok(one(Value::Integer(1)))),
+        doc: "Sends what was said so far; with `true` it waits until that left. An answer that rules \
+              or a handler want to see whole, and that to a subrequest, leaves when it is whole. \
+              `nil, \"nothing to flush\"` if nothing was said, `nil, \"buffering\"` for HTTP/1.0.",
+        native: Native::Waits(|lua, call, args| Box::pin(flush(lua, call, args))),
     },
     Function {
         name: "ngx.eof",
         phases: PhaseSet::of("rac"),
         syntax: "local ok, err = ngx.eof()",
-        doc: "Ends the answer: what is said after it is refused with `nil, \"seen eof\"`.",
+        doc: "Ends the answer, which then leaves while the script goes on: what is said after it is \
+              refused with `nil, \"seen eof\"`.",
         native: Native::Now(eof),
     },
     Function {
         name: "ngx.send_headers",
         phases: PhaseSet::of("rac"),
         syntax: "local ok, err = ngx.send_headers()",
-        doc: "Makes the staged status and headers the answer, with what else is said.",
+        doc: "Makes the staged status and headers those of the answer: they cannot be changed after \
+              it.",
         native: Native::Now(|_, call, _| {
-            subject(call)?.transaction.borrow_mut().reply.said = true;
+            lock(&mut subject(call)?.transaction.borrow_mut());
             Ok(one(Value::Integer(1)))
         }),
     },
@@ -112,10 +118,11 @@ fn set_status(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
     };
     let wanted = wanted as u16;
     let mut transaction = subject(call)?.transaction.borrow_mut();
-    match &mut transaction.response {
-        None => transaction.reply.status = wanted,
+    let Transaction { reply, response, .. } = &mut *transaction;
+    match response {
+        None if !reply.is_locked => reply.status = wanted,
         Some(response) if call.phase == Phase::HeaderFilter => response.status = wanted,
-        Some(_) => {
+        None | Some(_) => {
             drop(transaction);
             log::complain(
                 lua,
@@ -128,7 +135,7 @@ fn set_status(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
 }
 
 fn headers_sent(_: &Lua, call: &Rc<Call>) -> mlua::Result<Value> {
-    Ok(Value::Boolean(subject(call)?.transaction.borrow().response.is_some()))
+    Ok(Value::Boolean(subject(call)?.transaction.borrow().is_answered()))
 }
 
 fn put(
@@ -138,6 +145,10 @@ fn put(
     name: &str,
     end: &[u8],
 ) -> mlua::Result<MultiValue> {
+    let refused = refused(&subject(call)?.transaction.borrow());
+    if let Some(words) = refused {
+        return refusal(lua, words);
+    }
     let mut said = Vec::new();
     let mut entries = ENTRIES;
     for (index, value) in args.iter().enumerate() {
@@ -148,20 +159,81 @@ fn put(
         }
     }
     said.extend_from_slice(end);
-    let mut transaction = subject(call)?.transaction.borrow_mut();
-    let reply = &mut transaction.reply;
-    if reply.ended {
-        return refusal(lua, "seen eof");
-    }
-    let staged = reply.body.len() + said.len();
-    if staged > call.answer_limit.get() {
+    let exchange = subject(call)?;
+    let mut transaction = exchange.transaction.borrow_mut();
+    let staged = transaction.reply.body.len() + said.len();
+    if staged + transaction.reply.sent > call.answer_limit.get() {
         return Err(call.exceed());
     }
     if staged > STAGED_BYTES {
         return refusal(lua, "no memory");
     }
-    reply.body.extend_from_slice(&said);
+    lock(&mut transaction);
+    transaction.reply.body.extend_from_slice(&said);
+    if staged > FLOWING && !is_buffered(&transaction) {
+        exchange.host.nudge();
+    }
+    Ok(one(Value::Integer(1)))
+}
+
+/// Why nothing more can be said.
+fn refused(transaction: &Transaction) -> Option<&'static str> {
+    let reply = &transaction.reply;
+    let to_head = &transaction.request.method[..] == b"HEAD";
+    match reply {
+        _ if reply.is_broken => Some("nginx output filter error"),
+        _ if to_head && reply.is_locked => Some("header only"),
+        _ if reply.ended => Some("seen eof"),
+        _ => None,
+    }
+}
+
+/// What is said has a head before it, which cannot be changed from now on. To a client of HTTP/1.0 an
+/// answer is sent when it is whole: there it can.
+fn lock(transaction: &mut Transaction) {
+    let locks = !is_buffered(transaction);
+    let reply = &mut transaction.reply;
     reply.said = true;
+    reply.is_locked |= locks;
+    if reply.status == 0 {
+        reply.status = 200;
+    }
+}
+
+fn is_buffered(transaction: &Transaction) -> bool {
+    transaction.request.version < Version::Http11
+}
+
+async fn flush(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.len() > 1 {
+        let got = args.len();
+        return Err(fault(format!("attempt to pass {got} arguments, but accepted 0 or 1")));
+    }
+    let waits = match args.front() {
+        None => false,
+        Some(Value::Boolean(waits)) => *waits,
+        Some(other) => {
+            let got = type_name(other);
+            return Err(bad_argument(1, "flush", &format!("boolean expected, got {got}")));
+        }
+    };
+    let exchange = subject(&call)?;
+    let (refused, is_buffered, is_answered, is_subrequest) = {
+        let transaction = exchange.transaction.borrow();
+        let answered = transaction.is_answered();
+        (refused(&transaction), is_buffered(&transaction), answered, transaction.is_subrequest)
+    };
+    match refused {
+        Some(words) => return refusal(&lua, words),
+        None if is_buffered => return refusal(&lua, "buffering"),
+        None if !is_answered => return refusal(&lua, "nothing to flush"),
+        None => {}
+    }
+    let flushed = exchange.host.flush();
+    // A client that reads slowly costs the call no patience: its own limits end that.
+    if waits && !is_subrequest && !call.errand(flushed).await.unwrap_or_default() {
+        return refusal(&lua, "client aborted");
+    }
     Ok(one(Value::Integer(1)))
 }
 
@@ -240,33 +312,55 @@ fn array_length(table: &Table) -> Result<usize, String> {
     Ok(length)
 }
 
-fn eof(lua: &Lua, call: &Rc<Call>, _: MultiValue) -> mlua::Result<MultiValue> {
-    let mut transaction = subject(call)?.transaction.borrow_mut();
+fn eof(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if !args.is_empty() {
+        return Err(fault("no argument is expected"));
+    }
+    let exchange = subject(call)?;
+    let mut transaction = exchange.transaction.borrow_mut();
     if transaction.reply.ended {
         return refusal(lua, "seen eof");
     }
-    transaction.reply.said = true;
+    lock(&mut transaction);
     transaction.reply.ended = true;
+    transaction.reply.is_locked = true;
+    drop(transaction);
+    exchange.host.nudge();
     Ok(one(Value::Integer(1)))
 }
 
-fn exit(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
-    let code = check_number(&args, 1, "exit")?;
-    redirect::check_abortable(call)?;
-    Err(call.leave(match code as i64 {
+fn exit(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let code = check_number(&args, 1, "exit")? as i64;
+    if !matches!(code, -1 | 408 | 444 | 499) {
+        redirect::check_abortable(call)?;
+    }
+    Err(call.leave(match code {
         -1 | 444 => Exit::Close,
         -5 => Exit::Declined,
-        200 => respond(call, 200),
-        status @ 201..=999 => respond(call, status as u16),
+        200 => respond(lua, call, 200),
+        status @ 201..=999 => respond(lua, call, status as u16),
         0 | -4 | -2 => Exit::Phase,
         _ => return Err(bad_argument(1, "exit", "does not take such a status")),
     }))
 }
 
-/// Answers with a status; 200 keeps a staged one, as in `ngx.status = 403 ngx.exit(ngx.HTTP_OK)`.
-fn respond(call: &Rc<Call>, status: u16) -> Exit {
+/// Answers with a status; 200 keeps a staged one, as in `ngx.status = 403 ngx.exit(ngx.HTTP_OK)`. One
+/// that was sent stays.
+fn respond(lua: &Lua, call: &Rc<Call>, status: u16) -> Exit {
     let Some(subject) = &call.subject else { return Exit::Phase };
     let mut transaction = subject.transaction.borrow_mut();
+    let staged = transaction.status();
+    if transaction.is_answered() && call.phase != Phase::HeaderFilter {
+        drop(transaction);
+        if status >= 300 && status != staged {
+            let words = format!(
+                "attempt to set status {status} via ngx.exit after sending out the response status \
+                 {staged}"
+            );
+            log::complain(lua, call, &words);
+        }
+        return Exit::Respond(staged);
+    }
     let staged = transaction.reply.status;
     let status = if status == 200 && staged != 0 { staged } else { status };
     transaction.reply.status = status;

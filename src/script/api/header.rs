@@ -60,10 +60,11 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
     let name = name_of(lua, &key)?;
     let mut values = values_of(lua, &value)?;
     let mut transaction = subject(call)?.transaction.borrow_mut();
-    let headers = match &mut transaction.response {
-        None => &mut transaction.reply.headers,
+    let Transaction { reply, response, .. } = &mut *transaction;
+    let headers = match response {
+        None if !reply.is_locked => &mut reply.headers,
         Some(response) if call.phase == Phase::HeaderFilter => &mut response.headers,
-        Some(_) => {
+        None | Some(_) => {
             drop(transaction);
             let words = "attempt to set ngx.header.HEADER after sending out response headers";
             log::complain(lua, call, words);
