@@ -306,8 +306,8 @@ pub enum OnError {
 /// The handlers of every phase, in the order in which they run.
 #[derive(Debug, Clone, Default)]
 pub struct Handlers {
-    /// By [`Phase::index`], the nine phases.
-    phases: [Vec<Attachment>; 9],
+    /// By [`Phase::index`].
+    phases: [Vec<Attachment>; Phase::PLACES],
     /// Modules attached with `modules:`: each runs in every phase for which it has a handler,
     /// before the handlers of that phase's own key.
     pub whole: Vec<Attachment>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use regex::bytes::Regex;
@@ -46,6 +47,8 @@ pub struct Serving {
     pub admission: Vec<Admit>,
     /// Whether either [`Serving::admission`] or the `access` handlers are enough.
     pub either_admits: bool,
+    /// The folder that `$document_root` names.
+    pub root: Option<Arc<str>>,
     /// The files that answer, if files do.
     pub files: Option<Files>,
     /// What the upstream gets.

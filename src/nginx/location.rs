@@ -120,6 +120,11 @@ pub(super) fn serve(
     }
     content::put(place, scope, route)?;
     limits(scope, route);
+    let root = scope.get("root").map_or("html", |root| root.arg(0));
+    if !root.contains('$') {
+        let root = place.top.prefix.join(root);
+        route.insert("root".into(), json!(root.to_string_lossy()));
+    }
     let kind = scope.get("default_type").map_or("text/plain", |kind| kind.arg(0));
     route.insert("default_type".into(), json!(kind));
     admission(scope, route)?;

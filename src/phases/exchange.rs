@@ -48,9 +48,8 @@ impl Exchange {
         let function = functions.find(&transaction.request, &transaction.client);
         let plan = live.policy.router.find(&transaction.request);
         drop(transaction);
-        let name = live.policy.plans.get(plan)?.name.clone();
+        live.policy.plans.get(plan)?;
         let subject = Rc::new(subject);
-        subject.transaction.borrow_mut().route = Some(name);
         // The operator's own script goes where it wants; a function goes where a client could.
         let is_subrequest = subject.transaction.borrow().is_subrequest;
         let inside = is_subrequest && subject.origin.payer.is_none();
@@ -67,6 +66,7 @@ impl Exchange {
             page: Cell::default(),
             plan: Cell::new(plan),
         };
+        exchange.note_route();
         exchange.note_captures();
         exchange.await_rules();
         Some(exchange)
@@ -87,7 +87,7 @@ impl Exchange {
     pub(super) fn enter(&self, plan: usize) {
         if plan < self.live.policy.plans.len() {
             self.plan.set(plan);
-            self.subject.transaction.borrow_mut().route = Some(self.plan().name.clone());
+            self.note_route();
         }
     }
 
@@ -109,6 +109,13 @@ impl Exchange {
         matches!(&*detour, Some(Detour { to: Way::Target(..), .. }))
     }
 
+    /// Whether a script has changed the path, and wants a route for it: there is no need to be sent
+    /// there, where one is yet to be looked for.
+    pub(super) fn is_rewritten(&self) -> bool {
+        let mut detour = self.subject.detour.borrow_mut();
+        detour.take_if(|detour| detour.to == Way::Rewritten).is_some()
+    }
+
     /// Whether a page answers instead of a status.
     pub(super) fn has_page(&self) -> bool {
         self.page.get().is_some()
@@ -122,6 +129,12 @@ impl Exchange {
     /// The status that a page gives the answer, whatever answers.
     pub fn page_status(&self) -> Option<u16> {
         self.page.get().flatten()
+    }
+
+    fn note_route(&self) {
+        let mut transaction = self.subject.transaction.borrow_mut();
+        transaction.route = Some(self.plan().name.clone());
+        transaction.root.clone_from(&self.plan().serving.root);
     }
 
     fn note_captures(&self) {
@@ -177,7 +190,7 @@ impl Exchange {
         }
         self.inside.set(inside);
         self.function.replace(function);
-        self.subject.transaction.borrow_mut().route = Some(self.plan().name.clone());
+        self.note_route();
         self.note_captures();
         self.await_rules();
     }

@@ -9,13 +9,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::moves::render;
+use super::moves::{absolute, render};
 use super::step::decided;
 use super::{Exchange, Flow};
 use crate::config::serving::Files;
 use crate::script::{Detour, Way};
 use crate::telemetry::events;
-use crate::transaction::{Transaction, encode_path};
+use crate::transaction::encode_path;
 
 /// Types by a name's ending, where the settings say none: nginx's own.
 const TYPES: [(&str, &str); 5] = [
@@ -155,13 +155,9 @@ fn answer(exchange: &Exchange, files: &Files, found: &Metadata, uri: &[u8], cont
     let seconds = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let tag = format!("\"{seconds:x}-{:x}\"", found.len());
     if files.etag {
-        reply.headers.set("ETag", tag.clone());
+        reply.headers.set("ETag", tag);
     }
     reply.headers.set("Accept-Ranges", "bytes");
-    if is_unchanged(&transaction, modified, files.etag.then_some(&tag)) {
-        drop(transaction);
-        return decided(exchange, 304);
-    }
     transaction.reply.body.extend_from_slice(&content);
     transaction.reply.said = true;
     let status = match transaction.reply.status {
@@ -170,17 +166,6 @@ fn answer(exchange: &Exchange, files: &Files, found: &Metadata, uri: &[u8], cont
     };
     drop(transaction);
     decided(exchange, status)
-}
-
-/// Whether the client has it already.
-fn is_unchanged(transaction: &Transaction, modified: SystemTime, tag: Option<&String>) -> bool {
-    let headers = &transaction.request.headers;
-    if let (Some(known), Some(tag)) = (headers.get_str("if-none-match"), tag) {
-        let same = |known: &str| known.trim().trim_start_matches("W/") == tag || known.trim() == "*";
-        return known.split(',').any(same);
-    }
-    let since = headers.get_str("if-modified-since");
-    since.is_some_and(|since| since == httpdate::fmt_http_date(modified))
 }
 
 fn kind(exchange: &Exchange, files: &Files, uri: &[u8]) -> String {
@@ -207,6 +192,7 @@ fn redirect(exchange: &Exchange, uri: &[u8]) -> Flow {
         to.push(b'?');
         to.extend_from_slice(query);
     }
+    let to = absolute(&transaction, &to);
     transaction.reply.headers.set("Location", to);
     drop(transaction);
     decided(exchange, 301)

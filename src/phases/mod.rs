@@ -13,6 +13,7 @@ mod error_page;
 mod exchange;
 mod files;
 mod function;
+mod head_rules;
 mod header_filter;
 mod hidden;
 mod judgement;
@@ -31,7 +32,7 @@ pub use body_filter::{Aborted, BodyFilter};
 pub use exchange::Exchange;
 pub use response_body::{HeldBody, response_body, response_limit};
 
-use crate::transaction::RulePhase;
+use crate::transaction::{Phase, RulePhase};
 
 /// What a phase leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub enum Flow {
 pub async fn request(exchange: &Exchange) -> Flow {
     let mut begins = true;
     loop {
-        let flow = if begins { moves::of_site(exchange) } else { Flow::Continue };
+        let flow = if begins { moves::of_site(exchange).await } else { Flow::Continue };
         let flow = match flow {
             Flow::Continue => way(exchange).await,
             flow => flow,
@@ -77,6 +78,10 @@ async fn way(exchange: &Exchange) -> Flow {
         // As if the route were not there.
         return step::decided(exchange, 404);
     }
+    let flow = request_body::read_if_needed(exchange).await;
+    if flow != Flow::Continue {
+        return flow;
+    }
     let flow = set::run(exchange);
     if flow != Flow::Continue {
         return flow;
@@ -93,12 +98,17 @@ async fn way(exchange: &Exchange) -> Flow {
     if flow != Flow::Continue {
         return flow;
     }
+    let flow = step::run_all(exchange, Phase::Precontent).await;
+    if flow != Flow::Continue {
+        return flow;
+    }
     content::run(exchange).await
 }
 
 /// The response head, before a byte of it is sent: `header_filter`, then the rules.
 pub async fn response_head(exchange: &Exchange) -> Flow {
     let flow = header_filter::run(exchange);
+    head_rules::apply(exchange);
     if flow != Flow::Continue || !response_body::judges(exchange) {
         return flow;
     }

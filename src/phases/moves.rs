@@ -4,13 +4,13 @@
 use bytes::Bytes;
 
 use super::set::script;
-use super::step::{closed, decided};
+use super::step::{closed, decided, run_all};
 use super::{Exchange, Flow};
 use crate::config::Template;
 use crate::config::serving::{AfterRewrite, PathKind, RewriteStep, Test};
 use crate::policy::captures;
 use crate::script::variable;
-use crate::transaction::encode_path;
+use crate::transaction::{Phase, Transaction, encode_path};
 
 /// nginx's status for a connection that is closed without an answer.
 const CLOSED: u16 = 444;
@@ -40,21 +40,28 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
 }
 
 /// Runs the steps of the site, before a route is looked for.
-pub(super) fn of_site(exchange: &Exchange) -> Flow {
+pub(super) async fn of_site(exchange: &Exchange) -> Flow {
     let Some(own) = exchange.own_plan() else { return Flow::Continue };
-    let steps = exchange.live.policy.plans.get(own).map(|plan| plan.serving.clone());
-    let Some(serving) = steps.filter(|serving| !serving.steps.is_empty()) else {
+    let Some(plan) = exchange.live.policy.plans.get(own) else { return Flow::Continue };
+    let scripted = !plan.of(Phase::ServerRewrite).is_empty();
+    if plan.serving.steps.is_empty() && !scripted {
         return Flow::Continue;
-    };
+    }
     let before = exchange.place();
     exchange.enter(own);
     let mut moves = Moves { exchange, route: own, rewritten: false };
-    match moves.all(&serving.steps) {
+    match moves.all(&plan.serving.steps) {
         End::Flow(flow) => return flow,
         End::All | End::Break => {}
     }
+    let rewritten = moves.rewritten;
+    match run_all(exchange, Phase::ServerRewrite).await {
+        Flow::Continue => {}
+        Flow::Reroute if exchange.is_rewritten() => {}
+        flow => return flow,
+    }
     // A branch that was entered is of the site, and a route is looked for all the same.
-    if moves.rewritten { exchange.find_again() } else { exchange.enter(before) }
+    if rewritten || scripted { exchange.find_again() } else { exchange.enter(before) }
     Flow::Continue
 }
 
@@ -153,6 +160,7 @@ impl Moves<'_> {
         let (text, to) = (text.as_ref().map(|text| self.render(text)), to.as_ref().map(|to| self.render(to)));
         let mut transaction = self.exchange.subject.transaction.borrow_mut();
         if let Some(to) = to {
+            let to = absolute(&transaction, &to);
             transaction.reply.headers.set("Location", to);
         }
         if let Some(text) = text {
@@ -215,11 +223,29 @@ impl Moves<'_> {
         let (path, query) = target.split_at_checked(mark).unwrap_or((target, b""));
         let to = if path.starts_with(b"/") { encode_path(path) } else { path.to_vec() };
         let mut transaction = self.exchange.subject.transaction.borrow_mut();
-        transaction.reply.headers.set("Location", [&to[..], query].concat());
+        let to = absolute(&transaction, &[&to[..], query].concat());
+        transaction.reply.headers.set("Location", to);
         transaction.reply.status = status;
         drop(transaction);
         End::Flow(decided(self.exchange, status))
     }
+}
+
+/// Where a path leads a client, with scheme and host, as nginx tells it. What a script asks of the node
+/// stays on the node.
+pub(super) fn absolute(transaction: &Transaction, to: &[u8]) -> Vec<u8> {
+    if !to.starts_with(b"/") || transaction.is_subrequest {
+        return to.to_vec();
+    }
+    let named = || transaction.site.as_deref().filter(|name| !name.is_empty()).map(str::to_owned);
+    let host = transaction.request.host().or_else(named);
+    let host = host.unwrap_or_else(|| transaction.client.server.ip().to_string());
+    let scheme = if transaction.client.tls { "https" } else { "http" };
+    let port = match transaction.client.server.port() {
+        80 => String::new(),
+        port => format!(":{port}"),
+    };
+    [format!("{scheme}://{host}{port}").as_bytes(), to].concat()
 }
 
 fn is_there(path: &[u8], kind: PathKind) -> bool {

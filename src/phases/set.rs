@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::step::{End, call, refused_with, run_now};
+use super::step::{End, call, refused, run_now};
 use super::{Exchange, Flow};
 use crate::config::HandlerSource;
 use crate::policy::StepId;
@@ -55,7 +55,7 @@ fn one(exchange: &Exchange, id: StepId, arguments: Vec<Bytes>) -> Option<Flow> {
     let value = match run_now(exchange, id, &call) {
         End::Returned(value) => value,
         End::Left(_) | End::Passed => None,
-        End::Refused(status) => return Some(refused_with(exchange, status)),
+        End::Refused(_) => return Some(refused(exchange)),
     };
     if let HandlerSource::Chunk { variable: Some(name), .. }
     | HandlerSource::File { variable: Some(name), .. } = &step.source

@@ -222,6 +222,8 @@ impl Draft {
                     reads_only: false,
                     network: config.lua.network.clone(),
                     routes: None,
+                    variables: config.lua.variables.as_deref().map(Arc::from),
+                    prefix: config.lua.prefix.as_deref().map(Arc::from),
                     max_timers: config.lua.max_timers,
                     workers: config.workers,
                     guest: false,

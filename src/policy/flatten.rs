@@ -96,7 +96,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
     }
 
     /// Whether a `body_filter` step (with that `on_error`, if one is named) wants the whole body.
-    fn wants_whole_body(&self, phases: &[Vec<StepId>; 9], on_error: Option<OnError>) -> bool {
+    fn wants_whole_body(&self, phases: &[Vec<StepId>; Phase::PLACES], on_error: Option<OnError>) -> bool {
         phases
             .get(Phase::BodyFilter.index())
             .into_iter()
@@ -105,8 +105,8 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             .any(|step| step.whole_body && on_error.is_none_or(|wanted| step.on_error == wanted))
     }
 
-    fn phases(&mut self, handlers: &Handlers) -> [Vec<StepId>; 9] {
-        let mut phases: [Vec<StepId>; 9] = Default::default();
+    fn phases(&mut self, handlers: &Handlers) -> [Vec<StepId>; Phase::PLACES] {
+        let mut phases: [Vec<StepId>; Phase::PLACES] = Default::default();
         for attachment in &handlers.whole {
             let Some(attached) = self.modules.attach(attachment, None) else { continue };
             self.hold(&attached);
@@ -115,7 +115,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 push(&mut phases, phase, id);
             }
         }
-        for phase in Phase::NINE {
+        for phase in Phase::HANDLED {
             for attachment in handlers.of(phase) {
                 self.attached(phase, attachment, &mut phases);
             }
@@ -123,7 +123,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         phases
     }
 
-    fn attached(&mut self, phase: Phase, attachment: &Attachment, phases: &mut [Vec<StepId>; 9]) {
+    fn attached(&mut self, phase: Phase, attachment: &Attachment, phases: &mut [Vec<StepId>; Phase::PLACES]) {
         if is_script(&attachment.source) {
             let id = self.step(phase, attachment, false);
             return push(phases, phase, id);
@@ -218,7 +218,7 @@ fn default_upstream(config: &Config) -> UpstreamChoice {
     UpstreamChoice { upstream, by_name: true, computed: Vec::new() }
 }
 
-fn push(phases: &mut [Vec<StepId>; 9], phase: Phase, id: StepId) {
+fn push(phases: &mut [Vec<StepId>; Phase::PLACES], phase: Phase, id: StepId) {
     if let Some(steps) = phases.get_mut(phase.index()) {
         let again = matches!(phase, Phase::Init | Phase::InitWorker) && steps.contains(&id);
         if !again {

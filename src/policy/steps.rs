@@ -44,7 +44,7 @@ pub struct RoutePlan {
     /// MIME types whose bodies `body_filter` handlers see; empty: all.
     pub body_filter_types: Vec<String>,
     /// By [`Phase::index`]: global handlers first, then the route's own, each in the order written.
-    pub phases: [Vec<StepId>; 9],
+    pub phases: [Vec<StepId>; Phase::PLACES],
     /// Whether a `body_filter` handler wants the body in one piece.
     pub whole_body: bool,
     /// Whether a response too long to be held for such a handler is refused (else it passes as it is).

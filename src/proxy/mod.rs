@@ -8,6 +8,7 @@ mod address;
 mod answer;
 mod choose;
 mod client_stream;
+mod conditional;
 mod downstream;
 mod forward;
 mod framing;

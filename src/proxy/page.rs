@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::config::Pages;
-use crate::transaction::{Headers, Transaction, reason};
+use crate::transaction::reason;
 
 /// The page of a status, and its type.
 pub(super) fn page(pages: Pages, status: u16, id: &str) -> (Bytes, &'static str) {
@@ -36,19 +36,4 @@ fn html(status: u16) -> Bytes {
          </body>\r\n</html>\r\n"
     )
     .into()
-}
-
-/// A site's redirects name scheme and host, as nginx's do.
-pub(super) fn complete_location(headers: &mut Headers, transaction: &Transaction) {
-    let Some(path) = headers.get("location").filter(|to| to.starts_with(b"/")) else { return };
-    let named = || transaction.site.as_deref().filter(|name| !name.is_empty()).map(str::to_owned);
-    let host = transaction.request.host().or_else(named);
-    let host = host.unwrap_or_else(|| transaction.client.server.ip().to_string());
-    let scheme = if transaction.client.tls { "https" } else { "http" };
-    let port = match transaction.client.server.port() {
-        80 => String::new(),
-        port => format!(":{port}"),
-    };
-    let to = [format!("{scheme}://{host}{port}").as_bytes(), path].concat();
-    headers.set("Location", to);
 }

@@ -6,13 +6,13 @@ use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::framing::is_final;
-use super::page::{complete_location, page};
+use super::page::page;
 use super::outflow::{self, State};
-use super::{Sent, wire};
+use super::{Sent, conditional, wire};
 use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
-use crate::transaction::{Headers, Response, Transaction, reason};
+use crate::transaction::{Headers, Response, reason};
 use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
@@ -80,20 +80,17 @@ async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
 pub(super) fn stage_head(exchange: &Exchange, status: u16) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let mut headers = std::mem::take(&mut transaction.reply.headers);
-    complete(exchange, &transaction, &mut headers, true);
+    complete(exchange, &mut headers, true);
     let status = exchange.page_status().unwrap_or(status);
     transaction.response = Some(Response { status, headers });
 }
 
-/// What a head says where nobody said it: the type of what is said, and the whole of a redirect.
-fn complete(exchange: &Exchange, transaction: &Transaction, headers: &mut Headers, says: bool) {
+/// What a head says where nobody said it: the type of what is said.
+fn complete(exchange: &Exchange, headers: &mut Headers, says: bool) {
     let plan = exchange.plan();
     if says && plan.lua.use_default_type && !headers.contains("content-type") {
         let kind = plan.serving.default_type.as_deref().unwrap_or("text/plain");
         headers.set("Content-Type", kind.to_owned());
-    }
-    if transaction.site.is_some() {
-        complete_location(headers, transaction);
     }
 }
 
@@ -103,7 +100,10 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut headers = std::mem::take(&mut transaction.reply.headers);
     let said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
-    let status = exchange.page_status().unwrap_or(status);
+    let mut status = exchange.page_status().unwrap_or(status);
+    if status == 200 && transaction.site.is_some() && !transaction.is_subrequest {
+        status = conditional::status(&transaction.request, &headers);
+    }
     let pages = exchange.live.policy.config.pages;
     let is_shown = pages == Pages::Html || !transaction.is_subrequest;
     if !said && has_page(status) && is_shown {
@@ -112,7 +112,7 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
         headers.set("Content-Type", kind);
     }
     let says = !body.is_empty() || (said && exchange.plan().serving.default_type.is_some());
-    complete(exchange, &transaction, &mut headers, says);
+    complete(exchange, &mut headers, says);
     transaction.response = Some(Response { status, headers });
     body
 }

@@ -152,7 +152,11 @@ impl Handler {
         {
             return Ok(known.function.clone());
         }
-        let text = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let mut text = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        // As Lua's own loader, it passes over a first line such as `#!/usr/bin/lua`.
+        if text.starts_with(b"#") {
+            text.splice(0..0, *b"--");
+        }
         let name = path.display().to_string();
         let function = vm.compile(&name, &String::from_utf8_lossy(&text), 0)?;
         let mut files = self.files.borrow_mut();

@@ -20,7 +20,7 @@ const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year]/[month]/[day] [hour]:[minute]:[second]");
 /// nginx's levels, by their number.
 const LEVELS: [&str; 9] =
-    ["stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"];
+    ["", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"];
 
 struct ErrorLog {
     path: PathBuf,
@@ -37,6 +37,7 @@ static LOG: OnceLock<ErrorLog> = OnceLock::new();
 /// If the file cannot be opened.
 pub fn open(path: &Path, level: &str) -> std::io::Result<()> {
     let file = opened(path)?;
+    let level = if level == "stderr" { "" } else { level };
     let level = LEVELS.iter().position(|known| *known == level).unwrap_or(4) as i64;
     let _ = LOG.set(ErrorLog { path: path.to_owned(), file: Mutex::new(file), level });
     Ok(())

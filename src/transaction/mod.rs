@@ -55,6 +55,8 @@ pub struct Transaction {
     pub route: Option<Arc<str>>,
     /// The name of the site that serves it.
     pub site: Option<Arc<str>>,
+    /// The folder of the route's files, where it has one.
+    pub root: Option<Arc<str>>,
     /// What the groups of the last pattern found, from the whole on: `$1`, `$2`, …
     pub captures: Vec<Option<Bytes>>,
     /// Where it is to go and what came of it.
@@ -193,6 +195,7 @@ impl Transaction {
             variables: Variables::default(),
             route: None,
             site: None,
+            root: None,
             captures: Vec::new(),
             upstream: Upstream::default(),
             findings: Findings::default(),

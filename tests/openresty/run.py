@@ -390,6 +390,8 @@ def seconds(text):
 
 # ---------------------------------------------------------------- a block
 
+INDEX = "<html><head><title>It works!</title></head><body>It works!</body></html>"
+
 def run_block(block, place, command):
     """The first thing that does not hold; none: the block passes."""
     block = place.localized(block)
@@ -399,6 +401,7 @@ def run_block(block, place, command):
     place.clean()
     text = configuration(block, place)
     write_file(os.path.join(place.prefix, "conf", "nginx.conf"), text)
+    write_file(os.path.join(place.prefix, "html", "index.html"), INDEX)
     files = s.get("user_files")
     user_files(expand(files, place.names) if isinstance(files, str) else files, os.path.join(place.prefix, "html"))
     made = helpers(s)

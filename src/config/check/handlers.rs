@@ -21,7 +21,7 @@ struct Inherited {
 
 /// The handlers at the top of the file.
 pub fn global(file: &Section<'_>, scripts: &Scripts) -> Handlers {
-    read(file, &Phase::NINE, Inherited { on_error: scripts.on_error, budget: scripts.lua.budget })
+    read(file, &Phase::HANDLED, Inherited { on_error: scripts.on_error, budget: scripts.lua.budget })
 }
 
 /// A route's own handlers; what they do not say is as in the route's `lua`, then the file's.
@@ -35,7 +35,7 @@ pub fn of_route(
         on_error: on_error(&lua).or(scripts.on_error),
         budget: budget(&lua.section("budget", &BUDGET), Some(scripts.lua.budget)),
     };
-    let phases = Phase::NINE.get(2..).unwrap_or_default();
+    let phases = Phase::HANDLED.get(2..).unwrap_or_default();
     let mut handlers = read(route, phases, inherited);
     for source in of_steps {
         handlers.push(Phase::Set, attachment(source, Phase::Set, inherited));
@@ -83,10 +83,11 @@ fn of_phase(section: &Section<'_>, phase: Phase, inherited: Inherited) -> Vec<At
 /// Where a client can still be refused, a failed handler refuses; elsewhere it is passed over.
 fn default_on_error(phase: Option<Phase>) -> OnError {
     match phase {
-        None | Some(Phase::Set | Phase::Rewrite | Phase::Access | Phase::Content) => {
-            OnError::Refuse
-        }
-        Some(_) => OnError::Pass,
+        None => OnError::Refuse,
+        Some(phase) => match phase.like() {
+            Phase::Set | Phase::Rewrite | Phase::Access | Phase::Content => OnError::Refuse,
+            _ => OnError::Pass,
+        },
     }
 }
 

@@ -114,7 +114,7 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         )));
     }
     let jump = at(&args, 2) == &Value::Boolean(true);
-    if jump && call.phase != Phase::Rewrite {
+    if jump && call.phase.like() != Phase::Rewrite {
         return Err(fault(format!("API disabled in the context of {}", call.phase.context())));
     }
     let mut path = escape(&uri, is_uri);

@@ -62,7 +62,12 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
             None => return Err(fault("bad variable value (string, number or nil expected)")),
         },
     };
-    let is_guest = spec_of(lua).is_some_and(|spec| spec.guest);
+    let spec = spec_of(lua);
+    let declared = spec.as_ref().and_then(|spec| spec.variables.as_deref());
+    if declared.is_some_and(|known| !variables::is_named(&name) && !known.iter().any(|known| *known == *name)) {
+        return Err(fault(not_found(&name)));
+    }
+    let is_guest = spec.is_some_and(|spec| spec.guest);
     assign(&mut subject(call)?.transaction.borrow_mut(), &name, value, is_guest)
 }
 
@@ -88,6 +93,7 @@ pub fn assign(
         name if variables::is_built_in(name) => {
             return Err(fault(format!("variable \"{name}\" not changeable")));
         }
+        name if variables::is_family(name) => return Err(fault(not_found(name))),
         name => {
             let before = transaction.variables.get(name).map_or(0, Bytes::len);
             let held = transaction.variables.bytes() - before;
@@ -106,6 +112,14 @@ pub fn assign(
     Ok(())
 }
 
+/// What nginx says where a script writes a variable that no directive made.
+pub fn not_found(name: &str) -> String {
+    format!(
+        "variable \"{name}\" not found for writing; maybe it is a built-in variable that is not \
+         changeable or you forgot to use \"set ${name} '';\" in the config file to define it first"
+    )
+}
+
 /// Gives a variable its value, as settings say.
 pub fn set(transaction: &mut Transaction, name: &str, value: Bytes) {
     match name {
@@ -118,7 +132,8 @@ pub fn set(transaction: &mut Transaction, name: &str, value: Bytes) {
 fn capture(lua: &Lua, call: &Rc<Call>, key: &Value) -> mlua::Result<Value> {
     let Some(number) = number(key) else { return Err(fault("bad variable name")) };
     let transaction = subject(call)?.transaction.borrow();
-    match transaction.captures.get(number as usize).and_then(Option::as_ref) {
+    let place = Some(number as usize).filter(|place| *place > 0);
+    match place.and_then(|place| transaction.captures.get(place)).and_then(Option::as_ref) {
         Some(found) => string(lua, found),
         None => Ok(Value::Nil),
     }

@@ -111,6 +111,7 @@ pub static ROUTE: Table = Table {
             "any",
             "Whether `admission` and `access` handlers must both admit, or either.",
         ),
+        row("root", Path, "", "/srv/www", "The folder that `$document_root` names."),
         row(
             "files",
             Other("a mapping"),

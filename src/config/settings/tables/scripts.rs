@@ -174,7 +174,9 @@ pub static HANDLERS: Table = Table {
     shared: None,
     rows: handlers![
         "rewrite" "Modules for the phase in which the request may be changed, redirected or answered." "ngx.req.set_uri(\"/new\")",
+        "server_rewrite" "Modules of a site, for the phase before a route is looked for." "ngx.req.set_header(\"X-Site\", ngx.var.host)",
         "access" "Modules for the phase in which a request is admitted or refused." "if ngx.var.arg_debug then return ngx.exit(403) end",
+        "precontent" "Modules for the phase after a request was admitted." "ngx.ctx.admitted = true",
         "content" "Modules for the phase that answers instead of an upstream." "ngx.say(\"hello\")",
         "header_filter" "Modules for the response head." "ngx.header[\"Server\"] = nil",
         "body_filter" "Modules for the response body, chunk by chunk." "ngx.arg[1] = string.upper(ngx.arg[1])",
