@@ -401,6 +401,18 @@ pub struct Route {
     pub lua: RouteLua,
 }
 
+impl Route {
+    /// The path that lacks but the slash at its end of a prefix whose requests go on: clients are sent
+    /// to the prefix.
+    pub fn folder(&self) -> Option<&str> {
+        let (PathMatch::First(path) | PathMatch::Prefix(path)) = &self.matches.path else {
+            return None;
+        };
+        self.serving.forward.as_ref()?;
+        path.strip_suffix('/').filter(|folder| !folder.is_empty())
+    }
+}
+
 /// What the scripts of a route find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteLua {

@@ -53,6 +53,8 @@ pub struct Serving {
     pub files: Option<Files>,
     /// What the upstream gets.
     pub forward: Option<Forward>,
+    /// What `Server` says; none: there is no such field, and fields stand as they come.
+    pub server: Option<Arc<str>>,
     /// The type of what says none itself.
     pub default_type: Option<String>,
     /// What answers instead of a status.

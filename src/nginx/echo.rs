@@ -35,7 +35,18 @@ pub(super) fn around(block: &[Directive]) -> Option<String> {
     Some(code)
 }
 
-const PREAMBLE: &str = "local function v(name) return ngx.var[name] or \"\" end\n";
+const PREAMBLE: &str = "\
+local own = {
+  echo_request_method = function() return ngx.req.get_method() end,
+  echo_client_request_method = function() return ngx.req.get_method() end,
+  echo_client_request_headers = function() return (ngx.req.raw_header():gsub(\"\\r\\n\\r\\n$\", \"\\r\\n\")) end,
+  echo_request_body = function() ngx.req.read_body() return ngx.req.get_body_data() end,
+  echo_request_uri = function() return ngx.var.uri .. ngx.var.is_args .. (ngx.var.args or \"\") end,
+  echo_response_status = function() return ngx.status end,
+  echo_timer_elapsed = function() return string.format(\"%.3f\", ngx.now() - ngx.req.start_time()) end,
+}
+local function v(name) return (own[name] and own[name]() or ngx.var[name]) or \"\" end
+";
 
 fn line(directive: &Directive, code: &mut String) -> Result<(), Emerg> {
     let arg = |index: usize| template(directive.arg(index));

@@ -120,6 +120,8 @@ pub(super) fn serve(
     }
     content::put(place, scope, route)?;
     limits(scope, route);
+    let server = if scope.flag("server_tokens", true) { "nginx/1.27.1" } else { "nginx" };
+    route.insert("server".into(), json!(server));
     let root = scope.get("root").map_or("html", |root| root.arg(0));
     if !root.contains('$') {
         let root = place.top.prefix.join(root);

@@ -158,6 +158,7 @@ fn answer(exchange: &Exchange, files: &Files, found: &Metadata, uri: &[u8], cont
         reply.headers.set("ETag", tag);
     }
     reply.headers.set("Accept-Ranges", "bytes");
+    reply.headers.set("Content-Length", content.len().to_string());
     transaction.reply.body.extend_from_slice(&content);
     transaction.reply.said = true;
     let status = match transaction.reply.status {

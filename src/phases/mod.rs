@@ -78,6 +78,9 @@ async fn way(exchange: &Exchange) -> Flow {
         // As if the route were not there.
         return step::decided(exchange, 404);
     }
+    if let Some(flow) = moves::to_folder(exchange) {
+        return flow;
+    }
     let flow = request_body::read_if_needed(exchange).await;
     if flow != Flow::Continue {
         return flow;

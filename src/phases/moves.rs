@@ -39,6 +39,24 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
     }
 }
 
+/// Sends a client on that asks for the route's prefix without its slash.
+pub(super) fn to_folder(exchange: &Exchange) -> Option<Flow> {
+    let folder = exchange.plan().folder.as_deref()?;
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    if *transaction.request.normalized_path() != *folder.as_bytes() {
+        return None;
+    }
+    let mut to = format!("{folder}/").into_bytes();
+    if let Some(query) = &transaction.request.query {
+        to.push(b'?');
+        to.extend_from_slice(query);
+    }
+    let to = absolute(&transaction, &to);
+    transaction.reply.headers.set("Location", to);
+    drop(transaction);
+    Some(decided(exchange, 301))
+}
+
 /// Runs the steps of the site, before a route is looked for.
 pub(super) async fn of_site(exchange: &Exchange) -> Flow {
     let Some(own) = exchange.own_plan() else { return Flow::Continue };
@@ -165,8 +183,10 @@ impl Moves<'_> {
         }
         if let Some(text) = text {
             transaction.reply.body.extend_from_slice(&text);
+            transaction.reply.headers.set("Content-Length", text.len().to_string());
             transaction.reply.said = true;
         } else if status < 300 {
+            transaction.reply.headers.set("Content-Length", "0");
             transaction.reply.said = true;
         }
         transaction.reply.status = status;

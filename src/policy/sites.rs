@@ -38,6 +38,8 @@ struct Tree {
 #[derive(Debug, Default)]
 struct Level {
     exact: HashMap<Box<[u8]>, usize>,
+    /// Paths that lack but the slash at their end of a prefix whose requests go on.
+    folders: HashMap<Box<[u8]>, usize>,
     /// In the order of their bytes.
     prefixes: Vec<Prefix>,
     /// In the order written.
@@ -157,6 +159,9 @@ impl Tree {
         if let Some(route) = level.exact.get(path) {
             return Some(Hit { route: *route, settled: true });
         }
+        if let Some(route) = level.folders.get(path) {
+            return Some(Hit { route: *route, settled: true });
+        }
         let mut found = None;
         if let Some(prefix) = level.longest(path) {
             let inner = self.inside.get(&prefix.route).and_then(|inside| self.find(inside, path));
@@ -186,6 +191,9 @@ impl Level {
                 PathMatch::First(path) => level.push(path, *index, true),
                 PathMatch::Prefix(path) => level.push(path, *index, false),
                 PathMatch::Regex(pattern) => level.patterns.push((pattern.clone(), *index)),
+            }
+            if let Some(folder) = route.folder() {
+                level.folders.insert(folder.as_bytes().into(), *index);
             }
             if !route.serving.routes.is_empty() {
                 let inner = Self::new(&route.serving.routes, config, inside);

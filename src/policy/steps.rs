@@ -51,6 +51,8 @@ pub struct RoutePlan {
     pub refuses_long_responses: bool,
     /// The rules that judge its exchanges; none: there are none, or the engine is off.
     pub rules: Option<RouteRules>,
+    /// Where a client is sent that asks for the route's prefix without its slash.
+    pub folder: Option<Arc<str>>,
     /// What it does by itself.
     pub serving: Arc<Serving>,
     /// What its scripts find.

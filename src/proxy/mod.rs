@@ -18,6 +18,7 @@ mod incoming;
 mod judge;
 mod lent;
 mod page;
+mod ordered;
 mod outflow;
 mod pieces;
 mod relay;

@@ -5,14 +5,14 @@ use bytes::Bytes;
 use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
-use super::framing::is_final;
+use super::framing::{endless, is_final};
 use super::page::page;
 use super::outflow::{self, State};
-use super::{Sent, conditional, wire};
+use super::{Sent, conditional, ordered, wire};
 use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
-use crate::transaction::{Headers, Response, reason};
+use crate::transaction::{Headers, Response, Version, reason};
 use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
@@ -92,6 +92,7 @@ fn complete(exchange: &Exchange, headers: &mut Headers, says: bool) {
         let kind = plan.serving.default_type.as_deref().unwrap_or("text/plain");
         headers.set("Content-Type", kind.to_owned());
     }
+    ordered::introduce(exchange, headers);
 }
 
 /// Makes the response head from what is staged; the body beside it.
@@ -110,8 +111,12 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
         let (shown, kind) = page(pages, status, &transaction.id);
         body = shown;
         headers.set("Content-Type", kind);
+        if transaction.site.is_some() {
+            headers.set("Content-Length", body.len().to_string());
+        }
     }
-    let says = !body.is_empty() || (said && exchange.plan().serving.default_type.is_some());
+    let is_typed = exchange.plan().serving.default_type.is_some() && status < 300;
+    let says = !body.is_empty() || is_typed;
     complete(exchange, &mut headers, says);
     transaction.response = Some(Response { status, headers });
     body
@@ -132,31 +137,53 @@ fn filter(exchange: &Exchange, body: Bytes) -> Option<Bytes> {
 async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let client = loan.stream();
-    let Some(framing) = write_head(&mut client.waiting, exchange, downstream, body.len()) else {
+    let told = told_length(exchange, body.len());
+    let body = body.slice(..told.unwrap_or(body.len()));
+    let length = if is_endless(exchange, told) { None } else { Some(body.len()) };
+    let Some(framing) = write_head(&mut client.waiting, exchange, downstream, length) else {
         return Sent::Cut;
     };
     Answer::new(client, framing).give(&body, Leaves::AsTheEnd).await
+}
+
+/// The length that a site's script or file says, if there are as many bytes: what comes after them is
+/// not sent, as in nginx.
+fn told_length(exchange: &Exchange, length: usize) -> Option<usize> {
+    let transaction = exchange.subject.transaction.borrow();
+    transaction.site.as_ref()?;
+    let told = transaction.response.as_ref()?.headers.get_str("content-length")?;
+    told.parse().ok().filter(|told| *told <= length)
+}
+
+/// Whether the answer says no length: what scripts of a site say, unless they say how long it is.
+fn is_endless(exchange: &Exchange, told: Option<usize>) -> bool {
+    let transaction = exchange.subject.transaction.borrow();
+    let buffers = exchange.plan().lua.buffers_http10 && transaction.request.version == Version::Http10;
+    let to_head = &transaction.request.method[..] == b"HEAD";
+    transaction.site.is_some() && told.is_none() && (to_head || !buffers)
 }
 
 fn write_head(
     out: &mut Vec<u8>,
     exchange: &Exchange,
     downstream: &Downstream,
-    length: usize,
+    length: Option<usize>,
 ) -> Option<Framing> {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let to_head = &transaction.request.method[..] == b"HEAD";
+    let endless = endless(&transaction);
     let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
     let bodiless = matches!(response.status, 204 | 304);
     response.headers.remove("transfer-encoding");
     response.headers.remove("content-length");
-    let length = (!bodiless).then_some(length as u64);
+    let length = length.filter(|_| !bodiless).map(|length| length as u64);
     let framing = match length {
         Some(length) if !to_head => Framing::Length(length),
+        None if !to_head && !bodiless => endless,
         _ => Framing::Nothing,
     };
-    head(out, response, &OURS)?;
-    wire::end(out, (length, framing), downstream.goes_on(framing));
+    let goes_on = downstream.goes_on(framing);
+    ordered::write(out, exchange, response, (length, framing), goes_on)?;
     Some(framing)
 }
 

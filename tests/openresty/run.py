@@ -280,6 +280,7 @@ class Place:
                           TEST_NGINX_SERVER_ROOT=self.prefix, TEST_NGINX_CERT_DIR=os.path.join(checkout, "t"))
         for index, name in enumerate(("RAND_PORT_1", "RAND_PORT_2", "RAND_PORT_3")):
             self.names["TEST_NGINX_" + name] = str(self.port + 1 + index)
+        self.names["TEST_NGINX_TCP_LISTEN_PORT"] = str(self.port + 5)
         for name, port in (("MEMCACHED_PORT", 11211), ("REDIS_PORT", 6379), ("MYSQL_PORT", 3306)):
             self.names.setdefault("TEST_NGINX_" + name, str(port))
         self.names.setdefault("TEST_NGINX_RESOLVER", "127.0.0.1")
@@ -404,6 +405,9 @@ def run_block(block, place, command):
     write_file(os.path.join(place.prefix, "html", "index.html"), INDEX)
     files = s.get("user_files")
     user_files(expand(files, place.names) if isinstance(files, str) else files, os.path.join(place.prefix, "html"))
+    for name in ("tcp_listen", "udp_listen"):
+        if name in s:
+            s[name] = expand(joined(s[name]), place.names)
     made = helpers(s)
     server = start(place, command)
     try:
@@ -432,12 +436,21 @@ def judge(block, place, server):
         time.sleep(float(wait))
     fault = None if "ignore_response" in s else judge_answers(s, answers)
     if fault:
-        return fault
+        return fault + first_error(place)
     for name in ("shutdown_error_log", "no_shutdown_error_log"):
         if name in s:
             stop(server)
             break
     return judge_log(s, place)
+
+def first_error(place):
+    """What the log says first, to help with a status that was not wanted."""
+    try:
+        log = open(place.log, "rb").read().decode("latin-1")
+    except OSError:
+        return ""
+    found = re.search(r"(?m)^\S+ \S+ \[(?:error|warn|crit)\] \S+ (.*)$", log)
+    return f" | {found[1][:200]}" if found else ""
 
 def judge_answers(s, answers):
     if "pipelined_requests" in s:

@@ -24,6 +24,7 @@ pub fn read(route: &Section<'_>) -> (Serving, Vec<HandlerSource>) {
             .map(|raw| raw.into_iter().filter_map(|raw| admit(route, &raw)).collect())
             .unwrap_or_default(),
         either_admits: route.choice("satisfy") == "any",
+        server: route.text("server").map(|(text, _)| text.into()),
         root: route.text("root").map(|(text, _)| text.into()),
         files: typed::<RawFiles>(route, "files").map(files),
         forward: typed::<RawForward>(route, "forward").map(forward),

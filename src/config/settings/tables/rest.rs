@@ -111,6 +111,7 @@ pub static ROUTE: Table = Table {
             "any",
             "Whether `admission` and `access` handlers must both admit, or either.",
         ),
+        row("server", Text, "", "nginx", "What the field `Server` says; then fields stand in nginx's order."),
         row("root", Path, "", "/srv/www", "The folder that `$document_root` names."),
         row(
             "files",
