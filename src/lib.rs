@@ -17,6 +17,7 @@ pub mod upstream;
 pub mod telemetry;
 pub mod shared;
 pub mod seclang;
+pub mod nginx;
 pub mod config;
 pub mod transaction;
 pub mod diagnostic;

@@ -9,6 +9,7 @@ pub mod docs;
 mod functions;
 mod gates;
 mod modules;
+mod import;
 pub mod node;
 mod policy;
 mod reload;
@@ -53,6 +54,7 @@ enum Command {
     Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
+    Import(import::Arguments),
     Reload(reload::Arguments),
     Audit(audit::Arguments),
     Tokens(tokens::Arguments),
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Tokens(arguments) => tokens::run(&arguments),

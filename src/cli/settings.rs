@@ -59,6 +59,13 @@ impl Settings {
         self.config.clone().or_else(default)
     }
 
+    /// What the flags say against an nginx configuration. Such a file names no address for
+    /// operators: where no flag does, the system chooses one.
+    pub(super) fn of_nginx(&self) -> Overrides {
+        let admin = self.admin.clone().or_else(|| Some("127.0.0.1:0".to_owned()));
+        Overrides { nginx: true, admin, ..self.overrides() }
+    }
+
     fn overrides(&self) -> Overrides {
         Overrides {
             listen: self.listen.clone(),

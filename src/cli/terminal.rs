@@ -54,6 +54,12 @@ pub(super) fn refuse(fault: &str) -> ExitCode {
     ExitCode::from(FAULTS)
 }
 
+/// Tells what is wrong, in the name of the program whose file it is.
+pub(super) fn refuse_as(program: &str, fault: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "{program}: {fault}");
+    ExitCode::from(FAULTS)
+}
+
 /// Tells every fault in what the operator wrote.
 pub(super) fn faults(found: &[Diagnostic]) -> ExitCode {
     let _ = write!(std::io::stderr().lock(), "{}", render(found));

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{HandlerMode, Owners, Rollout, Rules, Secrets};
+use super::serving::{Serving, Site};
+use super::{HandlerMode, Owners, Rollout, Rules, Secrets, Template};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -41,8 +42,12 @@ pub struct Config {
     pub access_log: Vec<AccessLog>,
     /// Handlers of every route, before the route's own.
     pub handlers: Handlers,
-    /// In the order written; the first that matches serves.
+    /// In the order written; the first that matches serves, unless there are sites.
     pub routes: Vec<Route>,
+    /// Sites, whose best route serves; their routes are among [`Config::routes`]. Empty: none.
+    pub sites: Vec<Site>,
+    /// How a status without a body of its own is shown.
+    pub pages: Pages,
     /// The folder against which relative paths are taken (the file's own, or the working folder).
     pub root: PathBuf,
     /// Where the last good bundle and spooled bodies are kept.
@@ -245,6 +250,34 @@ pub struct Lua {
     pub max_timers: usize,
     /// The client's status where a script failed and the handler refuses on error.
     pub error_status: u16,
+    /// When scripts are compiled.
+    pub load: LoadTime,
+    /// Variables that scripts may write besides those that are built in; none: all.
+    pub variables: Option<Vec<String>>,
+    /// What `ngx.config.prefix` says.
+    pub prefix: Option<String>,
+    /// Whether what was compiled is kept from one request to the next.
+    pub code_cache: bool,
+    /// Timers that may run at once, for each state.
+    pub max_running_timers: usize,
+}
+
+/// When scripts are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadTime {
+    /// Before the policy is in force: what does not compile refuses it.
+    AtOnce,
+    /// When they are first called: what does not compile fails that call.
+    WhenNeeded,
+}
+
+/// How a status without a body of its own is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// As a short page for browsers.
+    Html,
+    /// As two lines of text, with the id of the request.
+    Plain,
 }
 
 /// What a call may cost.
@@ -279,8 +312,8 @@ pub enum OnError {
 /// The handlers of every phase, in the order in which they run.
 #[derive(Debug, Clone, Default)]
 pub struct Handlers {
-    /// By [`Phase::index`], the nine phases.
-    phases: [Vec<Attachment>; 9],
+    /// By [`Phase::index`].
+    phases: [Vec<Attachment>; Phase::PLACES],
     /// Modules attached with `modules:`: each runs in every phase for which it has a handler,
     /// before the handlers of that phase's own key.
     pub whole: Vec<Attachment>,
@@ -314,6 +347,17 @@ pub enum HandlerSource {
         text: Arc<str>,
         /// Lines to add to the script's own to get the file's (a block inside the YAML file).
         line_offset: usize,
+        /// `set_by_lua_*`: the variable that gets the result.
+        variable: Option<String>,
+    },
+    /// A chunk of OpenResty's kind in a file that is read when it is first called.
+    File {
+        /// As written; shown where it cannot be read.
+        name: String,
+        /// Its path.
+        path: Template,
+        /// Against which it is taken where it is relative.
+        folder: PathBuf,
         /// `set_by_lua_*`: the variable that gets the result.
         variable: Option<String>,
     },
@@ -359,6 +403,65 @@ pub struct Route {
     pub body_filter_types: Vec<String>,
     /// The rule engine's settings for it, those of all routes included.
     pub rules: Rules,
+    /// What it does by itself.
+    pub serving: Serving,
+    /// What its scripts find.
+    pub lua: RouteLua,
+}
+
+impl Route {
+    /// The path that lacks but the slash at its end of a prefix whose requests go on: clients are sent
+    /// to the prefix.
+    pub fn folder(&self) -> Option<&str> {
+        let (PathMatch::First(path) | PathMatch::Prefix(path)) = &self.matches.path else {
+            return None;
+        };
+        self.serving.forward.as_ref()?;
+        path.strip_suffix('/').filter(|folder| !folder.is_empty())
+    }
+}
+
+/// What the scripts of a route find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteLua {
+    /// Whether the body is read before `rewrite` handlers run.
+    pub needs_body: bool,
+    /// Whether it is noticed that a client goes away (`ngx.on_abort`).
+    pub watch_client: bool,
+    /// Whether what scripts answer without a type gets the route's.
+    pub use_default_type: bool,
+    /// Whether `_` stands for `-` in names of `ngx.header`.
+    pub underscores_to_dashes: bool,
+    /// Whether failing sockets of scripts are told in the log.
+    pub log_socket_errors: bool,
+    /// Whether an answer to HTTP/1.0 is held until its length is known.
+    pub buffers_http10: bool,
+    /// How long a socket may take to connect.
+    pub connect_timeout: Duration,
+    /// How long each of its writes may take.
+    pub send_timeout: Duration,
+    /// How long each of its reads may take.
+    pub read_timeout: Duration,
+    /// How long it is kept for others.
+    pub keepalive_timeout: Duration,
+}
+
+impl Default for RouteLua {
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        Self {
+            needs_body: false,
+            watch_client: false,
+            use_default_type: true,
+            underscores_to_dashes: true,
+            log_socket_errors: true,
+            buffers_http10: true,
+            connect_timeout: minute,
+            send_timeout: minute,
+            read_timeout: minute,
+            keepalive_timeout: minute,
+        }
+    }
 }
 
 /// Where a route's requests go.
@@ -392,6 +495,8 @@ pub enum PathMatch {
     Any,
     /// Just this one.
     Exact(String),
+    /// All that begin with this, before any pattern is tried.
+    First(String),
     /// All that begin with this.
     Prefix(String),
     /// All in which this is found.

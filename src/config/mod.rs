@@ -16,7 +16,9 @@ mod raw;
 mod rules;
 mod secrets;
 mod section;
+pub mod serving;
 mod settings;
+mod template;
 mod tokens;
 mod values;
 
@@ -27,8 +29,9 @@ use crate::diagnostic::{Diagnostic, Source};
 
 pub use checked::{
     AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
-    Handlers, HealthCheck, Limits, Listener, LogFormat, LogTarget, Lua, Match, MethodSet, Network,
-    OnError, PathMatch, Peer, Retries, Route, Timeouts, TrustedProxies, Upstream, UpstreamChoice,
+    Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua, Match, MethodSet,
+    Network, OnError, Pages, PathMatch, Peer, Retries, Route, RouteLua, Timeouts, TrustedProxies,
+    Upstream, UpstreamChoice,
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
@@ -41,6 +44,7 @@ pub use rules::{
 };
 pub use secrets::{LONGEST_SECRET, REDACTED, Secret, Secrets};
 pub use settings::settings_page;
+pub use template::Template;
 pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};
 pub use values::{destination as is_destination, size, size_text, time, time_text};
 
@@ -61,6 +65,8 @@ pub struct Overrides {
     pub events: Option<PathBuf>,
     /// `--workers`; 0: one for each core.
     pub workers: Option<usize>,
+    /// Whether the file is an nginx configuration.
+    pub nginx: bool,
     /// The text of a module that is built in.
     pub builtin: fn(&str) -> Option<&'static str>,
     /// The names of the modules that are built in, to propose one.
@@ -77,6 +83,7 @@ impl Default for Overrides {
             rules: Vec::new(),
             events: None,
             workers: None,
+            nginx: false,
             builtin: |_| None,
             builtin_names: &[],
         }

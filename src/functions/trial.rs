@@ -46,6 +46,8 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         collections: Some(declaration.collections.clone().into()),
         network: declaration.network(),
         routes: Some(declaration.routes.clone().into()),
+        variables: None,
+        prefix: None,
         max_timers: 0,
         workers: 1,
         guest: true,

@@ -318,7 +318,7 @@ fn tell(phase: Phase, module: &str, subject: &Subject, error: &ScriptError) {
         kind: error.kind.as_str(),
         error: &error.message,
         traceback: &error.traceback,
-        request: Some(&subject.transaction.borrow().id),
+        about: Some(&subject.transaction.borrow()),
     }
     .emit();
 }

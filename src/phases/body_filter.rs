@@ -64,7 +64,7 @@ impl BodyFilter {
                 End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
                     chunk = call.chunk.take();
                 }
-                End::Left(Exit::Close | Exit::Reroute | Exit::Respond(_)) | End::Refused => {
+                End::Left(Exit::Close | Exit::Reroute | Exit::Respond(_)) | End::Refused(_) => {
                     // `refused` would stage an answer: for one it is too late here.
                     let mut transaction = exchange.subject.transaction.borrow_mut();
                     transaction.outcome.verdict = Verdict::Failed;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::step::{self, End, closed, decided, refused};
-use super::{Exchange, Flow, beside, function};
+use super::step::{self, End, closed, decided, refused_with};
+use super::{Exchange, Flow, beside, files, function, onward};
 use crate::policy::StepId;
 use crate::script::Exit;
 use crate::telemetry::events;
@@ -15,7 +15,7 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     beside::note_all(exchange, Phase::Content);
     let steps = exchange.plan().of(Phase::Content);
     if steps.is_empty() && exchange.function().is_none() {
-        return Flow::Continue;
+        return by_settings(exchange).await;
     }
     let started = Instant::now();
     let flow = match exchange.function() {
@@ -26,6 +26,16 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     flow
 }
 
+/// Files answer, or the upstream.
+async fn by_settings(exchange: &Exchange) -> Flow {
+    let serving = exchange.plan().serving.clone();
+    match (&serving.files, &serving.forward) {
+        (Some(found), _) => files::run(exchange, found).await,
+        (None, Some(forward)) => onward::prepare(exchange, forward),
+        (None, None) => Flow::Continue,
+    }
+}
+
 /// The operator's own handlers, which come before functions.
 async fn scripts(exchange: &Exchange, steps: &[StepId]) -> Flow {
     let mut flow = Flow::Continue;
@@ -33,7 +43,7 @@ async fn scripts(exchange: &Exchange, steps: &[StepId]) -> Flow {
         flow = match step::run(exchange, *id).await {
             End::Left(exit) => left(exchange, exit),
             End::Passed | End::Returned(_) => decided(exchange, staged_status(exchange)),
-            End::Refused => refused(exchange),
+            End::Refused(status) => refused_with(exchange, status),
         };
         if flow != Flow::Continue {
             break;

@@ -3,7 +3,7 @@
 use super::{Exchange, Flow};
 use crate::script::{Contexts, Detour, REDIRECTS, Way};
 use crate::telemetry::events;
-use crate::transaction::{Phase, Verdict};
+use crate::transaction::Verdict;
 
 /// `ngx.ERR`.
 const ERROR: i64 = 4;
@@ -59,9 +59,7 @@ fn cycle(exchange: &Exchange, to: &Way) -> String {
 /// The request leads nowhere: the log tells why, the client gets 500.
 fn lost(exchange: &Exchange, message: &str) -> Flow {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    let client = Some(transaction.client.address);
-    let module = &exchange.plan().name;
-    events::ScriptSaid { level: ERROR, phase: Phase::Content, module, message, client }.emit();
+    events::Said { level: ERROR, message, about: Some(&transaction) }.emit();
     transaction.outcome.verdict = Verdict::Failed;
     transaction.outcome.reason = Some("exec::lost".to_owned());
     transaction.reply = crate::transaction::Reply::default();

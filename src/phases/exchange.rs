@@ -4,14 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use super::Flow;
 use super::beside::Moments;
 use super::judgement::Judgement;
 use super::rules_beside::Judged;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
-use crate::policy::{Live, RoutePlan};
-use crate::script::{ScriptErrorKind, Subject};
-use crate::transaction::{Match, Phase};
+use crate::policy::{Live, Policy, RoutePlan};
+use crate::script::{Detour, ScriptErrorKind, Subject, Way};
+use crate::transaction::{Match, Phase, Transaction};
 
 /// One request and its response: its values, and the policy held from its first byte to its log
 /// line.
@@ -40,6 +41,8 @@ pub struct Exchange {
     pub(super) redirects: Cell<u32>,
     /// Whether it may be served by routes that serve only what comes from within.
     inside: Cell<bool>,
+    /// The status of the page that answers instead of another; none: there is no such page.
+    page: Cell<Option<Option<u16>>>,
     /// The index of its route's plan.
     plan: Cell<usize>,
 }
@@ -48,13 +51,13 @@ impl Exchange {
     /// An exchange at its beginning; `None` only if the policy has no plan at all, which
     /// [`crate::policy::build`] never makes.
     pub fn begin(subject: Subject, live: Rc<Live>, functions: Rc<Holder>) -> Option<Self> {
+        locate(&mut subject.transaction.borrow_mut(), &live.policy);
         let transaction = subject.transaction.borrow();
         let function = functions.find(&transaction.request, &transaction.client);
         let plan = live.policy.router.find(&transaction.request);
         drop(transaction);
-        let name = live.policy.plans.get(plan)?.name.clone();
+        live.policy.plans.get(plan)?;
         let subject = Rc::new(subject);
-        subject.transaction.borrow_mut().route = Some(name);
         // The operator's own script goes where it wants; a function goes where a client could.
         let is_subrequest = subject.transaction.borrow().is_subrequest;
         let inside = is_subrequest && subject.origin.payer.is_none();
@@ -71,10 +74,88 @@ impl Exchange {
             earlier: RefCell::default(),
             redirects: Cell::default(),
             inside: Cell::new(inside),
+            page: Cell::default(),
             plan: Cell::new(plan),
         };
+        exchange.note_route();
+        exchange.note_captures();
         exchange.await_rules();
         Some(exchange)
+    }
+
+    /// The index of the plan that runs for it.
+    pub(super) fn place(&self) -> usize {
+        self.plan.get()
+    }
+
+    /// The plan of what none of its site's routes serves; none where there are no sites.
+    pub(super) fn own_plan(&self) -> Option<usize> {
+        let site = self.subject.transaction.borrow().request.site?;
+        self.live.policy.router.own(site).map(|(own, _)| own)
+    }
+
+    /// Another plan runs for it from here on.
+    pub(super) fn enter(&self, plan: usize) {
+        if plan < self.live.policy.plans.len() {
+            self.plan.set(plan);
+            self.note_route();
+        }
+    }
+
+    /// The route that serves it as it is now.
+    pub(super) fn find_again(&self) {
+        self.go_to(None, self.inside.get());
+    }
+
+    /// Its path is another, and so may its route be.
+    pub(super) fn reroute(&self) -> Flow {
+        let inside = self.inside.get();
+        self.subject.detour.replace(Some(Detour { to: Way::Rewritten, inside }));
+        Flow::Reroute
+    }
+
+    /// Whether the way that it is sent begins at its site, and not at a route.
+    pub(super) fn begins_anew(&self) -> bool {
+        let detour = self.subject.detour.borrow();
+        matches!(&*detour, Some(Detour { to: Way::Target(..), .. }))
+    }
+
+    /// Whether a script has changed the path, and wants a route for it: there is no need to be sent
+    /// there, where one is yet to be looked for.
+    pub(super) fn is_rewritten(&self) -> bool {
+        let mut detour = self.subject.detour.borrow_mut();
+        detour.take_if(|detour| detour.to == Way::Rewritten).is_some()
+    }
+
+    /// Whether a page answers instead of a status.
+    pub(super) fn has_page(&self) -> bool {
+        self.page.get().is_some()
+    }
+
+    /// A page answers, with this status if one is given.
+    pub(super) fn takes_page(&self, status: Option<u16>) {
+        self.page.set(Some(status));
+    }
+
+    /// The status that a page gives the answer, whatever answers.
+    pub fn page_status(&self) -> Option<u16> {
+        self.page.get().flatten()
+    }
+
+    fn note_route(&self) {
+        let mut transaction = self.subject.transaction.borrow_mut();
+        transaction.route = Some(self.plan().name.clone());
+        transaction.root.clone_from(&self.plan().serving.root);
+    }
+
+    fn note_captures(&self) {
+        let captures = {
+            let transaction = self.subject.transaction.borrow();
+            self.live.policy.router.captures(self.plan.get(), &transaction.request)
+        };
+        if !captures.is_empty() {
+            self.subject.transaction.borrow_mut().captures = captures;
+        }
     }
 
     /// What runs for it.
@@ -120,7 +201,8 @@ impl Exchange {
         }
         self.inside.set(inside);
         self.function.replace(function);
-        self.subject.transaction.borrow_mut().route = Some(self.plan().name.clone());
+        self.note_route();
+        self.note_captures();
         self.await_rules();
     }
 
@@ -147,4 +229,12 @@ impl Exchange {
         }
         self.rules.expect();
     }
+}
+
+/// The site that serves a request, unless that is known.
+fn locate(transaction: &mut Transaction, policy: &Policy) {
+    let found = || policy.router.site(transaction.client.server, &transaction.request);
+    let site = transaction.request.site.or_else(found);
+    transaction.request.site = site;
+    transaction.site = site.and_then(|site| policy.router.own(site)).map(|(_, name)| name.clone());
 }

@@ -5,16 +5,22 @@
 //! client's or an upstream's socket.
 
 mod access;
+mod admission;
 mod beside;
 mod body_filter;
 mod content;
 mod detour;
+mod error_page;
 mod exchange;
+mod files;
 mod function;
+mod head_rules;
 mod header_filter;
 mod hidden;
 mod judgement;
 mod log;
+mod moves;
+mod onward;
 mod request_body;
 mod response_body;
 mod rewrite;
@@ -29,7 +35,7 @@ pub use body_filter::{Aborted, BodyFilter};
 pub use exchange::Exchange;
 pub use response_body::{HeldBody, response_body, response_limit};
 
-use crate::transaction::RulePhase;
+use crate::transaction::{Phase, RulePhase};
 
 /// What a phase leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,11 +53,21 @@ pub enum Flow {
 
 /// Everything before the upstream: `set` ▸ `rewrite` ▸ `access` ▸ `content`.
 pub async fn request(exchange: &Exchange) -> Flow {
+    let mut begins = true;
     loop {
-        match way(exchange).await {
-            Flow::Reroute => {}
-            flow => return flow,
+        let flow = if begins { moves::of_site(exchange).await } else { Flow::Continue };
+        let flow = match flow {
+            Flow::Continue => way(exchange).await,
+            flow => flow,
+        };
+        let flow = match flow {
+            Flow::Respond(status) => error_page::instead(exchange, status),
+            flow => flow,
+        };
+        if flow != Flow::Reroute {
+            return flow;
         }
+        begins = exchange.begins_anew();
         let flow = detour::follow(exchange);
         if flow != Flow::Continue {
             return flow;
@@ -65,7 +81,18 @@ async fn way(exchange: &Exchange) -> Flow {
         // As if the route were not there.
         return step::decided(exchange, 404);
     }
+    if let Some(flow) = moves::to_folder(exchange) {
+        return flow;
+    }
+    let flow = request_body::read_if_needed(exchange).await;
+    if flow != Flow::Continue {
+        return flow;
+    }
     let flow = set::run(exchange);
+    if flow != Flow::Continue {
+        return flow;
+    }
+    let flow = moves::run(exchange);
     if flow != Flow::Continue {
         return flow;
     }
@@ -77,12 +104,17 @@ async fn way(exchange: &Exchange) -> Flow {
     if flow != Flow::Continue {
         return flow;
     }
+    let flow = step::run_all(exchange, Phase::Precontent).await;
+    if flow != Flow::Continue {
+        return flow;
+    }
     content::run(exchange).await
 }
 
 /// The response head, before a byte of it is sent: `header_filter`, then the rules.
 pub async fn response_head(exchange: &Exchange) -> Flow {
     let flow = header_filter::run(exchange);
+    head_rules::apply(exchange);
     if flow != Flow::Continue || !response_body::judges(exchange) {
         return flow;
     }

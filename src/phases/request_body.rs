@@ -45,6 +45,17 @@ fn unread_refused(exchange: &Exchange) -> Flow {
     Flow::Continue
 }
 
+/// Where the route's scripts want the body, it is read before any of them runs.
+pub(super) async fn read_if_needed(exchange: &Exchange) -> Flow {
+    if !exchange.plan().lua.needs_body {
+        return Flow::Continue;
+    }
+    match whole(exchange).await {
+        Ok(_) => Flow::Continue,
+        Err(status) => refused(exchange, status, reason(status)),
+    }
+}
+
 fn plan(exchange: &Exchange) -> Option<BodyPlan> {
     let inspection = exchange.subject.inspection.borrow();
     inspection.as_ref()?.body_plan(&exchange.subject.transaction.borrow())

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::step::{End, call, refused, run_now};
 use super::{Exchange, Flow, beside};
 use crate::config::HandlerSource;
@@ -12,7 +14,10 @@ use crate::transaction::Phase;
 /// Each `set_by_lua_*` handler's result becomes its variable's value.
 pub(super) fn run(exchange: &Exchange) -> Flow {
     beside::note_all(exchange, Phase::Set);
-    let steps = exchange.plan().of(Phase::Set);
+    let plan = exchange.plan();
+    let steps = plan.of(Phase::Set);
+    // The last ones are called by the route's steps.
+    let steps = steps.get(..steps.len().saturating_sub(plan.serving.scripts())).unwrap_or_default();
     if steps.is_empty() {
         return Flow::Continue;
     }
@@ -24,16 +29,39 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
 
 fn compute(exchange: &Exchange, steps: &[StepId]) -> Flow {
     for id in steps {
-        let Some((step, _, handler)) = exchange.live.step(*id) else { continue };
-        let call = call(exchange, Phase::Set, &handler.module);
-        let value = match run_now(exchange, *id, &call) {
-            End::Returned(value) => value,
-            End::Left(_) | End::Passed => None,
-            End::Refused => return refused(exchange),
-        };
-        if let HandlerSource::Chunk { variable: Some(name), .. } = &step.source {
-            exchange.subject.transaction.borrow_mut().variables.set(name, value);
+        if let Some(flow) = one(exchange, *id, Vec::new()) {
+            return flow;
         }
     }
     Flow::Continue
+}
+
+/// A `set` handler that a step of this route calls, by its place among those; a flow if it failed.
+pub(super) fn script(
+    exchange: &Exchange,
+    route: usize,
+    handler: usize,
+    arguments: Vec<Bytes>,
+) -> Option<Flow> {
+    let plan = exchange.live.policy.plans.get(route)?;
+    let steps = plan.of(Phase::Set);
+    let first = steps.len().checked_sub(plan.serving.scripts())?;
+    one(exchange, *steps.get(first + handler)?, arguments)
+}
+
+fn one(exchange: &Exchange, id: StepId, arguments: Vec<Bytes>) -> Option<Flow> {
+    let (step, _, handler) = exchange.live.step(id)?;
+    let call = call(exchange, Phase::Set, &handler.module);
+    call.arguments.replace(arguments);
+    let value = match run_now(exchange, id, &call) {
+        End::Returned(value) => value,
+        End::Left(_) | End::Passed => None,
+        End::Refused(_) => return Some(refused(exchange)),
+    };
+    if let HandlerSource::Chunk { variable: Some(name), .. }
+    | HandlerSource::File { variable: Some(name), .. } = &step.source
+    {
+        exchange.subject.transaction.borrow_mut().variables.set(name, value);
+    }
+    None
 }

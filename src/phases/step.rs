@@ -22,8 +22,8 @@ pub(super) enum End {
     Left(Exit),
     /// It failed, and its `on_error` says to go on as if it were not there.
     Passed,
-    /// It failed, and its `on_error` says to refuse.
-    Refused,
+    /// It failed, and its `on_error` says to refuse; with this status, if not the usual one.
+    Refused(Option<u16>),
 }
 
 /// Runs all handlers of a phase that may wait, until one of them ends the phase.
@@ -59,7 +59,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
         End::Left(Exit::Close) => closed(exchange),
         End::Left(Exit::Reroute) => Flow::Reroute,
         End::Left(Exit::Respond(status)) => decided(exchange, status),
-        End::Refused => refused(exchange),
+        End::Refused(status) => refused_with(exchange, status),
         End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => match said {
             None => Flow::Continue,
             Some(0) => decided(exchange, 200),
@@ -88,7 +88,12 @@ pub(super) fn closed(exchange: &Exchange) -> Flow {
 
 /// A handler failed where failing means to refuse: the client learns nothing of why.
 pub(super) fn refused(exchange: &Exchange) -> Flow {
-    let status = exchange.live.policy.config.lua.error_status;
+    refused_with(exchange, None)
+}
+
+/// The same, with a status that says more.
+pub(super) fn refused_with(exchange: &Exchange, status: Option<u16>) -> Flow {
+    let status = status.unwrap_or(exchange.live.policy.config.lua.error_status);
     let mut transaction = exchange.subject.transaction.borrow_mut();
     transaction.outcome.verdict = Verdict::Failed;
     transaction.reply = crate::transaction::Reply::default();
@@ -97,7 +102,7 @@ pub(super) fn refused(exchange: &Exchange) -> Flow {
 
 /// Runs one handler in a phase that may wait.
 pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
-    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
+    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
     let call = call(exchange, step.phase, &handler.module);
     let account = Account::begin(&exchange.live, id);
     let result = state.run(handler, &call).await;
@@ -108,7 +113,7 @@ pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
 /// Runs one handler in a phase that may not wait; the call comes back for what it holds
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
-    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused };
+    let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
     let account = Account::begin(&exchange.live, id);
     let result = state.run_now(handler, call);
     account.end(state, call, &result);
@@ -182,7 +187,7 @@ fn end(
         OnError::Pass => End::Passed,
         OnError::Refuse => {
             remember(exchange, step);
-            End::Refused
+            End::Refused(error.kind.status())
         }
     }
 }
@@ -201,7 +206,7 @@ pub(super) fn tell(exchange: &Exchange, call: &Call, owner: &Arc<str>, error: &S
         kind: error.kind.as_str(),
         error: &error.message,
         traceback: &error.traceback,
-        request: Some(&exchange.subject.transaction.borrow().id),
+        about: Some(&exchange.subject.transaction.borrow()),
     }
     .emit();
 }
@@ -210,7 +215,7 @@ pub(super) fn tell(exchange: &Exchange, call: &Call, owner: &Arc<str>, error: &S
 fn remember(exchange: &Exchange, step: &Step) {
     let reason = match &step.source {
         HandlerSource::Chunk { name, line_offset, .. } => format!("{name}:{}", line_offset + 1),
-        HandlerSource::Module { name, .. } => name.clone(),
+        HandlerSource::File { name, .. } | HandlerSource::Module { name, .. } => name.clone(),
         HandlerSource::RuleScript { path, .. } => path.clone(),
     };
     exchange.subject.transaction.borrow_mut().outcome.reason = Some(reason);

@@ -19,6 +19,7 @@ use super::{
 use crate::config::{self, Config, Files, HandlerMode, Network, Overrides, Rollout};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
+use crate::nginx;
 use crate::script::{self, DomainSpec, Library, SecretsFor};
 use crate::shared::{Dictionaries, Tables};
 use crate::upstream::Upstreams;
@@ -93,7 +94,10 @@ fn draft(
     previous: Option<&Policy>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Draft> {
-    let source = settings_source(path, recorder, diagnostics)?;
+    let source = match overrides.nginx {
+        true => nginx_source(path?, recorder, diagnostics)?,
+        false => settings_source(path, recorder, diagnostics)?,
+    };
     let root = path.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     let overrides = Overrides {
         builtin: script::builtin::builtin,
@@ -165,6 +169,21 @@ fn rollout_fault(rollout: &Rollout) -> Option<Diagnostic> {
     let (source, span) = &rollout.place;
     let help = "write them like `gates: { errors: 0.01, blocks: 0.05, window: 10m }`";
     Some(Diagnostic::error("config::rollout", fault).help(help).at(source, *span, "its gates"))
+}
+
+/// The settings that an nginx configuration comes to.
+fn nginx_source(
+    path: &Path,
+    recorder: &Recorder<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Arc<Source>> {
+    match nginx::translate(path, recorder) {
+        Ok(translation) => Some(nginx::source(path, &translation)),
+        Err(emerg) => {
+            diagnostics.push(emerg.diagnostic());
+            None
+        }
+    }
 }
 
 fn settings_source(
@@ -261,6 +280,8 @@ impl Draft {
                     reads_only: draft.withheld,
                     network,
                     routes: None,
+                    variables: config.lua.variables.as_deref().map(Arc::from),
+                    prefix: config.lua.prefix.as_deref().map(Arc::from),
                     max_timers,
                     workers: config.workers,
                     guest: false,
@@ -273,7 +294,7 @@ impl Draft {
             digest,
             built_at: SystemTime::now(),
             source,
-            router: Router::new(&config.routes),
+            router: Router::of(&config),
             plans,
             steps,
             modules,

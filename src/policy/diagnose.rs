@@ -39,6 +39,7 @@ pub(super) fn sources(policy: &Policy) -> Vec<Arc<Source>> {
             HandlerSource::Chunk { name, text, line_offset, .. } => {
                 (name, "\n".repeat(*line_offset) + text)
             }
+            HandlerSource::File { .. } => continue,
             HandlerSource::Module { origin, text, .. } => (origin, text.to_string()),
             HandlerSource::RuleScript { path, text } => (path, text.to_string()),
         };

@@ -11,7 +11,8 @@ use super::bundle::hex;
 use super::modules::{Attached, Modules};
 use super::{AttachedModule, BesideStep, Policy, RoutePlan, RouteRules, Step, StepId};
 use crate::config::{
-    Attachment, Budget, Config, HandlerMode, HandlerSource, Handlers, OnError, UpstreamChoice,
+    Attachment, Budget, Config, HandlerMode, HandlerSource, Handlers, OnError, RouteLua,
+    UpstreamChoice,
 };
 use crate::detection::Script;
 use crate::script::OPERATOR;
@@ -67,6 +68,9 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 refuses_long_responses: self.wants_whole_body(&phases, Some(OnError::Refuse)),
                 phases,
                 beside,
+                folder: route.folder().map(Arc::from),
+                serving: Arc::new(route.serving.clone()),
+                lua: route.lua.clone(),
                 rules: None,
                 rules_beside: None,
                 scripts: Vec::new(),
@@ -82,6 +86,9 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             refuses_long_responses: self.wants_whole_body(&global.phases, Some(OnError::Refuse)),
             phases: global.phases,
             beside: global.beside,
+            folder: None,
+            serving: Arc::default(),
+            lua: RouteLua::default(),
             rules: None,
             rules_beside: None,
             scripts: Vec::new(),
@@ -107,7 +114,11 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
     }
 
     /// Whether a `body_filter` step (with that `on_error`, if one is named) wants the whole body.
-    fn wants_whole_body(&self, phases: &[Vec<StepId>; 9], on_error: Option<OnError>) -> bool {
+    fn wants_whole_body(
+        &self,
+        phases: &[Vec<StepId>; Phase::PLACES],
+        on_error: Option<OnError>,
+    ) -> bool {
         phases
             .get(Phase::BodyFilter.index())
             .into_iter()
@@ -124,7 +135,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             let phases = attached.info.phases.clone();
             self.put(&attached, phases, route, &mut sequence);
         }
-        for phase in Phase::NINE {
+        for phase in Phase::HANDLED {
             for attachment in handlers.of(phase) {
                 self.attached(phase, attachment, route, &mut sequence);
             }
@@ -139,7 +150,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         route: Option<&Arc<str>>,
         sequence: &mut Sequence,
     ) {
-        if matches!(attachment.source, HandlerSource::Chunk { .. }) {
+        if is_script(&attachment.source) {
             let id = self.step(phase, attachment, false);
             return push(&mut sequence.phases, phase, id);
         }
@@ -187,7 +198,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             if matches!(phase, Phase::Init | Phase::InitWorker) {
                 draft.digest.update(&digest);
             }
-            draft.digest.update(source_text(&attachment.source).as_bytes());
+            draft.digest.update(source_text(&attachment.source).unwrap_or_default().as_bytes());
         }
         let id = self.steps.len();
         let known = self.previous.and_then(|policy| policy.step_like(&digest));
@@ -221,8 +232,10 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
 
     fn domain(&mut self, attachment: &Attachment) -> usize {
         let (mut name, mut trusted) = match (&attachment.domain, &attachment.source) {
-            (Some(name), source) => (name.clone(), matches!(source, HandlerSource::Chunk { .. })),
-            (None, HandlerSource::Chunk { .. }) => (MAIN.to_owned(), true),
+            (Some(name), source) => (name.clone(), is_script(source)),
+            (None, HandlerSource::Chunk { .. } | HandlerSource::File { .. }) => {
+                (MAIN.to_owned(), true)
+            }
             (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
             (None, HandlerSource::RuleScript { .. }) => (RULES.to_owned(), false),
         };
@@ -264,7 +277,7 @@ pub(super) struct DomainDraft {
 /// What runs in each phase, in order.
 #[derive(Debug, Clone, Default)]
 struct Sequence {
-    phases: [Vec<StepId>; 9],
+    phases: [Vec<StepId>; Phase::PLACES],
     beside: Vec<BesideStep>,
 }
 
@@ -298,7 +311,7 @@ fn default_upstream(config: &Config) -> UpstreamChoice {
     UpstreamChoice { upstream, by_name: true, computed: Vec::new() }
 }
 
-fn push(phases: &mut [Vec<StepId>; 9], phase: Phase, id: StepId) {
+fn push(phases: &mut [Vec<StepId>; Phase::PLACES], phase: Phase, id: StepId) {
     if let Some(steps) = phases.get_mut(phase.index()) {
         let again = matches!(phase, Phase::Init | Phase::InitWorker) && steps.contains(&id);
         if !again {
@@ -307,11 +320,17 @@ fn push(phases: &mut [Vec<StepId>; 9], phase: Phase, id: StepId) {
     }
 }
 
-fn source_text(source: &HandlerSource) -> &Arc<str> {
+/// A script of OpenResty's kind, and no module's.
+fn is_script(source: &HandlerSource) -> bool {
+    matches!(source, HandlerSource::Chunk { .. } | HandlerSource::File { .. })
+}
+
+fn source_text(source: &HandlerSource) -> Option<&str> {
     match source {
+        HandlerSource::File { .. } => None,
         HandlerSource::Chunk { text, .. }
         | HandlerSource::Module { text, .. }
-        | HandlerSource::RuleScript { text, .. } => text,
+        | HandlerSource::RuleScript { text, .. } => Some(text),
     }
 }
 
@@ -333,6 +352,9 @@ fn step_digest(phase: Phase, attachment: &Attachment) -> String {
         HandlerSource::Chunk { name, text, line_offset, variable } => {
             hasher.update(format!("chunk {name} {line_offset} {variable:?}\0"));
             hasher.update(text.as_bytes());
+        }
+        HandlerSource::File { name, folder, variable, .. } => {
+            hasher.update(format!("file {name} {} {variable:?}\0", folder.display()));
         }
         HandlerSource::Module { name, text, settings, .. } => {
             hasher.update(format!("module {name} {settings}\0"));

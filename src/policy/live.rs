@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::diagnose::placed;
 use super::{Policy, Step, StepId};
+use crate::config::LoadTime;
 use crate::diagnostic::Diagnostic;
 use crate::functions::Record;
 use crate::script::{Call, DomainSpec, Handler, ScriptError, State};
@@ -168,12 +169,25 @@ fn load(
     let mut faults = Vec::new();
     for step in &policy.steps {
         let Some(state) = states.get(step.domain) else { continue };
-        match known(step, state, previous).map_or_else(|| compile(step, state), Ok) {
+        let new = || match policy.config.lua.load {
+            LoadTime::WhenNeeded if !is_early(step.phase) => Ok(later(step, state)),
+            _ => compile(step, state),
+        };
+        match known(step, state, previous).map_or_else(new, Ok) {
             Ok(handler) => handlers.push(handler),
             Err(error) => faults.push(placed(policy, "script::syntax", &error)),
         }
     }
     if faults.is_empty() { Ok(handlers) } else { Err(faults) }
+}
+
+/// Whether a phase runs before the policy is in force.
+fn is_early(phase: Phase) -> bool {
+    matches!(phase, Phase::Init | Phase::InitWorker)
+}
+
+fn later(step: &Step, state: &Rc<State>) -> Rc<Handler> {
+    Rc::new(state.take(&step.source, step.phase, step.budget))
 }
 
 fn compile(step: &Step, state: &Rc<State>) -> Result<Rc<Handler>, ScriptError> {

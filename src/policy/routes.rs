@@ -1,6 +1,12 @@
 //! Which route serves a request.
 
-use crate::config::{Match, PathMatch, Route};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::sites::Sites;
+use crate::config::{Config, Match, PathMatch, Route};
 use crate::transaction::Request;
 
 /// The routes' matches in the order written.
@@ -9,9 +15,17 @@ pub struct Router {
     matches: Vec<Match>,
     /// Those that have a name to which scripts go, by place.
     named: Vec<(String, usize)>,
+    /// Those of sites; none: there are no sites.
+    sites: Option<Sites>,
 }
 
 impl Router {
+    /// A router over the routes of these settings.
+    pub fn of(config: &Config) -> Self {
+        let sites = (!config.sites.is_empty()).then(|| Sites::new(config));
+        Self { sites, ..Self::new(&config.routes) }
+    }
+
     /// A router over the routes' matches.
     pub fn new(routes: &[Route]) -> Self {
         let named = |(place, route): (usize, &Route)| {
@@ -20,7 +34,30 @@ impl Router {
         Self {
             matches: routes.iter().map(|route| route.matches.clone()).collect(),
             named: routes.iter().enumerate().filter_map(named).collect(),
+            sites: None,
         }
+    }
+
+    /// The site that serves a request, by the address to which its client connected; none where there
+    /// are no sites.
+    pub fn site(&self, server: SocketAddr, request: &Request) -> Option<usize> {
+        let host = request.host();
+        self.sites.as_ref().map(|sites| sites.of(server, host.as_deref()))
+    }
+
+    /// The route of what none of the site's routes serves, and the site's name.
+    pub fn own(&self, site: usize) -> Option<(usize, &Arc<str>)> {
+        self.sites.as_ref()?.own(site)
+    }
+
+    /// What the groups of the route's pattern found in the path, from the whole on; empty where the
+    /// route is found by no pattern.
+    pub fn captures(&self, route: usize, request: &Request) -> Vec<Option<Bytes>> {
+        let Some(PathMatch::Regex(pattern)) = self.matches.get(route).map(|wanted| &wanted.path)
+        else {
+            return Vec::new();
+        };
+        captures(pattern, &request.normalized_path()).unwrap_or_default()
     }
 
     /// The index of the route of that name, which begins with `@`.
@@ -30,6 +67,9 @@ impl Router {
 
     /// The index of the first route that matches; the number of routes if none does.
     pub fn find(&self, request: &Request) -> usize {
+        if let Some(sites) = &self.sites {
+            return sites.find(request.site.unwrap_or_default(), &request.normalized_path());
+        }
         if self.matches.is_empty() {
             return 0;
         }
@@ -46,6 +86,15 @@ impl Router {
             })
             .unwrap_or(self.matches.len())
     }
+}
+
+/// What a pattern's groups found, from the whole on; none if it is not found.
+pub fn captures(pattern: &regex::bytes::Regex, text: &[u8]) -> Option<Vec<Option<Bytes>>> {
+    let found = pattern.captures(text)?;
+    let group = |group: Option<regex::bytes::Match<'_>>| {
+        group.map(|group| Bytes::copy_from_slice(group.as_bytes()))
+    };
+    Some(found.iter().map(group).collect())
 }
 
 fn host_matches(wanted: &Match, host: Option<&str>) -> bool {
@@ -68,7 +117,7 @@ fn path_matches(wanted: &PathMatch, path: &[u8]) -> bool {
     match wanted {
         PathMatch::Any => true,
         PathMatch::Exact(exact) => exact.as_bytes() == path,
-        PathMatch::Prefix(prefix) => path.starts_with(prefix.as_bytes()),
+        PathMatch::First(prefix) | PathMatch::Prefix(prefix) => path.starts_with(prefix.as_bytes()),
         PathMatch::Regex(regex) => regex.is_match(path),
     }
 }
@@ -80,7 +129,7 @@ mod tests {
     use crate::transaction::{Headers, Version};
 
     fn router(matches: Vec<Match>) -> Router {
-        Router { matches, named: Vec::new() }
+        Router { matches, named: Vec::new(), sites: None }
     }
 
     fn request(method: &'static str, host: &'static str, target: &'static str) -> Request {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{BesideStep, ModuleVersion, RouteRules};
-use crate::config::{BodyLimits, Budget, HandlerMode, HandlerSource, OnError, UpstreamChoice};
+use crate::config::serving::Serving;
+use crate::config::{
+    BodyLimits, Budget, HandlerMode, HandlerSource, OnError, RouteLua, UpstreamChoice,
+};
 use crate::functions::Contest;
 use crate::transaction::Phase;
 
@@ -61,7 +64,7 @@ pub struct RoutePlan {
     /// MIME types whose bodies `body_filter` handlers see; empty: all.
     pub body_filter_types: Vec<String>,
     /// By [`Phase::index`]: global handlers first, then the route's own, each in the order written.
-    pub phases: [Vec<StepId>; 9],
+    pub phases: [Vec<StepId>; Phase::PLACES],
     /// Handlers that run beside these, without effect.
     pub beside: Vec<BesideStep>,
     /// Whether a `body_filter` handler wants the body in one piece.
@@ -72,6 +75,12 @@ pub struct RoutePlan {
     pub rules: Option<RouteRules>,
     /// Rules that judge its requests beside these, without effect.
     pub rules_beside: Option<RulesBeside>,
+    /// Where a client is sent that asks for the route's prefix without its slash.
+    pub folder: Option<Arc<str>>,
+    /// What it does by itself.
+    pub serving: Arc<Serving>,
+    /// What its scripts find.
+    pub lua: RouteLua,
     /// The scripts that these call, by path.
     pub scripts: Vec<(Box<str>, StepId)>,
 }

@@ -4,7 +4,7 @@ use super::framing::HOP_BY_HOP;
 use super::head::{encoded, is_token};
 use super::{Failure, wire};
 use crate::config;
-use crate::transaction::{Body, Header, Transaction};
+use crate::transaction::{Body, Header, Onward, Transaction};
 
 const UNWRITABLE: Failure = Failure::ours(500, "proxy::request_not_writable");
 
@@ -19,8 +19,13 @@ pub(super) fn head(
 ) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::with_capacity(transaction.request.raw_head.len() + ROOM);
     request_line(&mut out, transaction)?;
-    fields(&mut out, transaction, upstream)?;
-    forwarded(&mut out, transaction);
+    match &transaction.upstream.onward {
+        Some(onward) => told(&mut out, transaction, onward)?,
+        None => {
+            fields(&mut out, transaction, upstream)?;
+            forwarded(&mut out, transaction);
+        }
+    }
     frame(&mut out, transaction);
     out.extend_from_slice(b"\r\n");
     Ok(out)
@@ -30,8 +35,11 @@ pub(super) fn head(
 const ROOM: usize = 256;
 
 fn request_line(out: &mut Vec<u8>, transaction: &Transaction) -> Result<(), Failure> {
-    let method = &transaction.request.method;
-    let target = transaction.request.target();
+    let onward = transaction.upstream.onward.as_deref();
+    let method = onward.and_then(|onward| onward.method.as_ref());
+    let method = method.unwrap_or(&transaction.request.method);
+    let target = onward.and_then(|onward| onward.target.clone());
+    let target = target.unwrap_or_else(|| transaction.request.target());
     let target = encoded(&target);
     let visible = |byte: &u8| byte.is_ascii_graphic();
     if method.is_empty() || !is_token(method) || target.is_empty() || !target.iter().all(visible) {
@@ -67,6 +75,36 @@ fn fields(
         if !headers.changed() {
             wire::known_field(out, &field.name, &field.value);
         } else if !wire::field(out, &field.name, &field.value) {
+            return Err(UNWRITABLE);
+        }
+    }
+    Ok(())
+}
+
+/// What the route's settings want the upstream to see, of what the client said and besides.
+fn told(out: &mut Vec<u8>, transaction: &Transaction, onward: &Onward) -> Result<(), Failure> {
+    let set = |name: &[u8]| {
+        onward.headers.iter().any(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    if let Some(host) = onward.host.as_ref().filter(|_| !set(b"host")) {
+        wire::tame_field(out, b"Host", host);
+    }
+    for (name, value) in &onward.headers {
+        let framing = is_one_of(&["content-length", "transfer-encoding"], name.as_bytes());
+        if !value.is_empty() && !framing && !wire::field(out, name.as_bytes(), value) {
+            return Err(UNWRITABLE);
+        }
+    }
+    let upgrades = is_upgrade(transaction);
+    if !set(b"connection") && !upgrades {
+        out.extend_from_slice(b"Connection: close\r\n");
+    }
+    let ours = ["host", "content-length", "expect", "http2-settings"];
+    let fields = transaction.request.headers.iter().filter(|_| onward.client_headers);
+    for field in fields {
+        let name = &field.name;
+        let not = is_one_of(&ours, name) || is_one_of(&HOP_BY_HOP, name) || set(name);
+        if !not && !wire::field(out, name, &field.value) {
             return Err(UNWRITABLE);
         }
     }

@@ -4,7 +4,7 @@
 
 use super::downstream::Downstream;
 use super::forward::is_one_of;
-use super::{respond, wire};
+use super::{ordered, wire};
 use crate::phases::Exchange;
 use crate::transaction::{Header, Headers, Response, Transaction, Version};
 use crate::upstream::{Connection, Framing, Head};
@@ -40,7 +40,8 @@ pub(super) fn is_unseen(exchange: &Exchange) -> bool {
     let transaction = exchange.subject.transaction.borrow();
     let staged = transaction.reply.status != 0 || !transaction.reply.headers.is_empty();
     // A script that asked wants to see all of it.
-    !staged && !transaction.is_subrequest && !exchange.plan().sees_responses()
+    let introduces = exchange.plan().serving.server.is_some();
+    !staged && !introduces && !transaction.is_subrequest && !exchange.plan().sees_responses()
 }
 
 /// Writes the head of an unseen response: the upstream's, without the fields that belong to one
@@ -72,7 +73,7 @@ pub(super) fn pass(
 }
 
 /// How a body is sent whose length is not known before its end.
-fn endless(transaction: &Transaction) -> Framing {
+pub(super) fn endless(transaction: &Transaction) -> Framing {
     match transaction.request.version {
         Version::Http10 => Framing::UntilClose,
         Version::Http11 | Version::Http2 => Framing::Chunked,
@@ -85,8 +86,10 @@ pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
     let head = connection.head();
     let staged = std::mem::take(&mut transaction.reply.headers);
     let mut headers = Headers::with_capacity(head.len() + staged.len() + 2);
+    let introduces = exchange.plan().serving.server.is_some();
     for (name, value) in head.shared() {
-        if !is_one_of(&HOP_BY_HOP, &name) {
+        let is_sites_own = introduces && is_one_of(&["date", "server", "x-pad"], &name);
+        if !is_one_of(&HOP_BY_HOP, &name) && !is_sites_own {
             headers.append(name, value);
         }
     }
@@ -99,6 +102,7 @@ pub(super) fn take_head(exchange: &Exchange, connection: &Connection) {
             headers.append(field.name.clone(), field.value.clone());
         }
     }
+    ordered::introduce(exchange, &mut headers);
     transaction.response = Some(Response { status: head.status(), headers });
 }
 
@@ -173,10 +177,10 @@ pub(super) fn framed(
         Some(length) => Framing::Length(length),
         None => endless,
     };
-    respond::head(out, response, &respond::OURS)?;
+    let goes_on = downstream.goes_on(framing);
+    ordered::write(out, exchange, response, (length, framing), goes_on)?;
     if let Some(length) = length.filter(|_| for_script) {
         response.headers.set("Content-Length", length.to_string());
     }
-    wire::end(out, (length, framing), downstream.goes_on(framing));
     Some(framing)
 }

@@ -5,12 +5,14 @@ use bytes::Bytes;
 use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
-use super::framing::is_final;
+use super::framing::{endless, is_final};
 use super::outflow::{self, State};
-use super::{Sent, wire};
+use super::page::page;
+use super::{Sent, conditional, ordered, wire};
+use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
-use crate::transaction::{Response, reason};
+use crate::transaction::{Headers, Response, Version, reason};
 use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
@@ -78,10 +80,19 @@ async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
 pub(super) fn stage_head(exchange: &Exchange, status: u16) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let mut headers = std::mem::take(&mut transaction.reply.headers);
-    if !headers.contains("content-type") {
-        headers.set("Content-Type", "text/plain");
-    }
+    complete(exchange, &mut headers, true);
+    let status = exchange.page_status().unwrap_or(status);
     transaction.response = Some(Response { status, headers });
+}
+
+/// What a head says where nobody said it: the type of what is said.
+fn complete(exchange: &Exchange, headers: &mut Headers, says: bool) {
+    let plan = exchange.plan();
+    if says && plan.lua.use_default_type && !headers.contains("content-type") {
+        let kind = plan.serving.default_type.as_deref().unwrap_or("text/plain");
+        headers.set("Content-Type", kind.to_owned());
+    }
+    ordered::introduce(exchange, headers);
 }
 
 /// Makes the response head from what is staged; the body beside it.
@@ -90,23 +101,29 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut headers = std::mem::take(&mut transaction.reply.headers);
     let said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
-    if !said && has_page(status) && !transaction.is_subrequest {
-        body = page(status, &transaction.id);
-        headers.set("Content-Type", "text/plain; charset=utf-8");
-    } else if !headers.contains("content-type") && !body.is_empty() {
-        headers.set("Content-Type", "text/plain");
+    let mut status = exchange.page_status().unwrap_or(status);
+    if status == 200 && transaction.site.is_some() && !transaction.is_subrequest {
+        status = conditional::status(&transaction.request, &headers);
     }
+    let pages = exchange.live.policy.config.pages;
+    let is_shown = pages == Pages::Html || !transaction.is_subrequest;
+    if !said && has_page(status) && is_shown {
+        let (shown, kind) = page(pages, status, &transaction.id);
+        body = shown;
+        headers.set("Content-Type", kind);
+        if transaction.site.is_some() {
+            headers.set("Content-Length", body.len().to_string());
+        }
+    }
+    let is_typed = exchange.plan().serving.default_type.is_some() && status < 300;
+    let says = !body.is_empty() || is_typed;
+    complete(exchange, &mut headers, says);
     transaction.response = Some(Response { status, headers });
     body
 }
 
 fn has_page(status: u16) -> bool {
     status >= 300 && status != 304
-}
-
-/// What a person sees: the status, and the id under which operators find the reason.
-fn page(status: u16, id: &str) -> Bytes {
-    format!("{status} {}\nrequest id: {id}\n", reason(status)).into()
 }
 
 /// The body as `body_filter` leaves it; none if nothing may be sent.
@@ -121,31 +138,54 @@ fn filter(exchange: &Exchange, body: Bytes) -> Option<Bytes> {
 async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let client = loan.stream();
-    let Some(framing) = write_head(&mut client.waiting, exchange, downstream, body.len()) else {
+    let told = told_length(exchange, body.len());
+    let body = body.slice(..told.unwrap_or(body.len()));
+    let length = if is_endless(exchange, told) { None } else { Some(body.len()) };
+    let Some(framing) = write_head(&mut client.waiting, exchange, downstream, length) else {
         return Sent::Cut;
     };
     Answer::new(client, framing).give(&body, Leaves::AsTheEnd).await
+}
+
+/// The length that a site's script or file says, if there are as many bytes: what comes after them is
+/// not sent, as in nginx.
+fn told_length(exchange: &Exchange, length: usize) -> Option<usize> {
+    let transaction = exchange.subject.transaction.borrow();
+    transaction.site.as_ref()?;
+    let told = transaction.response.as_ref()?.headers.get_str("content-length")?;
+    told.parse().ok().filter(|told| *told <= length)
+}
+
+/// Whether the answer says no length: what scripts of a site say, unless they say how long it is.
+fn is_endless(exchange: &Exchange, told: Option<usize>) -> bool {
+    let transaction = exchange.subject.transaction.borrow();
+    let buffers =
+        exchange.plan().lua.buffers_http10 && transaction.request.version == Version::Http10;
+    let to_head = &transaction.request.method[..] == b"HEAD";
+    transaction.site.is_some() && told.is_none() && (to_head || !buffers)
 }
 
 fn write_head(
     out: &mut Vec<u8>,
     exchange: &Exchange,
     downstream: &Downstream,
-    length: usize,
+    length: Option<usize>,
 ) -> Option<Framing> {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let to_head = &transaction.request.method[..] == b"HEAD";
+    let endless = endless(&transaction);
     let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
     let bodiless = matches!(response.status, 204 | 304);
     response.headers.remove("transfer-encoding");
     response.headers.remove("content-length");
-    let length = (!bodiless).then_some(length as u64);
+    let length = length.filter(|_| !bodiless).map(|length| length as u64);
     let framing = match length {
         Some(length) if !to_head => Framing::Length(length),
+        None if !to_head && !bodiless => endless,
         _ => Framing::Nothing,
     };
-    head(out, response, &OURS)?;
-    wire::end(out, (length, framing), downstream.goes_on(framing));
+    let goes_on = downstream.goes_on(framing);
+    ordered::write(out, exchange, response, (length, framing), goes_on)?;
     Some(framing)
 }
 

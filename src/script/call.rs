@@ -34,6 +34,8 @@ pub struct Call {
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
     pub chunk: RefCell<Chunk>,
+    /// `ngx.arg` of `set`: what its settings give the script.
+    pub arguments: RefCell<Vec<Bytes>>,
     /// What a script that a rule calls is given.
     pub argument: RefCell<Option<Bytes>>,
     /// `ngx.ctx` where there is no exchange: a timer's own.
@@ -182,6 +184,7 @@ impl Call {
             subject,
             exit: Cell::new(None),
             chunk: RefCell::default(),
+            arguments: RefCell::default(),
             argument: RefCell::default(),
             contexts: RefCell::default(),
             connections: Cell::new(0),

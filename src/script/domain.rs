@@ -39,6 +39,10 @@ pub struct DomainSpec {
     pub network: Network,
     /// What scripts may send requests to within the node, as beginnings of paths; none: everything.
     pub routes: Option<Arc<[String]>>,
+    /// Variables that scripts may write besides those that are built in; none: all.
+    pub variables: Option<Arc<[String]>>,
+    /// What `ngx.config.prefix` says.
+    pub prefix: Option<Arc<str>>,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
     /// How many workers there are (`ngx.worker.count`).

@@ -31,23 +31,29 @@ pub enum ScriptErrorKind {
     Memory,
     /// It answered more than it may.
     Response,
+    /// Its file is not there.
+    NoFile,
     /// It raised an error.
     Runtime,
     /// It could not be compiled.
     Syntax,
+    /// Its file cannot be read.
+    Unreadable,
     /// It waited for too long.
     Wait,
 }
 
 impl ScriptErrorKind {
     /// All of them, for label sets.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Cpu,
         Self::Limit,
         Self::Memory,
+        Self::NoFile,
         Self::Response,
         Self::Runtime,
         Self::Syntax,
+        Self::Unreadable,
         Self::Wait,
     ];
 
@@ -57,10 +63,21 @@ impl ScriptErrorKind {
             Self::Cpu => "cpu",
             Self::Limit => "limit",
             Self::Memory => "memory",
+            Self::NoFile => "no_file",
             Self::Response => "response",
             Self::Runtime => "runtime",
             Self::Syntax => "syntax",
+            Self::Unreadable => "unreadable",
             Self::Wait => "wait",
+        }
+    }
+
+    /// The client's status, where it says more than that a script failed.
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Self::NoFile => Some(404),
+            Self::Unreadable => Some(503),
+            _ => None,
         }
     }
 
@@ -82,6 +99,16 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
+/// A script's file cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open {path}: {why}")]
+pub(super) struct NoScript {
+    pub(super) path: String,
+    pub(super) why: String,
+    /// Whether there is no such file.
+    pub(super) missing: bool,
+}
+
 /// The beginning of the names of our own chunks, which are none of the script's business.
 pub(super) const OWN_CHUNK: &str = "moongate/";
 
@@ -97,6 +124,10 @@ impl ScriptError {
         let (mut message, mut traceback) = parts(error);
         let kind = match error {
             Error::SyntaxError { .. } => ScriptErrorKind::Syntax,
+            Error::ExternalError(error) if error.is::<NoScript>() => {
+                let missing = error.downcast_ref::<NoScript>().is_some_and(|error| error.missing);
+                if missing { ScriptErrorKind::NoFile } else { ScriptErrorKind::Unreadable }
+            }
             _ if is_memory(error) || message.ends_with(NO_MEMORY) => ScriptErrorKind::Memory,
             _ => ScriptErrorKind::Runtime,
         };

@@ -1,13 +1,19 @@
 //! A handler: its source, and its compiled form in the state's VM of the moment.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use mlua::{Function, Value};
 
-use super::Call;
+use super::error::NoScript;
 use super::incarnation::Incarnation;
-use crate::config::{Budget, HandlerSource};
+use super::{Call, api};
+use crate::config::{Budget, HandlerSource, Template};
 use crate::transaction::Phase;
 
 /// A handler of one state. It outlives the state's VM: in a new one it is compiled again.
@@ -19,6 +25,8 @@ pub struct Handler {
     pub(super) phase: Phase,
     source: HandlerSource,
     compiled: RefCell<Option<Compiled>>,
+    /// Files that were read, by their paths, where the source names one.
+    files: RefCell<HashMap<PathBuf, Compiled>>,
 }
 
 struct Compiled {
@@ -27,9 +35,20 @@ struct Compiled {
     settings: Option<Value>,
 }
 
+/// Files that one handler keeps compiled at the most.
+const FILES: usize = 256;
+
+fn unreadable(path: &Path, error: &io::Error) -> mlua::Error {
+    let text = error.to_string();
+    let why = text.split(" (os error").next().unwrap_or(&text).to_owned();
+    let missing = error.kind() == io::ErrorKind::NotFound;
+    mlua::Error::external(NoScript { path: path.display().to_string(), why, missing })
+}
+
 impl Handler {
     pub(super) fn new(source: &HandlerSource, phase: Phase, budget: Budget) -> Self {
         let (HandlerSource::Chunk { name, .. }
+        | HandlerSource::File { name, .. }
         | HandlerSource::Module { name, .. }
         | HandlerSource::RuleScript { path: name, .. }) = source;
         Self {
@@ -38,6 +57,7 @@ impl Handler {
             source: source.clone(),
             phase,
             compiled: RefCell::new(None),
+            files: RefCell::default(),
         }
     }
 
@@ -48,7 +68,12 @@ impl Handler {
 
     /// Whether it has to be compiled before it can run in this VM.
     pub(super) fn is_stale(&self, vm: &Incarnation) -> bool {
-        self.compiled.borrow().as_ref().is_none_or(|compiled| compiled.incarnation != vm.number)
+        !matches!(self.source, HandlerSource::File { .. })
+            && self
+                .compiled
+                .borrow()
+                .as_ref()
+                .is_none_or(|compiled| compiled.incarnation != vm.number)
     }
 
     /// Whether it was compiled and loaded, in whichever VM came last.
@@ -61,6 +86,8 @@ impl Handler {
         // What was compiled is of a VM that is gone.
         self.compiled.take();
         let (function, settings) = match &self.source {
+            // Which one, only a call knows.
+            HandlerSource::File { .. } => return Ok(()),
             HandlerSource::Chunk { name, text, line_offset, .. } => {
                 (vm.compile(name, text, *line_offset)?, None)
             }
@@ -86,6 +113,10 @@ impl Handler {
         vm: &Incarnation,
         call: &Call,
     ) -> mlua::Result<(Function, Option<Value>)> {
+        if let HandlerSource::File { path, folder, .. } = &self.source {
+            let function = self.file(vm, call, path, folder)?;
+            return Ok((self.prepared(vm, &function)?, None));
+        }
         let compiled = self.compiled.borrow();
         let Some(compiled) = &*compiled else {
             return Err(mlua::Error::runtime("the handler is not compiled"));
@@ -98,12 +129,55 @@ impl Handler {
             let argument = argument.as_ref().map(|text| vm.lua.create_string(text)).transpose()?;
             return Ok((compiled.function.clone(), argument.map(Value::String)));
         }
+        Ok((self.prepared(vm, &compiled.function)?, None))
+    }
+
+    /// A copy of a chunk in an environment of its own.
+    fn prepared(&self, vm: &Incarnation, function: &Function) -> mlua::Result<Function> {
         let persistent = matches!(self.phase, Phase::Init | Phase::InitWorker);
         vm.with_room(|| {
-            let function = compiled.function.deep_clone()?;
+            let function = function.deep_clone()?;
             function.set_environment(vm.environment(persistent)?)?;
-            Ok((function, None))
+            Ok(function)
         })
+    }
+
+    /// The chunk in the file that this call names: it is read once.
+    fn file(
+        &self,
+        vm: &Incarnation,
+        call: &Call,
+        path: &Template,
+        folder: &Path,
+    ) -> mlua::Result<Function> {
+        let path = match &call.subject {
+            Some(subject) => {
+                let transaction = subject.transaction.borrow();
+                path.render(|name| api::variable(&transaction, name))
+            }
+            None => path.render(|_| None),
+        };
+        let path = folder.join(OsStr::from_bytes(&path));
+        if let Some(known) = self.files.borrow().get(&path)
+            && known.incarnation == vm.number
+        {
+            return Ok(known.function.clone());
+        }
+        let mut text = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        // As Lua's own loader, it passes over a first line such as `#!/usr/bin/lua`.
+        if text.starts_with(b"#") {
+            text.splice(0..0, *b"--");
+        }
+        let name = path.display().to_string();
+        let function = vm.compile(&name, &String::from_utf8_lossy(&text), 0)?;
+        let mut files = self.files.borrow_mut();
+        if files.len() >= FILES {
+            files.clear();
+        }
+        let compiled =
+            Compiled { incarnation: vm.number, function: function.clone(), settings: None };
+        files.insert(path, compiled);
+        Ok(function)
     }
 
     /// Whether it makes globals that later handlers see.

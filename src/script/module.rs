@@ -120,6 +120,8 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         reads_only: false,
         network: crate::config::Network::default(),
         routes: None,
+        variables: None,
+        prefix: None,
         max_timers: 0,
         workers: 1,
         guest: false,

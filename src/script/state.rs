@@ -116,6 +116,11 @@ impl State {
         Ok(handler)
     }
 
+    /// A handler that is compiled when it is first called.
+    pub fn take(&self, source: &HandlerSource, phase: Phase, budget: Budget) -> Handler {
+        Handler::new(source, phase, budget)
+    }
+
     /// Runs a handler in a phase that may wait; what it returned, if that can be a string.
     ///
     /// # Errors

@@ -369,10 +369,9 @@ fn tell(error: &mlua::Error) {
         _ => format!("{message}\nstack traceback:\n{traceback}"),
     };
     let (phase, module) = (call.phase, &*call.module);
-    let client = call.subject.as_ref().and_then(|subject| {
-        subject.transaction.try_borrow().ok().map(|transaction| transaction.client.address)
-    });
-    events::ScriptSaid { level: ERROR, phase, module, message: &message, client }.emit();
+    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    let about = about.as_deref();
+    events::ScriptSaid { level: ERROR, phase, module, message: &message, about }.emit();
 }
 
 /// What tells coroutines apart.

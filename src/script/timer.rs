@@ -168,7 +168,7 @@ impl Timer {
                 kind: error.kind.as_str(),
                 error: &error.message,
                 traceback: &error.traceback,
-                request: None,
+                about: None,
             }
             .emit();
         }

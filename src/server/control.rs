@@ -44,6 +44,7 @@ pub(super) struct Signals {
     reopen: Signal,
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
 }
 
 impl Signals {
@@ -53,6 +54,7 @@ impl Signals {
             reopen: signal(SignalKind::user_defined1())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
         })
     }
 }
@@ -65,7 +67,7 @@ pub(super) async fn run(
     mut requests: mpsc::Receiver<ReloadRequest>,
     signals: &mut Signals,
 ) {
-    let Signals { hang_up, reopen, terminate, interrupt } = signals;
+    let Signals { hang_up, reopen, terminate, interrupt, quit } = signals;
     let mut watch = Watch::new(reloader.store.current().config.watch);
     watch.follow(&bundle);
     drop(bundle);
@@ -99,6 +101,7 @@ pub(super) async fn run(
             }
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
+            _ = quit.recv() => return,
         };
         let before = reloader.store.current().digest.clone();
         let (outcome, bundle) = reloader.reload(terms).await;

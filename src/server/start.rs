@@ -150,10 +150,15 @@ impl First {
         }
         match sound(policy, diagnostics) {
             Ok(policy) => {
-                let last_good = path.map(|path| last_good(path, Some(&policy.config)));
+                // nginx does not start on a faulty file, and what stands for it does neither.
+                let kept = path.filter(|_| !overrides.nginx);
+                let last_good = kept.map(|path| last_good(path, Some(&policy.config)));
                 Ok(Self { policy, bundle, last_good, refused: None })
             }
-            Err(faults) => match path.and_then(|path| Self::restore(path, overrides, &faults)) {
+            Err(faults) => match path
+                .filter(|_| !overrides.nginx)
+                .and_then(|path| Self::restore(path, overrides, &faults))
+            {
                 // The files on disk are watched: they are to be mended.
                 Some(restored) => Ok(Self { bundle, ..restored }),
                 None => Err(StartError::Faults(faults)),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+use super::error_log;
 use super::log;
 use super::logs::{self, Record};
 use super::metrics::{NONE, domain, metrics, module, owner, phase, route, upstream};
@@ -355,8 +356,8 @@ pub struct ScriptSaid<'a> {
     pub module: &'a str,
     /// What it said.
     pub message: &'a str,
-    /// Whose request it was about.
-    pub client: Option<IpAddr>,
+    /// The exchange that it was about.
+    pub about: Option<&'a Transaction>,
 }
 
 impl ScriptSaid<'_> {
@@ -367,10 +368,49 @@ impl ScriptSaid<'_> {
 
     /// Writes it to the process's own log, unless scripts said too much in this second.
     pub fn emit(self) {
-        let Self { level, phase, module, message, client } = self;
+        let Self { level, phase, module, message, about } = self;
+        if error_log::is_open() {
+            let message = format!("[lua] {module}: {message}");
+            return error_log::write(level, &message, about, outside(phase));
+        }
         log::script(level, || {
+            let client = about.map(|about| about.client.address);
             let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
             format!("[lua] {module}: {message} ({}{client})", phase.as_str())
+        });
+    }
+}
+
+/// Where code runs that no request asked for, as nginx's log tells it.
+fn outside(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Timer => Some("ngx.timer"),
+        Phase::InitWorker => Some("init_worker_by_lua*"),
+        _ => None,
+    }
+}
+
+/// Something of a request that nginx would tell in its error log.
+pub struct Said<'a> {
+    /// nginx's level.
+    pub level: i64,
+    /// What, in nginx's words.
+    pub message: &'a str,
+    /// The exchange.
+    pub about: Option<&'a Transaction>,
+}
+
+impl Said<'_> {
+    /// Writes it to the error log, if there is one of nginx's form; else to the process's own, unless
+    /// too much was said in this second.
+    pub fn emit(self) {
+        let Self { level, message, about } = self;
+        if error_log::is_open() {
+            return error_log::write(level, message, about, None);
+        }
+        log::script(level, || {
+            let client = about.map(|about| format!(" (client: {})", about.client.address));
+            format!("{message}{}", client.unwrap_or_default())
         });
     }
 }
@@ -387,27 +427,40 @@ pub struct ScriptFailed<'a> {
     pub module: &'a str,
     /// Where.
     pub phase: Phase,
-    /// The id of the exchange; none in `init`, `init_worker` and timers.
-    pub request: Option<&'a str>,
+    /// The exchange; none in `init`, `init_worker` and timers.
+    pub about: Option<&'a Transaction>,
 }
 
 impl ScriptFailed<'_> {
     /// Writes it to the process's own log, in lua-nginx-module's words, unless scripts said too much
     /// in this second.
     pub fn emit(self) {
-        let Self { error, kind, traceback, module, phase, request } = self;
+        let Self { error, kind, traceback, module, phase, about } = self;
+        let place = phase.as_str();
+        let words = match kind {
+            "syntax" | "no_file" | "unreadable" if error_log::is_open() => {
+                match module.starts_with('/') || kind != "syntax" {
+                    true => format!("failed to load external Lua file \"{module}\""),
+                    false => "failed to load inlined Lua code".to_owned(),
+                }
+            }
+            _ if phase == Phase::Timer => "lua entry thread aborted: runtime error".to_owned(),
+            _ if !phase.may_wait() => format!("failed to run {place}_by_lua*"),
+            "memory" => "lua entry thread aborted: memory allocation error".to_owned(),
+            _ => "lua entry thread aborted: runtime error".to_owned(),
+        };
+        let stack = match (traceback, phase.may_wait()) {
+            ("", _) => String::new(),
+            (_, true) if error_log::is_open() => {
+                format!("\nstack traceback:\ncoroutine 0:\n\t{}", traceback.replace('\n', "\n\t"))
+            }
+            _ => format!("\nstack traceback:\n{traceback}"),
+        };
+        if error_log::is_open() {
+            return error_log::write(4, &format!("{words}: {error}{stack}"), about, outside(phase));
+        }
         log::script(4, || {
-            let place = phase.as_str();
-            let request = request.map(|id| format!(", request {id}")).unwrap_or_default();
-            let words = match kind {
-                _ if !phase.may_wait() => format!("failed to run {place}_by_lua*"),
-                "memory" => "lua entry thread aborted: memory allocation error".to_owned(),
-                _ => "lua entry thread aborted: runtime error".to_owned(),
-            };
-            let stack = match traceback {
-                "" => String::new(),
-                _ => format!("\nstack traceback:\n{traceback}"),
-            };
+            let request = about.map(|about| format!(", request {}", about.id)).unwrap_or_default();
             format!("[lua] {module} in {place}{request}: {words}: {error}{stack}")
         });
     }

@@ -3,6 +3,7 @@
 //! Other rooms emit [`events`] and know nothing of counters or log lines; everything below is moved
 //! by them. Nothing in here blocks its caller.
 
+pub mod error_log;
 pub mod events;
 pub mod log;
 pub mod logs;

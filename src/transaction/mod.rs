@@ -14,11 +14,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
+
 pub use body::Body;
 pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
 pub use headers::{Header, Headers};
 pub use phase::{Phase, PhaseSet};
-pub use request::{Request, Version};
+pub use request::{Request, Version, encode_path};
 pub use response::{Reply, Response, reason};
 pub use variables::Variables;
 
@@ -51,6 +53,12 @@ pub struct Transaction {
     pub variables: Variables,
     /// The label of the route that serves it: bounded, from the policy.
     pub route: Option<Arc<str>>,
+    /// The name of the site that serves it.
+    pub site: Option<Arc<str>>,
+    /// The folder of the route's files, where it has one.
+    pub root: Option<Arc<str>>,
+    /// What the groups of the last pattern found, from the whole on: `$1`, `$2`, …
+    pub captures: Vec<Option<Bytes>>,
     /// Where it is to go and what came of it.
     pub upstream: Upstream,
     /// What the rule engine found.
@@ -86,6 +94,8 @@ pub struct Upstream {
     /// The name of a declared upstream, or `host:port` where the route allows a computed one; none:
     /// the route's own.
     pub wanted: Option<String>,
+    /// What the route's settings make of the request for it; none: it goes as it is.
+    pub onward: Option<Box<Onward>>,
     /// The peer that was tried last.
     pub peer: Option<SocketAddr>,
     /// How many peers were tried.
@@ -96,6 +106,25 @@ pub struct Upstream {
     pub header_time: Option<Duration>,
     /// From the first byte to the upstream to the last byte of its response.
     pub response_time: Option<Duration>,
+}
+
+/// What a route's settings make of a request for its upstream.
+#[derive(Debug, Default)]
+pub struct Onward {
+    /// Path and query.
+    pub target: Option<Bytes>,
+    /// What `Host` says.
+    pub host: Option<Bytes>,
+    /// Another method.
+    pub method: Option<Bytes>,
+    /// Fields besides the client's, or in their stead; an empty value leaves one out.
+    pub headers: Vec<(Box<str>, Bytes)>,
+    /// Whether the client's fields are passed on.
+    pub client_headers: bool,
+    /// Whether the body is passed on.
+    pub body: bool,
+    /// Whether error pages take the place of what it answers.
+    pub own_error_pages: bool,
 }
 
 /// How an exchange ended.
@@ -174,6 +203,9 @@ impl Transaction {
             is_subrequest: false,
             variables: Variables::default(),
             route: None,
+            site: None,
+            root: None,
+            captures: Vec::new(),
             upstream: Upstream::default(),
             findings: Findings::default(),
             outcome: Outcome::default(),

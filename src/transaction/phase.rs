@@ -23,6 +23,10 @@ pub enum Phase {
     Log,
     /// `ngx.timer`: no exchange.
     Timer,
+    /// The site is known, and no route yet; what may be done in [`Phase::Rewrite`] may be done here.
+    ServerRewrite,
+    /// The request is admitted; what may be done in [`Phase::Access`] may be done here.
+    Precontent,
 }
 
 impl Phase {
@@ -39,6 +43,24 @@ impl Phase {
         Self::Log,
     ];
 
+    /// All for which there are handlers.
+    pub const HANDLED: [Self; 11] = [
+        Self::Init,
+        Self::InitWorker,
+        Self::Set,
+        Self::ServerRewrite,
+        Self::Rewrite,
+        Self::Access,
+        Self::Precontent,
+        Self::Content,
+        Self::HeaderFilter,
+        Self::BodyFilter,
+        Self::Log,
+    ];
+
+    /// One more than the highest [`Phase::index`].
+    pub const PLACES: usize = 12;
+
     /// As `ngx.get_phase` and the settings spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,6 +74,8 @@ impl Phase {
             Self::BodyFilter => "body_filter",
             Self::Log => "log",
             Self::Timer => "timer",
+            Self::ServerRewrite => "server_rewrite",
+            Self::Precontent => "precontent",
         }
     }
 
@@ -68,12 +92,23 @@ impl Phase {
             Self::BodyFilter => "body_filter_by_lua*",
             Self::Log => "log_by_lua*",
             Self::Timer => "ngx.timer",
+            Self::ServerRewrite => "server_rewrite_by_lua*",
+            Self::Precontent => "precontent_by_lua*",
         }
     }
 
     /// Whether a script may wait here (sleep, sockets, reading the body).
     pub fn may_wait(self) -> bool {
-        matches!(self, Self::Rewrite | Self::Access | Self::Content | Self::Timer)
+        matches!(self.like(), Self::Rewrite | Self::Access | Self::Content | Self::Timer)
+    }
+
+    /// The one of the nine in which the same may be done; a timer is itself.
+    pub const fn like(self) -> Self {
+        match self {
+            Self::ServerRewrite => Self::Rewrite,
+            Self::Precontent => Self::Access,
+            other => other,
+        }
     }
 
     /// Whether there is an exchange to look at.
@@ -81,7 +116,7 @@ impl Phase {
         !matches!(self, Self::Init | Self::InitWorker | Self::Timer)
     }
 
-    /// The index in [`Self::NINE`]; a timer has none of its own and counts as 9.
+    /// The index in [`Self::NINE`]; those that are not of the nine come after them.
     pub fn index(self) -> usize {
         self as usize
     }
@@ -125,7 +160,7 @@ impl PhaseSet {
 
     /// Whether the phase is one of them.
     pub const fn contains(self, phase: Phase) -> bool {
-        self.0 & (1 << phase as u16) != 0
+        self.0 & (1 << phase.like() as u16) != 0
     }
 
     /// Them, in order.

@@ -36,6 +36,8 @@ pub struct Request {
     pub headers: Headers,
     /// The head's bytes as received, request line and all, up to and with the empty line.
     pub raw_head: Bytes,
+    /// The site that serves it, once that is known; what a script makes of it stays there.
+    pub site: Option<usize>,
 }
 
 impl Version {
@@ -60,6 +62,7 @@ impl Request {
             version,
             headers,
             raw_head: Bytes::new(),
+            site: None,
         };
         request.set_target(&target);
         request
@@ -96,6 +99,20 @@ impl Request {
         };
         Some(bare.to_ascii_lowercase())
     }
+}
+
+/// A path as it may stand in a request line: what has a meaning there of its own is percent-encoded.
+pub fn encode_path(path: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(path.len());
+    for byte in path {
+        match byte {
+            b' ' | b'#' | b'%' | b'?' | 0..=0x1f | 0x7f.. => {
+                encoded.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            }
+            plain => encoded.push(*plain),
+        }
+    }
+    encoded
 }
 
 fn normalize(path: &[u8]) -> Cow<'_, [u8]> {

@@ -149,6 +149,8 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         reads_only: false,
         network: Network::default(),
         routes: None,
+        variables: None,
+        prefix: None,
         max_timers: 0,
         workers: 1,
         guest: false,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::config::raw::{Node, Value};
 use crate::config::section::{Found, Section};
-use crate::config::settings::{BUDGET, HANDLER, ROUTE_LUA};
-use crate::config::{Attachment, Budget, HandlerMode, HandlerSource, Handlers, OnError};
+use crate::config::settings::{BUDGET, HANDLER, ROUTE_LUA, SCRIPT};
+use crate::config::{Attachment, Budget, HandlerMode, HandlerSource, Handlers, OnError, Template};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::transaction::Phase;
 
@@ -21,18 +21,37 @@ struct Inherited {
 
 /// The handlers at the top of the file.
 pub fn global(file: &Section<'_>, scripts: &Scripts) -> Handlers {
-    read(file, &Phase::NINE, Inherited { on_error: scripts.on_error, budget: scripts.lua.budget })
+    read(
+        file,
+        &Phase::HANDLED,
+        Inherited { on_error: scripts.on_error, budget: scripts.lua.budget },
+    )
 }
 
 /// A route's own handlers; what they do not say is as in the route's `lua`, then the file's.
-pub fn of_route(route: &Section<'_>, scripts: &Scripts) -> Handlers {
+pub fn of_route(route: &Section<'_>, scripts: &Scripts, of_steps: Vec<HandlerSource>) -> Handlers {
     let lua = route.section("lua", &ROUTE_LUA);
     let inherited = Inherited {
         on_error: on_error(&lua).or(scripts.on_error),
         budget: budget(&lua.section("budget", &BUDGET), Some(scripts.lua.budget)),
     };
-    let phases = Phase::NINE.get(2..).unwrap_or_default();
-    read(route, phases, inherited)
+    let phases = Phase::HANDLED.get(2..).unwrap_or_default();
+    let mut handlers = read(route, phases, inherited);
+    for source in of_steps {
+        handlers.push(Phase::Set, attachment(source, Phase::Set, inherited));
+    }
+    handlers
+}
+
+fn attachment(source: HandlerSource, phase: Phase, inherited: Inherited) -> Attachment {
+    Attachment {
+        source,
+        mode: HandlerMode::Enforce,
+        on_error: inherited.on_error.unwrap_or(default_on_error(Some(phase))),
+        budget: inherited.budget,
+        domain: None,
+        owner: None,
+    }
 }
 
 fn read(section: &Section<'_>, phases: &[Phase], inherited: Inherited) -> Handlers {
@@ -56,14 +75,8 @@ fn of_phase(section: &Section<'_>, phase: Phase, inherited: Inherited) -> Vec<At
         } else {
             chunk(&found, None).into_iter().collect()
         };
-        attachments.extend(chunks.into_iter().map(|source| Attachment {
-            source,
-            mode: HandlerMode::Enforce,
-            on_error: inherited.on_error.unwrap_or(default_on_error(Some(phase))),
-            budget: inherited.budget,
-            domain: None,
-            owner: None,
-        }));
+        let attached = chunks.into_iter().map(|source| attachment(source, phase, inherited));
+        attachments.extend(attached);
     }
     attachments
 }
@@ -71,10 +84,11 @@ fn of_phase(section: &Section<'_>, phase: Phase, inherited: Inherited) -> Vec<At
 /// Where a client can still be refused, a failed handler refuses; elsewhere it is passed over.
 fn default_on_error(phase: Option<Phase>) -> OnError {
     match phase {
-        None | Some(Phase::Set | Phase::Rewrite | Phase::Access | Phase::Content) => {
-            OnError::Refuse
-        }
-        Some(_) => OnError::Pass,
+        None => OnError::Refuse,
+        Some(phase) => match phase.like() {
+            Phase::Set | Phase::Rewrite | Phase::Access | Phase::Content => OnError::Refuse,
+            _ => OnError::Pass,
+        },
     }
 }
 
@@ -102,6 +116,9 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
         Some(name) => found.path.strip_suffix(name.as_str()).unwrap_or_default(),
         None => found.path.as_str(),
     };
+    if let Value::Map(_) = found.node.value {
+        return named_chunk(found, variable);
+    }
     if key.trim_end_matches('.').ends_with("_by_lua_file") {
         let path =
             found.text_as("a path", "write the path of a Lua file, such as `lua/access.lua`")?;
@@ -117,6 +134,24 @@ fn chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
     let name = found.check.source.name.clone();
     let line_offset = lines_before(found);
     Some(HandlerSource::Chunk { name, text: text.into(), line_offset, variable })
+}
+
+/// A script with a name of its own, by which messages know it: its first line is line 1.
+fn named_chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSource> {
+    let section = Section::open(found, &SCRIPT);
+    if let Some((path, _)) = section.text("path") {
+        return Some(file_at_call(found, path, variable));
+    }
+    let (name, _) = section.text("name")?;
+    let code = section.get("code")?;
+    let text = code.node.text(&found.check.source)?.to_owned();
+    Some(HandlerSource::Chunk { name, text: text.into(), line_offset: 0, variable })
+}
+
+/// A file that is read when it is first called.
+pub fn file_at_call(found: &Found<'_>, name: String, variable: Option<String>) -> HandlerSource {
+    let (path, folder) = (Template::new(&name), found.check.root.clone());
+    HandlerSource::File { name, path, folder, variable }
 }
 
 /// Lines of the file before the script's first: a block begins on the line after its `|`.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::config::section::{Found, Section};
-use crate::config::settings::{BUDGET, LUA};
-use crate::config::{Budget, Lua, Network, OnError, values};
+use crate::config::settings::{BUDGET, LUA, ROUTE_LUA};
+use crate::config::{Budget, LoadTime, Lua, Network, OnError, RouteLua, values};
 use crate::diagnostic::{Diagnostic, Span};
 
 use super::absolute;
@@ -34,8 +34,37 @@ pub fn read(file: &Section<'_>) -> Scripts {
         network: network(&section),
         max_timers: section.count("max_timers") as usize,
         error_status: section.count("error_status") as u16,
+        load: match section.choice("load") {
+            "when_needed" => LoadTime::WhenNeeded,
+            _ => LoadTime::AtOnce,
+        },
+        variables: section.get("variables").map(|_| names(&section)),
+        prefix: section.text("prefix").map(|(text, _)| text),
+        code_cache: section.flag("code_cache"),
+        max_running_timers: section.count("max_running_timers") as usize,
     };
     Scripts { lua, on_error: on_error(&section) }
+}
+
+fn names(section: &Section<'_>) -> Vec<String> {
+    section.texts("variables").into_iter().map(|(name, _)| name).collect()
+}
+
+/// What the scripts of a route find.
+pub fn of_route(route: &Section<'_>) -> RouteLua {
+    let lua = route.section("lua", &ROUTE_LUA);
+    RouteLua {
+        needs_body: lua.flag("needs_body"),
+        watch_client: lua.flag("watch_client"),
+        use_default_type: lua.flag("use_default_type"),
+        underscores_to_dashes: lua.flag("underscores_to_dashes"),
+        log_socket_errors: lua.flag("log_socket_errors"),
+        buffers_http10: lua.flag("buffers_http10"),
+        connect_timeout: lua.time("connect_timeout"),
+        send_timeout: lua.time("send_timeout"),
+        read_timeout: lua.time("read_timeout"),
+        keepalive_timeout: lua.time("keepalive_timeout"),
+    }
 }
 
 /// A budget; what it does not say is as `around` says, else the default.

@@ -10,6 +10,8 @@ mod rollout;
 mod routes;
 mod rules;
 mod secrets;
+mod serving;
+mod sites;
 mod unused;
 mod upstreams;
 
@@ -25,7 +27,7 @@ use crate::diagnostic::{Diagnostic, Source, Span};
 use super::raw::{Node, Value};
 use super::section::{Found, Section};
 use super::settings::{LIMITS, ROOT};
-use super::{BodyLimits, Config, Files, Limits, Overrides};
+use super::{BodyLimits, Config, Files, Limits, Overrides, Pages};
 use routes::Around;
 
 /// What is being checked, and what was found.
@@ -107,10 +109,11 @@ impl<'a> Check<'a> {
         let rules = rules::global(&file);
         let around =
             Around { scripts: &scripts, upstreams: &upstreams, body: limits.body, rules: &rules };
-        let routes = routes::read(&file, around, &handlers);
-        if !file.path_is_broken("upstreams") {
+        let mut routes = routes::read(&file, around, &handlers);
+        if !file.path_is_broken("upstreams") && file.get("sites").is_none() {
             unused::warn(&file, &upstreams, &routes, &handlers);
         }
+        let sites = sites::read(&file, around, &mut routes);
         let config = Config {
             listen: admission::listen(&file),
             admin: admission::admin(&file),
@@ -126,6 +129,11 @@ impl<'a> Check<'a> {
             access_log: logs::read(&file),
             handlers,
             routes,
+            sites,
+            pages: match file.choice("pages") {
+                "html" => Pages::Html,
+                _ => Pages::Plain,
+            },
             root: self.root.clone(),
             state_dir: path(&file, "state_dir"),
             rollout: rollout::read(&file),

@@ -14,8 +14,8 @@ use crate::config::{
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::transaction::Phase;
 
-use super::lua::{Scripts, check_destination};
-use super::{handlers, rules};
+use super::lua::{self, Scripts, check_destination};
+use super::{handlers, rules, serving};
 
 /// The routes in the order written.
 pub fn read(file: &Section<'_>, around: Around<'_>, global: &Handlers) -> Vec<Route> {
@@ -26,7 +26,10 @@ pub fn read(file: &Section<'_>, around: Around<'_>, global: &Handlers) -> Vec<Ro
         // What is not a mapping is told where it is read.
         !matches!(found.node.value, Value::Map(_)) || !found.node.entries().is_empty()
     };
-    if around.upstreams.is_empty() && !file.get("upstreams").is_some_and(declared) {
+    if file.get("sites").is_none()
+        && around.upstreams.is_empty()
+        && !file.get("upstreams").is_some_and(declared)
+    {
         nowhere_to_go(file, &routes, global);
     }
     routes.into_iter().map(|(route, _)| route).collect()
@@ -65,6 +68,7 @@ fn nowhere_to_go(file: &Section<'_>, routes: &[(Route, Found<'_>)], global: &Han
 }
 
 /// What the file says of every route.
+#[derive(Clone, Copy)]
 pub struct Around<'r> {
     /// What handlers inherit.
     pub scripts: &'r Scripts,
@@ -77,15 +81,20 @@ pub struct Around<'r> {
 }
 
 impl Around<'_> {
-    fn route(&self, item: &Found<'_>) -> Route {
-        let route = Section::open(item, &ROUTE);
+    pub fn route(&self, item: &Found<'_>) -> Route {
+        self.route_in(&Section::open(item, &ROUTE))
+    }
+
+    /// The route that a mapping says, whatever else it says.
+    pub fn route_in(&self, route: &Section<'_>) -> Route {
         let matching = route.section("match", &MATCH);
+        let (serving, scripts) = serving::read(route);
         Route {
-            name: name(&route, &matching),
+            name: name(route, &matching),
             matches: matches(&matching),
             internal: route.flag("internal"),
-            upstream: self.choice(&route),
-            handlers: handlers::of_route(&route, self.scripts),
+            upstream: self.choice(route),
+            handlers: handlers::of_route(route, self.scripts, scripts),
             body: BodyLimits {
                 memory: route
                     .size_given("body_memory")
@@ -95,8 +104,10 @@ impl Around<'_> {
                     .size_given("response_body")
                     .map_or(self.body.response, |bytes| bytes as usize),
             },
-            body_filter_types: types(&route),
-            rules: rules::of_route(&route, self.rules),
+            body_filter_types: types(route),
+            rules: rules::of_route(route, self.rules),
+            serving,
+            lua: lua::of_route(route),
         }
     }
 
@@ -202,6 +213,12 @@ fn method(text: String, found: &Found<'_>) -> String {
 }
 
 fn path(text: &str, found: &Found<'_>) -> PathMatch {
+    if let Some(path) = text.strip_prefix("first:") {
+        return PathMatch::First(path.trim_start().to_owned());
+    }
+    if let Some(path) = text.strip_prefix("prefix:") {
+        return PathMatch::Prefix(path.trim_start().to_owned());
+    }
     if let Some(pattern) = text.strip_prefix("regex:") {
         return regex(pattern.trim_start(), found);
     }

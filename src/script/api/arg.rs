@@ -8,19 +8,26 @@ use mlua::{Lua, Value};
 use super::arguments::{fault, number, string, text};
 use super::{Function, Native, answer};
 use crate::script::Call;
-use crate::transaction::PhaseSet;
+use crate::transaction::{Phase, PhaseSet};
 
 pub const FUNCTIONS: &[Function] = &[Function {
     name: "ngx.arg",
-    phases: PhaseSet::of("b"),
+    phases: PhaseSet::of("sb"),
     syntax: "ngx.arg[1] = ngx.arg[1]:upper()  --  ngx.arg[2]: whether it is the last",
-    doc: "The piece of the response body that a body filter sees. `ngx.arg[1]` is its bytes: a \
+    doc: "The piece of the response body that a body filter sees (in `set`: what its settings give \
+          the script). `ngx.arg[1]` is its bytes: a \
           string or an array of strings replaces them, nil drops them. `ngx.arg[2]` is true for \
           the last piece; setting it ends the body here.",
     native: Native::Fields { read, write: Some(write) },
 }];
 
 fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
+    if call.phase == Phase::Set {
+        let arguments = call.arguments.borrow();
+        let place = number(&key).and_then(|place| (place as usize).checked_sub(1));
+        let found = place.and_then(|place| arguments.get(place));
+        return found.map_or(Ok(Value::Nil), |found| string(lua, found));
+    }
     let chunk = call.chunk.borrow();
     match number(&key) {
         Some(1.0) => string(lua, &chunk.bytes),

@@ -4,6 +4,7 @@ use mlua::Value;
 
 use super::arguments::{one, string};
 use super::{EVERYWHERE, Function, Native};
+use crate::script::spec_of;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -38,8 +39,12 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.config.prefix",
         phases: EVERYWHERE,
         syntax: "local folder = ngx.config.prefix()",
-        doc: "An empty string: scripts have no files of their own.",
-        native: Native::Now(|lua, _, _| string(lua, "").map(one)),
+        doc: "What the settings say (`lua.prefix`), else an empty string: scripts have no files of \
+              their own.",
+        native: Native::Now(|lua, _, _| {
+            let prefix = spec_of(lua).and_then(|spec| spec.prefix.clone());
+            string(lua, prefix.as_deref().unwrap_or_default()).map(one)
+        }),
     },
     Function {
         name: "ngx.config.nginx_configure",

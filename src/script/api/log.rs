@@ -125,8 +125,7 @@ fn emit(lua: &Lua, call: &Call, level: i64, module: &str, message: &[u8]) {
         None => message.into(),
     };
     let message = String::from_utf8_lossy(message.get(..MESSAGE_BYTES).unwrap_or(&message));
-    let client = call.subject.as_ref().and_then(|subject| {
-        subject.transaction.try_borrow().ok().map(|transaction| transaction.client.address)
-    });
-    events::ScriptSaid { level, phase: call.phase, module, message: &message, client }.emit();
+    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    let about = about.as_deref();
+    events::ScriptSaid { level, phase: call.phase, module, message: &message, about }.emit();
 }

@@ -46,7 +46,7 @@ pub use arguments::is_small;
 pub use ctx::Contexts;
 pub use page::page;
 pub use thread::status as thread_status;
-pub use var::value as variable;
+pub use var::{set as set_variable, value as variable};
 
 use super::{Call, Waiting};
 use crate::transaction::PhaseSet;

@@ -114,7 +114,7 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         )));
     }
     let jump = at(&args, 2) == &Value::Boolean(true);
-    if jump && call.phase != Phase::Rewrite {
+    if jump && call.phase.like() != Phase::Rewrite {
         return Err(fault(format!("API disabled in the context of {}", call.phase.context())));
     }
     let mut path = escape(&uri, is_uri);
@@ -127,7 +127,8 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
     let path: Bytes = path.into();
     if spec.guest {
         // It might leave the request to the upstream, with a path that nobody judged.
-        let request = Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+        let request =
+            Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
         target::check(&spec, &request)?;
     }
     if jump {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use mlua::{Lua, Value};
 
-use super::arguments::{fault, string, subject, text};
+use super::arguments::{fault, number, string, subject, text};
 use super::{EXCHANGE, Function, Native, query, variables};
 use crate::script::{Call, spec_of};
 use crate::transaction::Transaction;
@@ -37,7 +37,7 @@ pub const FUNCTIONS: &[Function] = &[Function {
 }];
 
 fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
-    let Value::String(name) = &key else { return bad_name(&key) };
+    let Value::String(name) = &key else { return capture(lua, call, &key) };
     let transaction = subject(call)?.transaction.borrow();
     let name = name.as_bytes();
     let Ok(name) = std::str::from_utf8(&name) else { return Ok(Value::Nil) };
@@ -53,7 +53,7 @@ pub fn value(transaction: &Transaction, name: &str) -> Option<Bytes> {
 }
 
 fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<()> {
-    let Value::String(name) = &key else { return bad_name(&key).map(drop) };
+    let Value::String(name) = &key else { return Err(fault("bad variable name")) };
     let name = name.to_string_lossy();
     let value = match &value {
         Value::Nil => None,
@@ -62,7 +62,14 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
             None => return Err(fault("bad variable value (string, number or nil expected)")),
         },
     };
-    let is_guest = spec_of(lua).is_some_and(|spec| spec.guest);
+    let spec = spec_of(lua);
+    let declared = spec.as_ref().and_then(|spec| spec.variables.as_deref());
+    if declared.is_some_and(|known| {
+        !variables::is_named(&name) && !known.iter().any(|known| *known == *name)
+    }) {
+        return Err(fault(not_found(&name)));
+    }
+    let is_guest = spec.is_some_and(|spec| spec.guest);
     assign(&mut subject(call)?.transaction.borrow_mut(), &name, value, is_guest)
 }
 
@@ -88,6 +95,7 @@ pub fn assign(
         name if variables::is_built_in(name) => {
             return Err(fault(format!("variable \"{name}\" not changeable")));
         }
+        name if variables::is_family(name) => return Err(fault(not_found(name))),
         name => {
             let before = transaction.variables.get(name).map_or(0, Bytes::len);
             let held = transaction.variables.bytes() - before;
@@ -106,10 +114,29 @@ pub fn assign(
     Ok(())
 }
 
-fn bad_name(key: &Value) -> mlua::Result<Value> {
-    match key {
-        // `ngx.var[1]`: a capture of a location's regex, of which there is none.
-        Value::Integer(_) | Value::Number(_) => Ok(Value::Nil),
-        _ => Err(fault("bad variable name")),
+/// What nginx says where a script writes a variable that no directive made.
+pub fn not_found(name: &str) -> String {
+    format!(
+        "variable \"{name}\" not found for writing; maybe it is a built-in variable that is not \
+         changeable or you forgot to use \"set ${name} '';\" in the config file to define it first"
+    )
+}
+
+/// Gives a variable its value, as settings say.
+pub fn set(transaction: &mut Transaction, name: &str, value: Bytes) {
+    match name {
+        "args" | "query_string" => transaction.request.query = Some(value),
+        name => transaction.variables.set(name, Some(value)),
+    }
+}
+
+/// `ngx.var[1]`: what a group of the last pattern found.
+fn capture(lua: &Lua, call: &Rc<Call>, key: &Value) -> mlua::Result<Value> {
+    let Some(number) = number(key) else { return Err(fault("bad variable name")) };
+    let transaction = subject(call)?.transaction.borrow();
+    let place = Some(number as usize).filter(|place| *place > 0);
+    match place.and_then(|place| transaction.captures.get(place)).and_then(Option::as_ref) {
+        Some(found) => string(lua, found),
+        None => Ok(Value::Nil),
     }
 }

@@ -34,6 +34,7 @@ const NAMED: &[(&str, Compute)] = &[
     ("connection_requests", |t| shown(t.client.connection_requests)),
     ("content_length", |t| t.request.headers.get("content-length").cloned()),
     ("content_type", |t| t.request.headers.get("content-type").cloned()),
+    ("document_root", |t| root(t)),
     ("document_uri", |t| Some(path(t))),
     ("host", |t| Some(host(t))),
     ("hostname", |_| hostname()),
@@ -45,11 +46,13 @@ const NAMED: &[(&str, Compute)] = &[
     ("query_string", |t| t.request.query.clone()),
     ("realip_remote_addr", |t| shown(t.client.socket.ip())),
     ("realip_remote_port", |t| shown(t.client.socket.port())),
+    ("realpath_root", |t| root(t)),
     ("remote_addr", |t| shown(t.client.address)),
     ("remote_port", |t| shown(t.client.port)),
     ("request", |t| Some(request::request_line(&t.request).into())),
     ("request_body", body),
     ("request_body_file", body_file),
+    ("request_filename", |t| root(t).map(|root| [&root[..], &path(t)].concat().into())),
     ("request_id", |t| shown(&t.id)),
     ("request_length", |t| shown(t.outcome.bytes_received)),
     ("request_method", |t| Some(t.request.method.clone())),
@@ -58,7 +61,10 @@ const NAMED: &[(&str, Compute)] = &[
     ("route", |t| t.route.as_deref().map(|route| Bytes::copy_from_slice(route.as_bytes()))),
     ("scheme", |t| shown(if t.client.tls { "https" } else { "http" })),
     ("server_addr", |t| shown(t.client.server.ip())),
-    ("server_name", |t| Some(host(t))),
+    ("server_name", |t| match &t.site {
+        Some(site) => Some(Bytes::copy_from_slice(site.as_bytes())),
+        None => Some(host(t)),
+    }),
     ("server_port", |t| shown(t.client.server.port())),
     ("server_protocol", |t| shown(t.request.version.as_str())),
     ("status", status),
@@ -85,6 +91,9 @@ const FAMILIES: &[(&str, ComputeOne)] = &[
 
 /// The value of a built-in variable.
 pub fn built_in(transaction: &Transaction, name: &str) -> Option<Bytes> {
+    if let Ok(number @ 1..=9) = name.parse::<usize>() {
+        return transaction.captures.get(number).cloned().flatten();
+    }
     if let Ok(place) = NAMED.binary_search_by_key(&name, |(known, _)| known) {
         return NAMED.get(place).and_then(|(_, compute)| compute(transaction));
     }
@@ -95,8 +104,17 @@ pub fn built_in(transaction: &Transaction, name: &str) -> Option<Bytes> {
 
 /// Whether a name is one of ours (and cannot be a script's own).
 pub fn is_built_in(name: &str) -> bool {
+    is_named(name) || is_family(name)
+}
+
+/// Whether a name is one of ours, of no family.
+pub fn is_named(name: &str) -> bool {
     NAMED.binary_search_by_key(&name, |(known, _)| known).is_ok()
-        || FAMILIES.iter().any(|(family, _)| name.starts_with(family))
+}
+
+/// Whether a name is of one of our families.
+pub fn is_family(name: &str) -> bool {
+    FAMILIES.iter().any(|(family, _)| name.starts_with(family))
 }
 
 fn shown(value: impl ToString) -> Option<Bytes> {
@@ -119,6 +137,11 @@ fn host(transaction: &Transaction) -> Bytes {
         Some(host) => host.into(),
         None => transaction.client.server.ip().to_string().into(),
     }
+}
+
+/// The folder of the route's files.
+fn root(transaction: &Transaction) -> Option<Bytes> {
+    transaction.root.as_deref().map(|root| Bytes::copy_from_slice(root.as_bytes()))
 }
 
 fn hostname() -> Option<Bytes> {

@@ -54,6 +54,7 @@ pub fn configure(logs: &[AccessLog], events: Option<&Path>) -> Result<(), Vec<Di
 /// Opens files again, so that a rotated one is let go (SIGUSR1). The writers do it: this only tells
 /// them.
 pub fn reopen() {
+    super::error_log::reopen();
     if let Some(logs) = &*LOGS.load() {
         logs.reopen();
     }

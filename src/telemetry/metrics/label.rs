@@ -100,7 +100,7 @@ pub(super) const DENIALS: [&str; 9] = [
 /// The outcomes of a call that are kills.
 pub(super) const KILLS: [&str; 4] = ["cpu", "memory", "response", "wait"];
 /// The phases by [`crate::transaction::Phase::index`].
-pub(super) const LUA_PHASES: [&str; 10] = [
+pub(super) const LUA_PHASES: [&str; 12] = [
     "init",
     "init_worker",
     "set",
@@ -111,6 +111,8 @@ pub(super) const LUA_PHASES: [&str; 10] = [
     "body_filter",
     "log",
     "timer",
+    "server_rewrite",
+    "precontent",
 ];
 
 /// What can come of an exchange that rules judged.

@@ -1,7 +1,7 @@
 //! Rows of the file itself, and of who connects: `listen`, `admin`, `limits`.
 
 use super::{ADDRESSES, DAY, GIB, HANDLERS, HOUR, KIB, MIB, row};
-use crate::config::settings::Shape::{Count, Flag, Other, Path, Script, Size, Text, Time};
+use crate::config::settings::Shape::{Choice, Count, Flag, Other, Path, Script, Size, Text, Time};
 use crate::config::settings::Table;
 
 /// How a change of the files comes in force.
@@ -153,6 +153,20 @@ pub static ROOT: Table = Table {
             "",
             "[{ match: { path: /api/ }, upstream: app }]",
             "The first route that matches serves; where none does, or there is none, the first upstream.",
+        ),
+        row(
+            "sites",
+            Other("a list of mappings"),
+            "",
+            "[{ names: [shop.example], routes: [{ match: { path: /api/ } }] }]",
+            "Sites, in the stead of `routes`: the best match serves, as in nginx.",
+        ),
+        row(
+            "pages",
+            Choice(&["plain", "html"]),
+            "plain",
+            "html",
+            "How a status without a body of its own is shown: as text with the id of the request, or as nginx shows it.",
         ),
         row(
             "init_by_lua_block",

@@ -6,6 +6,7 @@ mod owners;
 mod rest;
 mod rules;
 mod scripts;
+mod sites;
 mod tokens;
 
 use super::{Setting, Shape, Table};
@@ -15,7 +16,8 @@ pub use front::{ADMIN, LIMITS, LISTENER, ROLLOUT, ROOT};
 pub use owners::{OWNER, SECRET};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
 pub use rules::{EXCLUSION, RULE_BUDGET, RULES, RULES_SHADOW, THRESHOLDS};
-pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA};
+pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA, SCRIPT};
+pub use sites::SITE;
 pub use tokens::TOKEN;
 
 const KIB: u64 = 1 << 10;
@@ -48,11 +50,13 @@ pub const TABLES: &[&Table] = &[
     &EXCLUSION,
     &ACCESS_LOG,
     &LOG_TARGET,
+    &SITE,
     &ROUTE,
     &MATCH,
     &ROUTE_LUA,
     &HANDLERS,
     &HANDLER,
+    &SCRIPT,
 ];
 
 const fn row(

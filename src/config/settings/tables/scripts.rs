@@ -1,7 +1,9 @@
 //! Rows of `lua` and of handlers.
 
-use super::{GIB, HOUR, MIB, ON_ERROR, SECOND, row};
-use crate::config::settings::Shape::{Count, Other, Path, Script, Size, Text, Texts, Time};
+use super::{DAY, GIB, HOUR, MIB, ON_ERROR, SECOND, row};
+use crate::config::settings::Shape::{
+    Choice, Count, Flag, Other, Path, Script, Size, Text, Texts, Time,
+};
 use crate::config::settings::Table;
 
 /// Scripts.
@@ -66,6 +68,35 @@ pub static LUA: Table = Table {
             "503",
             "The client's status where a script failed and `on_error` is `refuse`.",
         ),
+        row(
+            "load",
+            Choice(&["at_once", "when_needed"]),
+            "at_once",
+            "when_needed",
+            "When scripts are compiled: before the policy is in force (what does not compile refuses it), or when they are first called.",
+        ),
+        row(
+            "variables",
+            Texts,
+            "",
+            "[tenant]",
+            "Variables that scripts may write besides those that are built in; without it all.",
+        ),
+        row("prefix", Text, "", "/srv/app/", "What `ngx.config.prefix()` says."),
+        row(
+            "code_cache",
+            Flag,
+            "true",
+            "false",
+            "Whether states are kept from one request to the next; `false` is for trying things.",
+        ),
+        row(
+            "max_running_timers",
+            Count(1, 100_000),
+            "256",
+            "256",
+            "Timers that may run at once, for each Lua state.",
+        ),
     ],
 };
 
@@ -96,6 +127,76 @@ pub static ROUTE_LUA: Table = Table {
     rows: &[
         row("on_error", ON_ERROR, "", "pass", "What to do when one fails or its budget is spent."),
         row("budget", Other("a mapping"), "", "{ cpu: 50ms }", "What one call may cost."),
+        row(
+            "needs_body",
+            Flag,
+            "false",
+            "true",
+            "Whether the body is read before `rewrite` handlers run.",
+        ),
+        row(
+            "watch_client",
+            Flag,
+            "false",
+            "true",
+            "Whether it is noticed that a client goes away (`ngx.on_abort`).",
+        ),
+        row(
+            "use_default_type",
+            Flag,
+            "true",
+            "false",
+            "Whether what scripts answer without a type gets the route's `default_type`.",
+        ),
+        row(
+            "underscores_to_dashes",
+            Flag,
+            "true",
+            "false",
+            "Whether `_` stands for `-` in names of `ngx.header`.",
+        ),
+        row(
+            "log_socket_errors",
+            Flag,
+            "true",
+            "false",
+            "Whether failing sockets of scripts are told in the log.",
+        ),
+        row(
+            "buffers_http10",
+            Flag,
+            "true",
+            "false",
+            "Whether an answer to HTTP/1.0 is held until its length is known.",
+        ),
+        row(
+            "connect_timeout",
+            Time(1, DAY),
+            "60s",
+            "1s",
+            "How long a socket of a script may take to connect.",
+        ),
+        row("send_timeout", Time(1, DAY), "60s", "1s", "How long each of its writes may take."),
+        row("read_timeout", Time(1, DAY), "60s", "1s", "How long each of its reads may take."),
+        row("keepalive_timeout", Time(1, DAY), "60s", "10s", "How long it is kept for others."),
+    ],
+};
+
+/// A script that has a name.
+pub static SCRIPT: Table = Table {
+    place: "script",
+    doc: "A script in the place of its text alone, where it has a name of its own.",
+    shared: None,
+    rows: &[
+        row("name", Text, "", "access of the shop", "What messages call it, before the line."),
+        row("code", Script, "", "ngx.exit(403)", "The script; its first line is line 1."),
+        row(
+            "path",
+            Path,
+            "",
+            "lua/$host.lua",
+            "A file that is read when it is first called; its path may have variables.",
+        ),
     ],
 };
 
@@ -121,7 +222,9 @@ pub static HANDLERS: Table = Table {
     shared: None,
     rows: handlers![
         "rewrite" "Modules for the phase in which the request may be changed, redirected or answered." "ngx.req.set_uri(\"/new\")",
+        "server_rewrite" "Modules of a site, for the phase before a route is looked for." "ngx.req.set_header(\"X-Site\", ngx.var.host)",
         "access" "Modules for the phase in which a request is admitted or refused." "if ngx.var.arg_debug then return ngx.exit(403) end",
+        "precontent" "Modules for the phase after a request was admitted." "ngx.ctx.admitted = true",
         "content" "Modules for the phase that answers instead of an upstream." "ngx.say(\"hello\")",
         "header_filter" "Modules for the response head." "ngx.header[\"Server\"] = nil",
         "body_filter" "Modules for the response body, chunk by chunk." "ngx.arg[1] = string.upper(ngx.arg[1])",

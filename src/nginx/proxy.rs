@@ -1,0 +1,107 @@
+//! `proxy_pass` and what goes with it.
+
+use serde_json::{Map, Value, json};
+
+use super::location::Place;
+use super::scope::Scope;
+use super::top::{milliseconds, time};
+use super::tree::Directive;
+use super::{Emerg, Left};
+
+/// Puts the upstream that answers, and what it gets, into a route.
+pub(super) fn put(
+    place: &mut Place<'_, '_>,
+    pass: &Directive,
+    scope: &Scope<'_>,
+    route: &mut Map<String, Value>,
+) -> Result<(), Emerg> {
+    let url = pass.arg(0);
+    let mut forward = headers(scope);
+    if url.contains('$') {
+        forward.insert("url".into(), json!(url));
+        route.insert("forward".into(), Value::Object(forward));
+        return Ok(());
+    }
+    let Some(rest) = url.strip_prefix("http://") else {
+        return other_scheme(place, pass, url);
+    };
+    let end = rest.find(['/', '?']).filter(|_| !rest.starts_with("unix:"));
+    let (authority, uri) = rest.split_at(end.unwrap_or(rest.len()));
+    if rest.starts_with("unix:") {
+        return left(place, pass, "connect to an address and port");
+    }
+    if authority.is_empty() {
+        return Err(pass.fault("no host in upstream"));
+    }
+    if !uri.is_empty() {
+        let Some(prefix) = place.prefix.clone() else {
+            return Err(pass.fault(
+                "\"proxy_pass\" cannot have URI part in location given by regular expression, or \
+                 inside named location, or inside \"if\" statement, or inside \"limit_except\" \
+                 block",
+            ));
+        };
+        forward.insert("replace".into(), json!([prefix, uri]));
+    }
+    forward.insert("authority".into(), json!(authority));
+    let name = place.top.upstream(authority, timeouts(scope));
+    route.insert("upstream".into(), json!(name));
+    route.insert("forward".into(), Value::Object(forward));
+    Ok(())
+}
+
+fn other_scheme(place: &mut Place<'_, '_>, pass: &Directive, url: &str) -> Result<(), Emerg> {
+    if url.starts_with("https://") {
+        return left(place, pass, "TLS to upstreams is not spoken yet: name its plain address");
+    }
+    Err(pass.fault("invalid URL prefix"))
+}
+
+fn left(place: &mut Place<'_, '_>, pass: &Directive, instead: &str) -> Result<(), Emerg> {
+    place.top.left.push(Left {
+        directive: pass.shown(),
+        file: pass.file.to_string(),
+        line: pass.line,
+        instead: instead.to_owned(),
+    });
+    Ok(())
+}
+
+/// What the upstream is told besides what the client said.
+fn headers(scope: &Scope<'_>) -> Map<String, Value> {
+    let set = scope.all("proxy_set_header");
+    let set: Vec<[&str; 2]> = set.iter().map(|set| [set.arg(0), set.arg(1)]).collect();
+    let mut forward = Map::new();
+    if !set.is_empty() {
+        forward.insert("headers".into(), json!(set));
+    }
+    if let Some(method) = scope.get("proxy_method") {
+        forward.insert("method".into(), json!(method.arg(0)));
+    }
+    for (directive, key) in
+        [("proxy_pass_request_headers", "client_headers"), ("proxy_pass_request_body", "body")]
+    {
+        if !scope.flag(directive, true) {
+            forward.insert(key.into(), json!(false));
+        }
+    }
+    if scope.flag("proxy_intercept_errors", false) {
+        forward.insert("own_error_pages".into(), json!(true));
+    }
+    forward
+}
+
+/// The upstream's settings that nginx says in the location.
+fn timeouts(scope: &Scope<'_>) -> Map<String, Value> {
+    let mut settings = Map::new();
+    for (directive, key) in [
+        ("proxy_connect_timeout", "connect_timeout"),
+        ("proxy_read_timeout", "read_timeout"),
+        ("proxy_send_timeout", "write_timeout"),
+    ] {
+        if let Some(wanted) = scope.get(directive).and_then(|found| milliseconds(found.arg(0))) {
+            settings.insert(key.into(), json!(time(wanted.max(1))));
+        }
+    }
+    settings
+}

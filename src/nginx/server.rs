@@ -1,0 +1,91 @@
+//! A server: a site.
+
+use std::net::SocketAddr;
+
+use serde_json::{Map, Value, json};
+
+use super::location::{self, Place};
+use super::scope::Scope;
+use super::top::Top;
+use super::tree::Directive;
+use super::{Emerg, Left, scripts};
+
+/// The site of a server; none if it listens on nothing that can be listened on.
+pub(super) fn translate<'a>(
+    top: &mut Top<'_>,
+    directive: &'a Directive,
+    around: &'a Scope<'a>,
+) -> Result<Option<Value>, Emerg> {
+    let scope = around.inner(&directive.block);
+    let mut site = Map::new();
+    let Some(listening) = listening(top, &scope)? else { return Ok(None) };
+    site.extend(listening);
+    let names = scope.own.iter().filter(|directive| directive.name == "server_name");
+    let names: Vec<&String> = names.flat_map(|directive| &directive.args).collect();
+    site.insert("names".into(), json!(names));
+    let mut routes = Vec::new();
+    let mut place = Place { top, prefix: Some("/".to_owned()) };
+    scripts::put_phase(&scope, "server_rewrite", place.top.prefix, &mut site);
+    let found = location::body(&mut place, &scope, &mut site, &mut routes)?;
+    routes.extend(found);
+    site.insert("routes".into(), Value::Array(routes));
+    Ok(Some(Value::Object(site)))
+}
+
+fn listening(top: &mut Top<'_>, scope: &Scope<'_>) -> Result<Option<Map<String, Value>>, Emerg> {
+    let mut addresses = Vec::new();
+    let mut default = false;
+    let listens = scope.own.iter().filter(|directive| directive.name == "listen");
+    let mut any = false;
+    for directive in listens {
+        any = true;
+        let has = |word: &str| directive.args.iter().any(|arg| arg == word);
+        default |= has("default_server") || has("default");
+        let why = match () {
+            () if directive.arg(0).starts_with("unix:") => "listen on an address and port",
+            () if has("ssl") => "TLS is not spoken yet: end it before Moongate",
+            () if has("quic") => "HTTP/3 is not spoken",
+            () => {
+                let address = address(directive)?;
+                top.listen(address, has("proxy_protocol"));
+                addresses.push(address.to_string());
+                continue;
+            }
+        };
+        top.left.push(Left {
+            directive: directive.shown(),
+            file: directive.file.to_string(),
+            line: directive.line,
+            instead: why.to_owned(),
+        });
+    }
+    if !any {
+        let address = SocketAddr::from(([0, 0, 0, 0], 80));
+        top.listen(address, false);
+        addresses.push(address.to_string());
+    }
+    let site = [("listen".to_owned(), json!(addresses)), ("default".to_owned(), json!(default))];
+    Ok((!addresses.is_empty()).then(|| site.into_iter().collect()))
+}
+
+fn address(directive: &Directive) -> Result<SocketAddr, Emerg> {
+    let text = directive.arg(0);
+    let unfit = || directive.fault(format!("invalid parameter \"{text}\""));
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::from(([0, 0, 0, 0], port)));
+    }
+    let text = text.replace('*', "0.0.0.0").replace("localhost", "127.0.0.1");
+    let with_port = if text.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok()) {
+        text.clone()
+    } else {
+        format!("{text}:80")
+    };
+    with_port.parse().map_err(|_| {
+        let host = text.rsplit_once(':').map_or(text.as_str(), |(host, _)| host);
+        if host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)) {
+            directive.fault(format!("host not found in \"{text}\" of the \"listen\" directive"))
+        } else {
+            unfit()
+        }
+    })
+}

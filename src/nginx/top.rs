@@ -1,0 +1,330 @@
+//! The whole configuration: the process, `http`, its servers and upstreams.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::known::Context;
+use super::scope::{self, Scope};
+use super::tree::Directive;
+use super::{Emerg, Left, Translation, scripts, server, steps};
+
+/// Where the error log goes, and from which level on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The file; none: standard error.
+    pub file: Option<PathBuf>,
+    /// nginx's word, such as `error`.
+    pub level: String,
+}
+
+/// What is gathered while servers are translated.
+pub(super) struct Top<'t> {
+    pub(super) prefix: &'t Path,
+    pub(super) left: Vec<Left>,
+    listeners: Vec<(SocketAddr, bool)>,
+    /// The blocks of that name in the file.
+    blocks: &'t [&'t Directive],
+    upstreams: Map<String, Value>,
+}
+
+/// The memory that scripts may take: nginx knows no bound.
+const MEMORY: &str = "1GiB";
+
+/// Translates a tree of directives.
+pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, Emerg> {
+    let prefix = prefix(path);
+    let main = Scope::outermost(tree);
+    let mut left = Vec::new();
+    scope::left_of(tree, Context::Main, &mut left);
+    let Some(http) = tree.iter().find(|directive| directive.name == "http") else {
+        let message = "no \"http\" section in configuration".to_owned();
+        return Err(Emerg { message, file: path.display().to_string(), line: 0 });
+    };
+    if !tree.iter().any(|directive| directive.name == "events") {
+        let message = "no \"events\" section in configuration".to_owned();
+        return Err(Emerg { message, file: String::new(), line: 0 });
+    }
+    let scope = main.inner(&http.block);
+    let blocks: Vec<&Directive> =
+        http.block.iter().filter(|directive| directive.name == "upstream").collect();
+    let mut top = Top {
+        prefix: &prefix,
+        left,
+        listeners: Vec::new(),
+        blocks: &blocks,
+        upstreams: Map::new(),
+    };
+    let mut sites = Vec::new();
+    for directive in http.block.iter().filter(|directive| directive.name == "server") {
+        sites.extend(server::translate(&mut top, directive, &scope)?);
+    }
+    let mut settings = process(&main, &scope);
+    settings.insert("listen".into(), top.listening());
+    settings.insert("lua".into(), lua(&scope, tree, &prefix)?);
+    for phase in ["init", "init_worker"] {
+        scripts::put_phase(&scope, phase, &prefix, &mut settings);
+    }
+    if !top.upstreams.is_empty() {
+        settings.insert("upstreams".into(), Value::Object(std::mem::take(&mut top.upstreams)));
+    }
+    settings.insert("sites".into(), Value::Array(sites));
+    let mut left = std::mem::take(&mut top.left);
+    left.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+    Ok(Translation { settings: Value::Object(settings), left, log: log(&main, &prefix), prefix })
+}
+
+/// nginx's prefix: the folder around `conf`, else that of the file.
+fn prefix(path: &Path) -> PathBuf {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let around = folder.parent().filter(|_| folder.ends_with("conf"));
+    around.unwrap_or(folder).to_owned()
+}
+
+/// What a proxy of nginx's kind does by itself, so that the appliance's defaults change nothing.
+fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
+    let mut settings = Map::new();
+    let workers = main.get("worker_processes").map_or("1", |found| found.arg(0));
+    let workers: u64 = workers.parse().unwrap_or(0);
+    settings.insert("workers".into(), json!(workers));
+    settings.insert("rules".into(), json!({ "engine": "off" }));
+    settings.insert("access_log".into(), json!(false));
+    settings.insert("pages".into(), json!("html"));
+    settings.insert("watch".into(), json!(false));
+    settings.insert("grace".into(), json!("1s"));
+    let mut limits = Map::new();
+    let heads = http.all("large_client_header_buffers");
+    let bytes = heads.last().and_then(|found| size(found.arg(1)));
+    let bytes = bytes.unwrap_or(8 << 10);
+    limits.insert("head_bytes".into(), json!((4 * bytes).clamp(32 << 10, 1 << 20)));
+    limits.insert("target_bytes".into(), json!(bytes.clamp(64, 1 << 20)));
+    limits.insert("headers".into(), json!(250));
+    limits.insert("connections_per_client".into(), json!(1_000_000));
+    for (directive, key, least) in [
+        ("keepalive_timeout", "idle_time", 100),
+        ("client_header_timeout", "head_time", 100),
+        ("send_timeout", "write_time", 100),
+    ] {
+        if let Some(wait) = http.get(directive).and_then(|found| milliseconds(found.arg(0))) {
+            limits.insert(key.into(), json!(time(wait.max(least).min(86_400_000))));
+        }
+    }
+    settings.insert("limits".into(), Value::Object(limits));
+    let trusted: Vec<&str> =
+        http.all("set_real_ip_from").iter().map(|found| found.arg(0)).collect();
+    if !trusted.is_empty() {
+        settings.insert("trusted_proxies".into(), json!(trusted));
+    }
+    settings
+}
+
+fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Emerg> {
+    let mut lua = Map::new();
+    let mut path = Vec::new();
+    if let Some(found) = http.get("lua_package_path") {
+        let text = found.arg(0).replace("$prefix", &prefix.to_string_lossy());
+        let patterns = text.split(';').filter(|pattern| pattern.contains('?'));
+        path.extend(patterns.map(str::to_owned));
+    }
+    if !path.is_empty() {
+        lua.insert("path".into(), json!(path));
+    }
+    let mut dictionaries = Map::new();
+    for found in http.own.iter().filter(|directive| directive.name == "lua_shared_dict") {
+        let name = found.arg(0);
+        let bytes = size(found.arg(1)).filter(|bytes| *bytes > 8191);
+        let Some(bytes) = bytes else {
+            let message = format!("invalid lua shared dict size \"{}\"", found.arg(1));
+            return Err(found.fault(message));
+        };
+        if dictionaries.insert(name.to_owned(), json!(bytes)).is_some() {
+            return Err(
+                found.fault(format!("lua_shared_dict \"{name}\" is already defined as \"{name}\""))
+            );
+        }
+    }
+    if !dictionaries.is_empty() {
+        lua.insert("shared_dict".into(), Value::Object(dictionaries));
+    }
+    let mut variables = Vec::new();
+    steps::variables(tree, &mut variables);
+    lua.insert("variables".into(), json!(variables));
+    lua.insert("error_status".into(), json!(500));
+    lua.insert("load".into(), json!("when_needed"));
+    lua.insert("network".into(), json!(["0.0.0.0/0:*", "[::/0]:*"]));
+    let budget = json!({ "cpu": "60s", "memory": MEMORY, "wait": "1h", "connections": 10_000 });
+    lua.insert("budget".into(), budget);
+    let timers = http.get("lua_max_pending_timers").and_then(|found| found.arg(0).parse().ok());
+    lua.insert("max_timers".into(), json!(timers.unwrap_or(1024_u32)));
+    if let Some(most) =
+        http.get("lua_max_running_timers").and_then(|found| found.arg(0).parse::<u32>().ok())
+    {
+        lua.insert("max_running_timers".into(), json!(most));
+    }
+    lua.insert("prefix".into(), json!(format!("{}/", prefix.display())));
+    if !code_is_kept(http.own) {
+        lua.insert("code_cache".into(), json!(false));
+    }
+    Ok(Value::Object(lua))
+}
+
+/// Whether no place of the file wants its scripts read anew for each request.
+fn code_is_kept(block: &[Directive]) -> bool {
+    block.iter().all(|directive| {
+        (directive.name != "lua_code_cache" || directive.is_on()) && code_is_kept(&directive.block)
+    })
+}
+
+fn log(main: &Scope<'_>, prefix: &Path) -> Option<Log> {
+    let found = main.get("error_log")?;
+    let file = match found.arg(0) {
+        "stderr" => None,
+        file => Some(prefix.join(file)),
+    };
+    let level = if found.arg(1).is_empty() { "error" } else { found.arg(1) };
+    Some(Log { file, level: level.to_owned() })
+}
+
+impl Top<'_> {
+    /// One more address to listen on.
+    pub(super) fn listen(&mut self, address: SocketAddr, proxy_protocol: bool) {
+        if !self.listeners.iter().any(|(known, _)| *known == address) {
+            self.listeners.push((address, proxy_protocol));
+        }
+    }
+
+    /// The addresses to open: one of all interfaces takes in those of one.
+    fn listening(&self) -> Value {
+        let all = |address: &SocketAddr| {
+            let wide = |(known, _): &(SocketAddr, bool)| {
+                known.ip().is_unspecified() && known.port() == address.port()
+            };
+            !address.ip().is_unspecified() && self.listeners.iter().any(wide)
+        };
+        let open = self.listeners.iter().filter(|(address, _)| !all(address));
+        let shown = open.map(|(address, proxied)| match proxied {
+            true => json!({ "address": address.to_string(), "proxy_protocol": true }),
+            false => json!(address.to_string()),
+        });
+        Value::Array(shown.collect())
+    }
+
+    /// The name of the upstream for an authority as written in `proxy_pass`.
+    pub(super) fn upstream(&mut self, authority: &str, settings: Map<String, Value>) -> String {
+        let mut upstream = match self.blocks.iter().find(|block| block.arg(0) == authority) {
+            Some(block) => group(block),
+            None => Map::from_iter([("peers".to_owned(), json!([with_port(authority)]))]),
+        };
+        upstream.entry("connect_timeout").or_insert(json!("1m"));
+        upstream.entry("max_fails").or_insert(json!(0));
+        upstream.entry("retries").or_insert(json!(0));
+        upstream.extend(settings);
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-.".contains(letter);
+        let base: String =
+            authority.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+        let mut name = base.clone();
+        for more in 2.. {
+            match self.upstreams.get(&name) {
+                Some(known) if known.as_object() == Some(&upstream) => break,
+                Some(_) => name = format!("{base}-{more}"),
+                None => {
+                    self.upstreams.insert(name.clone(), Value::Object(upstream));
+                    break;
+                }
+            }
+        }
+        name
+    }
+}
+
+/// An upstream block.
+fn group(block: &Directive) -> Map<String, Value> {
+    let mut group = Map::new();
+    let mut peers = Vec::new();
+    for directive in &block.block {
+        match directive.name.as_str() {
+            "server" => peers.push(peer(directive)),
+            "keepalive" => {
+                drop(group.insert(
+                    "keepalive".into(),
+                    json!(directive.arg(0).parse::<u64>().unwrap_or(32)),
+                ))
+            }
+            "least_conn" => drop(group.insert("balance".into(), json!("least_connections"))),
+            "ip_hash" => {
+                drop(group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" })))
+            }
+            "hash" => {
+                let key = directive.arg(0).trim_start_matches('$');
+                drop(group.insert("balance".into(), json!({ "consistent_hash": key })));
+            }
+            _ => {}
+        }
+    }
+    group.insert("peers".into(), Value::Array(peers));
+    group
+}
+
+fn peer(directive: &Directive) -> Value {
+    let address = with_port(directive.arg(0));
+    let weight =
+        directive.args.iter().find_map(|arg| arg.strip_prefix("weight=")?.parse::<u32>().ok());
+    match weight {
+        Some(weight) => json!({ "address": address, "weight": weight }),
+        None => json!(address),
+    }
+}
+
+fn with_port(authority: &str) -> String {
+    let bare = authority.rsplit(']').next().unwrap_or(authority);
+    if bare.contains(':') { authority.to_owned() } else { format!("{authority}:80") }
+}
+
+/// nginx's sizes: `8k`, `30M`, `1g`.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.as_bytes().last()? {
+        b'k' | b'K' => (text.get(..text.len() - 1)?, 10),
+        b'm' | b'M' => (text.get(..text.len() - 1)?, 20),
+        b'g' | b'G' => (text.get(..text.len() - 1)?, 30),
+        _ => (text, 0),
+    };
+    digits.parse::<u64>().ok()?.checked_shl(shift)
+}
+
+/// nginx's times: `60`, `60s`, `1m30s`, `500ms`.
+pub(super) fn milliseconds(text: &str) -> Option<u64> {
+    let mut total = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest.get(..end)?.parse().ok()?;
+        let after = rest.get(end..)?;
+        let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+        let unit = units.into_iter().find(|(name, _)| after.starts_with(name));
+        let (name, factor) = unit.or(after.is_empty().then_some(("", 1000)))?;
+        total = total.checked_add(number.checked_mul(factor)?)?;
+        rest = after.get(name.len()..)?.trim_start();
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+/// Milliseconds as settings say them.
+pub(super) fn time(milliseconds: u64) -> String {
+    crate::config::time_text(milliseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{milliseconds, size};
+
+    #[test]
+    fn sizes_and_times_are_nginxs() {
+        assert_eq!(
+            [size("8k"), size("30M"), size("12"), size("x")],
+            [Some(8192), Some(30 << 20), Some(12), None]
+        );
+        let times = ["60", "500ms", "1m30s", "1m 30s", "", "5x"].map(milliseconds);
+        assert_eq!(times, [Some(60_000), Some(500), Some(90_000), Some(90_000), None, None]);
+    }
+}

@@ -1,0 +1,46 @@
+//! What answers instead of a status: `error_pages`.
+
+use super::moves::render;
+use super::{Exchange, Flow, files};
+use crate::config::serving::ErrorPage;
+use crate::transaction::Reply;
+
+/// The way on, where a page answers instead of this status; the status, where none does. A page that
+/// fails itself has none.
+pub(super) fn instead(exchange: &Exchange, status: u16) -> Flow {
+    let serving = exchange.plan().serving.clone();
+    let page = serving.error_pages.iter().find(|page| page.statuses.contains(&status));
+    let Some(page) = page.filter(|_| !exchange.has_page() && !said(exchange)) else {
+        return Flow::Respond(status);
+    };
+    let to = render(exchange, &page.to);
+    exchange.takes_page(answer(page, status));
+    if !to.starts_with(b"/") && !to.starts_with(b"@") {
+        let status = page.answer.filter(|status| (301..=308).contains(status)).unwrap_or(302);
+        exchange.subject.transaction.borrow_mut().reply.headers.set("Location", to);
+        return Flow::Respond(status);
+    }
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.reply =
+        Reply { status: answer(page, status).unwrap_or_default(), ..Reply::default() };
+    if !to.starts_with(b"@") && &transaction.request.method[..] != b"HEAD" {
+        transaction.request.method = bytes::Bytes::from_static(b"GET");
+    }
+    drop(transaction);
+    files::go(exchange, &to)
+}
+
+/// The status with which a page answers; none: its own.
+fn answer(page: &ErrorPage, status: u16) -> Option<u16> {
+    match page.answer {
+        None => Some(status),
+        Some(0) => None,
+        Some(other) => Some(other),
+    }
+}
+
+/// Whether there is a body already that a script made.
+fn said(exchange: &Exchange) -> bool {
+    let transaction = exchange.subject.transaction.borrow();
+    transaction.reply.said || transaction.is_answered()
+}
