@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Rules;
+use super::{Rules, SocketSettings};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -257,8 +257,11 @@ pub struct Budget {
 /// What scripts may connect to. Nothing, unless it is named.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// `host:port`, `address:port`, `network:port`; port `*` is any.
+    /// `host:port`, `address:port`, `network:port`, `*.domain:port`, `unix:/path`; host and port `*`
+    /// are any.
     pub allow: Vec<String>,
+    /// How their sockets behave unless they say otherwise.
+    pub sockets: Arc<SocketSettings>,
 }
 
 /// What to do when a handler fails or its budget is spent.

@@ -14,6 +14,7 @@ mod raw;
 mod rules;
 mod section;
 mod settings;
+mod sockets;
 mod tokens;
 mod values;
 
@@ -35,6 +36,7 @@ pub use rules::{
     Rules, Thresholds,
 };
 pub use settings::settings_page;
+pub use sockets::SocketSettings;
 pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};
 pub use values::{destination as is_destination, size, size_text, time, time_text};
 

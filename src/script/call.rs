@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{api, slot};
-use crate::config::Budget;
+use crate::config::{Budget, SocketSettings};
 use crate::detection::Inspection;
 use crate::transaction::{Body, Phase, Transaction};
 
@@ -37,6 +38,10 @@ pub struct Call {
     pub argument: RefCell<Option<Bytes>>,
     /// `ngx.ctx` where there is no exchange: a timer's own.
     pub contexts: RefCell<api::Contexts>,
+    /// Connections that its sockets have open, where there is no exchange.
+    pub sockets: api::Sockets,
+    /// How sockets behave here unless the script says otherwise; none: as the domain's settings say.
+    pub socket_settings: RefCell<Option<Arc<SocketSettings>>>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
     /// CPU time that it took, once it ended.
@@ -58,6 +63,8 @@ pub struct Subject {
     pub host: Box<dyn Host>,
     /// `ngx.ctx`: the table of each state that asked for it, and who wrote last.
     pub contexts: RefCell<api::Contexts>,
+    /// Connections that sockets of its scripts have open.
+    pub sockets: api::Sockets,
     /// The exchange under the eyes of the rules; none where it has no rules. Borrow it as briefly as
     /// the values.
     pub inspection: RefCell<Option<Box<Inspection>>>,
@@ -128,6 +135,7 @@ impl Subject {
             transaction: RefCell::new(transaction),
             host,
             contexts: RefCell::default(),
+            sockets: api::Sockets::default(),
             inspection: RefCell::default(),
         }
     }
@@ -147,6 +155,8 @@ impl Call {
             chunk: RefCell::default(),
             argument: RefCell::default(),
             contexts: RefCell::default(),
+            sockets: api::Sockets::default(),
+            socket_settings: RefCell::default(),
             connections: Cell::new(0),
             cpu: Cell::default(),
             answer_limit: Cell::new(usize::MAX),

@@ -53,12 +53,7 @@ impl Bench {
     pub fn with_files(module: &str, conf: &str, files: &[(&str, &[u8])]) -> Self {
         let lua = Lua::new();
         lua.set_app_data(Arc::new(domain(files)));
-        let subject = Rc::new(Subject {
-            transaction: transaction().into(),
-            host: Box::new(NoHost),
-            contexts: Default::default(),
-            inspection: Default::default(),
-        });
+        let subject = Rc::new(Subject::new(transaction(), Box::new(NoHost)));
         let call = Call::new(Phase::Access, module.into(), Some(subject));
         install(&lua, &call).unwrap();
         let name = format!("@{module}.lua");

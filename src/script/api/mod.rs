@@ -40,6 +40,7 @@ use mlua::{Lua, MultiValue, Value};
 pub use arguments::is_small;
 pub use ctx::Contexts;
 pub use page::page;
+pub use socket::Sockets;
 pub use var::value as variable;
 
 use super::{Call, Waiting};
