@@ -121,13 +121,16 @@ pub(super) fn remove(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
     })
 }
 
+/// What is done with a function.
+type Work = fn(&FunctionStore, &Asked) -> Result<Option<Arc<Version>>, Fault>;
+
 /// Changes which version serves, if the asker may; what came of it is recorded and told.
 fn change(
     admin: &Arc<Admin>,
     asked: &Arc<Asked>,
     what: &'static str,
     query: &'static [&'static str],
-    work: fn(&FunctionStore, &Asked) -> Result<Option<Arc<Version>>, Fault>,
+    work: Work,
 ) -> Reply {
     changed(admin, asked, (what, query), active, move |store, asked| {
         work(store, asked).map(drop).map_err(|refused| fault(&refused))

@@ -252,7 +252,7 @@ fn answer(lua: &Lua, subject: &Subject, call: &Call) -> mlua::Result<Table> {
     answer.raw_set("status", status)?;
     answer.raw_set("body", lua.create_string(&reply.body)?)?;
     let headers = lua.create_table()?;
-    for header in reply.headers.iter() {
+    for header in &reply.headers {
         let name = lua.create_string(header.name.to_ascii_lowercase())?;
         headers.raw_set(name, lua.create_string(&header.value)?)?;
     }

@@ -104,11 +104,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn told(fault: &Fault) -> Value {
     match fault {
         Fault::Node(NodeError::Refused { status, error, help, report }) => {
-            let mut told = json!({ "status": status, "error": error, "help": help });
-            if !report.is_empty() {
-                told["report"] = json!(report);
-            }
-            told
+            // An empty report is none.
+            let report = (!report.is_empty()).then_some(report);
+            json!({ "status": status, "error": error, "help": help, "report": report })
         }
         other => json!({ "error": other.to_string() }),
     }

@@ -84,7 +84,7 @@ fn row(function: &Function, version: &Version, worker: &Worker) -> [String; 17] 
         function.owner.clone(),
         version.title(),
         version.mode.clone(),
-        worker.worker.to_string(),
+        worker.number.to_string(),
         if worker.holds { "yes" } else { "no" }.to_owned(),
         moment_or_none(worker.since.as_ref()),
         moment_or_none(worker.last_call.as_ref()),

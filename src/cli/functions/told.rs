@@ -45,7 +45,8 @@ pub(super) struct Version {
 /// What a worker has of it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Worker {
-    pub(super) worker: u64,
+    #[serde(rename = "worker")]
+    pub(super) number: u64,
     pub(super) holds: bool,
     pub(super) since: Option<String>,
     pub(super) last_call: Option<String>,

@@ -214,31 +214,31 @@ impl FunctionStore {
         let digest = digest(&push.text, &route, &declaration);
         let same = function.versions.iter().find(|one| one.facts.digest == digest).cloned();
         let known = same.is_some();
-        let version = match same {
-            Some(version) => version,
-            None => {
-                let number = function.versions.last().map_or(1, |last| last.facts.number + 1);
-                let size = push.text.len();
-                let (author, message) = (note(push.author), note(push.message));
-                let facts = Facts {
-                    digest: digest.clone(),
-                    number,
-                    author,
-                    at: now,
-                    message,
-                    size,
-                    form,
-                    route,
-                    declaration,
-                };
-                let version = match push.dry_run {
-                    true => Version::held(facts, push.text),
-                    false => self.keep_text(&push.name, facts, push.text)?,
-                };
-                let version = Arc::new(version);
-                function.add(version.clone());
-                version
-            }
+        let version = if let Some(version) = same {
+            version
+        } else {
+            let number = function.versions.last().map_or(1, |last| last.facts.number + 1);
+            let size = push.text.len();
+            let (author, message) = (note(push.author), note(push.message));
+            let facts = Facts {
+                digest: digest.clone(),
+                number,
+                author,
+                at: now,
+                message,
+                size,
+                form,
+                route,
+                declaration,
+            };
+            let version = if push.dry_run {
+                Version::held(facts, push.text)
+            } else {
+                self.keep_text(&push.name, facts, push.text)?
+            };
+            let version = Arc::new(version);
+            function.add(version.clone());
+            version
         };
         if push.activate {
             function.activate(&digest, now);

@@ -104,6 +104,7 @@ impl Dictionaries {
     }
 
     /// Those of these names that there are.
+    #[must_use]
     pub fn granted(&self, names: &[String]) -> Self {
         let known = names.iter().filter_map(|name| self.0.get_key_value(name));
         Self(known.map(|(name, one)| (name.clone(), one.clone())).collect())
