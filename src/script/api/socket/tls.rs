@@ -1,5 +1,6 @@
 //! `tcpsock:sslhandshake`: TLS by rustls, on a connection of a script.
 
+use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,11 +12,12 @@ use tokio_rustls::rustls::client::{ClientSessionMemoryCache, Resumption};
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 
-use super::super::arguments::{at, fault, one, refusal, text};
-use super::connection::{Busy, Connection, Failure, Place, within};
+use super::super::arguments::{at, fault as raised, one, refusal, text};
+use super::connection::{Busy, Connection, Place};
 use super::stream::Stream;
 use super::tcp::{Tcp, busy};
-use super::{complain, inner, settings, trust};
+use super::trust::{self, Fault};
+use super::{complain, inner, settings};
 use crate::config::SocketSettings;
 use crate::script::Call;
 
@@ -51,7 +53,7 @@ struct Wish {
 pub async fn handshake(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     if !(1..=5).contains(&args.len()) {
         let seen = args.len();
-        return Err(fault(format!(
+        return Err(raised(format!(
             "ngx.socket sslhandshake: expecting 1 ~ 5 arguments (including the object), but seen \
              {seen}"
         )));
@@ -121,8 +123,11 @@ async fn shake(
     let ticket = ticket(settings, wish).map_err(Refused::plainly)?;
     let config = ticket.config.clone();
     let name = server_name(&connection.place, wish)?;
-    let shaken = within(time, TlsConnector::from(config).connect(name, plain)).await;
-    let tls = shaken.map_err(|failure| refused(failure, wish))?;
+    let shaken = TlsConnector::from(config).connect(name, plain);
+    let tls = match tokio::time::timeout(time, shaken).await {
+        Err(_) => return Err(Refused::plainly("timeout".to_owned())),
+        Ok(shaken) => shaken.map_err(|error| refused(&error, wish))?,
+    };
     connection.stream.replace(Stream::Tls(Box::new(tls)));
     connection.ticket.replace(wish.keeps.then_some(ticket));
     Ok(())
@@ -175,21 +180,32 @@ impl Refused {
 }
 
 /// In OpenSSL's words, which scripts know.
-fn refused(failure: Failure, wish: &Wish) -> Refused {
-    let Failure::Error(error) = failure else {
-        return Refused::plainly(failure.to_string());
-    };
-    if error.contains(trust::MISMATCH) {
-        let name = wish.name.as_deref().unwrap_or_default();
-        let told = format!("lua ssl certificate does not match host \"{name}\"");
-        return Refused { words: "certificate host mismatch".to_owned(), told: Some(told) };
+fn refused(error: &io::Error, wish: &Wish) -> Refused {
+    match fault(error) {
+        Some(Fault::Mismatch) => {
+            let name = wish.name.as_deref().unwrap_or_default();
+            let told = format!("lua ssl certificate does not match host \"{name}\"");
+            Refused { words: Fault::Mismatch.to_string(), told: Some(told) }
+        }
+        Some(Fault::Untrusted(words)) => {
+            let told = format!("lua ssl certificate verify error: ({words})");
+            Refused { words: words.clone(), told: Some(told) }
+        }
+        None => {
+            let told = format!("SSL_do_handshake() failed (SSL: {error})");
+            Refused { words: "handshake failed".to_owned(), told: Some(told) }
+        }
     }
-    if let Some((_, fault)) = error.split_once(trust::UNTRUSTED) {
-        let told = format!("lua ssl certificate verify error: ({fault})");
-        return Refused { words: fault.to_owned(), told: Some(told) };
+}
+
+/// What was wrong with the certificate, if that was it.
+fn fault(error: &io::Error) -> Option<&Fault> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(CertificateError::Other(reason)) => {
+            reason.0.downcast_ref()
+        }
+        _ => None,
     }
-    let told = format!("SSL_do_handshake() failed (SSL: {error})");
-    Refused { words: "handshake failed".to_owned(), told: Some(told) }
 }
 
 /// OpenSSL's number and words for what is wrong with a certificate.

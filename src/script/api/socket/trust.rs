@@ -22,10 +22,6 @@ use tokio_rustls::rustls::{
 use super::tls::openssl_words;
 use crate::config::SocketSettings;
 
-/// The beginning of the words for a certificate that is not trusted.
-pub const UNTRUSTED: &str = "moongate: certificate not trusted: ";
-/// The words for one of another host.
-pub const MISMATCH: &str = "moongate: certificate of another host";
 /// Where Linux distributions keep whom everybody trusts.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Sets of trusted certificates that a thread keeps parsed.
@@ -50,10 +46,16 @@ pub struct Judge {
     compares_names: bool,
 }
 
-/// A reason that rustls hands on.
+/// Why a certificate will not do; rustls hands it on.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Reason(String);
+pub enum Fault {
+    /// It is for other hosts.
+    #[error("certificate host mismatch")]
+    Mismatch,
+    /// In OpenSSL's words.
+    #[error("{0}")]
+    Untrusted(String),
+}
 
 impl Judge {
     /// # Errors
@@ -123,10 +125,10 @@ impl ServerCertVerifier for Judge {
     ) -> Result<ServerCertVerified, Error> {
         let Some(trusted) = &self.trusted else { return Ok(ServerCertVerified::assertion()) };
         self.signed(trusted, certificate, others, now)
-            .map_err(|error| reason(format!("{UNTRUSTED}{}", openssl_words(&error))))?;
+            .map_err(|error| reason(Fault::Untrusted(openssl_words(&error))))?;
         if self.compares_names {
             let parsed = ParsedCertificate::try_from(certificate)?;
-            verify_server_name(&parsed, name).map_err(|_| reason(MISMATCH.to_owned()))?;
+            verify_server_name(&parsed, name).map_err(|_| reason(Fault::Mismatch))?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -156,8 +158,8 @@ impl ServerCertVerifier for Judge {
     }
 }
 
-fn reason(words: String) -> Error {
-    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Reason(words)))))
+fn reason(fault: Fault) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(fault))))
 }
 
 impl fmt::Debug for Judge {
