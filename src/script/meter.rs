@@ -80,6 +80,7 @@ impl Meter {
                 return Poll::Pending;
             }
             let slice = Some(fairness::slice());
+            let was_suspended = self.suspended;
             let (polled, cpu) = self.run(vm, call, slice, || future.as_mut().poll(context));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
@@ -89,6 +90,11 @@ impl Meter {
             turn.ran(cpu, goes_on.then_some(context.waker()));
             if polled.is_ready() || goes_on {
                 return polled;
+            }
+            // It may have been suspended between a native function's poll and its wait, and have
+            // been woken since, when it was not its turn: it looks once more.
+            if was_suspended {
+                context.waker().wake_by_ref();
             }
             if !call.errands_are_done(context) {
                 limit = None;
