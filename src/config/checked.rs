@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::serving::{Serving, Site};
-use super::{HandlerMode, Owners, Rollout, Rules, Secrets, Template};
+use super::{HandlerMode, Owners, Rollout, Rules, Secrets, SocketSettings, Template};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -296,8 +296,11 @@ pub struct Budget {
 /// What scripts may connect to. Nothing, unless it is named.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// `host:port`, `address:port`, `network:port`; port `*` is any.
+    /// `host:port`, `address:port`, `network:port`, `*.domain:port`, `unix:/path`; host and port `*`
+    /// are any.
     pub allow: Vec<String>,
+    /// How their sockets behave unless they say otherwise.
+    pub sockets: Arc<SocketSettings>,
 }
 
 /// What to do when a handler fails or its budget is spent.

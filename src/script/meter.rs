@@ -106,8 +106,9 @@ impl Meter {
             if polled.is_ready() || goes_on {
                 return polled;
             }
+            // It may have been suspended between a native function's poll and its wait, and have
+            // been woken since, when it was not its turn: it looks once more.
             if was_suspended {
-                // What it waits for may have woken it while it waited for its turn: it looks again.
                 context.waker().wake_by_ref();
             }
             if !call.errands_are_done(context) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BUDGET, LUA, ROUTE_LUA};
@@ -185,7 +186,7 @@ fn network(section: &Section<'_>) -> Network {
         check_destination(&text, &found);
         allow.push(text);
     }
-    Network { allow }
+    Network { allow, sockets: Arc::default() }
 }
 
 /// Reports what is not `host:port`.

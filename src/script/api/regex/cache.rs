@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use fancy_regex::BytesMode;
 use mlua::Lua;
-use regex::bytes::{CaptureNames, Captures, Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
-use super::pcre;
+use super::found::Found;
+use super::pcre::{self, Translated};
 use crate::script::api::arguments::fault;
 use crate::script::api::native::ballast::Ballast;
 use crate::script::spec_of;
@@ -24,15 +26,38 @@ const GUESTS_AUTOMATON_BYTES: usize = 64 << 10;
 const SIZES: &[(usize, usize)] =
     &[(8 << 10, 8 << 20), (64 << 10, 8 << 20), (256 << 10, 2 << 20), (1 << 20, 512 << 10)];
 
+/// Steps of an engine that backtracks: some milliseconds, which nothing interrupts.
+const STEPS: usize = 200_000;
+/// The longest subject that it may see.
+const BACKTRACKED_BYTES: usize = 1 << 20;
+
 /// PCRE's own words.
 const TOO_LARGE: &str = "regular expression is too large";
+/// What PCRE's numbers are for.
+const MATCH_LIMIT: &str = "pcre_exec() failed: -8";
+const BAD_UTF8: &str = "pcre_exec() failed: -10";
 
 /// A compiled regex.
 pub struct Compiled {
-    regex: Regex,
-    anchored: bool,
-    subject_bytes: usize,
+    program: Program,
+    options: Options,
     _ballast: Ballast,
+}
+
+/// What a regex's text comes to.
+struct Program {
+    engine: Engine,
+    /// The most that it takes.
+    bytes: usize,
+    subject_bytes: usize,
+    /// Names of groups, by number.
+    names: Vec<(String, usize)>,
+    groups: usize,
+}
+
+enum Engine {
+    Backtracking(Box<fancy_regex::Regex>),
+    Linear(Regex),
 }
 
 #[derive(Default)]
@@ -46,34 +71,59 @@ struct Cache {
 struct Options {
     anchored: bool,
     dot_all: bool,
+    /// Whether several groups may have one name.
+    duplicates: bool,
     extended: bool,
     ignore_case: bool,
     lines: bool,
     utf8: bool,
+    /// Whether a subject need not be UTF-8.
+    unchecked: bool,
 }
 
 impl Compiled {
     /// The first match at or after `start`.
-    pub fn at<'a>(&self, subject: &'a [u8], start: usize) -> Option<Captures<'a>> {
-        let captures = self.regex.captures_at(subject, start)?;
+    ///
+    /// # Errors
+    /// In lua-nginx-module's words: if it takes too many steps, or the subject is not UTF-8.
+    pub fn at<'a>(
+        &self,
+        subject: &'a [u8],
+        start: usize,
+    ) -> Result<Option<Found<'a>>, &'static str> {
+        let Options { utf8, unchecked, anchored, .. } = self.options;
+        if utf8 && !unchecked && std::str::from_utf8(subject).is_err() {
+            return Err(BAD_UTF8);
+        }
+        let found = match &self.program.engine {
+            Engine::Linear(regex) => regex.captures_at(subject, start).map(Found::Linear),
+            Engine::Backtracking(regex) => {
+                let found = regex.captures_from_pos(subject, start).map_err(|_| MATCH_LIMIT)?;
+                found.map(|captures| Found::backtracked(subject, &captures))
+            }
+        };
         // The leftmost match begins at `start` if any does.
-        let begins = captures.get(0).map_or(start, |whole| whole.start());
-        (!self.anchored || begins == start).then_some(captures)
+        Ok(found.filter(|found| !anchored || found.get(0).is_some_and(|all| all.start == start)))
     }
 
     /// Whether a subject of that many bytes may be searched.
     pub fn admits(&self, bytes: usize) -> bool {
-        bytes <= self.subject_bytes
+        bytes <= self.program.subject_bytes
     }
 
     /// How many groups there are, the whole match included.
     pub fn groups(&self) -> usize {
-        self.regex.captures_len()
+        self.program.groups
     }
 
-    /// The groups' names, from the whole match on.
-    pub fn names(&self) -> CaptureNames<'_> {
-        self.regex.capture_names()
+    /// The groups' names and numbers.
+    pub fn names(&self) -> &[(String, usize)] {
+        &self.program.names
+    }
+
+    /// Whether several groups may have one name: then it stands for a list of them.
+    pub fn duplicates(&self) -> bool {
+        self.options.duplicates
     }
 }
 
@@ -88,16 +138,15 @@ pub fn compiled(
     if let Some(known) = cache.borrow().known.get(&key) {
         return Ok(Ok(known.clone()));
     }
-    let (regex, size, subject_bytes) = match compile(text, key.1, automaton_bytes(lua)) {
-        Ok(compiled) => compiled,
+    let program = match compile(text, key.1, automaton_bytes(lua)) {
+        Ok(program) => program,
         Err(why) => {
             let text = String::from_utf8_lossy(text);
             return Ok(Err(format!("pcre_compile() failed: {why} in \"{text}\"")));
         }
     };
-    let ballast = cache.borrow_mut().room(lua, size + automaton_bytes(lua))?;
-    let anchored = key.1.anchored;
-    let compiled = Rc::new(Compiled { regex, anchored, subject_bytes, _ballast: ballast });
+    let ballast = cache.borrow_mut().room(lua, program.bytes + automaton_bytes(lua))?;
+    let compiled = Rc::new(Compiled { program, options: key.1, _ballast: ballast });
     cache.borrow_mut().keep(key, compiled.clone());
     Ok(Ok(compiled))
 }
@@ -142,18 +191,42 @@ fn cache(lua: &Lua) -> Rc<RefCell<Cache>> {
     cache
 }
 
-/// The regex, the most that its program takes, and the longest subject that it may see.
-fn compile(
-    text: &[u8],
-    options: Options,
-    automaton_bytes: usize,
-) -> Result<(Regex, usize, usize), String> {
+fn compile(text: &[u8], options: Options, automaton_bytes: usize) -> Result<Program, String> {
     if text.len() > TEXT_BYTES {
         return Err(TOO_LARGE.to_owned());
     }
-    let translated = pcre::translate(text, options.utf8)?;
+    let Translated { text, names, backtracks } =
+        pcre::translate(text, options.utf8, options.extended)?;
+    if !options.duplicates && has_duplicates(&names) {
+        return Err("two named subpatterns have the same name".to_owned());
+    }
+    if backtracks {
+        let (bytes, _) = SIZES.last().copied().unwrap_or_default();
+        let regex = backtracking(&text, options, bytes, automaton_bytes)?;
+        let groups = regex.captures_len();
+        let engine = Engine::Backtracking(Box::new(regex));
+        return Ok(Program { engine, bytes, subject_bytes: BACKTRACKED_BYTES, names, groups });
+    }
+    let (regex, bytes, subject_bytes) = linear(&text, options, automaton_bytes)?;
+    let groups = regex.captures_len();
+    Ok(Program { engine: Engine::Linear(regex), bytes, subject_bytes, names, groups })
+}
+
+fn has_duplicates(names: &[(String, usize)]) -> bool {
+    names
+        .iter()
+        .enumerate()
+        .any(|(place, (name, _))| names.iter().skip(place + 1).any(|(other, _)| other == name))
+}
+
+/// The regex, the most that it takes, and the longest subject that it may see.
+fn linear(
+    text: &str,
+    options: Options,
+    automaton_bytes: usize,
+) -> Result<(Regex, usize, usize), String> {
     for (size, subject_bytes) in SIZES {
-        let built = RegexBuilder::new(&translated)
+        let built = RegexBuilder::new(text)
             .unicode(options.utf8)
             .case_insensitive(options.ignore_case)
             .multi_line(options.lines)
@@ -167,14 +240,49 @@ fn compile(
             Ok(regex) => return Ok((regex, *size, *subject_bytes)),
             // The next size may hold it.
             Err(regex::Error::CompiledTooBig(_)) => {}
-            Err(error) => {
-                let words = error.to_string();
-                let last = words.lines().last().unwrap_or_default();
-                return Err(last.trim_start_matches("error: ").to_owned());
-            }
+            Err(error) => return Err(pcre_words(&error.to_string())),
         }
     }
     Err(TOO_LARGE.to_owned())
+}
+
+fn backtracking(
+    text: &str,
+    options: Options,
+    bytes: usize,
+    automaton_bytes: usize,
+) -> Result<fancy_regex::Regex, String> {
+    let mode = if options.utf8 { BytesMode::UnicodeBytes } else { BytesMode::Ascii };
+    fancy_regex::RegexBuilder::new(text)
+        .bytes_mode(mode)
+        .case_insensitive(options.ignore_case)
+        .multi_line(options.lines)
+        .dot_matches_new_line(options.dot_all)
+        .verbose_mode(options.extended)
+        .backtrack_limit(STEPS)
+        .delegate_size_limit(bytes)
+        .delegate_dfa_size_limit(automaton_bytes)
+        .build()
+        .map_err(|error| pcre_words(&error.to_string()))
+}
+
+/// What is wrong with a regex, as PCRE would say it.
+fn pcre_words(error: &str) -> String {
+    let last = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    let known = [
+        ("unclosed group", "missing )"),
+        ("unopened group", "unmatched parentheses"),
+        ("unclosed character class", "missing terminating ] for character class"),
+        ("repetition operator missing expression", "nothing to repeat"),
+        ("invalid repetition count range", "numbers out of order in {} quantifier"),
+        ("invalid character class range", "range out of order in character class"),
+        ("closing parenthesis", "missing )"),
+        ("Target of repeat operator is invalid", "nothing to repeat"),
+        ("Backreference to non-existent", "reference to non-existent subpattern"),
+        ("Invalid back reference", "reference to non-existent subpattern"),
+    ];
+    let found = known.iter().find(|(theirs, _)| error.contains(theirs));
+    found.map_or_else(|| last.to_owned(), |(_, pcre)| (*pcre).to_owned())
 }
 
 impl Options {
@@ -186,9 +294,11 @@ impl Options {
                 b'i' => options.ignore_case = true,
                 b'm' => options.lines = true,
                 b's' => options.dot_all = true,
-                b'u' | b'U' => options.utf8 = true,
+                b'u' => options.utf8 = true,
+                b'U' => (options.utf8, options.unchecked) = (true, true),
+                b'D' => options.duplicates = true,
                 b'x' => options.extended = true,
-                b'd' | b'D' | b'j' | b'J' | b'o' => {}
+                b'd' | b'j' | b'J' | b'o' => {}
                 other => {
                     let letters = String::from_utf8_lossy(letters);
                     let other = char::from(*other);
