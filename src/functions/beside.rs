@@ -169,7 +169,7 @@ fn redacted(headers: &Headers, secrets: &Secrets) -> Headers {
         return headers.clone();
     }
     let mut shown = Headers::default();
-    for header in headers.iter() {
+    for header in headers {
         let value = Bytes::copy_from_slice(&secrets.redacted(&header.value));
         shown.append(header.name.clone(), value);
     }

@@ -95,9 +95,9 @@ pub fn compiled(
             return Ok(Err(format!("pcre_compile() failed: {why} in \"{text}\"")));
         }
     };
-    let _ballast = cache.borrow_mut().room(lua, size + automaton_bytes(lua))?;
+    let ballast = cache.borrow_mut().room(lua, size + automaton_bytes(lua))?;
     let anchored = key.1.anchored;
-    let compiled = Rc::new(Compiled { regex, anchored, subject_bytes, _ballast });
+    let compiled = Rc::new(Compiled { regex, anchored, subject_bytes, _ballast: ballast });
     cache.borrow_mut().keep(key, compiled.clone());
     Ok(Ok(compiled))
 }
