@@ -175,7 +175,8 @@ fn what_cannot_be_tried_is_told() {
 
 #[test]
 fn every_other_change_ends_a_rollout() {
-    let changes: [(fn(&FunctionStore), Happening); 6] = [
+    type Change = fn(&FunctionStore);
+    let changes: [(Change, Happening); 6] = [
         (|store| drop(store.activate("hello", None).unwrap()), Happening::Ended),
         (
             |store| {
