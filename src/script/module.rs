@@ -116,11 +116,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
-<<<<<<< HEAD
-        secrets: super::SecretsFor::default(),
-=======
         secrets: SecretsFor::default(),
->>>>>>> grants
         reads_only: false,
         network: crate::config::Network::default(),
         max_timers: 0,

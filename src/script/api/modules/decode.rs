@@ -55,11 +55,7 @@ impl Maker<'_> {
     fn count<E: Error>(&self) -> Result<(), E> {
         let mut made = self.made.borrow_mut();
         *made = made.wrapping_add(1);
-<<<<<<< HEAD
-        if (*made).is_multiple_of(UNWATCHED) && slot::is_over() {
-=======
         if made.is_multiple_of(UNWATCHED) && slot::is_over() {
->>>>>>> grants
             return Err(self.stop(Fault::Lua(mlua::Error::runtime("the call was ended"))));
         }
         Ok(())
