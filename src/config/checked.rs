@@ -359,6 +359,15 @@ pub struct Route {
     pub body_filter_types: Vec<String>,
     /// The rule engine's settings for it, those of all routes included.
     pub rules: Rules,
+    /// What its scripts find.
+    pub lua: RouteLua,
+}
+
+/// What the scripts of a route find.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteLua {
+    /// Whether it is noticed that a client goes away (`ngx.on_abort`).
+    pub watch_client: bool,
 }
 
 /// Where a route's requests go.

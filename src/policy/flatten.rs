@@ -11,7 +11,8 @@ use super::bundle::hex;
 use super::modules::{Attached, Modules};
 use super::{AttachedModule, BesideStep, Policy, RoutePlan, RouteRules, Step, StepId};
 use crate::config::{
-    Attachment, Budget, Config, HandlerMode, HandlerSource, Handlers, OnError, UpstreamChoice,
+    Attachment, Budget, Config, HandlerMode, HandlerSource, Handlers, OnError, RouteLua,
+    UpstreamChoice,
 };
 use crate::detection::Script;
 use crate::script::OPERATOR;
@@ -69,6 +70,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 beside,
                 rules: None,
                 rules_beside: None,
+                lua: route.lua.clone(),
                 scripts: Vec::new(),
             });
         }
@@ -84,6 +86,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             beside: global.beside,
             rules: None,
             rules_beside: None,
+            lua: RouteLua::default(),
             scripts: Vec::new(),
         });
         plans

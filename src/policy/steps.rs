@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{BesideStep, ModuleVersion, RouteRules};
-use crate::config::{BodyLimits, Budget, HandlerMode, HandlerSource, OnError, UpstreamChoice};
+use crate::config::{BodyLimits, Budget, HandlerMode, HandlerSource, OnError, RouteLua, UpstreamChoice};
 use crate::functions::Contest;
 use crate::transaction::Phase;
 
@@ -72,6 +72,8 @@ pub struct RoutePlan {
     pub rules: Option<RouteRules>,
     /// Rules that judge its requests beside these, without effect.
     pub rules_beside: Option<RulesBeside>,
+    /// What its scripts find.
+    pub lua: RouteLua,
     /// The scripts that these call, by path.
     pub scripts: Vec<(Box<str>, StepId)>,
 }

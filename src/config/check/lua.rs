@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::config::section::{Found, Section};
-use crate::config::settings::{BUDGET, LUA};
-use crate::config::{Budget, Lua, Network, OnError, values};
+use crate::config::settings::{BUDGET, LUA, ROUTE_LUA};
+use crate::config::{Budget, Lua, Network, OnError, RouteLua, values};
 use crate::diagnostic::{Diagnostic, Span};
 
 use super::absolute;
@@ -36,6 +36,12 @@ pub fn read(file: &Section<'_>) -> Scripts {
         error_status: section.count("error_status") as u16,
     };
     Scripts { lua, on_error: on_error(&section) }
+}
+
+/// What the scripts of a route find.
+pub fn of_route(route: &Section<'_>) -> RouteLua {
+    let lua = route.section("lua", &ROUTE_LUA);
+    RouteLua { watch_client: lua.flag("watch_client") }
 }
 
 /// A budget; what it does not say is as `around` says, else the default.

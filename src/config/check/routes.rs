@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::transaction::Phase;
 
 use super::lua::{Scripts, check_destination};
-use super::{handlers, rules};
+use super::{handlers, lua, rules};
 
 /// The routes in the order written.
 pub fn read(file: &Section<'_>, around: Around<'_>, global: &Handlers) -> Vec<Route> {
@@ -97,6 +97,7 @@ impl Around<'_> {
             },
             body_filter_types: types(&route),
             rules: rules::of_route(&route, self.rules),
+            lua: lua::of_route(&route),
         }
     }
 

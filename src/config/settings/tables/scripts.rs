@@ -1,7 +1,7 @@
 //! Rows of `lua` and of handlers.
 
 use super::{GIB, HOUR, MIB, ON_ERROR, SECOND, row};
-use crate::config::settings::Shape::{Count, Other, Path, Script, Size, Text, Texts, Time};
+use crate::config::settings::Shape::{Count, Flag, Other, Path, Script, Size, Text, Texts, Time};
 use crate::config::settings::Table;
 
 /// Scripts.
@@ -96,6 +96,7 @@ pub static ROUTE_LUA: Table = Table {
     rows: &[
         row("on_error", ON_ERROR, "", "pass", "What to do when one fails or its budget is spent."),
         row("budget", Other("a mapping"), "", "{ cpu: 50ms }", "What one call may cost."),
+        row("watch_client", Flag, "false", "true", "Whether it is noticed that a client goes away (`ngx.on_abort`)."),
     ],
 };
 
