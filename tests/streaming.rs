@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Moongate, Upstream, wait_until};
+use crate::support::{Client, Moongate, Upstream, pause, wait_until};
 
 /// Longer than anything takes that does not wait.
 const PAUSE: &str = "0.4";
@@ -189,4 +189,49 @@ fn a_long_answer_takes_no_more_memory_than_is_on_its_way() {
     let answer = moongate.get("/t");
     assert_eq!(answer.body.len(), 64_000_000);
     assert!(moongate.heap() < 64 << 20, "{}", moongate.heap());
+}
+
+/// What a client gets that goes away while the script sleeps: nothing; what the script did is in the log.
+fn left(script: &str) -> (Upstream, Moongate) {
+    let (upstream, moongate) = answering(
+        script,
+        "    lua: { watch_client: true }\n    log_by_lua_block: ngx.log(ngx.WARN, 'ended with ', ngx.status)\n",
+    );
+    let mut client = moongate.connect();
+    client.ask("/t");
+    pause(Duration::from_millis(300));
+    drop(client);
+    (upstream, moongate)
+}
+
+#[test]
+fn a_script_may_want_to_know_that_its_client_went_away() {
+    let (_upstream, moongate) = left(
+        "local ok, err = ngx.on_abort(function() ngx.log(ngx.WARN, 'it left') ngx.sleep(0.01) ngx.exit(499) end)
+         ngx.log(ngx.WARN, 'asked: ', ok, ' ', select(2, ngx.on_abort(function() end)))
+         ngx.sleep(4.5) ngx.log(ngx.WARN, 'it went on')",
+    );
+    moongate.wait_for_log("asked: 1 duplicate call");
+    moongate.wait_for_log("it left");
+    moongate.wait_for_log("ended with 499");
+    assert!(!moongate.log().contains("it went on"));
+}
+
+#[test]
+fn a_script_whose_client_went_away_is_ended() {
+    let (_upstream, moongate) = left("ngx.sleep(4.5) ngx.log(ngx.WARN, 'it went on')");
+    moongate.wait_for_log("ended with 499");
+    assert!(!moongate.log().contains("it went on"));
+}
+
+#[test]
+fn what_a_script_drops_of_a_body_nobody_gets() {
+    let upstream = Upstream::start();
+    let moongate = Moongate::before(&upstream, "access_by_lua_block: ngx.req.discard_body()\n");
+    assert_eq!(moongate.post("/echo", "abc").text(), "");
+    assert_eq!(upstream.last().text(), "");
+    let mut client = moongate.connect();
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(client.read().text(), "");
+    assert_eq!(client.ask("/").read().text(), "hello", "the rest is no request");
 }

@@ -1,7 +1,7 @@
 //! An internal redirect: a script sends its request another way.
 
 use super::{Exchange, Flow};
-use crate::script::{Contexts, Detour, REDIRECTS, Way};
+use crate::script::{Detour, REDIRECTS, Way};
 use crate::telemetry::events;
 use crate::transaction::Verdict;
 
@@ -40,7 +40,7 @@ pub(super) fn follow(exchange: &Exchange) -> Flow {
 
 /// The way begins anew: what its scripts kept for each other is gone.
 fn forget(exchange: &Exchange) {
-    exchange.subject.contexts.replace(Contexts::default());
+    exchange.subject.contexts.borrow_mut().forget();
 }
 
 fn cycle(exchange: &Exchange, to: &Way) -> String {

@@ -73,6 +73,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 lua: route.lua.clone(),
                 rules: None,
                 rules_beside: None,
+                lua: route.lua.clone(),
                 scripts: Vec::new(),
             });
         }
@@ -91,6 +92,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             lua: RouteLua::default(),
             rules: None,
             rules_beside: None,
+            lua: RouteLua::default(),
             scripts: Vec::new(),
         });
         plans

@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::shared::within;
@@ -144,6 +145,16 @@ impl ClientStream {
         }
         self.waiting.clear();
         Ok(())
+    }
+
+    /// Waits until the client closed its side, as far as that can be seen.
+    pub(super) fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(socket) = &self.socket else { return Poll::Pending };
+        let mut byte = [0];
+        match socket.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
     }
 
     /// The socket, which is then no longer here.

@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fs::File;
+use std::future::poll_fn;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 
 use tokio::task::spawn_local;
 
@@ -14,6 +16,7 @@ use crate::config::BodyLimits;
 use crate::phases::Exchange;
 use crate::policy::Live;
 use crate::script::{Captured, Host, Subrequest, Waiting};
+use crate::shared::within;
 use crate::transaction::{Body, Request};
 use crate::upstream::{Framing, keeps_alive};
 
@@ -79,6 +82,16 @@ impl Host for Shared {
             outflow::flush(&exchange, &downstream).await
         });
         Box::pin(async { task.await.is_ok_and(|sent| sent == Sent::Whole) })
+    }
+
+    fn client_gone(&self) -> Option<Waiting<'static, ()>> {
+        let exchange = self.downstream.exchange()?;
+        let is_watched = exchange.plan().lua.watch_client
+            && !exchange.subject.transaction.borrow().is_subrequest;
+        let downstream = self.downstream.clone();
+        is_watched.then(|| -> Waiting<'static, ()> {
+            Box::pin(async move { downstream.client_gone().await })
+        })
     }
 
     fn nudge(&self) {
@@ -166,6 +179,21 @@ impl Downstream {
         !matches!(self.declared, Declared::Nothing | Declared::Length(0))
     }
 
+    /// Waits until the client has closed its connection, and all that it sent before was read.
+    async fn client_gone(&self) {
+        loop {
+            // While somebody has the connection on loan it is they who would notice; and what the client
+            // sent ahead hides its end.
+            let gone = poll_fn(|context| match &*self.stream.borrow() {
+                Some(stream) => stream.poll_end(context),
+                None => Poll::Pending,
+            });
+            if within(LOOK_AGAIN, gone).await.is_ok() {
+                return;
+            }
+        }
+    }
+
     /// The body, whole: it is read when it is first asked for.
     pub(super) async fn body(&self) -> Result<Body, Failure> {
         if let Some(known) = &*self.held.borrow() {
@@ -243,6 +271,8 @@ impl Downstream {
     }
 }
 
+/// How often it is looked whether a client is there of which nothing is heard.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
 /// How long a client may take to send a short body that nobody wants.
 const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(2);
 

@@ -105,6 +105,11 @@ pub trait Host {
         Box::pin(std::future::ready(true))
     }
 
+    /// Waits until the client is gone; none where nobody looks.
+    fn client_gone(&self) -> Option<Waiting<'static, ()>> {
+        None
+    }
+
     /// Has what is staged of the answer sent soon.
     fn nudge(&self) {}
 }

@@ -14,9 +14,12 @@ use super::fairness::{self, Queue, Turn};
 use super::incarnation::Incarnation;
 use super::owner::Begun;
 use super::slot::{self, Allowance};
-use super::{Call, ScriptError, with_current};
+use super::{Call, Exit, ScriptError, with_current};
 use crate::config::Budget;
 use crate::telemetry::events;
+
+/// nginx's status for a request whose client went away.
+const CLIENT_GONE: u16 = 499;
 
 /// What one call may still cost.
 pub(super) struct Meter {
@@ -88,6 +91,10 @@ impl Meter {
             let waits = !call.errands_are_done(context) && !call.threads.are_running();
             if waits || self.is_held(context) || !turn.has_come(context) {
                 return Poll::Pending;
+            }
+            if call.threads.is_abandoned(context) {
+                call.leave(Exit::Respond(CLIENT_GONE));
+                return Poll::Ready(Err(Error::runtime("the client is gone")));
             }
             call.threads.enter(context.waker());
             let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);

@@ -163,6 +163,10 @@ impl State {
         let mut meter = Meter::begin(handler.budget, &self.queue)?;
         let result = match handler.function(&vm, call) {
             Ok((function, argument)) => {
+                let client = call.subject.as_ref().and_then(|subject| subject.host.client_gone());
+                if let Some(client) = client {
+                    call.threads.watch(client);
+                }
                 let _limited = vm.limit_after();
                 let future = pin!(function.call_async::<Value>(argument));
                 let _lifting = vm.no_limit_from();

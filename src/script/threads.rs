@@ -39,6 +39,10 @@ pub struct Threads {
     turns: RefCell<VecDeque<Coroutine>>,
     /// Whether the call's own coroutine waits for its turn.
     own_waits: Cell<bool>,
+    /// Waits until the client is gone.
+    client: RefCell<Option<Waiting<'static, ()>>>,
+    /// What is to run then.
+    on_abort: RefCell<Option<Rc<Light>>>,
     /// Whoever goes on with the call.
     waker: RefCell<Option<Waker>>,
 }
@@ -115,6 +119,44 @@ impl Threads {
         self.current.borrow().clone()
     }
 
+    /// From now on it is noticed that the client goes away.
+    pub(super) fn watch(&self, client: Waiting<'static, ()>) {
+        self.client.replace(Some(client));
+    }
+
+    /// Whether it is noticed that the client goes away.
+    pub fn are_watching(&self) -> bool {
+        self.client.borrow().is_some()
+    }
+
+    /// Has a function run when the client goes away; false if one is to already.
+    ///
+    /// # Errors
+    /// As [`Self::spawn`].
+    pub fn on_abort(&self, lua: &Lua, function: Function) -> mlua::Result<bool> {
+        if self.on_abort.borrow().is_some() {
+            return Ok(false);
+        }
+        let light = self.prepare(lua, function, MultiValue::new())?;
+        self.all.borrow_mut().retain(|one| !Rc::ptr_eq(one, &light));
+        self.on_abort.replace(Some(light));
+        Ok(true)
+    }
+
+    /// Whether the client went away and nobody wants to know: the call is to end. Else whoever wants to
+    /// know has its turn.
+    pub(super) fn is_abandoned(&self, context: &mut Context<'_>) -> bool {
+        let Some(mut client) = self.client.take() else { return false };
+        if client.as_mut().poll(context).is_pending() {
+            self.client.replace(Some(client));
+            return false;
+        }
+        let Some(light) = self.on_abort.take() else { return true };
+        self.all.borrow_mut().push(light.clone());
+        self.turns.borrow_mut().push_back(Coroutine::Light(light));
+        false
+    }
+
     /// Has what runs now go on when all have who wanted to before it.
     fn pass(&self) {
         let this = self.running_now();
@@ -157,6 +199,10 @@ impl Threads {
         self.pass();
         if let Some(waker) = self.waker.borrow().clone() {
             self.go_on(&light, &waker);
+            if slot::is_suspended() && light.is_running() {
+                // It computes: it goes on before whoever began it.
+                self.turns.borrow_mut().push_front(Coroutine::Light(light.clone()));
+            }
         }
         Ok(light)
     }
@@ -293,6 +339,8 @@ impl Threads {
             light.kill();
         }
         self.turns.take();
+        self.client.take();
+        self.on_abort.take();
         self.own_waits.set(false);
         self.current.replace(None);
         self.waker.replace(None);

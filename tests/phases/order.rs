@@ -51,7 +51,7 @@ header_filter_by_lua_block: |
   ngx.var.trail = ngx.var.trail .. ' header_filter'
   ngx.header['X-Trail'] = ngx.var.trail
 ";
-    let stopper = "return { access = function()\n  if ngx.var.arg_at == 'module' then\n    ngx.say('stopped')\n    \
+    let stopper = "return { access = function()\n  if ngx.var.arg_at == 'module' then\n    ngx.status = 403\n    ngx.say('stopped')\n    \
                    return ngx.exit(403)\n  end\nend }";
     let moongate =
         Moongate::with_upstream(&upstream, config).file("lua/stopper.lua", stopper).start();

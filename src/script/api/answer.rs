@@ -13,8 +13,8 @@ use crate::transaction::{Phase, PhaseSet, Transaction, Version};
 
 /// Bytes that scripts may stage for one answer (or one request body).
 pub const STAGED_BYTES: usize = 8 << 20;
-/// Bytes that are staged from which on they leave by themselves.
-const FLOWING: usize = 1 << 20;
+/// Bytes that are staged of an answer that has begun, from which on they leave by themselves.
+const FLOWING: usize = 64 << 10;
 /// How deep tables given to `ngx.say` may be nested.
 const DEPTH: usize = 32;
 /// Entries of tables that one value may have, a table that stands in it twice counted twice: tables of
@@ -168,7 +168,7 @@ fn put(
     }
     lock(&mut transaction);
     transaction.reply.body.extend_from_slice(&said);
-    if staged > FLOWING && !is_buffered(&transaction) {
+    if staged > FLOWING && transaction.response.is_some() {
         exchange.host.nudge();
     }
     Ok(one(Value::Integer(1)))

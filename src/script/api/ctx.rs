@@ -1,6 +1,7 @@
 //! `ngx.ctx`: a table for each exchange, carried over between the states of its handlers.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::rc::Rc;
 
 use bytes::BytesMut;
@@ -59,6 +60,10 @@ pub struct Contexts {
     tables: Vec<(usize, Table, Lua)>,
     /// The state that had it last: its table is the valid one.
     last: usize,
+    /// The file that a script made the request's body.
+    pub(super) file: Option<File>,
+    /// Whether a script dropped the request's body.
+    pub(super) is_discarded: bool,
     /// The request body that `ngx.req.init_body` began.
     pub(super) draft: Option<BytesMut>,
 }
@@ -69,6 +74,12 @@ impl Contexts {
         let mut contexts = Self::default();
         contexts.put(lua, table);
         contexts
+    }
+
+    /// The request goes another way: nobody knows any more what its scripts kept for each other.
+    pub fn forget(&mut self) {
+        self.tables.clear();
+        self.last = 0;
     }
 
     /// Has a state's table say what scripts of others made of it.

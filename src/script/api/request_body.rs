@@ -1,5 +1,7 @@
 //! The request's body: read it, look at it, replace it.
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -8,7 +10,7 @@ use mlua::{Lua, MultiValue, Value};
 use super::answer::STAGED_BYTES;
 use super::arguments::{at, check_number, check_text, fault, number, one, string, subject};
 use super::{Function, Native};
-use crate::script::{Call, Exit, Waiting};
+use crate::script::{Call, Exit, OPERATOR, Subject, Waiting, spec_of};
 use crate::transaction::{Body, PhaseSet, Transaction};
 
 pub const FUNCTIONS: &[Function] = &[
@@ -25,9 +27,8 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.req.discard_body",
         phases: PhaseSet::of("rac"),
         syntax: "ngx.req.discard_body()",
-        doc: "Accepted: a body that nobody reads is discarded by the proxy after an answer, and \
-              sent on otherwise.",
-        native: Native::Now(|_, _, _| Ok(MultiValue::new())),
+        doc: "Drops a body that was not read: nobody gets it, neither rules nor the upstream.",
+        native: Native::Now(discard_body),
     },
     Function {
         name: "ngx.req.get_body_data",
@@ -42,9 +43,14 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local path = ngx.req.get_body_file()",
         doc: "The path under which this process can open the body, if it was too long for memory; \
               else nil.",
-        native: Native::Now(|lua, call, _| match &subject(call)?.transaction.borrow().body {
-            Body::Spooled { path, .. } => string(lua, path.as_os_str().as_encoded_bytes()).map(one),
-            _ => Ok(one(Value::Nil)),
+        native: Native::Now(|lua, call, args| {
+            none_expected(&args)?;
+            match &subject(call)?.transaction.borrow().body {
+                Body::Spooled { path, .. } => {
+                    string(lua, path.as_os_str().as_encoded_bytes()).map(one)
+                }
+                _ => Ok(one(Value::Nil)),
+            }
         }),
     },
     Function {
@@ -53,13 +59,24 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "ngx.req.set_body_data(data)",
         doc: "Replaces the body that is sent on, and its length. It must have been read.",
         native: Native::Now(|lua, call, args| {
+            if args.len() != 1 {
+                return Err(fault(format!("expecting 1 arguments but seen {}", args.len())));
+            }
             let data = check_text(lua, &args, 1, "set_body_data")?;
             let data = Bytes::copy_from_slice(&data.as_bytes());
-            let mut transaction = subject(call)?.transaction.borrow_mut();
-            replaceable(&transaction)?;
-            replace(&mut transaction, data);
+            let exchange = subject(call)?;
+            replaceable(exchange)?;
+            replace(&mut exchange.transaction.borrow_mut(), data);
             Ok(MultiValue::new())
         }),
+    },
+    Function {
+        name: "ngx.req.set_body_file",
+        phases: PhaseSet::of("racB"),
+        syntax: "ngx.req.set_body_file(path, auto_clean?)",
+        doc: "Makes a file the body that is sent on; with `auto_clean` the file goes. The body must have \
+              been read. Not for functions, which have no files.",
+        native: Native::Now(set_body_file),
     },
     Function {
         name: "ngx.req.init_body",
@@ -88,8 +105,57 @@ pub const FUNCTIONS: &[Function] = &[
 /// The status for a body whose reading did not come to an end.
 const CUT_SHORT: u16 = 408;
 
-fn read_body(_: Lua, call: Rc<Call>, _: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
+fn none_expected(args: &MultiValue) -> mlua::Result<()> {
+    match args.len() {
+        0 => Ok(()),
+        seen => Err(fault(format!("expecting 0 arguments but seen {seen}"))),
+    }
+}
+
+fn discard_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    none_expected(&args)?;
+    let exchange = subject(call)?;
+    let mut transaction = exchange.transaction.borrow_mut();
+    if matches!(transaction.body, Body::Unread) {
+        transaction.body = Body::Empty;
+        exchange.contexts.borrow_mut().is_discarded = true;
+    }
+    Ok(MultiValue::new())
+}
+
+fn set_body_file(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if !matches!(args.len(), 1 | 2) {
+        return Err(fault(format!("expecting 1 or 2 arguments but seen {}", args.len())));
+    }
+    let path = check_text(lua, &args, 1, "set_body_file")?.to_string_lossy();
+    let cleans = at(&args, 2) == &Value::Boolean(true);
+    if spec_of(lua).is_none_or(|spec| spec.owner.as_ref() != OPERATOR) {
+        return Err(fault("a function has no files"));
+    }
+    let exchange = subject(call)?;
+    replaceable(exchange)?;
+    let failed = |deed: &str| fault(format!("{deed} \"{path}\" failed"));
+    let file = File::open(&path).map_err(|_| failed("open()"))?;
+    let length = file.metadata().map_err(|_| failed("fstat()"))?.len();
+    if cleans {
+        // It is open, and stays what it is until the exchange ends.
+        let _ = std::fs::remove_file(&path);
+    }
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
+    exchange.contexts.borrow_mut().file = Some(file);
+    let mut transaction = exchange.transaction.borrow_mut();
+    resize(&mut transaction, length);
+    transaction.body = if length == 0 { Body::Empty } else { Body::Spooled { path, length } };
+    Ok(MultiValue::new())
+}
+
+fn read_body(
+    _: Lua,
+    call: Rc<Call>,
+    args: MultiValue,
+) -> Waiting<'static, mlua::Result<MultiValue>> {
     Box::pin(async move {
+        none_expected(&args)?;
         let exchange = subject(&call)?.clone();
         let reader = exchange.clone();
         let read = call.errand(async move { reader.host.read_body().await }).await;
@@ -110,6 +176,9 @@ fn read_body(_: Lua, call: Rc<Call>, _: MultiValue) -> Waiting<'static, mlua::Re
 }
 
 fn body_data(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.len() > 1 {
+        return Err(fault(format!("expecting 0 or 1 arguments but seen {}", args.len())));
+    }
     let body = match &subject(call)?.transaction.borrow().body {
         Body::Memory(bytes) if !bytes.is_empty() => bytes.clone(),
         _ => return Ok(one(Value::Nil)),
@@ -130,7 +199,7 @@ fn init_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         }
     }
     let subject = subject(call)?;
-    replaceable(&subject.transaction.borrow())?;
+    replaceable(subject)?;
     subject.contexts.borrow_mut().draft = Some(BytesMut::new());
     Ok(MultiValue::new())
 }
@@ -165,16 +234,24 @@ fn finish_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Multi
     Ok(MultiValue::new())
 }
 
-fn replaceable(transaction: &Transaction) -> mlua::Result<()> {
-    match transaction.body {
+fn replaceable(exchange: &Subject) -> mlua::Result<()> {
+    if exchange.contexts.borrow().is_discarded {
+        return Err(fault("request body already discarded asynchronously"));
+    }
+    match exchange.transaction.borrow().body {
         Body::Unread => Err(fault("request body not read yet")),
         _ => Ok(()),
     }
 }
 
 fn replace(transaction: &mut Transaction, data: Bytes) {
+    resize(transaction, data.len() as u64);
+    transaction.body = if data.is_empty() { Body::Empty } else { Body::Memory(data) };
+}
+
+/// The head says how long the body is now.
+fn resize(transaction: &mut Transaction, length: u64) {
     let headers = &mut transaction.request.headers;
     headers.remove("Transfer-Encoding");
-    headers.set("Content-Length", data.len().to_string());
-    transaction.body = if data.is_empty() { Body::Empty } else { Body::Memory(data) };
+    headers.set("Content-Length", length.to_string());
 }

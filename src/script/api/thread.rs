@@ -1,4 +1,4 @@
-//! `ngx.thread`: light threads.
+//! `ngx.thread`: light threads; `ngx.on_abort`, the one that runs when the client goes away.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -39,7 +39,28 @@ pub const FUNCTIONS: &[Function] = &[
         doc: "Ends a thread, whatever it waits for. Only who made it can.",
         native: Native::Now(kill),
     },
+    Function {
+        name: "ngx.on_abort",
+        phases: PhaseSet::of("rac"),
+        syntax: "local ok, err = ngx.on_abort(function() end)",
+        doc: "Runs a function as a light thread when the client goes away, where the route's \
+              `lua: { watch_client: true }` has that noticed; without one the script is ended then.",
+        native: Native::Now(on_abort),
+    },
 ];
+
+fn on_abort(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<MultiValue> {
+    let Some(Value::Function(function)) = args.pop_front() else {
+        return Err(bad_argument(1, "on_abort", "Lua function expected"));
+    };
+    if !call.threads.are_watching() {
+        return refusal(lua, "lua_check_client_abort is off");
+    }
+    match call.threads.on_abort(lua, function)? {
+        true => Ok(one(Value::Integer(1))),
+        false => refusal(lua, "duplicate call"),
+    }
+}
 
 fn spawn(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
     let begun = begin(&lua, &call, args);
