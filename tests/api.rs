@@ -13,6 +13,7 @@ use moongate::config::Budget;
 use moongate::script::api::{Native, functions};
 use moongate::script::{Call, Chunk, DomainSpec, Exit, Host, State, Subject, Waiting};
 use moongate::shared::Dictionaries;
+use moongate::shared::tables::{Declaration, Tables};
 use moongate::transaction::{
     Body, Client, Headers, Phase, Request, Response, Transaction, Version,
 };
@@ -78,9 +79,22 @@ fn answered(subject: &Subject) {
 fn spec() -> DomainSpec {
     let declared = BTreeMap::from([("cache".to_owned(), 100_000), ("small".to_owned(), 1_000)]);
     let dictionaries = Arc::new(Dictionaries::open(&declared, None));
-    let mut spec = DomainSpec { dictionaries, workers: 2, ..domain(&[]) };
+    let mut spec = DomainSpec { dictionaries, tables: tables(), workers: 2, ..domain(&[]) };
     spec.network.allow = vec!["127.0.0.1:*".to_owned()];
     spec
+}
+
+/// A collection of each kind, under its kind's name.
+fn tables() -> Arc<Tables> {
+    let tables = Tables::default();
+    tables.start(Box::new(|what| panic!("{what}"))).expect("there is no file");
+    for text in [r#"{ "kind": "addresses" }"#, r#"{ "kind": "keys" }"#, r#"{ "kind": "counters" }"#]
+    {
+        let declaration = Declaration::read(text.as_bytes()).expect(text);
+        let name = text.split('"').nth(3).expect("its kind");
+        tables.declare(name, declaration, "test").expect(text);
+    }
+    Arc::new(tables)
 }
 
 fn state() -> Rc<State> {
@@ -182,7 +196,9 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
     let refused = on_a_worker(|| async {
         let state = state();
         let subject = subject(Ok(Body::Empty));
-        let keep = "package.loaded.kept = {ngx.socket.tcp(), ngx.socket.udp()}";
+        let keep = "package.loaded.kept = {tcpsock = ngx.socket.tcp(), udpsock = ngx.socket.udp(), \
+                    collection = waf.collection('keys'), \
+                    semaphore = require('ngx.semaphore').new()}";
         run(&state, Phase::Access, Some(&subject), keep).await.0.unwrap();
         answered(&subject);
         let mut refused = 0;
@@ -190,8 +206,7 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
             let use_of = match (function.name.split_once(':'), &function.native) {
                 (Some(("ngx.shared.DICT", method)), _) => format!("ngx.shared.cache:{method}()"),
                 (Some((class, method)), _) => {
-                    let kept = if class == "tcpsock" { 1 } else { 2 };
-                    format!("require('kept')[{kept}]:{method}()")
+                    format!("require('kept').{class}:{method}()")
                 }
                 (None, Native::Property { .. }) => format!("local _ = {}", function.name),
                 (None, Native::Fields { .. }) => format!("local _ = {}[1]", function.name),
@@ -220,6 +235,7 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
 /// What scripts tell and ask the rules; the rest of `waf` is tried with the shipped modules.
 const OF_RULES: &[&str] = &[
     "waf.add_match",
+    "waf.collection",
     "waf.is_sqli",
     "waf.is_xss",
     "waf.matches",

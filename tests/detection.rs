@@ -133,7 +133,9 @@ fn every_transformation_has_cases() {
 #[test]
 fn every_operator_that_works_has_cases() {
     let working = OPERATORS.iter().filter(|known| !matches!(known.kind, Kind::Refused(_)));
-    for operator in working.filter(|known| known.name != "geoLookup") {
+    // These ask what only the world outside knows, and are tried with it.
+    let outside = ["geoLookup", "ipMatchFromCollection", "keyInCollection"];
+    for operator in working.filter(|known| !outside.contains(&known.name)) {
         let file = folder("operators").join(format!("{}.json", operator.name));
         assert!(file.is_file(), "{}", file.display());
     }

@@ -38,6 +38,7 @@ const CANARY_LINE: &str = "the canary of the listener";
 
 const CONFIG: &str = "admin: { address: 127.0.0.1:0, token_file: token }
 workers: 2
+owners: { alice: { dictionaries: [alices] }, mallory: { dictionaries: [mallorys] } }
 lua: { shared_dict: { alices: 1m, mallorys: 1m, vault: 1m }, network: ['127.0.0.1:*'] }
 init_by_lua_block: |
   ngx.shared.vault:set('key', 'the canary of the vault')

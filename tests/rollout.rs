@@ -13,7 +13,7 @@ use crate::support::{Client, DEADLINE, Moongate, Response, request, wait_until};
 
 const CONFIG: &str = "upstreams: { app: 127.0.0.1:1 }\n\
     admin: { address: 127.0.0.1:0, token_file: token }\n\
-    lua: { shared_dict: { d: 1MiB } }\nupstreams: { app: { peers: ['127.0.0.1:9'] } }\n";
+    lua: { shared_dict: { d: 1MiB } }\n";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const FAILS: &str = "return { content = function() error('bad') end }";
 const LOOPS: &str = "return { content = function() while true do end end }";
@@ -75,7 +75,7 @@ fn happened(function: &Value) -> Vec<&str> {
 }
 
 /// The answer to a user, on a connection that goes on.
-fn ask(client: &mut Client, user: usize) -> Response {
+pub fn ask(client: &mut Client, user: usize) -> Response {
     client.send(format!("GET /hello HTTP/1.1\r\nHost: test\r\nX-User: u{user}\r\n\r\n")).read()
 }
 
@@ -221,14 +221,14 @@ fn a_canary_is_sticky_and_ends_with_the_next_activation() {
 }
 
 /// Who asks, in the order of asking, and what came of it.
-struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     clients: Vec<thread::JoinHandle<Vec<(usize, Response)>>>,
 }
 
 impl Load {
     /// Two connections, on which 200 users take turns.
-    fn on(node: &Moongate) -> Self {
+    pub fn on(node: &Moongate) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let clients = (0..2).map(|half| {
             let (stop, mut client) = (stop.clone(), node.connect());
@@ -242,7 +242,7 @@ impl Load {
         Self { stop, clients }
     }
 
-    fn end(self) -> Vec<(usize, Response)> {
+    pub fn end(self) -> Vec<(usize, Response)> {
         self.stop.store(true, Ordering::Relaxed);
         self.clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     }

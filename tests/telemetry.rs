@@ -14,7 +14,7 @@ use moongate::config::{AccessLog, LogFormat, LogTarget};
 use moongate::shared::TableStatistics;
 use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
-use moongate::telemetry::{self, DictionaryReading};
+use moongate::telemetry::{self, DictionaryReading, FunctionReading, OwnerReading};
 use moongate::transaction::{
     BudgetPart, Client, Cost, Exceeded, Findings, Headers, Match, Phase, Request, Response,
     RulePhase, Scores, Severity, Transaction, Verdict, Version,
@@ -73,6 +73,7 @@ pub fn emit_one_of_each() {
     emit_of_connections();
     emit_of_exchanges();
     emit_of_scripts();
+    emit_of_functions();
     emit_of_upstreams();
     emit_of_admin();
     let report = "1 fault\n  = help: \x1b mend it\npolicy refused; policy 41 stays in force";
@@ -183,6 +184,28 @@ fn emit_of_scripts() {
     events::ScriptFailed { error, kind: "runtime", traceback, module, phase, request }.emit();
     let (message, client) = ("seen\nforged", Some([192, 0, 2, 7].into()));
     events::ScriptSaid { level: 5, phase, module, message, client }.emit();
+}
+
+fn emit_of_functions() {
+    let (owner, function, cpu) = ("team-a", "hello", Duration::from_micros(20));
+    for outcome in ["ok", "runtime", "cpu"] {
+        events::FunctionCalled { owner, function, cpu, outcome }.emit();
+    }
+    events::FunctionRefused { owner, function }.emit();
+    events::FunctionLoaded { owner, function, took: Duration::from_micros(900) }.emit();
+    events::FunctionExpired { name: function }.emit();
+    let (digest, why, by) = ("ab12", "its errors: 5 %, more than 1 %", "gates");
+    events::FunctionRolled { function, digest, what: "rolled_back", why, by }.emit();
+    telemetry::set_functions(|| {
+        let (owner, function) = ("team-a".to_owned(), "hello".to_owned());
+        (7, vec![FunctionReading { owner, function, states: 2, bytes: 300_000 }])
+    });
+    telemetry::set_owners(|| {
+        let (owner, calls, errors, running) = ("team-a".to_owned(), 9, 2, 1);
+        let (connections, memory, dropped_lines) = (3, 300_000, 40);
+        vec![OwnerReading { owner, calls, errors, running, connections, memory, dropped_lines }]
+    });
+    events::OwnerFlooded { owner: "team-a", lines: 40 }.emit();
 }
 
 fn emit_of_upstreams() {

@@ -3,14 +3,27 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::policy::Terms;
+
 /// What a handler hands back.
 pub enum Reply {
     /// This is the answer.
     Now(Answer),
-    /// The policy is to be read again; the answer says what that came to.
-    Reload,
+    /// Something is to be done with the policy; the answer says what that came to.
+    Policy(Wish),
     /// The answer takes a disk or time: it is found on a thread of its own, behind those that serve.
     Aside(Box<dyn FnOnce() -> Answer + Send>),
+}
+
+/// What somebody wants done with the policy.
+#[derive(Debug)]
+pub enum Wish {
+    /// What is tried is not to be any more; who wants it.
+    Abort(String),
+    /// What is tried is to be in force; who wants it.
+    Promote(String),
+    /// The files are to be read again, and tried first if terms say so.
+    Reload(Option<Terms>),
 }
 
 /// What is answered.
@@ -24,6 +37,18 @@ pub struct Answer {
     pub fields: Vec<(&'static str, String)>,
     /// The body.
     pub body: Bytes,
+}
+
+impl Wish {
+    /// What the audit log calls it.
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::Abort(_) => "policy.abort",
+            Self::Promote(_) => "policy.promote",
+            Self::Reload(None) => "policy.reload",
+            Self::Reload(Some(_)) => "policy.canary",
+        }
+    }
 }
 
 impl Reply {
@@ -89,6 +114,11 @@ impl Answer {
     /// A reload went well.
     pub fn reloaded(generation: u64, changed: bool) -> Self {
         Self::json(200, &json!({ "generation": generation, "changed": changed }))
+    }
+
+    /// The policy of this number is tried.
+    pub fn tried(generation: u64) -> Self {
+        Self::json(200, &json!({ "generation": generation, "changed": true, "tried": true }))
     }
 
     /// Whether something was refused or failed.

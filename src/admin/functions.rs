@@ -121,13 +121,16 @@ pub(super) fn remove(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
     })
 }
 
+/// What is done with a function.
+type Work = fn(&FunctionStore, &Asked) -> Result<Option<Arc<Version>>, Fault>;
+
 /// Changes which version serves, if the asker may; what came of it is recorded and told.
 fn change(
     admin: &Arc<Admin>,
     asked: &Arc<Asked>,
     what: &'static str,
     query: &'static [&'static str],
-    work: fn(&FunctionStore, &Asked) -> Result<Option<Arc<Version>>, Fault>,
+    work: Work,
 ) -> Reply {
     changed(admin, asked, (what, query), active, move |store, asked| {
         work(store, asked).map(drop).map_err(|refused| fault(&refused))
@@ -315,7 +318,7 @@ fn add_the_rest(known: &mut Vec<(usize, Reading)>, workers: usize) {
     }
 }
 
-fn worker_told(worker: usize, read: &Reading) -> Value {
+pub(super) fn worker_told(worker: usize, read: &Reading) -> Value {
     let kills: serde_json::Map<String, Value> =
         read.kills.iter().map(|(reason, count)| ((*reason).to_owned(), json!(count))).collect();
     json!({
@@ -325,6 +328,7 @@ fn worker_told(worker: usize, read: &Reading) -> Value {
         "last_call": read.last_call.map(stamp),
         "calls": read.calls,
         "errors": read.errors,
+        "blocks": read.blocks,
         "refused": read.refused,
         "cpu_seconds": read.cpu.as_secs_f64(),
         "memory_bytes": read.memory,
@@ -332,6 +336,11 @@ fn worker_told(worker: usize, read: &Reading) -> Value {
         "loads": read.loads,
         "cold_start_seconds": read.cold_start.as_secs_f64(),
         "kills": kills,
+        "last_error": read.last_error.as_ref().map(|error| json!({
+            "at": stamp(error.at),
+            "kind": error.kind.as_str(),
+            "message": &*error.message,
+        })),
         "p99_seconds": read.wall_times.percentile(99).map(|time| time.as_secs_f64()),
         "cpu_p99_seconds": read.cpu_times.percentile(99).map(|time| time.as_secs_f64()),
     })

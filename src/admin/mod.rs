@@ -11,11 +11,14 @@ mod asked;
 mod audit;
 mod collections;
 mod functions;
+mod modules;
 mod node;
+mod owners;
 mod page;
 mod policy;
 mod rollouts;
 mod route;
+mod rules;
 mod table;
 
 use std::sync::Arc;
@@ -24,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 pub use access::{Access, Identity};
-pub use answer::{Answer, Reply};
+pub use answer::{Answer, Reply, Wish};
 pub use asked::{Asked, Fields, Head};
 pub use audit::{Audit, Entry};
 pub use page::admin_page;

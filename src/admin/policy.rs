@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Admin, Answer, Asked, Reply};
+use super::{Admin, Answer, Asked, Reply, Wish, rollouts};
 use crate::policy::PolicyStore;
 
 /// `GET /policy`.
@@ -16,8 +16,21 @@ pub(super) fn describe(admin: &Arc<Admin>, _: &Arc<Asked>) -> Reply {
 }
 
 /// `POST /policy/reload`.
-pub(super) fn reload(_: &Arc<Admin>, _: &Arc<Asked>) -> Reply {
-    Reply::Reload
+pub(super) fn reload(_: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
+    match rollouts::terms(asked) {
+        Ok(terms) => Reply::Policy(Wish::Reload(terms)),
+        Err(refused) => refused.into(),
+    }
+}
+
+/// `POST /policy/promote`.
+pub(super) fn promote(_: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
+    Reply::Policy(Wish::Promote(asked.who.name.clone()))
+}
+
+/// `POST /policy/abort`.
+pub(super) fn abort(_: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
+    Reply::Policy(Wish::Abort(asked.who.name.clone()))
 }
 
 /// `GET /upstreams`.
@@ -48,6 +61,8 @@ fn description(store: &PolicyStore) -> Value {
         "domains": modules,
         "routes": routes,
         "refused": refused,
+        "candidate": store.tried().as_ref().map(|tried| rollouts::tried(tried)),
+        "history": rollouts::events(&status.history),
     })
 }
 

@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use super::functions::{changed, fault, owned, stamp};
 use super::{Admin, Answer, Asked, Reply};
 use crate::functions::{
-    Counts, Difference, Function, FunctionStore, Gates, Mode, Rollout, Share, Standing, Sticky,
+    Counts, Difference, Event, Function, FunctionRoute, FunctionStore, Gates, Mode, Rollout, Share,
+    Standing, Sticky,
 };
+use crate::policy::{Terms, Tried};
 
 /// Differences that are told at the most.
 const MOST_DIFFERENCES: usize = 100;
 const HELP: &str = "POST /functions/NAME/canary?version=DIGEST&percent=5&sticky=cookie:sid, or JSON \
-    with `version`, `percent`, `sticky`, `gates` ({\"errors\": 0.01, \"p99\": 2, \"kills\": 0, \
+    with `version`, `percent`, `sticky`, `route`, `gates` ({\"errors\": 0.01, \"blocks\": 0.05, \"p99\": 2, \"kills\": 0, \
     \"min_samples\": 100, \"window\": \"5m\", \"promote\": true})";
 
 /// What is said of a rollout, in a query or in JSON.
@@ -25,22 +27,29 @@ struct Said {
     version: Option<String>,
     percent: Option<f64>,
     sticky: Option<String>,
+    route: Option<String>,
     gates: Gates,
 }
 
 /// `POST /functions/{name}/shadow`
 pub(super) fn shadow(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    changed(admin, asked, ("function.shadow", &["version", "percent"]), state, |store, asked| {
-        begin(store, asked, |share| match share {
-            Some(share) if share < Share::ALL => Ok(Mode::Sample(share)),
-            _ => Ok(Mode::Shadow),
-        })
-    })
+    changed(
+        admin,
+        asked,
+        ("function.shadow", &["version", "percent", "route"]),
+        state,
+        |store, asked| {
+            begin(store, asked, |share| match share {
+                Some(share) if share < Share::ALL => Ok(Mode::Sample(share)),
+                _ => Ok(Mode::Shadow),
+            })
+        },
+    )
 }
 
 /// `POST /functions/{name}/canary`
 pub(super) fn canary(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    let query = &["version", "percent", "sticky"];
+    let query = &["version", "percent", "sticky", "route"];
     changed(admin, asked, ("function.canary", query), state, |store, asked| {
         begin(store, asked, |share| {
             share.map(Mode::Canary).ok_or_else(|| "a canary wants `percent`".to_owned())
@@ -91,7 +100,9 @@ fn begin(
     let unfit = |message: String| Answer::error(422, message, HELP);
     let share = said.percent.map(Share::percent).transpose().map_err(unfit)?;
     let sticky = said.sticky.as_deref().map(Sticky::parse).transpose().map_err(unfit)?;
+    let route = said.route.as_deref().map(FunctionRoute::parse).transpose().map_err(unfit)?;
     let wanted = Rollout {
+        route,
         version: said.version,
         mode: mode(share).map_err(unfit)?,
         sticky: sticky.unwrap_or_default(),
@@ -111,6 +122,7 @@ fn state(store: &FunctionStore, name: &str) -> Value {
             "digest": candidate.digest,
             "mode": candidate.mode.as_str(),
             "percent": candidate.mode.share(),
+            "route": candidate.route,
             "gates": candidate.gates,
         })
     });
@@ -126,11 +138,53 @@ fn said(asked: &Asked) -> Result<Said, Answer> {
     if let Some(sticky) = asked.query("sticky") {
         said.sticky = Some(sticky.to_owned());
     }
+    if let Some(route) = asked.query("route") {
+        said.route = Some(route.to_owned());
+    }
     if let Some(percent) = asked.query("percent") {
         let number = percent.parse();
         said.percent = Some(number.map_err(|_| Answer::error(422, "`percent` is a number", HELP))?);
     }
     Ok(said)
+}
+
+/// How a policy is to be tried, if the query names a share; none: as its settings say.
+pub(super) fn terms(asked: &Asked) -> Result<Option<Terms>, Answer> {
+    const HELP: &str = "POST /policy/reload?canary=5&sticky=cookie:sid, and gates in JSON: \
+        {\"gates\": {\"errors\": 0.01, \"window\": \"5m\", \"promote\": true}}";
+    asked.known_query(&["canary", "sticky"])?;
+    let unfit = |message: String| Answer::error(422, message, HELP);
+    let said: Said = if asked.body.is_empty() { Said::default() } else { asked.json()? };
+    let asked_for = asked.query("canary").map(str::parse).transpose();
+    let asked_for = asked_for.map_err(|_| unfit("`canary` is a number of percent".to_owned()))?;
+    let Some(percent) = asked_for.or(said.percent) else { return Ok(None) };
+    let sticky = asked.query("sticky").or(said.sticky.as_deref());
+    if let Some(fault) = said.gates.fault() {
+        return Err(unfit(fault));
+    }
+    Ok(Some(Terms {
+        share: Share::percent(percent).map_err(unfit)?,
+        sticky: sticky.map(Sticky::parse).transpose().map_err(unfit)?.unwrap_or_default(),
+        gates: said.gates,
+        by: asked.who.name.clone(),
+    }))
+}
+
+/// What is known of the policy that is tried.
+pub(super) fn tried(tried: &Tried) -> Value {
+    let candidate = &tried.candidate;
+    let (live, own) = tried.samples();
+    json!({
+        "generation": tried.policy.generation,
+        "digest": candidate.digest,
+        "percent": candidate.mode.share(),
+        "sticky": candidate.sticky,
+        "gates": candidate.gates,
+        "since": stamp(candidate.since),
+        "by": candidate.by,
+        "standing": stands(&tried.stands(Instant::now())),
+        "samples": { "live": counts(&live), "candidate": counts(&own) },
+    })
 }
 
 /// What is known of the version that is tried.
@@ -144,6 +198,7 @@ pub(super) fn candidate(store: &FunctionStore, function: &Function) -> Value {
         "mode": candidate.mode.as_str(),
         "percent": candidate.mode.share(),
         "sticky": candidate.sticky,
+        "route": candidate.route,
         "gates": candidate.gates,
         "since": stamp(candidate.since),
         "by": candidate.by,
@@ -155,7 +210,12 @@ pub(super) fn candidate(store: &FunctionStore, function: &Function) -> Value {
 
 /// What became of versions that were tried, the newest first.
 pub(super) fn history(function: &Function) -> Value {
-    let told = function.history.iter().rev().map(|event| {
+    events(&function.history)
+}
+
+/// The same of anything.
+pub(super) fn events(history: &[Event]) -> Value {
+    let told = history.iter().rev().map(|event| {
         json!({
             "at": stamp(event.at),
             "what": event.what,
@@ -181,13 +241,14 @@ fn counts(counts: &Counts) -> Value {
     json!({
         "calls": counts.ended,
         "errors": counts.errors,
+        "blocks": counts.blocks,
         "kills": counts.kills,
         "p99_seconds": counts.wall.percentile(99).map(seconds),
         "cpu_p99_seconds": counts.cpu.percentile(99).map(seconds),
     })
 }
 
-fn difference(one: &Difference) -> Value {
+pub(super) fn difference(one: &Difference) -> Value {
     let mut told = json!(one);
     if let Some(at) = told.get_mut("at") {
         *at = json!(stamp(one.at));

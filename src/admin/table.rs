@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Admin, Asked, Reply, audit, collections, functions, node, policy, rollouts};
+use super::{
+    Admin, Asked, Reply, audit, collections, functions, modules, node, owners, policy, rollouts,
+    rules,
+};
 use crate::config::Role;
 
 const MIB: usize = 1 << 20;
@@ -64,7 +67,23 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Role::Activate,
         Scope::Node,
         policy::reload,
-        "read the files again",
+        "read the files again (canary, sticky, gates: try them for a share of the clients)",
+    ),
+    on(
+        "POST",
+        "/policy/promote",
+        Role::Activate,
+        Scope::Node,
+        policy::promote,
+        "the policy that is tried is in force",
+    ),
+    on(
+        "POST",
+        "/policy/abort",
+        Role::Activate,
+        Scope::Node,
+        policy::abort,
+        "the policy that is tried no longer is",
     ),
     on(
         "GET",
@@ -121,7 +140,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Role::Activate,
         Scope::Owner,
         rollouts::shadow,
-        "a version runs beside the live one, without effect (version, percent, gates)",
+        "a version runs beside the live one, without effect (version, percent, route, gates)",
     ),
     on(
         "POST",
@@ -129,7 +148,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Role::Activate,
         Scope::Owner,
         rollouts::canary,
-        "a version answers some clients (version, percent, sticky, gates)",
+        "a version answers some clients (version, percent, sticky, route, gates)",
     ),
     on(
         "POST",
@@ -162,6 +181,47 @@ pub static ENDPOINTS: &[Endpoint] = &[
         Scope::Owner,
         functions::remove,
         "it goes, with all its versions",
+    ),
+    on(
+        "GET",
+        "/owners",
+        Role::Read,
+        Scope::Owner,
+        owners::list,
+        "what owners may have, and what their functions came to together",
+    ),
+    on(
+        "GET",
+        "/modules",
+        Role::Read,
+        Scope::Node,
+        modules::list,
+        "the operator's modules: which version, where, how far it counts, who holds it",
+    ),
+    on("GET", "/modules/{name}", Role::Read, Scope::Node, modules::show, "one of them"),
+    on(
+        "GET",
+        "/modules/{name}/differences",
+        Role::Read,
+        Scope::Node,
+        modules::differences,
+        "what it would have done where it runs without effect (limit, route)",
+    ),
+    on(
+        "GET",
+        "/rules",
+        Role::Read,
+        Scope::Node,
+        rules::list,
+        "what is done with what rules find, route by route, and rules beside them",
+    ),
+    on(
+        "GET",
+        "/rules/differences",
+        Role::Read,
+        Scope::Node,
+        rules::differences,
+        "what the rules under `rules.shadow` would have done otherwise (limit, route)",
     ),
     on("GET", "/upstreams", Role::Read, Scope::Node, policy::upstreams, "peers and their health"),
     on("GET", "/audit", Role::Admin, Scope::Node, audit::list, "who changed what (limit, since)"),

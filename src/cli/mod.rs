@@ -4,14 +4,19 @@ mod audit;
 mod check;
 mod completions;
 mod demo;
+mod differing;
 pub mod docs;
 mod functions;
 mod import;
+mod gates;
+mod modules;
 pub mod node;
+mod policy;
 mod reload;
 mod rules;
 mod run;
 mod settings;
+mod table;
 mod terminal;
 mod tokens;
 
@@ -44,6 +49,8 @@ struct CommandLine {
 enum Command {
     Demo(demo::Arguments),
     Functions(functions::Arguments),
+    Modules(modules::Arguments),
+    Policy(policy::Arguments),
     Rules(rules::Arguments),
     Run(run::Arguments),
     Check(check::Arguments),
@@ -63,6 +70,8 @@ pub fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Functions(arguments) => functions::run(&arguments),
+        Command::Modules(arguments) => modules::run(&arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

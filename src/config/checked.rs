@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Rules, Template};
 use super::serving::{Serving, Site};
+use super::{HandlerMode, Owners, Rollout, Rules, Secrets, Template};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -30,6 +30,10 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// What scripts find.
     pub lua: Lua,
+    /// What owners of scripts may have.
+    pub owners: Arc<Owners>,
+    /// What scripts may read by name.
+    pub secrets: Arc<Secrets>,
     /// The rule engine's settings where a route does not say otherwise.
     pub rules: Rules,
     /// One JSON line for each exchange that was refused or failed, or matched a rule.
@@ -48,6 +52,8 @@ pub struct Config {
     pub root: PathBuf,
     /// Where the last good bundle and spooled bodies are kept.
     pub state_dir: Option<PathBuf>,
+    /// How a change of the files comes in force; none: for everybody at once.
+    pub rollout: Option<Rollout>,
     /// Whether files are watched for changes.
     pub watch: bool,
     /// How long requests in flight may take to end when the process is told to stop.
@@ -318,6 +324,8 @@ pub struct Handlers {
 pub struct Attachment {
     /// What runs.
     pub source: HandlerSource,
+    /// How far it counts.
+    pub mode: HandlerMode,
     /// What to do when it fails.
     pub on_error: OnError,
     /// Its own budget.

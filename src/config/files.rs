@@ -14,6 +14,16 @@ pub trait Files {
     /// The bytes of a file.
     fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
 
+    /// The bytes of a file that holds a secret: it is read as often as settings are, and kept nowhere.
+    fn secret(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        self.read(path)
+    }
+
+    /// Whether they are those that were kept when the settings were last in force.
+    fn are_kept(&self) -> bool {
+        false
+    }
+
     /// The files that match a pattern with `*`, `?` and `[…]`, sorted; for a folder, every `.conf`
     /// file in it; for the path of a file, that file. None is no error; too many are one.
     fn matching(&self, pattern: &Path) -> std::io::Result<Vec<PathBuf>> {

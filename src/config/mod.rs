@@ -9,9 +9,12 @@ mod depth;
 mod files;
 mod glob;
 mod marks;
+mod mode;
+mod owners;
 mod place;
 mod raw;
 mod rules;
+mod secrets;
 mod section;
 pub mod serving;
 mod settings;
@@ -32,11 +35,14 @@ pub use checked::{
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
+pub use mode::{HandlerMode, Rollout};
+pub use owners::{OPERATOR, Owner, Owners};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
 pub use rules::{
     Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,
-    Rules, Thresholds,
+    Rules, RulesShadow, Thresholds,
 };
+pub use secrets::{LONGEST_SECRET, REDACTED, Secret, Secrets};
 pub use settings::settings_page;
 pub use template::Template;
 pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::HandlerMode;
 use crate::diagnostic::{Source, Span};
 
 /// The rule engine's settings, as they hold for one route or for all.
@@ -21,6 +22,17 @@ pub struct Rules {
     pub exclusions: Vec<Exclusion>,
     /// What judging one exchange may cost.
     pub budget: RuleBudget,
+    /// Rules that judge beside these, without effect.
+    pub shadow: Option<Box<RulesShadow>>,
+}
+
+/// Rules that judge beside those that count, without effect.
+#[derive(Debug, Clone)]
+pub struct RulesShadow {
+    /// For how many exchanges.
+    pub mode: HandlerMode,
+    /// Them: what they do not say is as for those that count.
+    pub rules: Rules,
 }
 
 /// What judging one exchange may cost, all phases together.

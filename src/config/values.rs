@@ -30,6 +30,15 @@ const SIZE_UNITS: [(&str, u64); 17] = [
 const TIME_UNITS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
+/// Whether clients can be known by this: `address`, `cookie:NAME`, `header:NAME`.
+pub fn sticky(text: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let fits = |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(token);
+    let named = text.split_once(':');
+    text == "address"
+        || named.is_some_and(|(of, name)| matches!(of, "cookie" | "header") && fits(name))
+}
+
 /// Bytes: `4096`, `64k`, `10MiB`, `1GB`. None where it is none or past 64 bits.
 pub fn size(text: &str) -> Option<u64> {
     with_unit(text, &SIZE_UNITS)
@@ -199,6 +208,27 @@ pub fn destination(text: &str) -> bool {
     host_fits && (port == "*" || port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
+/// Whether all places that a destination names are among those of another.
+pub fn covers(wide: &str, narrow: &str) -> bool {
+    let (Some((all, ports)), Some((host, port))) = (wide.rsplit_once(':'), narrow.rsplit_once(':'))
+    else {
+        return false;
+    };
+    if ports != "*" && ports != port {
+        return false;
+    }
+    let bare = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let (all, host) = (bare(all), bare(host));
+    match (network(&all), network(&host)) {
+        (Some(all), Some(one)) => all.contains(&one),
+        (None, None) => {
+            let below = all.strip_prefix('*').is_some_and(|end| host.ends_with(end));
+            all == host || (below && is_name(&host))
+        }
+        _ => false,
+    }
+}
+
 /// Whether it is `*.name`.
 pub fn wildcard(text: &str) -> bool {
     text.strip_prefix("*.").is_some_and(is_name)
@@ -217,7 +247,7 @@ pub fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{destination, listening, reachable, size, size_text, time, time_text};
+    use super::{covers, destination, listening, reachable, size, size_text, time, time_text};
 
     #[test]
     fn sizes_are_read_with_their_units() {
@@ -283,6 +313,25 @@ mod tests {
         }
         for text in [":80", "https://a:1", "http://a:1/b", "a b:1", "300.1.1.1:80", "a:0"] {
             assert!(reachable(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_destination_lies_within_a_wider_one() {
+        for (wide, narrow, within) in [
+            ("10.0.0.0/8:*", "10.1.0.0/16:443", true),
+            ("10.0.0.0/8:443", "10.1.2.3:443", true),
+            ("10.0.0.0/8:443", "10.1.2.3:80", false),
+            ("10.0.0.0/8:443", "10.1.2.3:*", false),
+            ("10.1.0.0/16:*", "10.0.0.0/8:*", false),
+            ("0.0.0.0/0:*", "api.example:443", false),
+            ("api.example:443", "API.example:443", true),
+            ("*.example:443", "api.example:443", true),
+            ("*.example:443", "example:443", false),
+            ("*.example:443", "badexample:443", false),
+            ("[::1]:*", "[::1]:80", true),
+        ] {
+            assert_eq!(covers(wide, narrow), within, "{wide} {narrow}");
         }
     }
 

@@ -9,9 +9,10 @@ use bytes::Bytes;
 
 use super::Holder;
 use super::holder::{Found, Place, Reach};
-use super::rollout::{Contest, Done, Ending, Turn};
+use super::rollout::{Compared, Contest, Done, Ending, Turn};
+use crate::config::Secrets;
 use crate::script::{Call, Exit, Host, ScriptError, Subject, Waiting};
-use crate::transaction::{Body, Phase, Reply, Request, Transaction};
+use crate::transaction::{Body, Headers, Phase, Reply, Request, Transaction};
 
 /// A request that a candidate is to be run for once its client has its answer: as the live version
 /// found it.
@@ -32,7 +33,7 @@ impl Beside {
     pub fn of(found: &Found, subject: &Rc<Subject>) -> Option<Self> {
         let candidate = found.function.candidate.as_ref().filter(|_| found.place == Place::Live)?;
         let transaction = subject.transaction.borrow();
-        if !candidate.shadows(&transaction.id) {
+        if !candidate.shadows(&transaction.id) || !candidate.is_for_request(&transaction.request) {
             return None;
         }
         let version = found.function.version(&candidate.digest)?;
@@ -59,29 +60,40 @@ impl Beside {
     }
 
     /// The live version's call ended so.
-    pub fn answered(&mut self, call: Option<&Call>, result: &Result<Option<Bytes>, ScriptError>) {
-        self.live = Some(done(&self.subject, call, result));
+    pub fn answered(
+        &mut self,
+        call: Option<&Call>,
+        result: &Result<Option<Bytes>, ScriptError>,
+        reach: Reach<'_>,
+    ) {
+        self.live = Some(done(&self.subject, call, result, reach.secrets));
     }
 
     /// Runs the candidate, and compares.
     pub async fn run(self, holder: &Holder, reach: Reach<'_>) {
         let Some(live) = &self.live else { return };
-        let missing = Rc::new(Cell::new(false));
-        let subject = Rc::new(self.subject(missing.clone()));
+        let (read, missing) = Read::of(&self.subject);
+        let subject = Rc::new(self.subject(read));
         let module: Rc<str> = format!("{} (shadow)", self.found.function.name).into();
         let begin = |_: &Rc<str>| Call::new(Phase::Content, module, Some(subject.clone()));
         let (call, result) = holder.call(&self.found, reach, begin).await;
         if missing.get() {
             return self.contest.differences.leave_out();
         }
-        let done = done(&subject, call.as_deref(), &result);
-        let id = self.subject.transaction.borrow().id.clone();
-        let request = (id.as_str(), &self.request.method[..], &self.request.path[..]);
+        let done = done(&subject, call.as_deref(), &result, reach.secrets);
+        let transaction = self.subject.transaction.borrow();
+        let request = Compared {
+            id: &transaction.id,
+            method: &self.request.method,
+            path: &self.request.path,
+            route: transaction.route.as_deref(),
+            phase: None,
+        };
         self.contest.differences.compare(request, live, &done);
     }
 
     /// The exchange as the live version found it.
-    fn subject(&self, missing: Rc<Cell<bool>>) -> Subject {
+    fn subject(&self, read: Read) -> Subject {
         let origin = self.subject.transaction.borrow();
         let mut transaction = Transaction::new(
             origin.id.clone(),
@@ -95,14 +107,23 @@ impl Beside {
         transaction.variables = origin.variables.clone();
         transaction.reply.status = self.reply.status;
         transaction.reply.headers = self.reply.headers.clone();
-        Subject::new(transaction, Box::new(Read { origin: self.subject.clone(), missing }))
+        Subject::new(transaction, Box::new(read))
     }
 }
 
-/// The body as far as it was read for the live version: what is still on the way is not waited for.
-struct Read {
+/// The body as far as it was read for an exchange that ended: what is still on the way is not waited
+/// for.
+pub struct Read {
     origin: Rc<Subject>,
     missing: Rc<Cell<bool>>,
+}
+
+impl Read {
+    /// That of an exchange; and whether it was asked for and is gone, as it will turn out.
+    pub fn of(origin: &Rc<Subject>) -> (Self, Rc<Cell<bool>>) {
+        let missing = Rc::<Cell<bool>>::default();
+        (Self { origin: origin.clone(), missing: missing.clone() }, missing)
+    }
 }
 
 impl Host for Read {
@@ -115,11 +136,13 @@ impl Host for Read {
     }
 }
 
-/// What a call did, before its answer is taken away.
+/// What a call did, before its answer is taken away. Its fields are told where they differ: no secret
+/// is in them.
 fn done(
     subject: &Subject,
     call: Option<&Call>,
     result: &Result<Option<Bytes>, ScriptError>,
+    secrets: &Secrets,
 ) -> Done {
     let transaction = subject.transaction.borrow();
     let staged = match transaction.reply.status {
@@ -135,8 +158,20 @@ fn done(
     };
     Done {
         ending,
-        headers: transaction.reply.headers.clone(),
+        headers: redacted(&transaction.reply.headers, secrets),
         body: Bytes::copy_from_slice(&transaction.reply.body),
         cpu: call.map(|call| call.cpu.get()).unwrap_or_default(),
     }
+}
+
+fn redacted(headers: &Headers, secrets: &Secrets) -> Headers {
+    if secrets.hides_nothing() {
+        return headers.clone();
+    }
+    let mut shown = Headers::default();
+    for header in headers.iter() {
+        let value = Bytes::copy_from_slice(&secrets.redacted(&header.value));
+        shown.append(header.name.clone(), value);
+    }
+    shown
 }

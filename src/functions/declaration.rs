@@ -71,6 +71,9 @@ impl Default for Limits {
     }
 }
 
+/// A number as people read it.
+type Shown = fn(u64) -> String;
+
 impl Limits {
     /// What one call may cost, as scripts are metered.
     pub fn budget(&self) -> Budget {
@@ -84,14 +87,13 @@ impl Limits {
 
     /// What is wrong with them.
     fn fault(&self) -> Option<String> {
-        let within = |name: &str, value: u64, least: u64, most: u64, text: fn(u64) -> String| {
+        let within = |name: &str, value: u64, least: u64, most: u64, text: Shown| {
             (value < least || value > most)
                 .then(|| format!("`limits.{name}` is {} to {}", text(least), text(most)))
         };
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let number: fn(u64) -> String = |number| number.to_string();
-        let (size, time): (fn(u64) -> String, fn(u64) -> String) =
-            (config::size_text, config::time_text);
+        let number: Shown = |number| number.to_string();
+        let (size, time): (Shown, Shown) = (config::size_text, config::time_text);
         within("cpu", millis(self.cpu), 1, 60_000, time)
             .or_else(|| within("memory", self.memory, 1 << 20, 1 << 30, size))
             .or_else(|| within("wait", millis(self.wait), 1, 300_000, time))
@@ -159,7 +161,7 @@ fn route_fault(route: &str) -> Option<String> {
 
 /// Times as people write them: `10ms`, `5s`.
 pub(super) mod time {
-    use super::*;
+    use super::{Deserialize, Deserializer, Duration, Serializer, config};
 
     pub fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -177,8 +179,9 @@ pub(super) mod time {
 
 /// Sizes as people write them: `8MiB`.
 mod size {
-    use super::*;
+    use super::{Deserialize, Deserializer, Serializer, config};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub fn serialize<S: Serializer>(bytes: &u64, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&config::size_text(*bytes))
     }

@@ -9,17 +9,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
+use super::failures::Failures;
 use super::ledger::Record;
-use super::rollout::Mode;
+use super::rollout::{Candidate, Mode};
 use super::trial::{Form, domain};
 use super::version::Version;
 use super::{Function, FunctionStore, Name};
+use crate::config::{Owner, Owners, Secrets};
 use crate::script::{
-    Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, State, function_source,
+    Call, DomainSpec, Exit, Handler, ScriptError, ScriptErrorKind, SecretsFor, State,
+    function_source, is_owner_full,
 };
 use crate::shared::{Dictionaries, Tables};
 use crate::telemetry::events;
-use crate::transaction::{Client, Phase, Request};
+use crate::transaction::{Client, Phase, Request, Verdict};
 
 /// How long a function may be idle before its state is dropped.
 const IDLE: Duration = Duration::from_secs(300);
@@ -31,6 +34,7 @@ pub struct Holder {
     workers: usize,
     /// Of each function a state for every version that is called, and for every place it is called in.
     held: RefCell<HashMap<Name, Vec<Rc<Held>>>>,
+    failures: Failures,
 }
 
 /// The function that serves a request, as it was when the request came.
@@ -62,6 +66,10 @@ pub struct Reach<'a> {
     pub dictionaries: &'a Dictionaries,
     /// Collections.
     pub tables: &'a Arc<Tables>,
+    /// What owners may have.
+    pub owners: &'a Arc<Owners>,
+    /// Secrets.
+    pub secrets: &'a Arc<Secrets>,
 }
 
 /// A function that is loaded.
@@ -70,6 +78,8 @@ pub struct Held {
     /// Whether what it writes is withheld.
     withheld: bool,
     dictionaries: Arc<Dictionaries>,
+    /// What its owner may have.
+    terms: Arc<Owner>,
     state: Rc<State>,
     handler: Handler,
     record: Arc<Record>,
@@ -79,7 +89,8 @@ pub struct Held {
 impl Holder {
     /// That of a worker, one of so many; it holds nothing yet.
     pub fn new(store: Arc<FunctionStore>, worker: usize, workers: usize) -> Self {
-        Self { store, worker, workers, held: RefCell::default() }
+        let (held, failures) = (RefCell::default(), Failures::default());
+        Self { store, worker, workers, held, failures }
     }
 
     /// The function that serves a client's request, and the version that does.
@@ -91,7 +102,9 @@ impl Holder {
         let (host, path) = (request.host(), request.normalized_path());
         let path = std::str::from_utf8(&path).ok()?;
         let (function, version) = registry.find(host.as_deref(), path, SystemTime::now())?;
-        let candidate = function.candidate.as_ref().filter(|one| one.answers(request, client));
+        let answers =
+            |one: &&Candidate| one.is_for(host.as_deref(), path) && one.answers(request, client);
+        let candidate = function.candidate.as_ref().filter(answers);
         let candidate = candidate.and_then(|one| function.version(&one.digest));
         let place = if candidate.is_some() { Place::Canary } else { Place::Live };
         let version = candidate.unwrap_or(version).clone();
@@ -110,6 +123,7 @@ impl Holder {
             Ok(held) => held,
             Err(error) => return (None, Err(self.failed(found, error))),
         };
+        self.make_room(&held);
         let Some(_running) = Running::begin(found) else {
             held.record.refused();
             let (owner, function) = named(found);
@@ -120,12 +134,27 @@ impl Holder {
         held.last_call.set(started);
         held.record.began(SystemTime::now());
         let call = call(&held.handler.module);
-        let limits = found.version.facts.declaration.limits;
-        call.answer_limit.set(usize::try_from(limits.response).unwrap_or(usize::MAX));
+        let most = found.version.facts.declaration.limits.response;
+        let most = held.terms.response.map_or(most, |own| own.min(most));
+        call.answer_limit.set(usize::try_from(most).unwrap_or(usize::MAX));
         let result = held.state.run(&held.handler, &call).await;
-        let kind = result.as_ref().err().map(|error| error.kind);
+        let error = result.as_ref().err();
+        if let Some(error) = error
+            && !held.handler.is_loaded()
+        {
+            // Its state was given up, and a new one cannot be made.
+            self.failures.remember(found, reach, error, Instant::now());
+            self.let_go(&held);
+        }
         let cpu = call.cpu.get();
+        let kind = error.map(|error| error.kind);
         held.record.ended(kind, started.elapsed(), cpu, held.state.memory());
+        if let Some(error) = error {
+            held.record.failed(error);
+        }
+        if result.is_ok() && refuses(&call) {
+            held.record.blocked();
+        }
         count(found, cpu, kind);
         (Some(call), result)
     }
@@ -136,6 +165,7 @@ impl Holder {
         let record = self.store.ledger.record(&function.name, &version.facts.digest, self.worker);
         record.began(SystemTime::now());
         record.ended(Some(error.kind), Duration::ZERO, Duration::ZERO, 0);
+        record.failed(&error);
         count(found, Duration::ZERO, Some(error.kind));
         error
     }
@@ -143,9 +173,11 @@ impl Holder {
     /// The function's state, made if it is not there.
     fn held(&self, found: &Found, reach: Reach<'_>) -> Result<Rc<Held>, ScriptError> {
         let name = &found.function.name;
-        let declared = &found.version.facts.declaration;
+        let terms = reach.owners.of(found.function.owner.as_str());
         let withheld = found.place == Place::Beside;
-        let mut dictionaries = reach.dictionaries.granted(&declared.dictionaries);
+        let declared = found.version.facts.declaration.dictionaries.iter();
+        let granted = declared.filter(|name| terms.may_use_dictionary(name));
+        let mut dictionaries = reach.dictionaries.granted(granted);
         if withheld {
             dictionaries = dictionaries.withheld();
         }
@@ -155,11 +187,11 @@ impl Holder {
         let known = self.held.borrow().get(name).and_then(|all| all.iter().find(same).cloned());
         if let Some(held) = &known
             && held.dictionaries.is_same(&dictionaries)
-            && Arc::ptr_eq(&held.state.spec().tables, reach.tables)
+            && held.is_as_granted(terms, reach)
         {
             return Ok(held.clone());
         }
-        let held = Rc::new(self.load(found, Arc::new(dictionaries), reach.tables.clone())?);
+        let held = Rc::new(self.try_load(found, Arc::new(dictionaries), reach)?);
         let registry = self.store.current();
         let function = registry.get(name.as_str());
         let mut all = self.held.borrow_mut();
@@ -176,11 +208,32 @@ impl Holder {
         Ok(held)
     }
 
+    /// Loads it, unless that failed a moment ago.
+    fn try_load(
+        &self,
+        found: &Found,
+        dictionaries: Arc<Dictionaries>,
+        reach: Reach<'_>,
+    ) -> Result<Held, ScriptError> {
+        let now = Instant::now();
+        if let Some(error) = self.failures.known(found, reach, now) {
+            return Err(error);
+        }
+        let loaded = self.load(found, dictionaries, reach);
+        match &loaded {
+            Ok(_) => self.failures.forget(found),
+            // It is not the function's fault what its owner has.
+            Err(error) if error.kind == ScriptErrorKind::Limit => {}
+            Err(error) => self.failures.remember(found, reach, error, now),
+        }
+        loaded
+    }
+
     fn load(
         &self,
         found: &Found,
         dictionaries: Arc<Dictionaries>,
-        tables: Arc<Tables>,
+        reach: Reach<'_>,
     ) -> Result<Held, ScriptError> {
         let started = Instant::now();
         let Found { function, version, place } = found;
@@ -194,10 +247,17 @@ impl Holder {
             // So that log lines tell that it had no effect.
             file = format!("{} (shadow).lua", function.name);
         }
+        let terms = reach.owners.of(function.owner.as_str()).clone();
+        declaration.hosts.retain(|place| terms.may_reach(place));
+        declaration.collections.retain(|name| terms.may_use_collection(name));
         let spec = DomainSpec {
             digest: facts.digest.to_string(),
             dictionaries: dictionaries.clone(),
-            tables,
+            tables: reach.tables.clone(),
+            secrets: SecretsFor {
+                kept: reach.secrets.clone(),
+                declared: Some(declaration.secrets.clone().into()),
+            },
             reads_only: withheld,
             workers: self.workers,
             ..domain(&function.name, &function.owner, &declaration)
@@ -213,13 +273,47 @@ impl Holder {
         events::FunctionLoaded { owner, function, took }.emit();
         let last_call = Cell::new(Instant::now());
         let version = version.clone();
-        Ok(Held { version, withheld, dictionaries, state, handler, record, last_call })
+        Ok(Held { version, withheld, dictionaries, terms, state, handler, record, last_call })
+    }
+
+    /// Lets go of what an owner's other functions hold while nobody calls them, the longest idle first,
+    /// where its states hold more than they may.
+    fn make_room(&self, wanted: &Rc<Held>) {
+        let owner = wanted.state.spec().owner.clone();
+        while is_owner_full(&owner) {
+            let idle = |one: &&Rc<Held>| {
+                one.state.spec().owner == owner
+                    && Rc::strong_count(one) == 1
+                    && !Rc::ptr_eq(one, wanted)
+            };
+            let oldest = {
+                let held = self.held.borrow();
+                held.values().flatten().filter(idle).min_by_key(|one| one.last_call.get()).cloned()
+            };
+            let Some(oldest) = oldest else { return };
+            self.let_go(&oldest);
+        }
+    }
+
+    /// Its state goes when the last call of it ends.
+    fn let_go(&self, gone: &Rc<Held>) {
+        let mut all = self.held.borrow_mut();
+        let name = all.iter().find(|(_, held)| held.iter().any(|one| Rc::ptr_eq(one, gone)));
+        let Some(name) = name.map(|(name, _)| name.clone()) else { return };
+        let mut others = all.remove(&name).unwrap_or_default();
+        others.retain(|one| !Rc::ptr_eq(one, gone));
+        if !others.is_empty() {
+            all.insert(name, others.clone());
+        }
+        drop(all);
+        gone.retire(&others);
     }
 
     /// Drops the states that nobody called for long, and those of versions that no longer serve. To be
     /// called now and again.
     pub fn sweep(&self, now: Instant) {
         let registry = self.store.current();
+        self.failures.sweep(&registry);
         let idle = |one: &Held| now.saturating_duration_since(one.last_call.get()) >= IDLE;
         let mut gone: Vec<(Rc<Held>, Vec<Rc<Held>>)> = Vec::new();
         self.held.borrow_mut().retain(|name, all| {
@@ -236,6 +330,14 @@ impl Holder {
 }
 
 impl Held {
+    /// Whether what it was loaded with is what it would be now.
+    fn is_as_granted(&self, terms: &Arc<Owner>, reach: Reach<'_>) -> bool {
+        let spec = self.state.spec();
+        (Arc::ptr_eq(&self.terms, terms) || self.terms == *terms)
+            && Arc::ptr_eq(&spec.tables, reach.tables)
+            && Arc::ptr_eq(&spec.secrets.kept, reach.secrets)
+    }
+
     /// Whether a function as it is now may call it.
     fn is_wanted(&self, function: &Function) -> bool {
         let digest = &self.version.facts.digest;
@@ -291,6 +393,18 @@ fn count(found: &Found, cpu: Duration, failed: Option<ScriptErrorKind>) {
     events::FunctionCalled { owner, function, cpu, outcome }.emit();
 }
 
+/// Whether what a call answers refuses the request.
+fn refuses(call: &Call) -> bool {
+    let staged = || call.subject.as_ref().map(|subject| subject.transaction.borrow().reply.status);
+    let status = match call.exit.get() {
+        Some(Exit::Close) => return true,
+        Some(Exit::Declined | Exit::Reroute) => return false,
+        Some(Exit::Respond(status)) => status,
+        Some(Exit::Phase) | None => staged().unwrap_or_default(),
+    };
+    Verdict::of_status(status) == Verdict::Refused
+}
+
 fn busy(found: &Found) -> ScriptError {
     let most = found.version.facts.declaration.limits.concurrent;
     let message = format!("{}: {most} calls run already", found.function.name);
@@ -339,7 +453,13 @@ mod tests {
         let found = holder.find(&request, &nobody()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (dictionaries, tables) = (Dictionaries::default(), Arc::default());
-        let reach = Reach { dictionaries: &dictionaries, tables: &tables };
+        let (owners, secrets) = (Arc::default(), Arc::default());
+        let reach = Reach {
+            dictionaries: &dictionaries,
+            tables: &tables,
+            owners: &owners,
+            secrets: &secrets,
+        };
         let made = |name: &Rc<str>| Call::new(Phase::Content, name.clone(), None);
         let called = holder.call(&found, reach, made);
         tokio::task::LocalSet::new().block_on(&runtime, called).1.unwrap();

@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Name;
 use super::histogram::{Histogram, Times};
-use crate::script::ScriptErrorKind;
+use crate::script::{ScriptError, ScriptErrorKind};
+
+/// Bytes of an error's words that are kept.
+const LONGEST_ERROR: usize = 512;
 
 /// One worker's account of one version of a function.
 #[derive(Debug, Default)]
@@ -18,6 +21,7 @@ pub struct Record {
     last_call: AtomicU64,
     calls: AtomicU64,
     errors: AtomicU64,
+    blocks: AtomicU64,
     refused: AtomicU64,
     cpu: AtomicU64,
     memory: AtomicU64,
@@ -30,6 +34,18 @@ pub struct Record {
     killed_wait: AtomicU64,
     wall_times: Histogram,
     cpu_times: Histogram,
+    last_error: Mutex<Option<LastError>>,
+}
+
+/// Why a call came to no good end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastError {
+    /// When it ended.
+    pub at: SystemTime,
+    /// The kind, as in metrics.
+    pub kind: ScriptErrorKind,
+    /// In words.
+    pub message: Arc<str>,
 }
 
 /// What a [`Record`] says at one moment.
@@ -45,6 +61,8 @@ pub struct Reading {
     pub calls: u64,
     /// Those that came to no good end.
     pub errors: u64,
+    /// Those that refused the request.
+    pub blocks: u64,
     /// Calls that did not begin, because as many ran as may.
     pub refused: u64,
     /// CPU time of all calls.
@@ -63,6 +81,8 @@ pub struct Reading {
     pub wall_times: Times,
     /// CPU time of the calls that ended.
     pub cpu_times: Times,
+    /// Why the last call that failed did.
+    pub last_error: Option<LastError>,
 }
 
 /// What the calls of a version came to, on all workers.
@@ -72,6 +92,8 @@ pub struct Counts {
     pub ended: u64,
     /// Those that came to no good end.
     pub errors: u64,
+    /// Those that refused the request.
+    pub blocks: u64,
     /// Those that were ended for what they cost.
     pub kills: u64,
     /// Wall time of each.
@@ -81,16 +103,36 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Those of one more record.
+    pub fn add(&mut self, read: &Reading) {
+        self.ended += read.wall_times.count();
+        self.errors += read.errors;
+        self.blocks += read.blocks;
+        self.kills += read.kills.iter().map(|(_, count)| count).sum::<u64>();
+        self.wall.add(&read.wall_times);
+        self.cpu.add(&read.cpu_times);
+    }
+
     /// The share of them that came to no good end: 0 to 1.
     pub fn error_share(&self) -> f64 {
-        if self.ended == 0 { 0.0 } else { self.errors as f64 / self.ended as f64 }
+        self.share(self.errors)
+    }
+
+    /// The share of them that refused the request: 0 to 1.
+    pub fn block_share(&self) -> f64 {
+        self.share(self.blocks)
+    }
+
+    fn share(&self, count: u64) -> f64 {
+        if self.ended == 0 { 0.0 } else { count as f64 / self.ended as f64 }
     }
 
     /// These without those that were there before.
-    pub(super) fn since(&self, before: &Self) -> Self {
+    pub fn since(&self, before: &Self) -> Self {
         Self {
             ended: self.ended.saturating_sub(before.ended),
             errors: self.errors.saturating_sub(before.errors),
+            blocks: self.blocks.saturating_sub(before.blocks),
             kills: self.kills.saturating_sub(before.kills),
             wall: self.wall.since(&before.wall),
             cpu: self.cpu.since(&before.cpu),
@@ -100,7 +142,7 @@ impl Counts {
 
 impl Record {
     /// It was loaded.
-    pub(super) fn loaded(&self, took: Duration, memory: usize) {
+    pub fn loaded(&self, took: Duration, memory: usize) {
         self.held.store(true, Ordering::Relaxed);
         self.since.store(micros(SystemTime::now()), Ordering::Relaxed);
         self.loads.fetch_add(1, Ordering::Relaxed);
@@ -109,7 +151,7 @@ impl Record {
     }
 
     /// It was let go.
-    pub(super) fn unloaded(&self) {
+    pub fn unloaded(&self) {
         self.held.store(false, Ordering::Relaxed);
         self.memory.store(0, Ordering::Relaxed);
     }
@@ -120,13 +162,18 @@ impl Record {
     }
 
     /// A call begins.
-    pub(super) fn began(&self, now: SystemTime) {
+    pub fn began(&self, now: SystemTime) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.last_call.store(micros(now), Ordering::Relaxed);
     }
 
+    /// The call that ended refused the request.
+    pub fn blocked(&self) {
+        self.blocks.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A call ended; `wall` and `cpu` are what it took.
-    pub(super) fn ended(
+    pub fn ended(
         &self,
         failed: Option<ScriptErrorKind>,
         wall: Duration,
@@ -149,7 +196,16 @@ impl Record {
         killed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn is_held(&self) -> bool {
+    /// What a call failed of.
+    pub fn failed(&self, error: &ScriptError) {
+        let end = error.message.floor_char_boundary(LONGEST_ERROR.min(error.message.len()));
+        let message = error.message.get(..end).unwrap_or_default().into();
+        let last = LastError { at: SystemTime::now(), kind: error.kind, message };
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+    }
+
+    /// Whether the worker holds it loaded.
+    pub fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
 
@@ -171,6 +227,7 @@ impl Record {
             last_call: moment(&self.last_call),
             calls: number(&self.calls),
             errors: number(&self.errors),
+            blocks: number(&self.blocks),
             refused: number(&self.refused),
             cpu: Duration::from_nanos(number(&self.cpu)),
             memory: number(&self.memory),
@@ -185,6 +242,7 @@ impl Record {
             ],
             wall_times: self.wall_times.read(),
             cpu_times: self.cpu_times.read(),
+            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }
@@ -248,11 +306,7 @@ impl Ledger {
     pub fn counts(&self, name: &Name, digest: &Arc<str>) -> Counts {
         let mut counts = Counts::default();
         for (_, read) in self.of(name, digest) {
-            counts.ended += read.wall_times.count();
-            counts.errors += read.errors;
-            counts.kills += read.kills.iter().map(|(_, count)| count).sum::<u64>();
-            counts.wall.add(&read.wall_times);
-            counts.cpu.add(&read.cpu_times);
+            counts.add(&read);
         }
         counts
     }

@@ -9,7 +9,9 @@
 mod beside;
 mod declaration;
 mod disk;
+mod failures;
 mod function;
+mod grants;
 mod histogram;
 mod holder;
 mod ledger;
@@ -22,17 +24,18 @@ mod store;
 mod trial;
 mod version;
 
-pub use beside::Beside;
+pub use beside::{Beside, Read};
 pub use declaration::{Declaration, Limits};
 pub use function::Function;
+pub use grants::Grants;
 pub use histogram::{Histogram, Times};
 pub use holder::{Found, Holder, Place, Reach};
-pub use ledger::{Counts, Holding, Ledger, Reading, Record};
+pub use ledger::{Counts, Holding, LastError, Ledger, Reading, Record};
 pub use name::Name;
 pub use registry::Registry;
 pub use rollout::{
-    Candidate, Contest, Difference, Differences, Done, Ending, Event, Gates, Happening, Mode,
-    Rollout, Share, Standing, Sticky, Summary,
+    Candidate, Compared, Contest, Difference, Differences, Done, Ending, Event, GATE, Gates,
+    Happening, Mode, Rollout, SHADOWS_AT_ONCE, Share, Standing, Sticky, Summary, Turn, remember,
 };
 pub use route::{FunctionRoute, RouteIndex};
 pub use store::{Fault, FunctionStore, Push, Pushed};

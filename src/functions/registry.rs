@@ -43,6 +43,11 @@ impl Registry {
         self.routes.at(route)
     }
 
+    /// All, in no order.
+    pub(super) fn unordered(&self) -> impl Iterator<Item = &Arc<Function>> {
+        self.functions.values()
+    }
+
     /// All, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Function>> {
         let mut all: Vec<&Arc<Function>> = self.functions.values().collect();

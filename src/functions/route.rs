@@ -54,6 +54,44 @@ impl FunctionRoute {
         Ok(Self { host, path: path.into(), exact })
     }
 
+    /// Whether requests that `other` serves would be served by this one, if both were there: it lies
+    /// beneath it, is the same, or names a host where that one does not.
+    pub fn takes_from(&self, other: &Self) -> bool {
+        match (&self.host, &other.host) {
+            (own, theirs) if own == theirs => self.lies_in(other),
+            (Some(_), None) => self.lies_in(other) || other.lies_in(self),
+            _ => false,
+        }
+    }
+
+    /// Whether all that it serves lies beneath `area`.
+    pub fn is_within(&self, area: &Self) -> bool {
+        (area.host.is_none() || area.host == self.host) && self.lies_in(area)
+    }
+
+    /// Whether its path lies in that of another, whatever the hosts.
+    fn lies_in(&self, other: &Self) -> bool {
+        if other.exact {
+            return self.exact && self.path == other.path;
+        }
+        let below = self.path.strip_prefix(&*other.path);
+        &*other.path == "/" || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether it has the requests of this host and path.
+    pub fn covers(&self, host: Option<&str>, path: &str) -> bool {
+        let below = |rest: &str| rest.is_empty() || (!self.exact && rest.starts_with('/'));
+        let of_path = (*self.path == *"/" && !self.exact)
+            || path.strip_prefix(&*self.path).is_some_and(below);
+        of_path && self.host.as_deref().is_none_or(|own| host == Some(own))
+    }
+
+    /// Whether all its requests are the other's too.
+    pub fn is_part_of(&self, other: &Self) -> bool {
+        let host = self.host.as_deref().or(other.host.as_deref());
+        other.covers(host, &self.path) && (self.exact || !other.exact)
+    }
+
     /// Host and path in one: a host has no slash, a path begins with one.
     fn key(&self) -> String {
         format!("{}{}", self.host.as_deref().unwrap_or_default(), self.path)
@@ -181,6 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn a_route_covers_what_is_below_it_on_its_host() {
+        let route = |text: &str| FunctionRoute::parse(text).unwrap();
+        for (own, path, covered) in [
+            ("/", "/x", true),
+            ("/a", "/a", true),
+            ("/a", "/a/b", true),
+            ("/a", "/ab", false),
+            ("exact:/a", "/a/b", false),
+            ("exact:/", "/", true),
+            ("exact:/", "/a", false),
+            ("shop.example/a", "/a", true),
+            ("other.example/a", "/a", false),
+        ] {
+            assert_eq!(route(own).covers(Some("shop.example"), path), covered, "{own} {path}");
+        }
+        let within = |own: &str, other: &str| route(own).is_part_of(&route(other));
+        assert!(within("/a/b", "/a") && within("exact:/a", "/a") && within("h/a/b", "/a"));
+        assert!(!within("/b", "/a") && !within("/a", "exact:/a") && !within("/a", "h/a/b"));
+        assert!(within("/a", "h/a"), "its requests of that host are tried");
+    }
+
+    #[test]
     fn the_most_particular_route_serves() {
         let routes = ["/", "/a", "exact:/a/b", "/a/b/c/", "shop.example/a"];
         let mut index = RouteIndex::default();
@@ -211,6 +271,40 @@ mod tests {
         assert_eq!(find(&index, "shop.example", "/a"), "f1");
         index.insert(Some(&route("/")), &name(9));
         assert_eq!(find(&index, "other.example", "/x"), "f9");
+    }
+
+    #[test]
+    fn a_route_takes_from_another_what_it_would_serve_in_its_place() {
+        let route = |text| FunctionRoute::parse(text).unwrap();
+        for (own, theirs, takes) in [
+            ("/a", "/a", true),
+            ("/a/b", "/a", true),
+            ("exact:/a/b", "/a", true),
+            ("/ab", "/a", false),
+            ("/", "/a", false),
+            ("/a", "/", true),
+            ("/a", "exact:/a", false),
+            ("exact:/a", "exact:/a", true),
+            ("h.example/", "/a", true),
+            ("h.example/a", "/a/b", true),
+            ("h.example/b", "/a", false),
+            ("h.example/", "exact:/a", true),
+            ("/a", "h.example/a", false),
+            ("h.example/a", "i.example/a", false),
+            ("h.example/a/b", "h.example/a", true),
+        ] {
+            assert_eq!(route(own).takes_from(&route(theirs)), takes, "{own} {theirs}");
+        }
+        for (own, area, within) in [
+            ("/a/b", "/a", true),
+            ("exact:/a", "/a", true),
+            ("h.example/a/b", "/a", true),
+            ("/a", "h.example/a", false),
+            ("/b", "/a", false),
+            ("/", "/a", false),
+        ] {
+            assert_eq!(route(own).is_within(&route(area)), within, "{own} {area}");
+        }
     }
 
     #[test]

@@ -7,11 +7,14 @@ use std::sync::Arc;
 /// How many parts a map has.
 const SHARDS: usize = 256;
 
+/// A part of a map, in the order of its keys.
+type Shard<V> = Vec<(Arc<str>, V)>;
+
 /// From texts to values.
 #[derive(Debug, Clone)]
 pub struct Sharded<V> {
     /// Each by key.
-    shards: Box<[Arc<Vec<(Arc<str>, V)>>]>,
+    shards: Box<[Arc<Shard<V>>]>,
     hasher: RandomState,
     len: usize,
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::declaration::routes_in;
 use super::{Declaration, Fault, Name};
-use crate::script::{DomainSpec, Library, ScriptError, Tried, try_function};
+use crate::config::Secrets;
+use crate::script::{DomainSpec, Library, ScriptError, SecretsFor, Tried, try_function};
 
 /// How a function's text is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         files: Arc::default(),
         dictionaries: Arc::default(),
         tables: Arc::default(),
+        secrets: SecretsFor { kept: Arc::new(Secrets::stand_ins()), declared: None },
         reads_only: false,
         collections: Some(declaration.collections.clone().into()),
         network: declaration.network(),

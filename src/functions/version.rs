@@ -55,8 +55,7 @@ pub fn digest(text: &str, route: &FunctionRoute, declaration: &Declaration) -> A
     hasher.update(format!("{}\0{route}\0", text.len()));
     hasher.update(text);
     hasher.update(serde_json::to_vec(declaration).unwrap_or_default());
-    let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    hex.into()
+    format!("{:x}", hasher.finalize()).into()
 }
 
 impl Version {

@@ -1,7 +1,7 @@
 //! `access`: handlers admit or refuse; after them the rules judge the request, head and body.
 
 use super::step::run_all;
-use super::{Exchange, Flow, admission, request_body, rules};
+use super::{Exchange, Flow, admission, request_body, rules, rules_beside};
 use crate::transaction::{Phase, RulePhase};
 
 /// What the operator's own scripts ask of the node was admitted with the request for which they ask,
@@ -14,6 +14,7 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     if flow != Flow::Continue || !exchange.rules.begin() {
         return flow;
     }
+    rules_beside::note(exchange);
     let flow = rules::run(exchange, RulePhase::RequestHeaders).await;
     if flow != Flow::Continue {
         return flow;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::step::{self, End, closed, decided, refused_with};
-use super::{Exchange, Flow, files, function, onward};
+use super::{Exchange, Flow, beside, files, function, onward};
 use crate::policy::StepId;
 use crate::script::Exit;
 use crate::telemetry::events;
@@ -12,6 +12,7 @@ use crate::transaction::Phase;
 /// Where a route has a content handler, what that stages is the answer, even if it is nothing. A
 /// handler that leaves with `ngx.exit(ngx.DECLINED)` passes the request on.
 pub(super) async fn run(exchange: &Exchange) -> Flow {
+    beside::note_all(exchange, Phase::Content);
     let steps = exchange.plan().of(Phase::Content);
     if steps.is_empty() && exchange.function().is_none() {
         return by_settings(exchange).await;

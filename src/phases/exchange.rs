@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::Flow;
+use super::beside::Moments;
 use super::judgement::Judgement;
+use super::rules_beside::Judged;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
-use crate::script::{Detour, Subject, Way};
+use crate::script::{Detour, ScriptErrorKind, Subject, Way};
 use crate::transaction::{Match, Phase, Transaction};
 
 /// One request and its response: its values, and the policy held from its first byte to its log
@@ -19,12 +21,18 @@ pub struct Exchange {
     pub subject: Rc<Subject>,
     /// The worker's copy of the policy.
     pub live: Rc<Live>,
+    /// Why a script of it was ended, if one was for what it cost.
+    pub killed: Cell<Option<ScriptErrorKind>>,
     /// What this worker holds of the functions.
     pub(super) functions: Rc<Holder>,
     /// The function that serves it, as it was when the request came.
     function: RefCell<Option<Found>>,
     /// What is to be run beside the function, once the client has its answer.
     pub(super) beside: RefCell<Option<Beside>>,
+    /// What handlers that have no effect are to be shown.
+    pub(super) moments: Moments,
+    /// What rules that have no effect are to be shown.
+    pub(super) judged: RefCell<Option<Judged>>,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// What rules of routes found through which it went before.
@@ -58,7 +66,10 @@ impl Exchange {
             live,
             functions,
             function: RefCell::new(function),
+            killed: Cell::default(),
             beside: RefCell::default(),
+            moments: Moments::default(),
+            judged: RefCell::default(),
             rules: Judgement::never(),
             earlier: RefCell::default(),
             redirects: Cell::default(),

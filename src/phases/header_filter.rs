@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use super::step::{End, after, call, run_now};
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, beside};
 use crate::script::Exit;
 use crate::telemetry::events;
 use crate::transaction::Phase;
 
 /// `Flow::Respond` here means: not this response, but one of our own with that status.
 pub(super) fn run(exchange: &Exchange) -> Flow {
+    beside::note_all(exchange, Phase::HeaderFilter);
+    beside::note_all(exchange, Phase::BodyFilter);
     let steps = exchange.plan().of(Phase::HeaderFilter);
     if steps.is_empty() {
         return Flow::Continue;

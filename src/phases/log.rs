@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use super::Exchange;
 use super::step::{call, run_now};
+use super::{Exchange, beside};
 use crate::telemetry::events;
 use crate::transaction::Phase;
 
 pub(super) fn run(exchange: &Exchange) {
+    beside::note_all(exchange, Phase::Log);
     let steps = exchange.plan().of(Phase::Log);
     if steps.is_empty() {
         return;

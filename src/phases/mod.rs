@@ -6,6 +6,7 @@
 
 mod access;
 mod admission;
+mod beside;
 mod body_filter;
 mod content;
 mod detour;
@@ -25,9 +26,11 @@ mod response_body;
 mod rewrite;
 mod rule_script;
 mod rules;
+mod rules_beside;
 mod set;
 mod step;
 
+pub use beside::see_chunk;
 pub use body_filter::{Aborted, BodyFilter};
 pub use exchange::Exchange;
 pub use response_body::{HeldBody, response_body, response_limit};
@@ -124,4 +127,6 @@ pub async fn end(exchange: &Exchange) {
     log::run(exchange);
     rules::tell(exchange);
     function::run_beside(exchange);
+    beside::run(exchange);
+    rules_beside::run(exchange);
 }

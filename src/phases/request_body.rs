@@ -8,7 +8,7 @@ use crate::config::Engine;
 use crate::detection::{BodyPlan, Overflow};
 use crate::telemetry::events;
 use crate::transaction::args::{Format, Parsed, Parser};
-use crate::transaction::{Body, Verdict};
+use crate::transaction::{Body, Transaction, Verdict};
 
 /// Bytes that are looked into at once; between two pieces others have their turn.
 const PIECE: usize = 64 << 10;
@@ -104,7 +104,7 @@ async fn read(
     body: &Body,
     plan: &BodyPlan,
 ) -> std::io::Result<(Bytes, Parsed)> {
-    let mut reader = Reader::new(exchange, plan);
+    let mut reader = Reader::new(&exchange.subject.transaction.borrow(), plan);
     match body {
         Body::Unread | Body::Empty => return Ok((Bytes::new(), Parsed::default())),
         Body::Memory(bytes) if reader.takes_at_once(bytes) => {
@@ -115,6 +115,17 @@ async fn read(
         Body::Spooled { path, .. } => reader.take_file(path).await?,
     }
     Ok((reader.kept.into(), reader.parser.map(Parser::finish).unwrap_or_default()))
+}
+
+/// The same of a body in memory, for rules that judge beside.
+pub(super) async fn read_memory(
+    transaction: &Transaction,
+    plan: &BodyPlan,
+    bytes: &Bytes,
+) -> (Bytes, Parsed) {
+    let mut reader = Reader::new(transaction, plan);
+    reader.take_memory(bytes).await;
+    (reader.kept.into(), reader.parser.map(Parser::finish).unwrap_or_default())
 }
 
 /// A body that is read as text is at fault where it is longer than text may be: memory ends there.
@@ -137,8 +148,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(exchange: &Exchange, plan: &BodyPlan) -> Self {
-        let transaction = exchange.subject.transaction.borrow();
+    fn new(transaction: &Transaction, plan: &BodyPlan) -> Self {
         let content_type = transaction.request.headers.get("content-type");
         let content_type = content_type.map_or(&b""[..], |value| &value[..]);
         let parser = |format| Parser::new(format, content_type, plan.limits.clone());

@@ -19,7 +19,7 @@ pub(super) async fn run(exchange: &Exchange, path: &str, value: &[u8]) -> Option
             Some(said || matches!(call.exit.get(), Some(Exit::Close | Exit::Respond(400..))))
         }
         Err(error) => {
-            tell(exchange, &call, &error);
+            tell(exchange, &call, &state.spec().owner, &error);
             None
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::step::{End, call, refused, run_now};
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, beside};
 use crate::config::HandlerSource;
 use crate::policy::StepId;
 use crate::telemetry::events;
@@ -13,6 +13,7 @@ use crate::transaction::Phase;
 
 /// Each `set_by_lua_*` handler's result becomes its variable's value.
 pub(super) fn run(exchange: &Exchange) -> Flow {
+    beside::note_all(exchange, Phase::Set);
     let plan = exchange.plan();
     let steps = plan.of(Phase::Set);
     // The last ones are called by the route's steps.

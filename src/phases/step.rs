@@ -1,14 +1,16 @@
 //! One handler's run, and what its end means for the phase.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::{Exchange, Flow};
+use super::{Exchange, Flow, beside};
 use crate::config::{HandlerSource, OnError};
-use crate::policy::{Step, StepId};
-use crate::script::{Call, Exit, ScriptError};
+use crate::functions::Record;
+use crate::policy::{Live, Step, StepId};
+use crate::script::{self, Call, Exit, ScriptError, State};
 use crate::telemetry::events;
 use crate::transaction::{Phase, Verdict};
 
@@ -28,15 +30,20 @@ pub(super) enum End {
 pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
     let steps = exchange.plan().of(phase);
     if steps.is_empty() {
+        beside::note_all(exchange, phase);
         return Flow::Continue;
     }
     let started = Instant::now();
     let mut flow = Flow::Continue;
-    for id in steps {
+    for (before, id) in steps.iter().enumerate() {
+        beside::note_at(exchange, phase, before);
         flow = after(exchange, run(exchange, *id).await);
         if flow != Flow::Continue {
             break;
         }
+    }
+    if flow == Flow::Continue {
+        beside::note_at(exchange, phase, steps.len());
     }
     events::PhaseRan { phase, took: started.elapsed() }.emit();
     flow
@@ -64,11 +71,7 @@ pub(super) fn after(exchange: &Exchange, end: End) -> Flow {
 /// A script's own answer: refused if its status says so.
 pub(super) fn decided(exchange: &Exchange, status: u16) -> Flow {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    transaction.outcome.verdict = match status {
-        401 | 403 | 405 | 406 | 407 | 409..=431 | 451 => Verdict::Refused,
-        500.. => Verdict::Failed,
-        _ => Verdict::Answered,
-    };
+    transaction.outcome.verdict = Verdict::of_status(status);
     Flow::Respond(status)
 }
 
@@ -101,15 +104,60 @@ pub(super) fn refused_with(exchange: &Exchange, status: Option<u16>) -> Flow {
 pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
     let call = call(exchange, step.phase, &handler.module);
+    let account = Account::begin(&exchange.live, id);
     let result = state.run(handler, &call).await;
-    end(exchange, &call, step, result)
+    account.end(state, &call, &result);
+    end(exchange, &call, (step, state), result)
 }
 
 /// Runs one handler in a phase that may not wait; the call comes back for what it holds
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
-    end(exchange, call, step, state.run_now(handler, call))
+    let account = Account::begin(&exchange.live, id);
+    let result = state.run_now(handler, call);
+    account.end(state, call, &result);
+    end(exchange, call, (step, state), result)
+}
+
+/// A call that goes on record, if it is one of a module.
+pub(super) struct Account<'a>(Option<(&'a Record, Instant)>);
+
+impl<'a> Account<'a> {
+    pub(super) fn begin(live: &'a Live, id: StepId) -> Self {
+        let record = live.record(id);
+        Self(record.map(|record| {
+            record.began(SystemTime::now());
+            (&**record, Instant::now())
+        }))
+    }
+
+    pub(super) fn end(
+        self,
+        state: &State,
+        call: &Call,
+        result: &Result<Option<Bytes>, ScriptError>,
+    ) {
+        let Some((record, started)) = self.0 else { return };
+        let error = result.as_ref().err();
+        if let Some(error) = error {
+            record.failed(error);
+        }
+        record.ended(
+            error.map(|error| error.kind),
+            started.elapsed(),
+            call.cpu.get(),
+            state.memory(),
+        );
+        let refuses = match call.exit.get() {
+            Some(Exit::Close) => true,
+            Some(Exit::Respond(status)) => Verdict::of_status(status) == Verdict::Refused,
+            Some(Exit::Declined | Exit::Phase | Exit::Reroute) | None => false,
+        };
+        if refuses {
+            record.blocked();
+        }
+    }
 }
 
 /// A call of a handler for this exchange.
@@ -120,7 +168,7 @@ pub(super) fn call(exchange: &Exchange, phase: Phase, module: &Rc<str>) -> Rc<Ca
 fn end(
     exchange: &Exchange,
     call: &Call,
-    step: &Step,
+    (step, state): (&Step, &State),
     result: Result<Option<Bytes>, ScriptError>,
 ) -> End {
     let error = match (result, call.exit.get()) {
@@ -134,7 +182,7 @@ fn end(
         (Ok(value), None) => return End::Returned(value),
         (Err(error), _) => error,
     };
-    tell(exchange, call, &error);
+    tell(exchange, call, &state.spec().owner, &error);
     match step.on_error {
         OnError::Pass => End::Passed,
         OnError::Refuse => {
@@ -144,8 +192,14 @@ fn end(
     }
 }
 
-/// A script did not come to its end: the log tells why.
-pub(super) fn tell(exchange: &Exchange, call: &Call, error: &ScriptError) {
+/// A script did not come to its end: the log tells why, unless its owner said too much already.
+pub(super) fn tell(exchange: &Exchange, call: &Call, owner: &Arc<str>, error: &ScriptError) {
+    if error.kind.is_kill() {
+        exchange.killed.set(Some(error.kind));
+    }
+    if !script::may_speak(owner) {
+        return;
+    }
     events::ScriptFailed {
         module: &call.module,
         phase: call.phase,

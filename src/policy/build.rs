@@ -12,12 +12,15 @@ use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
 use super::modules::Modules;
 use super::rules::Rulesets;
-use super::{Bundle, Origin, Policy, RoutePlan, Router, Ruleset, Step};
-use crate::config::{self, Config, Files, Overrides};
+use super::{
+    AttachedModule, Bundle, Origin, Policy, RoutePlan, RouteRules, Router, RulesBeside, Ruleset,
+    Step, Terms,
+};
+use crate::config::{self, Config, Files, HandlerMode, Network, Overrides, Rollout};
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::nginx;
-use crate::script::{self, DomainSpec, Library};
+use crate::script::{self, DomainSpec, Library, SecretsFor};
 use crate::shared::{Dictionaries, Tables};
 use crate::upstream::Upstreams;
 
@@ -76,6 +79,7 @@ struct Draft {
     plans: Vec<RoutePlan>,
     steps: Vec<Step>,
     domains: Vec<DomainDraft>,
+    modules: Vec<AttachedModule>,
     library: Arc<Library>,
     rulesets: Vec<Arc<Ruleset>>,
     matchers: Arc<Matchers>,
@@ -103,9 +107,10 @@ fn draft(
     let (config, found) = config::read_with_faults(&source, &root, &overrides, recorder);
     diagnostics.extend(found);
     let config = config?;
+    diagnostics.extend(config.rollout.as_ref().and_then(rollout_fault));
     let library = Arc::new(library(&config, recorder));
     let root = config.root.clone();
-    let mut flattener = Flattener::new(Modules::new(recorder, &root));
+    let mut flattener = Flattener::new(Modules::new(recorder, &root), previous);
     let mut plans = flattener.plans(&config);
     let matchers = previous.map(|policy| policy.matchers.clone()).unwrap_or_default();
     let before = previous.map_or(&[][..], |policy| &policy.rulesets);
@@ -114,17 +119,56 @@ fn draft(
     let rules = config.routes.iter().map(|route| &route.rules).chain([&config.rules]);
     for (plan, rules) in plans.iter_mut().zip(rules) {
         plan.rules = rulesets.route(rules);
+        let shadow = rules.shadow.as_ref().filter(|_| plan.rules.is_some());
+        plan.rules_beside = shadow.and_then(|shadow| {
+            let rules = rulesets.route(&shadow.rules)?;
+            Some(beside(&plan.name, rules, shadow.mode, previous))
+        });
         let scripts = plan.rules.as_ref().map(|rules| flattener.scripts(rules, config.lua.budget));
         plan.scripts = scripts.unwrap_or_default();
     }
-    let Flattener { modules, steps, domains, .. } = flattener;
+    let Flattener { modules, steps, domains, attached, .. } = flattener;
     diagnostics.extend(modules.faults);
+    let modules = attached;
     let (rulesets, found) = rulesets.finish();
     diagnostics.extend(found);
     // Without a settings file there is no folder that is meant to outlive the process.
     let kept = path.is_some() || config.state_dir.is_some();
     let collections = kept.then(|| config.state_folder().join("collections.db"));
-    Some(Draft { source, config, plans, steps, domains, library, rulesets, matchers, collections })
+    Some(Draft {
+        source,
+        config,
+        plans,
+        steps,
+        domains,
+        modules,
+        library,
+        rulesets,
+        matchers,
+        collections,
+    })
+}
+
+/// What they are known for is still known, if they are the same rules.
+fn beside(
+    route: &str,
+    rules: RouteRules,
+    mode: HandlerMode,
+    previous: Option<&Policy>,
+) -> RulesBeside {
+    let plans = previous.map_or(&[][..], |policy| &policy.plans);
+    let before = plans.iter().find(|plan| *plan.name == *route);
+    let before = before.and_then(|plan| plan.rules_beside.as_ref());
+    let known = before.filter(|before| before.rules.has_plan_of(&rules));
+    let contest = known.map(|before| before.contest.clone()).unwrap_or_default();
+    RulesBeside { rules, mode, contest }
+}
+
+fn rollout_fault(rollout: &Rollout) -> Option<Diagnostic> {
+    let fault = Terms::of(rollout).err()?;
+    let (source, span) = &rollout.place;
+    let help = "write them like `gates: { errors: 0.01, blocks: 0.05, window: 10m }`";
+    Some(Diagnostic::error("config::rollout", fault).help(help).at(source, *span, "its gates"))
 }
 
 /// The settings that an nginx configuration comes to.
@@ -185,15 +229,20 @@ impl Draft {
     fn finish(self, digest: String, previous: Option<&Policy>) -> Policy {
         let Self {
             source,
-            config,
+            mut config,
             plans,
             steps,
             domains,
+            modules,
             library,
             rulesets,
             matchers,
             collections,
         } = self;
+        if let Some(before) = previous {
+            share(&mut config.owners, &before.config.owners);
+            share(&mut config.secrets, &before.config.secrets);
+        }
         let declared = &config.lua.shared_dict;
         let before = previous.map(|policy| &*policy.dictionaries);
         let dictionaries = Arc::new(Dictionaries::open(declared, before));
@@ -206,9 +255,16 @@ impl Draft {
         let before = previous.map(|policy| &*policy.upstreams);
         let upstreams = Arc::new(Upstreams::new(&config.upstreams, before));
         let common = common_digest(&config, &library);
+        let withheld = Arc::new(dictionaries.withheld());
         let domains = domains
             .into_iter()
             .map(|draft| {
+                let lua = &config.lua;
+                // What has no effect sets no timer and connects to nobody.
+                let (dictionaries, network, max_timers) = match draft.withheld {
+                    true => (&withheld, Network::default(), 0),
+                    false => (&dictionaries, lua.network.clone(), lua.max_timers),
+                };
                 Arc::new(DomainSpec {
                     owner: draft.owner.clone(),
                     digest: domain_digest(&draft, &common),
@@ -219,12 +275,13 @@ impl Draft {
                     dictionaries: dictionaries.clone(),
                     tables: tables.clone(),
                     collections: None,
-                    reads_only: false,
-                    network: config.lua.network.clone(),
+                    secrets: SecretsFor { kept: config.secrets.clone(), declared: None },
+                    reads_only: draft.withheld,
+                    network,
                     routes: None,
                     variables: config.lua.variables.as_deref().map(Arc::from),
                     prefix: config.lua.prefix.as_deref().map(Arc::from),
-                    max_timers: config.lua.max_timers,
+                    max_timers,
                     workers: config.workers,
                     guest: false,
                     trusted: draft.trusted,
@@ -239,6 +296,8 @@ impl Draft {
             router: Router::of(&config),
             plans,
             steps,
+            modules,
+            ledger: previous.map(|policy| policy.ledger.clone()).unwrap_or_default(),
             domains,
             upstreams,
             dictionaries,
@@ -248,6 +307,13 @@ impl Draft {
             collections: previous.map(|policy| policy.collections.clone()).unwrap_or_default(),
             config,
         }
+    }
+}
+
+/// What did not change is the same one: whoever holds it sees at a glance.
+fn share<T: PartialEq>(now: &mut Arc<T>, before: &Arc<T>) {
+    if *now == *before {
+        *now = before.clone();
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Bundle {
     pub folders: BTreeSet<PathBuf>,
     /// Files that were looked for and could not be read; one that comes makes a new bundle.
     pub missing: BTreeSet<PathBuf>,
+    /// Files with secrets, by the SHA-256 of what was in them. They are no part of what is kept and of
+    /// its digest, from which a short one could be guessed.
+    pub sealed: BTreeMap<PathBuf, [u8; 32]>,
     /// Patterns of file names and what they matched; a new match makes a new bundle.
     pub patterns: BTreeMap<PathBuf, Vec<PathBuf>>,
 }
@@ -55,7 +58,11 @@ impl Bundle {
 
     /// The files that are, or would be, on the disk.
     pub fn on_disk(&self) -> impl Iterator<Item = &PathBuf> {
-        self.files.keys().chain(&self.missing).filter(|path| !base::is_built_in(path))
+        self.files
+            .keys()
+            .chain(&self.missing)
+            .chain(self.sealed.keys())
+            .filter(|path| !base::is_built_in(path))
     }
 
     /// SHA-256 in hex over every path and every byte.
@@ -82,11 +89,19 @@ impl Bundle {
         let other = |(pattern, found): (&PathBuf, &Vec<PathBuf>)| {
             DiskFiles.matching(pattern).unwrap_or_default() != *found
         };
+        let resealed = |(path, known): (&PathBuf, &[u8; 32])| {
+            DiskFiles.read(path).map_or(true, |now| seal(&now) != *known)
+        };
         self.files.iter().any(changed)
+            || self.sealed.iter().any(resealed)
             || self.folders.iter().any(new)
             || self.patterns.iter().any(other)
             || self.missing.iter().any(|path| DiskFiles.read(path).is_ok())
     }
+}
+
+fn seal(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// The folder before the first wildcard of a pattern, and whether another follows below it.
@@ -193,6 +208,20 @@ impl Files for Recorder<'_> {
         };
         self.bundle.borrow_mut().patterns.insert(pattern.to_owned(), found.clone());
         Ok(found)
+    }
+
+    fn secret(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let read = DiskFiles.read(path);
+        let mut bundle = self.bundle.borrow_mut();
+        match &read {
+            Ok(bytes) => drop(bundle.sealed.insert(path.to_owned(), seal(bytes))),
+            Err(_) => drop(bundle.missing.insert(path.to_owned())),
+        }
+        read
+    }
+
+    fn are_kept(&self) -> bool {
+        matches!(self.origin, Origin::Kept(_))
     }
 
     fn modules(&self, folders: &[PathBuf]) -> Vec<String> {

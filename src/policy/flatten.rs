@@ -6,11 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::attached::{SHADOW, told_apart, version};
 use super::bundle::hex;
 use super::modules::{Attached, Modules};
-use super::{RoutePlan, RouteRules, Step, StepId};
+use super::{AttachedModule, BesideStep, Policy, RoutePlan, RouteRules, Step, StepId};
 use crate::config::{
-    Attachment, Budget, Config, HandlerSource, Handlers, OnError, RouteLua, UpstreamChoice,
+    Attachment, Budget, Config, HandlerMode, HandlerSource, Handlers, OnError, RouteLua,
+    UpstreamChoice,
 };
 use crate::detection::Script;
 use crate::script::OPERATOR;
@@ -30,25 +32,34 @@ pub(super) struct Flattener<'a, 'disk> {
     pub(super) modules: Modules<'a, 'disk>,
     pub(super) steps: Vec<Step>,
     pub(super) domains: Vec<DomainDraft>,
+    pub(super) attached: Vec<AttachedModule>,
+    previous: Option<&'a Policy>,
     seen: HashMap<String, StepId>,
 }
 
 impl<'a, 'disk> Flattener<'a, 'disk> {
-    pub(super) fn new(modules: Modules<'a, 'disk>) -> Self {
-        Self { modules, steps: Vec::new(), domains: Vec::new(), seen: HashMap::new() }
+    /// What handlers that run without effect are known for in `previous` is still known.
+    pub(super) fn new(modules: Modules<'a, 'disk>, previous: Option<&'a Policy>) -> Self {
+        Self {
+            modules,
+            steps: Vec::new(),
+            domains: Vec::new(),
+            attached: Vec::new(),
+            previous,
+            seen: HashMap::new(),
+        }
     }
 
     /// The plans of all routes, and that of requests that no route matches.
     pub(super) fn plans(&mut self, config: &Config) -> Vec<RoutePlan> {
-        let global = self.phases(&config.handlers);
+        let global = self.sequence(&config.handlers, None);
         let mut plans = Vec::with_capacity(config.routes.len() + 1);
         for route in &config.routes {
-            let mut phases = global.clone();
-            for (all, own) in phases.iter_mut().zip(self.phases(&route.handlers)) {
-                all.extend(own);
-            }
+            let name: Arc<str> = route.name.as_str().into();
+            let own = self.sequence(&route.handlers, Some(&name));
+            let Sequence { phases, beside } = global.clone().then(own);
             plans.push(RoutePlan {
-                name: route.name.as_str().into(),
+                name,
                 internal: route.internal || route.name.starts_with('@'),
                 upstream: route.upstream.clone(),
                 body: route.body,
@@ -56,10 +67,12 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
                 whole_body: self.wants_whole_body(&phases, None),
                 refuses_long_responses: self.wants_whole_body(&phases, Some(OnError::Refuse)),
                 phases,
+                beside,
                 folder: route.folder().map(Arc::from),
                 serving: Arc::new(route.serving.clone()),
                 lua: route.lua.clone(),
                 rules: None,
+                rules_beside: None,
                 scripts: Vec::new(),
             });
         }
@@ -69,13 +82,15 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             upstream: default_upstream(config),
             body: config.limits.body,
             body_filter_types: Vec::new(),
-            whole_body: self.wants_whole_body(&global, None),
-            refuses_long_responses: self.wants_whole_body(&global, Some(OnError::Refuse)),
-            phases: global,
+            whole_body: self.wants_whole_body(&global.phases, None),
+            refuses_long_responses: self.wants_whole_body(&global.phases, Some(OnError::Refuse)),
+            phases: global.phases,
+            beside: global.beside,
             folder: None,
             serving: Arc::default(),
             lua: RouteLua::default(),
             rules: None,
+            rules_beside: None,
             scripts: Vec::new(),
         });
         plans
@@ -91,7 +106,8 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             let (path, text) = (script.path.to_string(), script.text.clone());
             let source = HandlerSource::RuleScript { path, text };
             let on_error = OnError::Refuse;
-            let attachment = Attachment { source, on_error, budget, domain: None, owner: None };
+            let (mode, domain, owner) = (HandlerMode::Enforce, None, None);
+            let attachment = Attachment { source, mode, on_error, budget, domain, owner };
             (script.path.clone(), self.step(Phase::Access, &attachment, false))
         };
         rules.scripts().iter().map(step).collect()
@@ -107,40 +123,65 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             .any(|step| step.whole_body && on_error.is_none_or(|wanted| step.on_error == wanted))
     }
 
-    fn phases(&mut self, handlers: &Handlers) -> [Vec<StepId>; Phase::PLACES] {
-        let mut phases: [Vec<StepId>; Phase::PLACES] = Default::default();
+    fn sequence(&mut self, handlers: &Handlers, route: Option<&Arc<str>>) -> Sequence {
+        let mut sequence = Sequence::default();
         for attachment in &handlers.whole {
-            let Some(attached) = self.modules.attach(attachment, None) else { continue };
-            self.hold(&attached);
-            for phase in attached.info.phases.clone() {
-                let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
-                push(&mut phases, phase, id);
-            }
+            let attachment = told_apart(attachment);
+            let Some(attached) = self.modules.attach(&attachment, None) else { continue };
+            let phases = attached.info.phases.clone();
+            self.put(&attached, phases, route, &mut sequence);
         }
         for phase in Phase::HANDLED {
             for attachment in handlers.of(phase) {
-                self.attached(phase, attachment, &mut phases);
+                self.attached(phase, attachment, route, &mut sequence);
             }
         }
-        phases
+        sequence
     }
 
-    fn attached(&mut self, phase: Phase, attachment: &Attachment, phases: &mut [Vec<StepId>; Phase::PLACES]) {
+    fn attached(
+        &mut self,
+        phase: Phase,
+        attachment: &Attachment,
+        route: Option<&Arc<str>>,
+        sequence: &mut Sequence,
+    ) {
         if is_script(&attachment.source) {
             let id = self.step(phase, attachment, false);
-            return push(phases, phase, id);
+            return push(&mut sequence.phases, phase, id);
         }
-        let Some(attached) = self.modules.attach(attachment, Some(phase)) else { return };
-        self.hold(&attached);
-        let id = self.step(phase, &attached.attachment, attached.info.needs_response_body);
-        push(phases, phase, id);
+        let attachment = told_apart(attachment);
+        let Some(attached) = self.modules.attach(&attachment, Some(phase)) else { return };
+        let mut phases = vec![phase];
         // What a module prepares in `init` it needs wherever it is attached.
-        for early in [Phase::Init, Phase::InitWorker] {
-            if early != phase && attached.info.phases.contains(&early) {
-                let id = self.step(early, &attached.attachment, false);
-                push(phases, early, id);
+        let early = [Phase::Init, Phase::InitWorker].into_iter();
+        phases
+            .extend(early.filter(|early| *early != phase && attached.info.phases.contains(early)));
+        self.put(&attached, phases, route, sequence);
+    }
+
+    /// A module in these phases of a route. What is off is checked like the rest, and does not run.
+    fn put(
+        &mut self,
+        attached: &Attached,
+        phases: Vec<Phase>,
+        route: Option<&Arc<str>>,
+        sequence: &mut Sequence,
+    ) {
+        let Attached { info, attachment, .. } = attached;
+        let mut steps = Vec::new();
+        if attachment.mode != HandlerMode::Off {
+            self.hold(attached);
+            for phase in &phases {
+                let id = self.step(*phase, attachment, info.needs_response_body);
+                sequence.put(*phase, id, attachment.mode);
+                steps.push(id);
             }
         }
+        let Some(version) = version(&attachment.source) else { return };
+        let owner = attachment.owner.as_deref().unwrap_or(OPERATOR).into();
+        let (route, mode) = (route.cloned(), attachment.mode);
+        self.attached.push(AttachedModule { version, owner, route, mode, phases, steps });
     }
 
     fn step(&mut self, phase: Phase, attachment: &Attachment, whole_body: bool) -> StepId {
@@ -156,9 +197,16 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             draft.digest.update(source_text(&attachment.source).unwrap_or_default().as_bytes());
         }
         let id = self.steps.len();
+        let known = self.previous.and_then(|policy| policy.step_like(&digest));
+        let contest = attachment.mode.is_without_effect();
+        let contest =
+            contest.then(|| known.and_then(|step| step.contest.clone()).unwrap_or_default());
         self.steps.push(Step {
             phase,
             domain,
+            version: version(&attachment.source),
+            mode: attachment.mode,
+            contest,
             source: attachment.source.clone(),
             on_error: attachment.on_error,
             budget: budget(phase, attachment),
@@ -185,6 +233,10 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
             (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
             (None, HandlerSource::RuleScript { .. }) => (RULES.to_owned(), false),
         };
+        let withheld = attachment.mode.is_without_effect();
+        if withheld && attachment.domain.is_some() {
+            name.push_str(SHADOW);
+        }
         let owner = attachment.owner.as_deref().unwrap_or(OPERATOR);
         if owner != OPERATOR {
             (name, trusted) = (format!("{owner}/{name}"), false);
@@ -199,7 +251,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         }
         let (digest, files) = (Sha256::new(), BTreeMap::new());
         let owner = Arc::from(owner);
-        self.domains.push(DomainDraft { name, owner, memory, digest, files, trusted });
+        self.domains.push(DomainDraft { name, owner, memory, digest, files, trusted, withheld });
         self.domains.len() - 1
     }
 }
@@ -212,6 +264,39 @@ pub(super) struct DomainDraft {
     pub(super) digest: Sha256,
     pub(super) files: BTreeMap<String, Bytes>,
     pub(super) trusted: bool,
+    /// Whether what its scripts do has no effect.
+    pub(super) withheld: bool,
+}
+
+/// What runs in each phase, in order.
+#[derive(Debug, Clone, Default)]
+struct Sequence {
+    phases: [Vec<StepId>; Phase::PLACES],
+    beside: Vec<BesideStep>,
+}
+
+impl Sequence {
+    fn put(&mut self, phase: Phase, id: StepId, mode: HandlerMode) {
+        let early = matches!(phase, Phase::Init | Phase::InitWorker);
+        if early || !mode.is_without_effect() {
+            return push(&mut self.phases, phase, id);
+        }
+        let after = self.phases.get(phase.index()).map_or(0, Vec::len);
+        self.beside.push(BesideStep { phase, id, after });
+    }
+
+    /// These, and then those.
+    fn then(mut self, next: Self) -> Self {
+        let after = |step: BesideStep| {
+            let before = self.phases.get(step.phase.index()).map_or(0, Vec::len);
+            BesideStep { after: step.after + before, ..step }
+        };
+        self.beside.extend(next.beside.into_iter().map(after).collect::<Vec<_>>());
+        for (all, own) in self.phases.iter_mut().zip(next.phases) {
+            all.extend(own);
+        }
+        self
+    }
 }
 
 /// Requests that no route matches go to the first upstream.
@@ -256,7 +341,7 @@ fn budget(phase: Phase, attachment: &Attachment) -> Budget {
 fn step_digest(phase: Phase, attachment: &Attachment) -> String {
     let mut hasher = Sha256::new();
     hasher.update(format!("{:?}{:?}{:?}", phase, attachment.on_error, attachment.budget));
-    hasher.update(format!("{:?}{:?}", attachment.domain, attachment.owner));
+    hasher.update(format!("{:?}{:?}{:?}", attachment.domain, attachment.owner, attachment.mode));
     match &attachment.source {
         HandlerSource::Chunk { name, text, line_offset, variable } => {
             hasher.update(format!("chunk {name} {line_offset} {variable:?}\0"));

@@ -53,7 +53,31 @@ impl LastGood {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         file.write_all(&serde_json::to_vec(&kept)?)?;
         file.sync_all()?;
-        std::fs::rename(&beside, &self.path)
+        std::fs::rename(&beside, &self.path)?;
+        if self.is_given_up(&kept.digest) {
+            std::fs::remove_file(self.given_up())?;
+        }
+        Ok(())
+    }
+
+    /// Remembers that a bundle was tried and given up: a restart does not put it in force.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn give_up(&self, digest: &str) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        std::fs::write(self.given_up(), digest)
+    }
+
+    /// Whether that is what became of it.
+    pub fn is_given_up(&self, digest: &str) -> bool {
+        std::fs::read_to_string(self.given_up()).is_ok_and(|known| known == digest)
+    }
+
+    fn given_up(&self) -> PathBuf {
+        self.path.with_file_name("given-up")
     }
 
     /// The kept bundle.
@@ -102,6 +126,9 @@ mod tests {
         bundle.files.insert("moongate.yaml".into(), Bytes::from_static(b"listen: :80\n\xff"));
         last_good.keep(&bundle).unwrap();
         assert_eq!(last_good.restore().unwrap().digest(), bundle.digest());
+        assert!(!last_good.is_given_up("digest"));
+        last_good.give_up("digest").unwrap();
+        assert!(last_good.is_given_up("digest") && !last_good.is_given_up("another"));
         let text = std::fs::read_to_string(&last_good.path).unwrap();
         std::fs::write(&last_good.path, text.replace("moongate.yaml", "moongate.yml")).unwrap();
         assert!(last_good.restore().is_err());

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::diagnose::placed;
 use super::{Policy, Step, StepId};
 use crate::config::LoadTime;
 use crate::diagnostic::Diagnostic;
+use crate::functions::Record;
 use crate::script::{Call, DomainSpec, Handler, ScriptError, State};
 use crate::shared::Dictionaries;
 use crate::transaction::Phase;
@@ -19,6 +21,8 @@ pub struct Live {
     states: Vec<Rc<State>>,
     /// By step.
     handlers: Vec<Rc<Handler>>,
+    /// By step: what this worker's calls of its module came to. None where nobody serves from it.
+    records: Vec<Option<Arc<Record>>>,
 }
 
 impl Live {
@@ -44,7 +48,9 @@ impl Live {
             });
         }
         let handlers = load(policy, &states, previous)?;
-        let live = Self { policy: policy.clone(), states, handlers };
+        let record = |step: &Step| Some(policy.ledger.record(step.version.as_ref()?, worker));
+        let records = policy.steps.iter().map(record).collect();
+        let live = Self { policy: policy.clone(), states, handlers, records };
         live.begin(&fresh)?;
         Ok(Rc::new(live))
     }
@@ -57,7 +63,7 @@ impl Live {
     pub fn rehearse(policy: &Arc<Policy>) -> Result<(), Vec<Diagnostic>> {
         let states = scratch(policy)?;
         let handlers = load(policy, &states, None)?;
-        let live = Self { policy: policy.clone(), states, handlers };
+        let live = Self { policy: policy.clone(), states, handlers, records: Vec::new() };
         live.run_early(Phase::Init, &vec![true; policy.domains.len()])
     }
 
@@ -74,6 +80,11 @@ impl Live {
         Some((step, self.states.get(step.domain)?, self.handlers.get(id)?))
     }
 
+    /// This worker's account of the module that a step is of.
+    pub fn record(&self, id: StepId) -> Option<&Arc<Record>> {
+        self.records.get(id)?.as_ref()
+    }
+
     /// The states, by domain.
     pub fn states(&self) -> &[Rc<State>] {
         &self.states
@@ -81,6 +92,11 @@ impl Live {
 
     /// Retires the states that `next` does not have: the policy that wanted them is no longer in force.
     pub fn retire_for(&self, next: &Self) {
+        for record in self.records.iter().flatten() {
+            if !next.records.iter().flatten().any(|kept| Arc::ptr_eq(kept, record)) {
+                record.unloaded();
+            }
+        }
         for state in &self.states {
             if !next.states.iter().any(|kept| Rc::ptr_eq(kept, state)) {
                 if next.states.iter().any(|other| other.spec().name == state.spec().name) {
@@ -95,10 +111,21 @@ impl Live {
     /// This copy serves.
     pub fn enlist(&self) {
         self.states.iter().for_each(|state| state.enlist());
+        for (step, record) in self.policy.steps.iter().zip(&self.records) {
+            let state = self.states.get(step.domain);
+            if let (Some(record), Some(state)) = (record, state)
+                && !record.is_held()
+            {
+                record.loaded(Duration::ZERO, state.memory());
+            }
+        }
     }
 
     fn state_like(&self, spec: &DomainSpec) -> Option<Rc<State>> {
-        self.states.iter().find(|state| state.spec().digest == spec.digest).cloned()
+        let is_like = |known: &DomainSpec| {
+            known.digest == spec.digest && known.secrets.are_those_of(&spec.secrets)
+        };
+        self.states.iter().find(|state| is_like(state.spec())).cloned()
     }
 
     fn begin(&self, fresh: &[bool]) -> Result<(), Vec<Diagnostic>> {

@@ -4,6 +4,7 @@
 //! swaps it in by one atomic pointer; each worker holds its own [`Live`] copy of the states.
 
 mod advice;
+mod attached;
 mod base;
 mod build;
 mod bundle;
@@ -11,6 +12,7 @@ mod crs;
 mod diagnose;
 mod flatten;
 mod keep;
+mod ledger;
 mod live;
 mod modules;
 mod profile;
@@ -19,20 +21,24 @@ mod rules;
 mod sites;
 mod steps;
 mod store;
+mod trial;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use attached::{AttachedModule, BesideStep, ModuleVersion};
 pub use build::{Built, build, check};
 pub use bundle::{Bundle, Origin, hex};
 pub use diagnose::script_fault;
 pub use keep::LastGood;
+pub use ledger::{Account, Ledger};
 pub use live::Live;
 pub use profile::RouteRules;
 pub use routes::{Router, captures};
 pub use rules::Ruleset;
-pub use steps::{RoutePlan, Step, StepId};
+pub use steps::{RoutePlan, RulesBeside, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};
+pub use trial::{Terms, Tried};
 
 use crate::config::Config;
 use crate::detection::Matchers;
@@ -60,6 +66,10 @@ pub struct Policy {
     pub plans: Vec<RoutePlan>,
     /// Every handler that is attached anywhere, once.
     pub steps: Vec<Step>,
+    /// The operator's modules, in the order of the settings.
+    pub modules: Vec<AttachedModule>,
+    /// What workers hold of them: that of the process, the same for all policies.
+    pub ledger: Arc<Ledger>,
     /// The isolation domains that the steps run in.
     pub domains: Vec<Arc<DomainSpec>>,
     /// Where requests go.
@@ -74,4 +84,16 @@ pub struct Policy {
     pub collections: Arc<Collections>,
     /// Typed collections: those of the process, the same for all policies.
     pub tables: Arc<Tables>,
+}
+
+impl Policy {
+    /// Whether both are of the same files and secrets.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.config.secrets == other.config.secrets
+    }
+
+    /// The step that is the same as one of another policy.
+    fn step_like(&self, digest: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.digest == digest)
+    }
 }

@@ -37,6 +37,21 @@ impl RouteRules {
         below.map_or(&self.every, |(_, profile)| profile)
     }
 
+    /// What is done with what they find, where they do not say otherwise themselves.
+    pub fn engine(&self) -> Engine {
+        self.every.engine
+    }
+
+    /// How many rules there are.
+    pub fn count(&self) -> usize {
+        self.every.plan.rules.len()
+    }
+
+    /// Whether they are the same rules, whatever routes make of them.
+    pub(super) fn has_plan_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.every.plan, &other.every.plan)
+    }
+
     /// The Lua files that they call.
     pub fn scripts(&self) -> &[Script] {
         &self.every.plan.scripts

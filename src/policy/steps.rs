@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::RouteRules;
+use super::{BesideStep, ModuleVersion, RouteRules};
 use crate::config::serving::Serving;
-use crate::config::{BodyLimits, Budget, HandlerSource, OnError, RouteLua, UpstreamChoice};
+use crate::config::{
+    BodyLimits, Budget, HandlerMode, HandlerSource, OnError, RouteLua, UpstreamChoice,
+};
+use crate::functions::Contest;
 use crate::transaction::Phase;
 
 /// An index into [`super::Policy::steps`].
@@ -19,6 +22,12 @@ pub struct Step {
     pub domain: usize,
     /// What runs, with a module's settings filled in.
     pub source: HandlerSource,
+    /// The module that it is of; none: it is of none.
+    pub version: Option<ModuleVersion>,
+    /// How far it counts.
+    pub mode: HandlerMode,
+    /// What it would have done otherwise, if it runs without effect.
+    pub contest: Option<Arc<Contest>>,
     /// What to do when it fails.
     pub on_error: OnError,
     /// What one call of it may cost.
@@ -28,6 +37,17 @@ pub struct Step {
     pub digest: String,
     /// Whether a `body_filter` handler wants the body in one piece.
     pub whole_body: bool,
+}
+
+/// A rule set that judges requests beside the one that counts, without effect.
+#[derive(Debug, Clone)]
+pub struct RulesBeside {
+    /// The rules.
+    pub rules: RouteRules,
+    /// For how many exchanges.
+    pub mode: HandlerMode,
+    /// What they would have done otherwise.
+    pub contest: Arc<Contest>,
 }
 
 /// What runs for the requests of one route.
@@ -45,6 +65,8 @@ pub struct RoutePlan {
     pub body_filter_types: Vec<String>,
     /// By [`Phase::index`]: global handlers first, then the route's own, each in the order written.
     pub phases: [Vec<StepId>; Phase::PLACES],
+    /// Handlers that run beside these, without effect.
+    pub beside: Vec<BesideStep>,
     /// Whether a `body_filter` handler wants the body in one piece.
     pub whole_body: bool,
     /// Whether a response too long to be held for such a handler is refused (else it passes as it is).
@@ -57,6 +79,8 @@ pub struct RoutePlan {
     pub serving: Arc<Serving>,
     /// What its scripts find.
     pub lua: RouteLua,
+    /// Rules that judge its requests beside these, without effect.
+    pub rules_beside: Option<RulesBeside>,
     /// The scripts that these call, by path.
     pub scripts: Vec<(Box<str>, StepId)>,
 }
@@ -75,6 +99,7 @@ impl RoutePlan {
     /// Whether any handler or rule looks at responses.
     pub fn sees_responses(&self) -> bool {
         self.rules.is_some()
+            || self.beside.iter().any(|step| step.phase >= Phase::HeaderFilter)
             || [Phase::HeaderFilter, Phase::BodyFilter, Phase::Log]
                 .into_iter()
                 .any(|phase| !self.of(phase).is_empty())

@@ -3,13 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 
-use super::Policy;
+use super::{Policy, Tried};
+use crate::functions::{Event, Happening, remember};
+use crate::telemetry::events;
 
 /// The only place that swaps anything.
 pub struct PolicyStore {
     current: ArcSwap<Policy>,
+    tried: ArcSwapOption<Tried>,
     status: Mutex<Status>,
 }
 
@@ -28,6 +31,8 @@ pub struct Status {
     pub restored: bool,
     /// The last bundle that was refused, if it was refused after the policy in force came.
     pub refused: Option<Refusal>,
+    /// What became of policies that were tried, the last one last.
+    pub history: Vec<Event>,
 }
 
 /// A bundle that was refused.
@@ -44,7 +49,11 @@ pub struct Refusal {
 impl PolicyStore {
     /// A store whose first policy is in force at once.
     pub fn new(policy: Arc<Policy>, status: Status) -> Self {
-        Self { current: ArcSwap::new(policy), status: Mutex::new(status) }
+        Self {
+            current: ArcSwap::new(policy),
+            tried: ArcSwapOption::empty(),
+            status: Mutex::new(status),
+        }
     }
 
     /// The policy in force now. An exchange takes it once and keeps it to its log line, so that
@@ -67,6 +76,40 @@ impl PolicyStore {
         status.swaps += 1;
         status.restored = false;
         status.refused = None;
+    }
+
+    /// The policy that is tried.
+    pub fn tried(&self) -> Guard<Option<Arc<Tried>>> {
+        self.tried.load()
+    }
+
+    /// A policy that every worker prepared is tried from now on.
+    pub fn begin_trial(&self, tried: Arc<Tried>) {
+        let why = format!("canary {}", tried.candidate.mode.share());
+        self.happened(&tried, Happening::Began, &why, &tried.candidate.by);
+        self.tried.store(Some(tried));
+    }
+
+    /// Nothing is tried any more; what was.
+    pub fn end_trial(&self, what: Happening, why: &str, by: &str) -> Option<Arc<Tried>> {
+        let tried = self.tried.swap(None)?;
+        self.happened(&tried, what, why, by);
+        Some(tried)
+    }
+
+    fn happened(&self, tried: &Tried, what: Happening, why: &str, by: &str) {
+        let digest = tried.candidate.digest.clone();
+        events::PolicyRolled { digest: &digest, what: what.as_str(), why, by }.emit();
+        let (at, why, by) = (SystemTime::now(), why.to_owned(), by.to_owned());
+        remember(&mut self.lock().history, Event { at, what, digest, why, by });
+    }
+
+    /// Why a policy of this digest was given up, if that is what became of it last.
+    pub fn given_up(&self, digest: &str) -> Option<String> {
+        let status = self.lock();
+        let last = status.history.iter().rev().find(|event| *event.digest == *digest)?;
+        let given_up = matches!(last.what, Happening::Aborted | Happening::RolledBack);
+        given_up.then(|| last.why.clone())
     }
 
     /// Remembers how many workers said that they serve the policy in force.

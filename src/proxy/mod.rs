@@ -65,6 +65,7 @@ pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream
     let received = request.raw_head.len() as u64;
     let trusted = &live.policy.config.trusted_proxies;
     address::believe_proxies(&mut client, &request.headers, trusted);
+    let live = site.choose(live, &request, &client);
     let downstream = Rc::new(Downstream::new(stream, &request, last));
     let mut transaction = Transaction::new(site.next_id(), started, client, request);
     transaction.outcome.bytes_received = received;
@@ -74,6 +75,7 @@ pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream
     downstream.belong_to(&exchange);
     let next = answer(site, &exchange, &downstream).await;
     phases::end(&exchange).await;
+    site.count(&exchange);
     events::ExchangeEnded { transaction: &exchange.subject.transaction.borrow() }.emit();
     next
 }

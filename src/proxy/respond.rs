@@ -128,6 +128,7 @@ fn has_page(status: u16) -> bool {
 
 /// The body as `body_filter` leaves it; none if nothing may be sent.
 fn filter(exchange: &Exchange, body: Bytes) -> Option<Bytes> {
+    phases::see_chunk(exchange, &body, true);
     match BodyFilter::of(exchange) {
         None => Some(body),
         Some(mut filter) => filter.pass(exchange, Chunk { bytes: body, last: true }).ok(),

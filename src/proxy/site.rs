@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use crate::config::Address;
 use crate::functions::Holder;
+use crate::phases::Exchange;
 use crate::policy::{Live, PolicyStore};
+use crate::transaction::{Client, Request};
 use crate::upstream::{Group, Pool};
 
 /// Groups for addresses that scripts computed, at the most; more and all are forgotten.
@@ -64,21 +66,47 @@ impl Site {
         found
     }
 
+    /// This worker's copy of the policy that judges this client's exchange: the one in force, or the
+    /// one that is tried.
+    pub fn choose(&self, current: Rc<Live>, request: &Request, client: &Client) -> Rc<Live> {
+        let tried = self.store.tried();
+        let Some(tried) = tried.as_ref().filter(|tried| tried.is_for(request, client)) else {
+            return current;
+        };
+        let prepared = self.prepared.borrow();
+        let own = prepared.get(&tried.policy.generation);
+        own.filter(|live| Arc::ptr_eq(&live.policy, &tried.policy)).cloned().unwrap_or(current)
+    }
+
+    /// An exchange is over: if a policy is tried, that is for its gates.
+    pub fn count(&self, exchange: &Exchange) {
+        if let Some(tried) = &*self.store.tried() {
+            let transaction = exchange.subject.transaction.borrow();
+            tried.count(&exchange.live.policy, &transaction, exchange.killed.get());
+        }
+    }
+
     /// Keeps a prepared copy until it is in force or given up.
     pub fn prepare(&self, live: Rc<Live>) {
         self.prepared.borrow_mut().insert(live.policy.generation, live);
     }
 
-    /// The policy in force changed, or the one prepared was given up: forgets every other copy.
+    /// The policy in force changed, or the one prepared was given up: forgets every other copy,
+    /// but that of the policy that is tried.
     /// Exchanges that hold one keep it.
     pub fn settle(&self) {
         let current = self.current();
         let generation = current.policy.generation;
+        let tried = self.store.tried().as_ref().map(|tried| tried.policy.generation);
         let others: Vec<Rc<Live>> = {
             let mut prepared = self.prepared.borrow_mut();
-            let others = prepared.extract_if(|known, _| *known != generation);
+            let goes = |known: u64| known != generation && Some(known) != tried;
+            let others = prepared.extract_if(|known, _| goes(*known));
             others.map(|(_, live)| live).collect()
         };
+        if let Some(tried) = tried.and_then(|tried| self.prepared.borrow().get(&tried).cloned()) {
+            tried.enlist();
+        }
         for live in others {
             live.retire_for(&current);
         }

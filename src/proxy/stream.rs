@@ -167,6 +167,7 @@ fn filtered(
     bytes: Bytes,
     last: bool,
 ) -> Option<Bytes> {
+    phases::see_chunk(exchange, &bytes, last);
     match filter {
         None => Some(bytes),
         Some(filter) => filter.pass(exchange, Chunk { bytes, last }).ok(),
@@ -201,6 +202,7 @@ async fn send_whole(
         }
     }
     let chunk = Chunk { bytes: body.freeze(), last: true };
+    phases::see_chunk(exchange, &chunk.bytes, true);
     let Ok(body) = filter.pass(exchange, chunk) else {
         return refuse(exchange, downstream).await;
     };

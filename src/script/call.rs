@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::within::{Captured, Detour, Origin, Subrequest};
-use super::{api, slot};
+use super::{Threads, api, slot};
 use crate::config::Budget;
 use crate::detection::Inspection;
 use crate::transaction::{Body, Phase, Transaction};
@@ -50,6 +50,8 @@ pub struct Call {
     pub(super) lent: Cell<Duration>,
     /// Subrequests that it waits for.
     pub pending: Cell<u32>,
+    /// Its light threads.
+    pub threads: Threads,
     /// Bytes that it may answer: what comes past them ends it.
     pub answer_limit: Cell<usize>,
     /// Whether it answered more.
@@ -190,6 +192,7 @@ impl Call {
             own: Cell::default(),
             lent: Cell::default(),
             pending: Cell::default(),
+            threads: Threads::default(),
             answer_limit: Cell::new(usize::MAX),
             exceeded: Cell::default(),
             budget: Cell::default(),

@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::config::Network;
+pub use crate::config::OPERATOR;
+use crate::config::{Network, Secrets};
 use crate::shared::{Dictionaries, Tables};
-
-/// The owner of all scripts of the configuration.
-pub const OPERATOR: &str = "operator";
 
 /// An isolation domain. Two domains with the same digest are the same: their states live on when
 /// a policy is swapped.
@@ -33,6 +31,8 @@ pub struct DomainSpec {
     pub tables: Arc<Tables>,
     /// Which of them scripts may ask for; none: all that their owner is granted.
     pub collections: Option<Arc<[String]>>,
+    /// What `waf.secret` finds.
+    pub secrets: SecretsFor,
     /// Whether they may only be read.
     pub reads_only: bool,
     /// What scripts may connect to.
@@ -52,6 +52,27 @@ pub struct DomainSpec {
     pub guest: bool,
     /// Whether scripts are the operator's own (`loadstring` is given only to those).
     pub trusted: bool,
+}
+
+/// The secrets that a domain may read, and those that no text of it shows.
+#[derive(Debug, Clone, Default)]
+pub struct SecretsFor {
+    /// All there are.
+    pub kept: Arc<Secrets>,
+    /// Which of them scripts may ask for; none: all that their owner is granted.
+    pub declared: Option<Arc<[String]>>,
+}
+
+impl SecretsFor {
+    /// Whether both are the same values, with the same grants.
+    pub fn are_those_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.kept, &other.kept) || self.kept == other.kept
+    }
+
+    /// Whether scripts may ask for that one.
+    pub fn declares(&self, name: &str) -> bool {
+        self.declared.as_ref().is_none_or(|all| all.iter().any(|one| one == name))
+    }
 }
 
 /// Which worker a state belongs to, from 0; kept as the state's application data.

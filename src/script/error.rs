@@ -1,12 +1,13 @@
 //! Why a script did not come to its end.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use mlua::{Error, Lua, Value};
 
 use super::Call;
-use crate::config;
+use crate::config::{self, LONGEST_SECRET, Secrets};
 
 /// Why a script did not come to its end.
 #[derive(Debug, Clone)]
@@ -130,9 +131,22 @@ impl ScriptError {
             _ if is_memory(error) || message.ends_with(NO_MEMORY) => ScriptErrorKind::Memory,
             _ => ScriptErrorKind::Runtime,
         };
-        shorten(&mut message);
-        shorten(&mut traceback);
+        // As much more as a secret may be long, lest half of one is cut off and the rest not known.
+        for text in [&mut message, &mut traceback] {
+            shorten(text, TOLD + LONGEST_SECRET);
+        }
         Self { kind, message, traceback }
+    }
+
+    /// As it leaves its domain: without secrets, and short.
+    pub(super) fn told(mut self, secrets: &Secrets) -> Self {
+        for text in [&mut self.message, &mut self.traceback] {
+            if let Cow::Owned(shown) = secrets.redacted_text(text) {
+                *text = shown;
+            }
+            shorten(text, TOLD);
+        }
+        self
     }
 
     /// A call that answered more than it may.
@@ -164,7 +178,7 @@ impl ScriptError {
 }
 
 /// The text of an error, as scripts and logs see it: `file:line: message`.
-pub(super) fn message(error: &Error) -> String {
+pub fn message(error: &Error) -> String {
     parts(error).0
 }
 
@@ -182,9 +196,9 @@ pub(super) fn plain(lua: &Lua, reason: Value) -> mlua::Result<Value> {
 /// Bytes of a message or a traceback that are told: a script chooses how long they are.
 const TOLD: usize = 4096;
 
-fn shorten(text: &mut String) {
-    if text.len() > TOLD {
-        text.truncate(text.floor_char_boundary(TOLD));
+fn shorten(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
         text.push_str(" …");
     }
 }

@@ -300,7 +300,7 @@ impl Ord for Owner {
 
 /// A task that wakes itself is polled again before its runtime looks at sockets and timers, dozens of
 /// times; one that tokio's own `yield_now` wakes is not.
-fn wake_after_polling(waker: &Waker) {
+pub(super) fn wake_after_polling(waker: &Waker) {
     let yielding = pin!(tokio::task::yield_now());
     let _ = yielding.poll(&mut Context::from_waker(waker));
 }

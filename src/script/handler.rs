@@ -72,8 +72,15 @@ impl Handler {
             && self.compiled.borrow().as_ref().is_none_or(|compiled| compiled.incarnation != vm.number)
     }
 
+    /// Whether it was compiled and loaded, in whichever VM came last.
+    pub fn is_loaded(&self) -> bool {
+        self.compiled.borrow().is_some()
+    }
+
     /// Compiles it; a module's text runs, if it is the first handler of the module.
     pub(super) fn compile(&self, vm: &Incarnation) -> mlua::Result<()> {
+        // What was compiled is of a VM that is gone.
+        self.compiled.take();
         let (function, settings) = match &self.source {
             // Which one, only a call knows.
             HandlerSource::File { .. } => return Ok(()),

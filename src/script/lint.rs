@@ -59,7 +59,7 @@ fn fault(vm: &Incarnation, path: &[String], phases: &[Phase]) -> Option<String> 
         }
     }
     let base = vm.sandbox.base();
-    let Some((first, rest)) = path.split_first() else { return None };
+    let (first, rest) = path.split_first()?;
     // Each environment has its own.
     if first == "_G" {
         return None;

@@ -1,9 +1,10 @@
 //! What one call may still cost: CPU time over all its polls, wall time while it waits.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mlua::Error;
@@ -29,6 +30,10 @@ pub(super) struct Meter {
     waited: bool,
     /// Whether it was suspended, and wants to go on.
     suspended: bool,
+    /// Until when it is held because its owner used its share of this second, and for how long it was in
+    /// all.
+    pause: Option<Pin<Box<Sleep>>>,
+    paused: Duration,
     queue: Rc<Queue>,
     /// CPU time of which telemetry knows.
     told: Duration,
@@ -47,6 +52,8 @@ impl Meter {
             cut: false,
             waited: false,
             suspended: false,
+            pause: None,
+            paused: Duration::ZERO,
             queue: queue.clone(),
             told: Duration::ZERO,
             _begun: queue.account().begin()?,
@@ -75,20 +82,33 @@ impl Meter {
     ) -> mlua::Result<T> {
         let mut limit: Option<Pin<Box<Sleep>>> = None;
         let mut turn = Turn::new(self.queue.clone());
+        let mut done = None;
+        let _ending = Ending(call);
         poll_fn(|context| {
-            if !call.errands_are_done(context) || !turn.has_come(context) {
+            let waits = !call.errands_are_done(context) && !call.threads.are_running();
+            if waits || self.is_held(context) || !turn.has_come(context) {
                 return Poll::Pending;
             }
-            let slice = Some(fairness::slice());
-            let (polled, cpu) = self.run(vm, call, slice, || future.as_mut().poll(context));
+            call.threads.enter(context.waker());
+            let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
+            let (polled, cpu) =
+                self.run(vm, call, slice, || all(call, context.waker(), &mut future, &mut done));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
             if goes_on {
                 self.tell();
             }
-            turn.ran(cpu, goes_on.then_some(context.waker()));
+            let pause = self.queue.account().pause().filter(|_| goes_on);
+            turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
+            if let Some(pause) = pause {
+                return self.hold(pause, context);
+            }
             if polled.is_ready() || goes_on {
                 return polled;
+            }
+            if was_suspended {
+                // What it waits for may have woken it while it waited for its turn: it looks again.
+                context.waker().wake_by_ref();
             }
             if !call.errands_are_done(context) {
                 limit = None;
@@ -125,6 +145,27 @@ impl Meter {
         call.payer_has().map_or(own, |others| own.min(others))
     }
 
+    /// Its owner used its share of this second: it goes on in the next one, but not for ever.
+    fn hold<T>(&mut self, pause: Duration, context: &mut Context<'_>) -> Poll<mlua::Result<T>> {
+        self.paused += pause;
+        if self.paused > self.budget.wait {
+            return Poll::Ready(Err(Error::runtime("the call was ended")));
+        }
+        self.pause = Some(Box::pin(tokio::time::sleep(pause)));
+        // So that it wakes the call.
+        let _ = self.is_held(context);
+        Poll::Pending
+    }
+
+    fn is_held(&mut self, context: &mut Context<'_>) -> bool {
+        let held =
+            self.pause.as_mut().is_some_and(|pause| pause.as_mut().poll(context).is_pending());
+        if !held {
+            self.pause = None;
+        }
+        held
+    }
+
     /// A script waits: not at all if it was to end, and not for ever.
     fn waiting<T>(
         &mut self,
@@ -156,11 +197,58 @@ impl Meter {
     pub(super) fn error(&self, call: &Call, error: &Error) -> ScriptError {
         if self.cut {
             ScriptError::cpu(self.budget.cpu, Some(error))
+        } else if self.paused > self.budget.wait {
+            self.queue.account().spent()
         } else if self.waited {
             ScriptError::wait(self.budget.wait, &call.module)
         } else {
             ScriptError::from_lua(error)
         }
+    }
+}
+
+/// One poll of a call: of its own coroutine, and of its light threads. It is over when all are.
+fn all<T>(
+    call: &Rc<Call>,
+    waker: &Waker,
+    own: &mut Pin<&mut impl Future<Output = mlua::Result<T>>>,
+    done: &mut Option<T>,
+) -> Poll<mlua::Result<T>> {
+    let failed = Cell::new(None);
+    let go_on = || {
+        if done.is_none() {
+            match own.as_mut().poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(Ok(value)) => *done = Some(value),
+                Poll::Ready(Err(error)) => failed.set(Some(error)),
+                Poll::Pending => {}
+            }
+        }
+    };
+    let is_leaving = || {
+        let failure = failed.take();
+        let is_leaving = failure.is_some() || call.exit.get().is_some();
+        failed.set(failure);
+        is_leaving
+    };
+    call.threads.poll(waker, go_on, is_leaving);
+    if let Some(error) = failed.take() {
+        return Poll::Ready(Err(error));
+    }
+    match done.take() {
+        Some(value) if !call.threads.are_running() => Poll::Ready(Ok(value)),
+        value => {
+            *done = value;
+            Poll::Pending
+        }
+    }
+}
+
+/// A call is over, however that came: so are its light threads.
+struct Ending<'a>(&'a Rc<Call>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.threads.end();
     }
 }
 

@@ -23,6 +23,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod thread_clock;
+mod threads;
 mod timer;
 mod trial;
 mod watchdog;
@@ -30,13 +31,17 @@ mod within;
 
 pub use api::{Contexts, set_variable, variable};
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
-pub use domain::{DomainSpec, Library, OPERATOR, WorkerIndex};
-pub use error::{ScriptError, ScriptErrorKind};
+pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
+pub use error::{ScriptError, ScriptErrorKind, message as error_text};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};
-pub use owner::{OwnerLimits, cpu_of_owner, limit_owner};
+pub use owner::{
+    OwnerLimits, OwnerTotals, cpu_of_owner, is_owner_full, limit_owner, limit_owners, may_speak,
+    owner_totals, tell_floods,
+};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of};
+pub use threads::{Light, Threads, is_light};
 pub use timer::Timers;
 pub use trial::{Tried, function_source, nobody, try_function};
 pub use within::{Captured, DEEPEST, Detour, MOST, Origin, REDIRECTS, Subrequest, Way};

@@ -24,7 +24,7 @@ use mlua::{LuaSerdeExt, Table, Value};
 
 use super::meter::Meter;
 use super::{Call, DomainSpec, Library, ScriptError, State};
-use crate::config::Budget;
+use crate::config::{Budget, Secrets};
 use crate::transaction::Phase;
 
 /// How many times a call's CPU time a module may take to describe itself.
@@ -70,7 +70,7 @@ pub fn describe_with(
         let module = vm.module(name, &Arc::from(text), name)?;
         info(&vm.lua, &module, name)
     });
-    described.map_err(|error| meter.error(&call, &error))
+    described.map_err(|error| meter.error(&call, &error).told(&Secrets::default()))
 }
 
 fn info(lua: &mlua::Lua, module: &Table, name: &str) -> mlua::Result<ModuleInfo> {
@@ -116,6 +116,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
+        secrets: Default::default(),
         reads_only: false,
         network: crate::config::Network::default(),
         routes: None,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use mlua::chunk::{ChunkMode, Compiler};
-use mlua::{Function, Lua, LuaString, MultiValue, Table, Value};
+use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
-use super::{DomainSpec, api, error, pattern, require};
+use super::{DomainSpec, api, current, error, pattern, require, threads};
 
 /// Globals of Luau and mlua that stay as they are.
 const KEPT: [&str; 27] = [
@@ -187,7 +187,13 @@ impl Sandbox {
     /// Last, so that mlua's own async functions have got the native `coroutine.yield`.
     fn replace_coroutines(&self, lua: &Lua) -> mlua::Result<()> {
         let source = include_str!("luau/coroutine.luau");
-        let made: Table = run(lua, source, "coroutine", Lua::poll_pending())?;
+        let pass = lua.create_function(|_, ()| Ok(threads::pass()))?;
+        let status = lua.create_function(|_, thread: Thread| {
+            Ok(api::thread_status(current().as_ref(), &thread))
+        })?;
+        let given = (Lua::poll_pending(), pass, status);
+        let (made, lights): (Table, Table) = run(lua, source, "coroutine", given)?;
+        threads::install(lua, &lights)?;
         copy(&made, &self.base.raw_get("coroutine")?)
     }
 

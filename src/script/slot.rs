@@ -169,6 +169,11 @@ pub(super) fn suspend() -> bool {
     })
 }
 
+/// Whether the script that runs on this thread was suspended: it is on its way out.
+pub(super) fn is_suspended() -> bool {
+    MINE.with(|mine| mine.suspended.get())
+}
+
 /// The script that runs on this thread could not be suspended in time: from now on it is ended.
 pub(super) fn overstay() {
     MINE.with(|mine| {

@@ -111,7 +111,8 @@ impl State {
         budget: Budget,
     ) -> Result<Handler, ScriptError> {
         let handler = Handler::new(source, phase, budget);
-        compile(&*self.vm()?, &handler, &self.queue)?;
+        let compiled = self.vm().and_then(|vm| compile(&vm, &handler, &self.queue));
+        compiled.map_err(|error| self.told(error))?;
         Ok(handler)
     }
 
@@ -129,7 +130,8 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
-        let (vm, meter, result) = self.drive(handler, call).await?;
+        let driven = self.drive(handler, call).await;
+        let (vm, meter, result) = driven.map_err(|error| self.told(error))?;
         self.finish(&vm, call, &meter, result)
     }
 
@@ -142,7 +144,8 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<bool, ScriptError> {
-        let (vm, meter, result) = self.drive(handler, call).await?;
+        let driven = self.drive(handler, call).await;
+        let (vm, meter, result) = driven.map_err(|error| self.told(error))?;
         let mut matched = false;
         let result = result.inspect(|said| {
             matched = !matches!(said, Value::Nil | Value::Boolean(false));
@@ -179,7 +182,7 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
-        let vm = self.ready(handler)?;
+        let vm = self.ready(handler).map_err(|error| self.told(error))?;
         if handler.makes_globals() {
             self.beginnings.borrow_mut().push(Rc::new(handler.again()));
         }
@@ -258,13 +261,19 @@ impl State {
         };
         let kind = result.as_ref().err().map(|error| error.kind);
         let outcome = kind.map_or("ok", ScriptErrorKind::as_str);
+        self.account().ended(kind);
         let (module, phase) = (&*call.module, call.phase);
         events::LuaCalled { module, phase, cpu: meter.used, outcome }.emit();
         if kind.is_some_and(ScriptErrorKind::is_kill) {
             events::OwnerKilled { owner: &self.spec.owner, reason: outcome }.emit();
         }
         self.look_after_memory(vm, kind == Some(ScriptErrorKind::Memory));
-        result
+        result.map_err(|error| self.told(error))
+    }
+
+    /// An error as it leaves this state.
+    fn told(&self, error: ScriptError) -> ScriptError {
+        error.told(&self.spec.secrets.kept)
     }
 
     /// Collects what a call left, if that is much. After a call that spent the memory, a VM that

@@ -1,14 +1,17 @@
 //! States from within: native functions that wait, leaving, timers.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use mlua::{Function, MultiValue, Value};
 
-use super::{Call, DomainSpec, Exit, Library, ScriptErrorKind, State, current, state_of};
+use super::meter::Meter;
+use super::{Call, DomainSpec, Exit, Library, ScriptErrorKind, State, current, slot, state_of};
 use crate::config::{Budget, HandlerSource, Network};
 use crate::transaction::Phase;
 
@@ -23,6 +26,7 @@ fn state() -> Rc<State> {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
+        secrets: Default::default(),
         reads_only: false,
         network: Network::default(),
         routes: None,
@@ -328,4 +332,36 @@ fn native_functions_find_their_state() {
     let vm = state.vm().expect("it has one");
     assert!(state_of(&vm.lua).is_some_and(|found| Rc::ptr_eq(&found, &state)));
     assert_eq!(super::spec_of(&vm.lua).map(|spec| spec.max_timers), Some(3));
+}
+
+#[test]
+fn what_was_woken_while_it_waited_for_its_turn_looks_again() {
+    on_a_worker(async {
+        let task = tokio::task::spawn_local(async {
+            let state = state();
+            let vm = state.vm().expect("it has one");
+            let call = Call::new(Phase::Timer, "t.lua".into(), None);
+            let mut polls = 0;
+            // Its slice is over between its look at what it waits for and its going to sleep, and what
+            // it waits for comes meanwhile: nobody wakes it a second time.
+            let script = pin!(poll_fn(|_| {
+                polls += 1;
+                match polls {
+                    1 => {
+                        assert!(slot::suspend());
+                        Poll::Pending
+                    }
+                    2 => Poll::Pending,
+                    _ => Poll::Ready(Ok(())),
+                }
+            }));
+            let mut meter = Meter::begin(Budget::default(), &state.queue).expect("it may");
+            assert!(meter.drive(&vm, &call, script).await.is_ok());
+        });
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(task.is_finished(), "it waits in vain");
+        task.await.expect("it came to its end");
+    });
 }

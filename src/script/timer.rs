@@ -159,7 +159,9 @@ impl Timer {
             }
             Err(error) => Err(error),
         };
-        if let Err(error) = ran {
+        if let Err(error) = ran
+            && state.account().may_speak()
+        {
             events::ScriptFailed {
                 module: &self.module,
                 phase: Phase::Timer,

@@ -29,7 +29,7 @@ use super::incarnation::Incarnation;
 use super::lint::lint;
 use super::meter::Meter;
 use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, State, sandbox};
-use crate::config::{Budget, HandlerSource};
+use crate::config::{Budget, HandlerSource, Secrets};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::{Body, Client, Headers, Phase, Request, Transaction, Version};
 
@@ -83,14 +83,15 @@ pub async fn try_function(
     let cpu = budget.cpu * TESTING;
     let mut meter = Meter::begin(Budget { cpu, ..budget }, &state.queue)?;
     let compiled = meter.once(&vm, &call, || vm.compile(name, text, 0));
-    compiled.map_err(|error| meter.error(&call, &error))?;
+    let told = |error: ScriptError| error.told(&Secrets::default());
+    compiled.map_err(|error| told(meter.error(&call, &error)))?;
     let faults = lint(&vm, name, text, &[Phase::Content, Phase::Timer]);
     if !faults.is_empty() {
         let (kind, message) = (ScriptErrorKind::Syntax, faults.join("\n"));
         return Err(ScriptError { kind, message, traceback: String::new() });
     }
     let looked = meter.once(&vm, &call, || look(&vm, name, text));
-    let looked = looked.map_err(|error| meter.error(&call, &error))?;
+    let looked = looked.map_err(|error| told(meter.error(&call, &error)))?;
     let Looked { returns_table, declares, test } = looked;
     let source = function_source(name, text, returns_table);
     let handler = Rc::new(state.load(&source, Phase::Content, budget)?);
@@ -166,7 +167,7 @@ async fn run_test(
     let result = meter.drive(vm, call, future).await;
     let mut failed = failed.take();
     if let Err(error) = result {
-        failed.push(meter.error(call, &error).message);
+        failed.push(meter.error(call, &error).told(&Secrets::default()).message);
     }
     Ok(failed)
 }
@@ -252,7 +253,7 @@ fn answer(lua: &Lua, subject: &Subject, call: &Call) -> mlua::Result<Table> {
     answer.raw_set("status", status)?;
     answer.raw_set("body", lua.create_string(&reply.body)?)?;
     let headers = lua.create_table()?;
-    for header in reply.headers.iter() {
+    for header in &reply.headers {
         let name = lua.create_string(header.name.to_ascii_lowercase())?;
         headers.raw_set(name, lua.create_string(&header.value)?)?;
     }

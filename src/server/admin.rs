@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::aside::aside;
 use super::control::ReloadRequest;
 use super::reload::Reloaded;
-use crate::admin::{self, Admin, Answer, Asked, Head, Reply};
+use crate::admin::{self, Admin, Answer, Asked, Head, Reply, Wish};
 
 /// Connections at once: Prometheus, an operator or two, and their scripts.
 const CONNECTIONS: usize = 64;
@@ -99,7 +99,7 @@ impl Desk {
         let answer = match admin::answer(&self.admin, &asked) {
             Reply::Now(answer) => answer,
             Reply::Aside(work) => aside(work).await.unwrap_or_else(failed),
-            Reply::Reload => self.reload(&asked).await,
+            Reply::Policy(wish) => self.policy(&asked, wish).await,
         };
         self.conclude(&asked, answer, Then::Keep)
     }
@@ -131,19 +131,27 @@ impl Desk {
         (answer, then)
     }
 
-    async fn reload(&self, asked: &Asked) -> Answer {
+    async fn policy(&self, asked: &Asked, wish: Wish) -> Answer {
         let before = self.admin.store.current().digest.clone();
+        let what = wish.what();
         let (tell, outcome) = oneshot::channel();
-        drop(self.reloads.send(tell).await);
+        drop(self.reloads.send((wish, tell)).await);
         let answer = match outcome.await {
-            Ok(Reloaded::Swapped { generation }) => Answer::reloaded(generation, true),
-            Ok(Reloaded::Unchanged) => Answer::reloaded(self.admin.generation(), false),
-            Ok(Reloaded::Refused { report }) => return refused(self.admin.generation(), &report),
+            Ok(Some(Reloaded::Swapped { generation })) => Answer::reloaded(generation, true),
+            Ok(Some(Reloaded::Tried { generation })) => Answer::tried(generation),
+            Ok(Some(Reloaded::Unchanged)) => Answer::reloaded(self.admin.generation(), false),
+            Ok(Some(Reloaded::Refused { report })) => {
+                return refused(self.admin.generation(), &report);
+            }
+            Ok(None) => {
+                let help = "`POST /policy/reload?canary=5` tries the files on disk";
+                return Answer::error(409, "no policy is being tried", help);
+            }
             Err(_) => return Answer::error(503, "it is stopping", "ask again when it has started"),
         };
         let after = self.admin.store.current();
         let target = format!("policy {}", after.generation);
-        self.admin.audit(asked, "policy.reload", &target, before, after.digest.clone());
+        self.admin.audit(asked, what, &target, before, after.digest.clone());
         answer
     }
 }

@@ -12,6 +12,8 @@ use super::reload::{Reloaded, Reloader};
 use super::watch::Watch;
 use super::worker::Command;
 use crate::admin::Admin;
+use crate::admin::Wish;
+use crate::functions::Happening;
 use crate::memory::{heap, image};
 use crate::policy::{Bundle, PolicyStore};
 use crate::telemetry;
@@ -21,13 +23,17 @@ use crate::upstream::{Upstreams, watch_health};
 /// under it end first.
 const SOON: Duration = Duration::from_millis(500);
 
-/// Someone on the admin address wants a reload, and waits to hear what it came to.
-pub(super) type ReloadRequest = oneshot::Sender<Reloaded>;
+/// How often the gates of a policy that is tried are judged.
+const JUDGED: Duration = Duration::from_millis(250);
+
+/// Someone on the admin address wants this, and waits to hear what it came to; none: there was nothing
+/// to do it to.
+pub(super) type ReloadRequest = (Wish, oneshot::Sender<Option<Reloaded>>);
 
 /// Who wants a reload.
 enum Asker {
     /// Someone on the admin address.
-    Admin(ReloadRequest),
+    Admin(oneshot::Sender<Option<Reloaded>>),
     /// Nobody who waits for an answer: a file changed, or a signal came.
     Nobody(&'static str),
 }
@@ -68,10 +74,27 @@ pub(super) async fn run(
     tokio::task::spawn_local(give_back(reloader.store.clone()));
     let mut health = check_health(reloader);
     loop {
-        let asker = tokio::select! {
-            () = watch.changed() => Asker::Nobody("(files)"),
-            _ = hang_up.recv() => Asker::Nobody("(signal)"),
-            Some(asker) = requests.recv() => Asker::Admin(asker),
+        let (asker, terms) = tokio::select! {
+            () = watch.changed() => (Asker::Nobody("(files)"), None),
+            _ = hang_up.recv() => (Asker::Nobody("(signal)"), None),
+            Some((wish, asker)) = requests.recv() => match wish {
+                Wish::Reload(terms) => (Asker::Admin(asker), terms),
+                wish => {
+                    drop(asker.send(decide(reloader, wish).await));
+                    health.abort();
+                    health = check_health(reloader);
+                    continue;
+                }
+            },
+            () = tokio::time::sleep(JUDGED), if reloader.store.tried().is_some() => {
+                let generation = reloader.store.generation();
+                reloader.judge(admin).await;
+                if reloader.store.generation() != generation {
+                    health.abort();
+                    health = check_health(reloader);
+                }
+                continue;
+            }
             _ = reopen.recv() => {
                 telemetry::logs::reopen();
                 continue;
@@ -81,7 +104,7 @@ pub(super) async fn run(
             _ = quit.recv() => return,
         };
         let before = reloader.store.current().digest.clone();
-        let (outcome, bundle) = reloader.reload().await;
+        let (outcome, bundle) = reloader.reload(terms).await;
         watch.follow(&bundle);
         tokio::task::spawn_local(give_back(reloader.store.clone()));
         if matches!(outcome, Reloaded::Swapped { .. }) {
@@ -89,8 +112,21 @@ pub(super) async fn run(
             health = check_health(reloader);
         }
         match asker {
-            Asker::Admin(asker) => drop(asker.send(outcome)),
+            Asker::Admin(asker) => drop(asker.send(Some(outcome))),
             Asker::Nobody(who) => record(admin, who, before, &outcome),
+        }
+    }
+}
+
+/// Does what somebody wants of the policy that is tried.
+async fn decide(reloader: &Reloader, wish: Wish) -> Option<Reloaded> {
+    const WHY: &str = "it was asked for";
+    match wish {
+        Wish::Reload(_) => None,
+        Wish::Promote(by) => reloader.promote(WHY, &by).await,
+        Wish::Abort(by) => {
+            let ended = reloader.end_trial(Happening::Aborted, WHY, &by).await;
+            ended.then_some(Reloaded::Unchanged)
         }
     }
 }
@@ -115,7 +151,7 @@ async fn give_back(store: Arc<PolicyStore>) {
 fn record(admin: &Admin, who: &str, before: String, outcome: &Reloaded) {
     let outcome = match outcome {
         Reloaded::Unchanged => return,
-        Reloaded::Swapped { .. } => "done",
+        Reloaded::Swapped { .. } | Reloaded::Tried { .. } => "done",
         Reloaded::Refused { .. } => "refused",
     };
     let after = admin.store.current().digest.clone();

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::functions::FunctionStore;
-use crate::telemetry::{self, FunctionReading, events};
+use crate::functions::Grants;
+use crate::policy::PolicyStore;
+use crate::script::{self, OwnerTotals};
+use crate::telemetry::{self, FunctionReading, OwnerReading, events};
 
 /// How often it is looked whether the time of a function is over.
 const EXPIRY: Duration = Duration::from_secs(1);
@@ -19,6 +22,33 @@ pub(super) fn open(state: Option<&Path>) -> Arc<FunctionStore> {
     let store = Arc::new(store);
     tell(&store);
     store
+}
+
+/// What owners may have is what the policy in force says, whenever it is asked.
+pub(super) fn grant(functions: &FunctionStore, policies: Arc<PolicyStore>) {
+    functions.grant(move || {
+        let policy = policies.current();
+        Grants {
+            owners: policy.config.owners.clone(),
+            secrets: policy.config.secrets.clone(),
+            dictionaries: policy.config.lua.shared_dict.keys().cloned().collect(),
+            tables: policy.tables.clone(),
+        }
+    });
+}
+
+/// What owners' scripts came to is read at each scrape.
+pub(super) fn tell_owners() {
+    let reading = |totals: OwnerTotals| OwnerReading {
+        owner: totals.owner,
+        calls: totals.calls,
+        errors: totals.errors,
+        running: totals.running,
+        connections: totals.connections,
+        memory: totals.memory,
+        dropped_lines: totals.dropped_lines,
+    };
+    telemetry::set_owners(move || script::owner_totals().into_iter().map(reading).collect());
 }
 
 /// Takes functions away when their time is over.

@@ -12,6 +12,7 @@ mod proxy_protocol;
 mod reload;
 mod start;
 mod tend;
+mod trial;
 mod watch;
 mod worker;
 

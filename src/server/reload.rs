@@ -10,8 +10,11 @@ use super::aside::aside;
 use super::worker::{Command, Worker};
 use crate::config::Overrides;
 use crate::diagnostic::{Diagnostic, render};
+use crate::functions::Happening;
 use crate::memory::heap::{self, Heap};
-use crate::policy::{self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal};
+use crate::policy::{
+    self, Built, Bundle, LastGood, Live, Origin, Policy, PolicyStore, Refusal, Terms,
+};
 use crate::telemetry::{self, events};
 use crate::upstream::{PeerStatus, Upstreams};
 
@@ -29,6 +32,11 @@ pub(super) struct Reloader {
 pub(super) enum Reloaded {
     /// The bundle is the one in force.
     Unchanged,
+    /// It is tried for a share of the clients.
+    Tried {
+        /// Its number.
+        generation: u64,
+    },
     /// It is in force.
     Swapped {
         /// Its number.
@@ -44,32 +52,44 @@ pub(super) enum Reloaded {
 impl Reloader {
     /// Reads what is on disk now and puts it in force, if it is sound. The bundle that was read
     /// comes too: it says what to watch.
-    pub(super) async fn reload(&self) -> (Reloaded, Bundle) {
+    /// `terms`: how it is to be tried first; none: as its settings say.
+    pub(super) async fn reload(&self, terms: Option<Terms>) -> (Reloaded, Bundle) {
         let started = Instant::now();
         let current = self.store.current();
         let Built { policy, bundle, diagnostics } = self.build(current.clone()).await;
-        let Some(policy) = policy.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)) else {
+        let Some(mut policy) = policy.filter(|_| !diagnostics.iter().any(Diagnostic::is_error))
+        else {
             return (self.refuse(&current, &diagnostics), bundle);
         };
         if self.is_in_force(&policy, &current) {
             if self.store.forgive() {
                 events::PolicyRepaired { generation: current.generation }.emit();
             }
+            self.end_trial(Happening::Ended, "the files are those in force again", "files").await;
             return (Reloaded::Unchanged, bundle);
+        }
+        if let Some(refused) = self.tried_already(&policy, &current, terms.is_some()) {
+            return (refused, bundle);
         }
         if !diagnostics.is_empty() {
             events::Trouble { what: &render(&diagnostics), next: "these are warnings" }.emit();
         }
-        let outcome = self.put_in_force(Arc::new(policy), &current, started).await;
-        if let (Reloaded::Swapped { .. }, Some(last_good)) = (&outcome, &self.last_good) {
-            let (last_good, bundle) = (last_good.clone(), bundle.clone());
-            aside(move || keep(&last_good, &bundle)).await;
+        if let Some(tried) = &*self.store.tried() {
+            policy.generation = tried.policy.generation + 1;
         }
+        let terms = terms.or_else(|| Terms::of(policy.config.rollout.as_ref()?).ok());
+        if let Some(terms) = terms {
+            let outcome = self.try_out(Arc::new(policy), &current, bundle.clone(), terms).await;
+            return (outcome, bundle);
+        }
+        self.end_trial(Happening::Ended, "another policy was put in force", "files").await;
+        let outcome = self.put_in_force(Arc::new(policy), &current, started).await;
+        self.keep_good(&outcome, &bundle).await;
         (outcome, bundle)
     }
 
     fn is_in_force(&self, policy: &Policy, current: &Policy) -> bool {
-        policy.digest == current.digest && !self.store.status().restored
+        policy.is_same(current) && !self.store.status().restored
     }
 
     /// Off this thread, so that signals and the admin address answer meanwhile.
@@ -87,7 +107,14 @@ impl Reloader {
         })
     }
 
-    async fn put_in_force(
+    pub(super) async fn keep_good(&self, outcome: &Reloaded, bundle: &Bundle) {
+        if let (Reloaded::Swapped { .. }, Some(last_good)) = (outcome, &self.last_good) {
+            let (last_good, bundle) = (last_good.clone(), bundle.clone());
+            aside(move || keep(&last_good, &bundle)).await;
+        }
+    }
+
+    pub(super) async fn put_in_force(
         &self,
         policy: Arc<Policy>,
         current: &Arc<Policy>,
@@ -105,16 +132,19 @@ impl Reloader {
         }
         let (generation, digest) = (policy.generation, policy.digest.clone());
         let upstreams = policy.upstreams.clone();
+        // Before any script can read them.
+        telemetry::set_secrets(policy.config.secrets.clone());
         self.store.swap(policy, started.elapsed());
         heap::take_turns();
         self.store.acknowledged(self.settle().await);
+        self.forget_modules();
         forget_peers(&current.upstreams, &upstreams);
         let took = started.elapsed();
         events::PolicySwapped { generation, digest: &digest, took }.emit();
         Reloaded::Swapped { generation }
     }
 
-    async fn prepare(&self, policy: &Arc<Policy>) -> Result<(), Vec<Diagnostic>> {
+    pub(super) async fn prepare(&self, policy: &Arc<Policy>) -> Result<(), Vec<Diagnostic>> {
         let mut answers = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let (answer, prepared) = oneshot::channel();
@@ -132,7 +162,7 @@ impl Reloader {
     }
 
     /// Has every worker forget what is not in force; how many said that they did.
-    async fn settle(&self) -> usize {
+    pub(super) async fn settle(&self) -> usize {
         let mut settled = 0;
         for worker in &self.workers {
             let (answer, said) = oneshot::channel();
@@ -142,7 +172,15 @@ impl Reloader {
         settled
     }
 
-    fn refuse(&self, current: &Policy, diagnostics: &[Diagnostic]) -> Reloaded {
+    /// What is told of modules is told of those in force, and of those that are tried.
+    pub(super) fn forget_modules(&self) {
+        let (current, tried) = (self.store.current(), self.store.tried());
+        let tried = tried.iter().flat_map(|tried| &tried.policy.modules);
+        let attached = current.modules.iter().chain(tried);
+        current.ledger.keep(attached.map(|attached| &attached.version));
+    }
+
+    pub(super) fn refuse(&self, current: &Policy, diagnostics: &[Diagnostic]) -> Reloaded {
         let faults = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         let generation = current.generation;
         let report = format!(
@@ -160,7 +198,7 @@ impl Reloader {
 fn rehearse(mut built: Built, current: &Policy) -> Built {
     let Some(policy) = built.policy.take() else { return built };
     let policy = Arc::new(policy);
-    if policy.digest != current.digest {
+    if !policy.is_same(current) {
         built.diagnostics.extend(Live::rehearse(&policy).err().unwrap_or_default());
     }
     built.policy = Arc::into_inner(policy);

@@ -54,6 +54,7 @@ async fn serve(options: Options) -> Result<(), StartError> {
     let admin_socket = listen::open(config.admin.address)?;
     bound.admin = admin_socket.local_addr()?;
     let audit = Audit::in_folder(config.state_folder());
+    telemetry::set_secrets(config.secrets.clone());
     start_collections(&first.policy.tables);
     let store = Arc::new(PolicyStore::new(first.policy.clone(), first.status(started, workers)));
     tell_dictionaries(store.clone());
@@ -61,6 +62,8 @@ async fn serve(options: Options) -> Result<(), StartError> {
     telemetry::set_collections(move || held.current().collections.statistics());
     let folder = options.config_path.as_deref().map(|path| state_folder(path, Some(config)));
     let functions = functions::open(folder.as_deref());
+    functions::grant(&functions, store.clone());
+    functions::tell_owners();
     tokio::task::spawn_local(super::tend::tend(functions.clone()));
     let shared = Shared {
         store: store.clone(),
@@ -139,6 +142,12 @@ impl First {
     fn find(path: Option<&Path>, overrides: &Overrides) -> Result<Self, StartError> {
         let Built { policy, bundle, diagnostics } =
             policy::build(path, overrides, Origin::Disk, None);
+        let given_up = path.and_then(|path| given_up(path, policy.as_ref()?));
+        if let (Some(path), Some(fault)) = (path, given_up)
+            && let Some(restored) = Self::restore(path, overrides, &[fault])
+        {
+            return Ok(Self { bundle, ..restored });
+        }
         match sound(policy, diagnostics) {
             Ok(policy) => {
                 // nginx does not start on a faulty file, and what stands for it does neither.
@@ -177,6 +186,7 @@ impl First {
             swaps: 0,
             restored: self.refused.is_some(),
             refused: self.refused.clone(),
+            history: Vec::new(),
         }
     }
 }
@@ -201,6 +211,14 @@ fn sound(
 /// cannot be read, their line `state_dir:` is looked for as text.
 fn last_good(path: &Path, config: Option<&Config>) -> LastGood {
     LastGood::in_folder(&state_folder(path, config))
+}
+
+/// What is wrong with files that were tried and given up.
+fn given_up(path: &Path, policy: &Policy) -> Option<Diagnostic> {
+    let given_up = last_good(path, Some(&policy.config)).is_given_up(&policy.digest);
+    let help = "change the files, or try them again with `moongate reload --canary 5`";
+    let what = "these files were tried for some clients, and given up";
+    given_up.then(|| Diagnostic::error("policy::given-up", what).help(help))
 }
 
 fn state_folder(path: &Path, config: Option<&Config>) -> PathBuf {

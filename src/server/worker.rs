@@ -20,6 +20,7 @@ use crate::functions::{FunctionStore, Holder};
 use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
 use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
+use crate::script;
 use crate::shared::tick;
 use crate::transaction::Client;
 
@@ -93,7 +94,9 @@ async fn run(
     ready: oneshot::Sender<Result<(), Vec<Diagnostic>>>,
     inbox: mpsc::UnboundedReceiver<Command>,
 ) {
-    let live = match Live::prepare(&shared.store.current(), index, None) {
+    let policy = shared.store.current();
+    script::limit_owners(&policy.config.owners);
+    let live = match Live::prepare(&policy, index, None) {
         Ok(live) => live,
         Err(faults) => return drop(ready.send(Err(faults))),
     };
@@ -131,6 +134,7 @@ async fn sweep(local: Rc<Local>) {
         tokio::time::sleep(SWEEP).await;
         local.site.pool.sweep();
         local.site.functions.sweep(Instant::now());
+        script::tell_floods();
     }
 }
 
@@ -145,6 +149,7 @@ async fn obey(local: &Rc<Local>, mut inbox: mpsc::UnboundedReceiver<Command>) {
             }
             Command::Settle(answer) => {
                 local.site.settle();
+                script::limit_owners(&local.site.current().policy.config.owners);
                 let _ = answer.send(());
             }
             Command::Stop => break,

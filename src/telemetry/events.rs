@@ -11,7 +11,7 @@ use super::rule_events;
 use crate::transaction::{self, Phase, Transaction, Verdict};
 
 pub use super::function_events::{
-    FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled,
+    FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled, PolicyRolled,
 };
 pub use super::rule_events::{BodyInspected, RulesRan, ValuesJudged};
 
@@ -192,6 +192,26 @@ impl OwnerRefused<'_> {
     }
 }
 
+/// Log lines of an owner's scripts were too many for a second.
+pub struct OwnerFlooded<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// How many were dropped.
+    pub lines: u64,
+}
+
+impl OwnerFlooded<'_> {
+    /// Says so in the process's own log.
+    pub fn emit(self) {
+        let Self { owner, lines } = self;
+        log::script(5, || {
+            format!(
+                "[lua] owner `{owner}`: {lines} lines were too many for a second and not written"
+            )
+        });
+    }
+}
+
 /// How much memory a module's states hold.
 pub struct LuaMemory<'a> {
     /// The isolation domain.
@@ -341,6 +361,11 @@ pub struct ScriptSaid<'a> {
 }
 
 impl ScriptSaid<'_> {
+    /// Whether a line of this level is written at all.
+    pub fn is_wanted(level: i64) -> bool {
+        error_log::wants(level) || (!error_log::is_open() && log::is_wanted(level))
+    }
+
     /// Writes it to the process's own log, unless scripts said too much in this second.
     pub fn emit(self) {
         let Self { level, phase, module, message, about } = self;

@@ -92,3 +92,25 @@ impl FunctionRolled<'_> {
         log::info(format!("function `{function}`: version {short} {what} (by {by}): {why}"));
     }
 }
+
+/// Something became of a policy that is tried.
+pub struct PolicyRolled<'a> {
+    /// The policy.
+    pub digest: &'a str,
+    /// As for [`FunctionRolled`].
+    pub what: &'static str,
+    /// Why.
+    pub why: &'a str,
+    /// Who wanted it; `gate`: a gate decided.
+    pub by: &'a str,
+}
+
+impl PolicyRolled<'_> {
+    /// Counts it, and says it in the process's own log.
+    pub fn emit(self) {
+        let Self { digest, what, why, by } = self;
+        metrics().policy_rollouts.with(&[what]).inc();
+        let short = digest.get(..12).unwrap_or(digest);
+        log::info(format!("policy {short} {what} (by {by}): {why}"));
+    }
+}

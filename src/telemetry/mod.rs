@@ -13,6 +13,7 @@ mod function_events;
 mod rule_events;
 
 pub use metrics::{
-    DictionaryReading, FunctionReading, metrics_page, metrics_text, set_collections,
-    set_dictionaries, set_functions, set_tables,
+    DictionaryReading, FunctionReading, OwnerReading, metrics_page, metrics_text, set_collections,
+    set_dictionaries, set_functions, set_owners, set_tables,
 };
+pub use redaction::set_secrets;

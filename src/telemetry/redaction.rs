@@ -1,11 +1,29 @@
-//! What never reaches a log: values of header fields and query arguments that carry secrets.
+//! What never reaches a log: values of header fields and query arguments that carry secrets, and
+//! secrets that scripts may read, wherever they stand.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use percent_encoding::percent_decode;
 
-/// What stands in the place of a secret.
-const REDACTED: &[u8] = b"[redacted]";
+use crate::config::{REDACTED, Secrets};
+
+/// The secrets of the policy in force.
+static SECRETS: ArcSwapOption<Secrets> = ArcSwapOption::const_empty();
+
+/// From now on no line of an access log or the event log shows one of these.
+pub fn set_secrets(secrets: Arc<Secrets>) {
+    SECRETS.store(Some(secrets).filter(|secrets| !secrets.hides_nothing()));
+}
+
+/// A text without secrets that scripts may read.
+pub(super) fn secrets(text: &[u8]) -> Cow<'_, [u8]> {
+    match &*SECRETS.load() {
+        Some(secrets) => secrets.redacted(text),
+        None => Cow::Borrowed(text),
+    }
+}
 
 /// Header fields whose values are secrets, in lower case.
 const FIELDS: [&[u8]; 4] = [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"];

@@ -160,6 +160,15 @@ impl Verdict {
     /// All of them, for tables and label sets.
     pub const ALL: [Self; 4] = [Self::Allowed, Self::Answered, Self::Failed, Self::Refused];
 
+    /// What an answer of a script's own comes to: its status says whether it refuses.
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            401 | 403 | 405 | 406 | 407 | 409..=431 | 451 => Self::Refused,
+            500.. => Self::Failed,
+            _ => Self::Answered,
+        }
+    }
+
     /// The word in metrics, logs and events.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ mod life;
 mod owners;
 mod status;
 mod way;
+mod within;
 
 use crate::support::{ADMIN_TOKEN, Moongate, Output, Upstream, command, token_entry};
 

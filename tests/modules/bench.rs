@@ -145,6 +145,7 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
+        secrets: Default::default(),
         reads_only: false,
         network: Network::default(),
         routes: None,

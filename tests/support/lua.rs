@@ -27,6 +27,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
+        secrets: Default::default(),
         reads_only: false,
         network: Network::default(),
         routes: None,

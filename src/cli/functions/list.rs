@@ -2,8 +2,8 @@
 
 use clap::Args;
 
+use super::super::table::Table;
 use super::super::terminal;
-use super::table::Table;
 use super::told::{self, Function, moment};
 use super::{Asking, Fault, look};
 

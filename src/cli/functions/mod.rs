@@ -2,12 +2,14 @@
 
 mod change;
 mod deploy;
+mod differences;
 mod list;
+mod owners;
 mod push;
+mod rollout;
 mod show;
 mod status;
-mod table;
-mod told;
+pub(super) mod told;
 
 use std::process::ExitCode;
 
@@ -22,8 +24,11 @@ Examples:
   moongate functions push hello.lua --route /hello --owner team-a --activate
   moongate functions push --dir functions/ --owner team-a --prune --dry-run
   moongate functions status                    which worker runs which version, since when
+  moongate functions owners                    what each owner's functions came to, together
   moongate functions activate hello --version 3f2a
   moongate functions rollback hello
+  moongate functions canary hello --percent 5 --window 10m --promote
+  moongate functions differences hello         what the version that is tried would have done
 
 A function is a chunk, as in content_by_lua_file, or returns a table:
   -- route: /hello
@@ -49,17 +54,24 @@ enum Command {
     List(list::Arguments),
     Show(show::Arguments),
     Status(status::Arguments),
+    Owners(owners::Arguments),
     Activate(change::Activate),
     Rollback(change::Rollback),
     Deactivate(change::Deactivate),
     Remove(change::Remove),
+    Shadow(rollout::Shadow),
+    Sample(rollout::Sample),
+    Canary(rollout::Canary),
+    Promote(rollout::Promote),
+    Abort(rollout::Abort),
+    Differences(differences::Arguments),
 }
 
 /// Whom to ask, and how to tell what they say.
 #[derive(Debug, Args)]
-struct Asking {
+pub(super) struct Asking {
     #[command(flatten)]
-    place: Place,
+    pub(super) place: Place,
     /// Print what the node said, as JSON
     #[arg(long)]
     json: bool,
@@ -67,7 +79,7 @@ struct Asking {
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
     #[error(transparent)]
     Node(#[from] NodeError),
     /// What was asked for cannot be.
@@ -84,11 +96,23 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Command::List(arguments) => (&arguments.asking, list::run(arguments)),
         Command::Show(arguments) => (&arguments.asking, show::run(arguments)),
         Command::Status(arguments) => (&arguments.asking, status::run(arguments)),
+        Command::Owners(arguments) => (&arguments.asking, owners::run(arguments)),
         Command::Activate(arguments) => (&arguments.asking, change::activate(arguments)),
         Command::Rollback(arguments) => (&arguments.asking, change::rollback(arguments)),
         Command::Deactivate(arguments) => (&arguments.asking, change::deactivate(arguments)),
         Command::Remove(arguments) => (&arguments.asking, change::remove(arguments)),
+        Command::Shadow(arguments) => (arguments.asking(), arguments.run()),
+        Command::Sample(arguments) => (arguments.asking(), arguments.run()),
+        Command::Canary(arguments) => (arguments.asking(), arguments.run()),
+        Command::Promote(arguments) => (arguments.asking(), arguments.run()),
+        Command::Abort(arguments) => (arguments.asking(), arguments.run()),
+        Command::Differences(arguments) => (&arguments.asking, differences::run(arguments)),
     };
+    end(asking, done)
+}
+
+/// The exit code of what was done, and its fault told.
+pub(super) fn end(asking: &Asking, done: Result<(), Fault>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Fault::Shown) => ExitCode::from(FAULTS),
@@ -104,11 +128,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn told(fault: &Fault) -> Value {
     match fault {
         Fault::Node(NodeError::Refused { status, error, help, report }) => {
-            let mut told = json!({ "status": status, "error": error, "help": help });
-            if !report.is_empty() {
-                told["report"] = json!(report);
-            }
-            told
+            // An empty report is none.
+            let report = (!report.is_empty()).then_some(report);
+            json!({ "status": status, "error": error, "help": help, "report": report })
         }
         other => json!({ "error": other.to_string() }),
     }
@@ -116,7 +138,7 @@ fn told(fault: &Fault) -> Value {
 
 impl Asking {
     /// Tells what a node said: as it is, or in words.
-    fn say(
+    pub(super) fn say(
         &self,
         said: &Value,
         words: impl FnOnce() -> Result<String, Fault>,
@@ -133,13 +155,18 @@ fn path(name: &str, rest: &str) -> String {
 }
 
 /// What a node answers to a POST or DELETE, as JSON; null if it says nothing.
-fn ask(node: &Node, method: &str, path: &str) -> Result<Value, Fault> {
+pub(super) fn ask(node: &Node, method: &str, path: &str) -> Result<Value, Fault> {
     json_of(node, &node.ask(method, path, Sent::default())?)
 }
 
 /// What a node answers to a GET.
-fn look(node: &Node, path: &str) -> Result<Value, Fault> {
+pub(super) fn look(node: &Node, path: &str) -> Result<Value, Fault> {
     json_of(node, &node.get(path)?)
+}
+
+/// What is not understood of an answer.
+pub(super) fn strange(error: &serde_json::Error) -> Fault {
+    Fault::Told(format!("the node's answer is not understood: {error}"))
 }
 
 fn json_of(node: &Node, answered: &Answered) -> Result<Value, Fault> {

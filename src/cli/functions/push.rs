@@ -1,5 +1,6 @@
 //! `moongate functions push`: a version of a function, tried before it is kept; or a folder of them.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -145,19 +146,14 @@ fn words(wanted: &Wanted<'_>, pushed: &Pushed) -> String {
     let name = wanted.name;
     let tested = if pushed.tested { ", its test holds" } else { "" };
     let version = format!("version {} ({})", pushed.number, told::short(&pushed.digest));
-    let (is, serves) = match wanted.dry_run {
-        true => ("would be", "would serve"),
-        false => ("is", "serves"),
-    };
+    let (is, serves) = if wanted.dry_run { ("would be", "would serve") } else { ("is", "serves") };
     let known = if pushed.known { " already" } else { "" };
     let mut text = format!("{name}: {version} {is} kept{known}{tested}\n");
     if pushed.active {
-        text += &format!("{name}: {version} {serves} {}\n", pushed.route);
+        let _ = writeln!(text, "{name}: {version} {serves} {}", pushed.route);
     } else if !wanted.dry_run {
-        text += &format!(
-            "{name}: `moongate functions activate {name}` has it serve {}\n",
-            pushed.route
-        );
+        let route = &pushed.route;
+        let _ = writeln!(text, "{name}: `moongate functions activate {name}` has it serve {route}");
     }
     text
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use super::super::node::segment;
+use super::super::table::Table;
 use super::super::terminal;
-use super::table::Table;
 use super::told::{self, Function, moment};
 use super::{Asking, Fault, look, path};
 
@@ -54,7 +54,30 @@ fn text(function: &Function) -> String {
         let _ = writeln!(text, "declares    {}", version.declares);
     }
     text.push('\n');
-    text + &versions(function)
+    text.push_str(&versions(function));
+    if !function.history.is_empty() {
+        text.push('\n');
+        text.push_str(&history(function));
+    }
+    text
+}
+
+/// What is tried, and what became of what was.
+fn history(function: &Function) -> String {
+    let mut table = Table::new(&["AT", "VERSION", "WHAT", "BY", "WHY"]);
+    for event in &function.history {
+        table.row([
+            moment(&event.at),
+            function.title_of(&event.digest),
+            event.what.clone(),
+            event.by.clone(),
+            event.why.clone(),
+        ]);
+    }
+    match &function.candidate {
+        Some(_) => format!("{}\n{}", function.trial(), table.text()),
+        None => table.text(),
+    }
 }
 
 fn versions(function: &Function) -> String {

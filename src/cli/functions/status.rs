@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
+use super::super::table::Table;
 use super::super::terminal;
-use super::table::Table;
 use super::told::{self, Function, Version, Worker, moment_or_none};
 use super::{Asking, Fault, look, path};
 use crate::config;
@@ -74,7 +74,8 @@ fn text(functions: &[Function]) -> String {
             table.row([function.name.clone(), function.owner.clone(), none(), "off".to_owned()]);
         }
     }
-    table.text()
+    let trials: String = functions.iter().map(Function::trial).collect();
+    if trials.is_empty() { table.text() } else { format!("{}\n{trials}", table.text()) }
 }
 
 fn row(function: &Function, version: &Version, worker: &Worker) -> [String; 17] {
@@ -84,7 +85,7 @@ fn row(function: &Function, version: &Version, worker: &Worker) -> [String; 17] 
         function.owner.clone(),
         version.title(),
         version.mode.clone(),
-        worker.worker.to_string(),
+        worker.number.to_string(),
         if worker.holds { "yes" } else { "no" }.to_owned(),
         moment_or_none(worker.since.as_ref()),
         moment_or_none(worker.last_call.as_ref()),

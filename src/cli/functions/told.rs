@@ -23,6 +23,42 @@ pub(super) struct Function {
     pub(super) running: u32,
     /// The newest first.
     pub(super) versions: Vec<Version>,
+    #[serde(default)]
+    pub(super) candidate: Option<Candidate>,
+    /// The newest first.
+    #[serde(default)]
+    pub(super) history: Vec<Event>,
+}
+
+/// A version that is tried.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Candidate {
+    pub(super) digest: String,
+    pub(super) mode: String,
+    pub(super) percent: f64,
+    #[serde(default)]
+    pub(super) route: Option<String>,
+    pub(super) since: String,
+    pub(super) by: String,
+    #[serde(default)]
+    pub(super) standing: Option<Standing>,
+}
+
+/// How it stands before its gates.
+#[derive(Debug, Clone, Deserialize)]
+pub(in crate::cli) struct Standing {
+    pub(in crate::cli) is: String,
+    pub(in crate::cli) why: String,
+}
+
+/// What became of a version that was tried.
+#[derive(Debug, Clone, Deserialize)]
+pub(in crate::cli) struct Event {
+    pub(in crate::cli) at: String,
+    pub(in crate::cli) what: String,
+    pub(in crate::cli) digest: String,
+    pub(in crate::cli) why: String,
+    pub(in crate::cli) by: String,
 }
 
 /// A version of it.
@@ -44,20 +80,23 @@ pub(super) struct Version {
 
 /// What a worker has of it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Worker {
-    pub(super) worker: u64,
-    pub(super) holds: bool,
-    pub(super) since: Option<String>,
-    pub(super) last_call: Option<String>,
-    pub(super) calls: u64,
-    pub(super) errors: u64,
-    pub(super) refused: u64,
-    pub(super) cpu_seconds: f64,
-    pub(super) memory_bytes: u64,
-    pub(super) peak_bytes: u64,
-    pub(super) loads: u64,
-    pub(super) cold_start_seconds: f64,
-    pub(super) kills: Map<String, Value>,
+pub(in crate::cli) struct Worker {
+    #[serde(rename = "worker")]
+    pub(in crate::cli) number: u64,
+    pub(in crate::cli) holds: bool,
+    pub(in crate::cli) since: Option<String>,
+    pub(in crate::cli) last_call: Option<String>,
+    pub(in crate::cli) calls: u64,
+    pub(in crate::cli) errors: u64,
+    #[serde(default)]
+    pub(in crate::cli) blocks: u64,
+    pub(in crate::cli) refused: u64,
+    pub(in crate::cli) cpu_seconds: f64,
+    pub(in crate::cli) memory_bytes: u64,
+    pub(in crate::cli) peak_bytes: u64,
+    pub(in crate::cli) loads: u64,
+    pub(in crate::cli) cold_start_seconds: f64,
+    pub(in crate::cli) kills: Map<String, Value>,
 }
 
 /// What a node said of one function.
@@ -79,6 +118,38 @@ impl Function {
     pub(super) fn serving(&self) -> Option<&Version> {
         self.versions.iter().find(|version| self.active.as_ref() == Some(&version.digest))
     }
+
+    /// A version, as its number and the beginning of its digest.
+    pub(super) fn title_of(&self, digest: &str) -> String {
+        let version = self.versions.iter().find(|version| version.digest == digest);
+        version.map_or_else(|| short(digest).to_owned(), Version::title)
+    }
+
+    /// What is tried and how it stands, and what became last of what was tried; nothing if nothing
+    /// ever was.
+    pub(super) fn trial(&self) -> String {
+        let mut text = String::new();
+        if let Some(tried) = &self.candidate {
+            let (name, version) = (&self.name, self.title_of(&tried.digest));
+            let route = tried.route.as_ref().map(|route| format!(" of {route}"));
+            let (percent, route) = (tried.percent, route.unwrap_or_default());
+            let (since, by) = (moment(&tried.since), &tried.by);
+            let mode = &tried.mode;
+            text += &format!(
+                "{name}: {mode} {percent} %{route} of version {version} since {since}, by {by}\n"
+            );
+            if let Some(Standing { is, why }) = &tried.standing {
+                text += &format!("  {is}: {why}\n");
+            }
+        }
+        if let Some(last) = self.history.first() {
+            let (name, version) = (&self.name, self.title_of(&last.digest));
+            let by = if last.by.is_empty() { String::new() } else { format!(" by {}", last.by) };
+            let Event { at, what, why, .. } = last;
+            text += &format!("{name}: version {version} {what}{by} at {}: {why}\n", moment(at));
+        }
+        printable(&text)
+    }
 }
 
 impl Version {
@@ -90,25 +161,30 @@ impl Version {
 
 impl Worker {
     /// Whether anything ever happened there.
-    pub(super) fn is_known(&self) -> bool {
+    pub(in crate::cli) fn is_known(&self) -> bool {
         self.loads > 0 || self.refused > 0
     }
 
     /// Kills and their reasons: `cpu 2, memory 1`.
-    pub(super) fn kills(&self) -> String {
+    pub(in crate::cli) fn kills(&self) -> String {
         let some = self.kills.iter().filter(|(_, count)| count.as_u64() != Some(0));
         let told: Vec<String> = some.map(|(reason, count)| format!("{reason} {count}")).collect();
         if told.is_empty() { "-".to_owned() } else { told.join(", ") }
     }
 }
 
+/// Lines without what would command a terminal.
+pub(in crate::cli) fn printable(text: &str) -> String {
+    text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect()
+}
+
 /// The beginning of a digest: enough to name it.
-pub(super) fn short(digest: &str) -> &str {
+pub(in crate::cli) fn short(digest: &str) -> &str {
     digest.get(..SHOWN).unwrap_or(digest)
 }
 
 /// A moment to the second.
-pub(super) fn moment(stamp: &str) -> String {
+pub(in crate::cli) fn moment(stamp: &str) -> String {
     match stamp.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),
         None => stamp.to_owned(),
@@ -116,6 +192,6 @@ pub(super) fn moment(stamp: &str) -> String {
 }
 
 /// A moment to the second, or that there was none.
-pub(super) fn moment_or_none(stamp: Option<&String>) -> String {
+pub(in crate::cli) fn moment_or_none(stamp: Option<&String>) -> String {
     stamp.map_or_else(|| "-".to_owned(), |stamp| moment(stamp))
 }

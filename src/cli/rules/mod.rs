@@ -2,6 +2,7 @@
 
 mod cost;
 mod describe;
+mod differences;
 mod install;
 mod list;
 mod show;
@@ -37,6 +38,7 @@ enum Command {
     Show(show::Arguments),
     Cost(cost::Arguments),
     Describe(describe::Arguments),
+    Differences(differences::Arguments),
     Install(install::Arguments),
 }
 
@@ -47,6 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Command::Show(arguments) => show::run(arguments),
         Command::Cost(arguments) => cost::run(arguments),
         Command::Describe(arguments) => describe::run(arguments),
+        Command::Differences(arguments) => differences::run(arguments),
         Command::Install(arguments) => install::run(arguments),
     }
 }

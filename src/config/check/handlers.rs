@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::config::raw::{Node, Value};
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BUDGET, HANDLER, ROUTE_LUA, SCRIPT};
-use crate::config::{Attachment, Budget, HandlerSource, Handlers, OnError, Template};
+use crate::config::{
+    Attachment, Budget, HandlerMode, HandlerSource, Handlers, OnError, Template,
+};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::transaction::Phase;
 
@@ -46,6 +48,7 @@ pub fn of_route(
 fn attachment(source: HandlerSource, phase: Phase, inherited: Inherited) -> Attachment {
     Attachment {
         source,
+        mode: HandlerMode::Enforce,
         on_error: inherited.on_error.unwrap_or(default_on_error(Some(phase))),
         budget: inherited.budget,
         domain: None,
@@ -190,6 +193,7 @@ fn module(item: &Found<'_>, phase: Option<Phase>, inherited: Inherited) -> Optio
     };
     let named = if section.node.is_some() { section.get("module") } else { Some(item.clone()) };
     let attachment = Attachment {
+        mode: mode(&section),
         on_error: on_error(&section).or(inherited.on_error).unwrap_or(default_on_error(phase)),
         budget: budget(&section.section("budget", &BUDGET), Some(inherited.budget)),
         domain: domain(&section),
@@ -197,6 +201,17 @@ fn module(item: &Found<'_>, phase: Option<Phase>, inherited: Inherited) -> Optio
         source: module_source(item, &section, named)?,
     };
     Some(attachment)
+}
+
+fn mode(section: &Section<'_>) -> HandlerMode {
+    let Some((text, found)) = section.text("mode") else { return HandlerMode::Enforce };
+    HandlerMode::parse(&text).unwrap_or_else(|| {
+        found.bad_value(
+            "not a mode",
+            "write `off`, `shadow`, `sample 5%` (0.01% to 100%) or `enforce`",
+        );
+        HandlerMode::Enforce
+    })
 }
 
 fn domain(section: &Section<'_>) -> Option<String> {

@@ -5,8 +5,11 @@ mod clashes;
 mod handlers;
 mod logs;
 mod lua;
+mod owners;
+mod rollout;
 mod routes;
 mod rules;
+mod secrets;
 mod serving;
 mod sites;
 mod unused;
@@ -118,6 +121,8 @@ impl<'a> Check<'a> {
             trusted_proxies: admission::trusted_proxies(&file),
             limits,
             upstreams,
+            owners: Arc::new(owners::read(&file, &scripts.lua)),
+            secrets: Arc::new(secrets::read(&file)),
             lua: scripts.lua,
             rules,
             events: self.overrides.events.clone().map(absolute).or_else(|| path(&file, "events")),
@@ -131,6 +136,7 @@ impl<'a> Check<'a> {
             },
             root: self.root.clone(),
             state_dir: path(&file, "state_dir"),
+            rollout: rollout::read(&file),
             watch: file.flag("watch"),
             grace: file.time("grace"),
         };

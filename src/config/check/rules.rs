@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use crate::config::raw::Value;
 use crate::config::section::{Found, Section};
-use crate::config::settings::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
+use crate::config::settings::{EXCLUSION, RULE_BUDGET, RULES, RULES_SHADOW, THRESHOLDS};
 use crate::config::{
-    Engine, ExcludedRules, Exclusion, OnExceeded, RuleBudget, RuleSource, RuleSourceKind, Rules,
-    Thresholds,
+    Engine, ExcludedRules, Exclusion, HandlerMode, OnExceeded, RuleBudget, RuleSource,
+    RuleSourceKind, Rules, RulesShadow, Thresholds,
 };
 use crate::diagnostic::Diagnostic;
 
@@ -21,7 +21,8 @@ const CRS: &str = "crs";
 /// What holds for every route: the file's section, and `--rules` after its files. Where neither
 /// names rules: the base rules.
 pub fn global(file: &Section<'_>) -> Rules {
-    let mut rules = read(&file.section("rules", &RULES), None);
+    let section = file.section("rules", &RULES);
+    let mut rules = read(&section, None);
     let named = file.check.overrides.rules.iter().cloned().map(absolute);
     let source = |path| RuleSource { kind: RuleSourceKind::Files, path, named: None };
     rules.sources.extend(named.map(source));
@@ -29,16 +30,25 @@ pub fn global(file: &Section<'_>) -> Rules {
         let (kind, path) = (RuleSourceKind::Base, PathBuf::new());
         rules.sources.push(RuleSource { kind, path, named: None });
     }
+    rules.shadow = shadow(&section, &rules);
     rules
 }
 
 /// What holds for a route: what it does not say is as for every route.
 pub fn of_route(route: &Section<'_>, global: &Rules) -> Rules {
     let Some(found) = route.get("rules") else { return global.clone() };
-    let own = read(&Section::open(&found, &RULES), Some(global.budget));
+    let section = Section::open(&found, &RULES);
+    let own = read(&section, Some(global.budget));
+    let mut rules = over(own, names_rules(&found), global);
+    rules.shadow = shadow(&section, &rules).or_else(|| global.shadow.clone());
+    rules
+}
+
+/// What rules of their own do not say is as for those around.
+fn over(own: Rules, names_rules: bool, global: &Rules) -> Rules {
     let both = |own: Option<u32>, all: Option<u32>| own.or(all);
     Rules {
-        sources: if names_rules(&found) { own.sources } else { global.sources.clone() },
+        sources: if names_rules { own.sources } else { global.sources.clone() },
         engine: own.engine.or(global.engine),
         paranoia: own.paranoia.or(global.paranoia),
         thresholds: Thresholds {
@@ -47,7 +57,24 @@ pub fn of_route(route: &Section<'_>, global: &Rules) -> Rules {
         },
         exclusions: global.exclusions.iter().cloned().chain(own.exclusions).collect(),
         budget: own.budget,
+        shadow: None,
     }
+}
+
+/// A second rule set beside these. It does as if it refused, to tell that it would.
+fn shadow(section: &Section<'_>, around: &Rules) -> Option<Box<RulesShadow>> {
+    let found = section.get("shadow")?;
+    let section = Section::open(&found, &RULES_SHADOW);
+    let own = read(&section, Some(around.budget));
+    let rules = over(own, names_rules(&found), around);
+    let mode = section.text("sample").map(|(text, found)| {
+        HandlerMode::parse(&format!("sample {text}")).unwrap_or_else(|| {
+            found.bad_value("not a share", "write it like `10%`: 0.01% to 100%");
+            HandlerMode::Shadow
+        })
+    });
+    let mode = mode.unwrap_or(HandlerMode::Shadow);
+    Some(Box::new(RulesShadow { mode, rules: Rules { engine: Some(Engine::On), ..rules } }))
 }
 
 /// Whether a section `rules` says which there are; an empty list says that there are none.
@@ -66,6 +93,7 @@ fn read(section: &Section<'_>, around: Option<RuleBudget>) -> Rules {
         thresholds: Thresholds { inbound: threshold("inbound"), outbound: threshold("outbound") },
         exclusions: exclusions(section),
         budget: budget(&section.section("budget", &RULE_BUDGET), around),
+        shadow: None,
     }
 }
 
@@ -88,6 +116,7 @@ fn on_exceeded(word: &str) -> OnExceeded {
 }
 
 fn engine(section: &Section<'_>) -> Option<Engine> {
+    section.table.row("engine")?;
     match section.choice("engine") {
         "on" => Some(Engine::On),
         "detect" => Some(Engine::Detect),

@@ -7,7 +7,7 @@ use super::history::{GATE, remember};
 use super::{Base, Candidate, Contest, Event, Gates, Happening, Mode, Standing, Sticky};
 use crate::functions::ledger::Counts;
 use crate::functions::store::{no_version, note};
-use crate::functions::{Fault, Function, FunctionStore, Version};
+use crate::functions::{Fault, Function, FunctionRoute, FunctionStore, Version};
 use crate::telemetry::events;
 
 /// A rollout as it is wanted.
@@ -19,6 +19,8 @@ pub struct Rollout {
     pub mode: Mode,
     /// What clients are known by.
     pub sticky: Sticky,
+    /// The requests of its function that it is tried for; none: all.
+    pub route: Option<FunctionRoute>,
     /// What it must be like.
     pub gates: Gates,
     /// Who wants it.
@@ -35,6 +37,7 @@ impl FunctionStore {
         let _one_at_a_time = self.lock();
         let mut function = self.known(name)?;
         let version = fit(&function, &wanted)?.clone();
+        self.admit(&function, &version)?;
         let before = function.candidate.take();
         let digest = version.facts.digest.clone();
         let key = match before {
@@ -42,14 +45,18 @@ impl FunctionStore {
             _ => drawn_key()?,
         };
         let by = note(wanted.by);
-        let why = match wanted.mode {
+        let mut why = match wanted.mode {
             Mode::Shadow => "shadow".to_owned(),
             mode => format!("{} {}", mode.as_str(), mode.share()),
         };
+        if let Some(route) = &wanted.route {
+            why = format!("{why} of `{route}`");
+        }
         let candidate = Candidate {
             digest: digest.clone(),
             mode: wanted.mode,
             sticky: wanted.sticky,
+            route: wanted.route,
             gates: wanted.gates,
             since: SystemTime::now(),
             by: by.clone(),
@@ -69,6 +76,11 @@ impl FunctionStore {
     pub fn promote(&self, name: &str, by: &str) -> Result<(), Fault> {
         let _one_at_a_time = self.lock();
         let function = self.known(name)?;
+        if let Some(version) =
+            function.candidate.as_ref().and_then(|one| function.version(&one.digest))
+        {
+            self.admit(&function, version)?;
+        }
         self.put_in_force(function, "it was asked for".to_owned(), by.to_owned())
     }
 
@@ -221,6 +233,10 @@ fn fit<'a>(function: &'a Function, wanted: &Rollout) -> Result<&'a Arc<Version>,
         let message =
             format!("it serves `{own}`, the live version `{route}`: they cannot be compared");
         return Err(Fault::clash(message));
+    }
+    if let Some(own) = wanted.route.as_ref().filter(|own| !own.is_part_of(route)) {
+        let message = format!("`{name}` serves `{route}`: no request of `{own}` is one of its own");
+        return Err(Fault::unfit("function::route", message));
     }
     Ok(version)
 }

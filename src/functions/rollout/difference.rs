@@ -49,6 +49,21 @@ pub enum Ending {
     Failed(&'static str, String),
 }
 
+/// What was compared for.
+#[derive(Debug, Clone, Copy)]
+pub struct Compared<'a> {
+    /// The exchange's id.
+    pub id: &'a str,
+    /// The request's method.
+    pub method: &'a [u8],
+    /// Its path.
+    pub path: &'a [u8],
+    /// The route that served it.
+    pub route: Option<&'a str>,
+    /// The phase, where there are several.
+    pub phase: Option<&'static str>,
+}
+
 /// What came of comparing calls.
 #[derive(Default)]
 pub struct Differences {
@@ -93,6 +108,10 @@ pub struct Difference {
     pub method: String,
     /// The request's path, without query.
     pub path: String,
+    /// The route that served it.
+    pub route: Option<String>,
+    /// The phase, of a module.
+    pub phase: Option<&'static str>,
     /// In what they differ: `status`, `headers`, `body`, `error`.
     pub what: Vec<&'static str>,
     /// What the live version did.
@@ -120,19 +139,30 @@ pub struct Told {
     pub cpu_micros: u64,
 }
 
+impl Summary {
+    /// These and those.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            compared: self.compared + other.compared,
+            differing: self.differing + other.differing,
+            left_out: self.left_out + other.left_out,
+            status: self.status + other.status,
+            headers: self.headers + other.headers,
+            body: self.body + other.body,
+            error: self.error + other.error,
+        }
+    }
+}
+
 impl Differences {
     /// A call was not compared.
-    pub(in crate::functions) fn leave_out(&self) {
+    pub fn leave_out(&self) {
         self.left_out.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Compares what both did for a request: its id, method and path.
-    pub(in crate::functions) fn compare(
-        &self,
-        request: (&str, &[u8], &[u8]),
-        live: &Done,
-        candidate: &Done,
-    ) {
+    /// Compares what both did for a request.
+    pub fn compare(&self, request: Compared<'_>, live: &Done, candidate: &Done) {
         let one = |count: &AtomicU64| count.fetch_add(1, Ordering::Relaxed);
         one(&self.compared);
         let what = differ(live, candidate);
@@ -148,12 +178,13 @@ impl Differences {
                 _ => &self.status,
             });
         }
-        let (id, method, path) = request;
         let difference = Difference {
             at: SystemTime::now(),
-            request: id.to_owned(),
-            method: shown(method),
-            path: shown(path),
+            request: request.id.to_owned(),
+            method: shown(request.method),
+            path: shown(request.path),
+            route: request.route.map(str::to_owned),
+            phase: request.phase,
             live: tell(live, candidate),
             candidate: tell(candidate, live),
             what,
@@ -297,7 +328,9 @@ mod tests {
     fn compared(pairs: &[(Done, Done)]) -> Differences {
         let differences = Differences::default();
         for (live, candidate) in pairs {
-            differences.compare(("id", b"GET", b"/x"), live, candidate);
+            let (id, method, path) = ("id", &b"GET"[..], &b"/x"[..]);
+            let request = Compared { id, method, path, route: Some("r"), phase: None };
+            differences.compare(request, live, candidate);
         }
         differences
     }

@@ -11,18 +11,24 @@ use crate::functions::ledger::Counts;
 /// A version that is slower by less than this is not slower.
 const UNNOTICED: Duration = Duration::from_millis(1);
 
+/// How many standard errors two shares of calls differ by before that is more than chance.
+const CHANCE: f64 = 3.0;
+
 /// What a candidate must be like. What is `null` is not asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gates {
     /// By how much the share of its calls that fail may be larger than the live version's: 0 to 1.
     pub errors: Option<f64>,
+    /// By how much the share of its calls that refuse the request may differ from the live version's,
+    /// more or fewer, beyond what chance explains: 0 to 1.
+    pub blocks: Option<f64>,
     /// How many times the live version's its 99th percentile may be: of wall time where it answers
     /// clients, of CPU time where it is run beside. Less than a millisecond more is never too much.
     pub p99: Option<f64>,
     /// How many of its calls may be ended for what they cost.
     pub kills: Option<u64>,
-    /// Calls of each version that there must be before `errors` and `p99` say anything.
+    /// Calls of each version that there must be before `errors`, `blocks` and `p99` say anything.
     pub min_samples: u64,
     /// How long all must hold; after that it begins anew.
     #[serde(with = "time")]
@@ -46,6 +52,7 @@ impl Default for Gates {
     fn default() -> Self {
         Self {
             errors: Some(0.01),
+            blocks: Some(0.05),
             p99: None,
             kills: Some(0),
             min_samples: 100,
@@ -62,6 +69,9 @@ impl Gates {
         if self.errors.is_some_and(|most| !(0.0..=1.0).contains(&most)) {
             return Some("`errors` is a share, 0 to 1".to_owned());
         }
+        if self.blocks.is_some_and(|most| !(0.0..=1.0).contains(&most)) {
+            return Some("`blocks` is a share, 0 to 1".to_owned());
+        }
         if self.p99.is_some_and(|most| !(1.0..=1000.0).contains(&most)) {
             return Some("`p99` is how many times the live version's, 1 to 1000".to_owned());
         }
@@ -76,7 +86,7 @@ impl Gates {
 
     /// How a candidate stands, `passed` after its window began. `answers` says that clients are
     /// answered by it.
-    pub(super) fn judge(
+    pub fn judge(
         &self,
         live: &Counts,
         candidate: &Counts,
@@ -86,7 +96,7 @@ impl Gates {
         if let Some(why) = self.too_many_kills(candidate) {
             return Standing::Failed(why);
         }
-        let compared = self.errors.is_some() || self.p99.is_some();
+        let compared = self.errors.is_some() || self.blocks.is_some() || self.p99.is_some();
         let least = if compared { candidate.ended.min(live.ended) } else { candidate.ended };
         let enough = least >= self.min_samples;
         // What fails always is given up even where the live version is not called.
@@ -94,8 +104,10 @@ impl Gates {
             && candidate.errors == candidate.ended
             && live.errors == 0;
         if enough || hopeless {
+            let otherwise = || self.blocks_otherwise(live, candidate);
             let slow = || self.too_slow(live, candidate, answers);
-            if let Some(why) = self.too_many_errors(live, candidate).or_else(slow) {
+            let failed = self.too_many_errors(live, candidate);
+            if let Some(why) = failed.or_else(otherwise).or_else(slow) {
                 return Standing::Failed(why);
             }
         }
@@ -130,6 +142,26 @@ impl Gates {
                 candidate.error_share() * 100.0,
                 candidate.ended,
                 live.error_share() * 100.0,
+                live.ended,
+                most * 100.0
+            )
+        })
+    }
+
+    /// A version that refuses fewer requests lets pass what the live one held back.
+    fn blocks_otherwise(&self, live: &Counts, candidate: &Counts) -> Option<String> {
+        let most = self.blocks.filter(|_| live.ended > 0 && candidate.ended > 0)?;
+        let (lives, own) = (live.block_share(), candidate.block_share());
+        let (here, there) = (live.ended as f64, candidate.ended as f64);
+        let both = (live.blocks + candidate.blocks) as f64 / (here + there);
+        let error = (both * (1.0 - both) * (1.0 / here + 1.0 / there)).sqrt();
+        ((own - lives).abs() > most + CHANCE * error).then(|| {
+            format!(
+                "blocks: {:.2} % of its {} calls were refused, {:.2} % of the live version's {}; \
+                 {:.2} % more or fewer may",
+                own * 100.0,
+                candidate.ended,
+                lives * 100.0,
                 live.ended,
                 most * 100.0
             )
@@ -212,6 +244,18 @@ mod tests {
     }
 
     #[test]
+    fn refusing_more_or_fewer_is_a_change_and_chance_is_none() {
+        let counts = |ended, blocks| Counts { ended, blocks, ..Counts::default() };
+        let judged = |live, candidate| judged(&live, &candidate, 60);
+        let failed =
+            |standing| matches!(standing, Standing::Failed(why) if why.starts_with("blocks: "));
+        assert!(failed(judged(counts(1000, 10), counts(100, 30))), "more");
+        assert!(failed(judged(counts(1000, 500), counts(100, 10))), "fewer");
+        assert!(!failed(judged(counts(1000, 500), counts(20, 13))), "65 % of 20 may be chance");
+        assert!(!failed(judged(counts(1000, 10), counts(9, 9))), "too few to say");
+    }
+
+    #[test]
     fn odd_gates_are_told() {
         let fault = |text: &str| match serde_json::from_str::<Gates>(text) {
             Ok(gates) => gates.fault().unwrap_or_default(),
@@ -223,6 +267,7 @@ mod tests {
             ""
         );
         assert!(fault(r#"{ "errors": 5 }"#).contains("a share"));
+        assert!(fault(r#"{ "blocks": -1 }"#).contains("a share"));
         assert!(fault(r#"{ "p99": 0.5 }"#).contains("how many times"));
         assert!(fault(r#"{ "window": "10ms" }"#).contains("1s to 24h"));
         assert!(fault(r#"{ "min_samples": 0 }"#).contains("min_samples"));

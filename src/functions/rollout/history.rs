@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Events that are kept of a function.
 const MOST: usize = 50;
 /// Whom an event names that a gate brought about.
-pub(super) const GATE: &str = "gate";
+pub const GATE: &str = "gate";
 
 /// Something that became of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Happening {
 }
 
 /// One more; the oldest makes room.
-pub(in crate::functions) fn remember(history: &mut Vec<Event>, event: Event) {
+pub fn remember(history: &mut Vec<Event>, event: Event) {
     if history.len() >= MOST {
         history.remove(0);
     }

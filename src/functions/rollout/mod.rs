@@ -7,6 +7,7 @@ mod gates;
 mod history;
 mod share;
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,17 +17,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use change::Rollout;
-pub use difference::{Difference, Differences, Done, Ending, Summary};
+pub use difference::{Compared, Difference, Differences, Done, Ending, Summary};
 pub use gates::{Gates, Standing};
-pub use history::{Event, Happening};
+pub use history::{Event, GATE, Happening, remember};
 pub use share::{Share, Sticky};
 
+use super::FunctionRoute;
 use super::ledger::Counts;
 use crate::transaction::{Client, Request};
 
 /// Calls beside the live ones that may be waiting or running at once, on all workers; the next ones
 /// are left out, and counted.
-const SHADOWS_AT_ONCE: u32 = 16;
+pub const SHADOWS_AT_ONCE: u32 = 16;
 
 /// A version that is being tried.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Candidate {
     pub mode: Mode,
     /// What a client is known by, that stays with one version in a canary.
     pub sticky: Sticky,
+    /// The requests of its function that it is tried for; none: all.
+    #[serde(default)]
+    pub route: Option<FunctionRoute>,
     /// What it must be like.
     pub gates: Gates,
     /// Since when it is tried so.
@@ -107,6 +112,26 @@ impl Mode {
 }
 
 impl Candidate {
+    /// One whose clients are drawn anew.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub fn new(digest: Arc<str>, mode: Mode, sticky: Sticky, gates: Gates) -> io::Result<Self> {
+        let mut key = [0; 8];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        Ok(Self {
+            digest,
+            mode,
+            sticky,
+            route: None,
+            gates,
+            since: SystemTime::now(),
+            by: String::new(),
+            key: u64::from_le_bytes(key),
+            contest: Arc::default(),
+        })
+    }
+
     /// Whether this client is answered by it.
     pub fn answers(&self, request: &Request, client: &Client) -> bool {
         let Mode::Canary(share) = self.mode else { return false };
@@ -116,6 +141,18 @@ impl Candidate {
             None => self.draw(&place(client.address)),
         };
         share.takes(drawn)
+    }
+
+    /// Whether it is tried for requests of this host and path; elsewhere the live version serves.
+    pub fn is_for(&self, host: Option<&str>, path: &str) -> bool {
+        self.route.as_ref().is_none_or(|route| route.covers(host, path))
+    }
+
+    /// The same for a request.
+    pub(super) fn is_for_request(&self, request: &Request) -> bool {
+        self.route.is_none()
+            || std::str::from_utf8(&request.normalized_path())
+                .is_ok_and(|path| self.is_for(request.host().as_deref(), path))
     }
 
     /// Whether it is to be run beside the live version for an exchange of this id.
@@ -148,7 +185,7 @@ fn place(address: IpAddr) -> Vec<u8> {
 
 impl Contest {
     /// A turn for one more call beside the live ones, if not too many wait.
-    pub(super) fn turn(self: &Arc<Self>, most: u32) -> Option<Turn> {
+    pub fn turn(self: &Arc<Self>, most: u32) -> Option<Turn> {
         let before = self.shadows.fetch_add(1, Ordering::Relaxed);
         // Given back by `Drop` in either case.
         let turn = Turn(self.clone());

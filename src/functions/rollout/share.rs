@@ -48,6 +48,11 @@ impl Share {
         Err(format!("`percent` is 0.01 to 100, not {percent}"))
     }
 
+    /// So many hundredths of a percent, 1 to 10,000; what is more or less is the nearest.
+    pub fn hundredths(hundredths: u32) -> Self {
+        Self(hundredths.clamp(1, WHOLE))
+    }
+
     /// Whether what drew this number is one of them.
     pub(super) fn takes(self, drawn: u64) -> bool {
         drawn % u64::from(WHOLE) < self.0.into()

@@ -7,6 +7,7 @@ use super::*;
 use crate::functions::{
     Fault, FunctionRoute, FunctionStore, Happening, Name, Push, Rollout, Standing,
 };
+use crate::script::ScriptErrorKind;
 use crate::transaction::{Headers, Version};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,7 +41,7 @@ fn store() -> FunctionStore {
 
 fn rollout(mode: Mode) -> Rollout {
     let gates = Gates { min_samples: 10, window: SECOND, ..Gates::default() };
-    Rollout { version: None, mode, sticky: Sticky::Address, gates, by: "ann".into() }
+    Rollout { version: None, mode, sticky: Sticky::Address, route: None, gates, by: "ann".into() }
 }
 
 fn canary(percent: f64) -> Mode {
@@ -61,7 +62,7 @@ fn call(store: &FunctionStore, live: u64, own: u64, failed: u64) {
     let note = |digest: &Arc<str>, calls: u64, failed: u64| {
         let record = store.ledger.record(&now.name, digest, 0);
         for at in 0..calls {
-            let error = (at < failed).then_some(crate::script::ScriptErrorKind::Runtime);
+            let error = (at < failed).then_some(ScriptErrorKind::Runtime);
             record.ended(error, Duration::from_millis(1), Duration::from_millis(1), 0);
         }
     };
@@ -175,7 +176,8 @@ fn what_cannot_be_tried_is_told() {
 
 #[test]
 fn every_other_change_ends_a_rollout() {
-    let changes: [(fn(&FunctionStore), Happening); 6] = [
+    type Change = fn(&FunctionStore);
+    let changes: [(Change, Happening); 6] = [
         (|store| drop(store.activate("hello", None).unwrap()), Happening::Ended),
         (
             |store| {

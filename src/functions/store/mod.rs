@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
@@ -13,7 +13,7 @@ use crate::functions::ledger::Ledger;
 use crate::functions::route::named_in;
 use crate::functions::trial::{Trial, attempt};
 use crate::functions::version::{Facts, Version, digest};
-use crate::functions::{Declaration, Function, FunctionRoute, Name, Registry};
+use crate::functions::{Declaration, Function, FunctionRoute, Grants, Name, Registry};
 use crate::script::OPERATOR;
 
 /// Bytes of a function's text at the most.
@@ -31,6 +31,8 @@ pub struct FunctionStore {
     disk: Option<Disk>,
     /// One change at a time.
     changing: Mutex<()>,
+    /// What owners may have; nobody but the operator has anything before it is said.
+    grants: OnceLock<Box<dyn Fn() -> Grants + Send + Sync>>,
 }
 
 /// What is pushed.
@@ -115,7 +117,26 @@ impl FunctionStore {
         let disk = folder.map(Disk::new);
         let (functions, faults) = disk.as_ref().map(Disk::load).unwrap_or_default();
         let current = ArcSwap::from_pointee(Registry::new(functions));
-        (Self { current, ledger: Ledger::default(), disk, changing: Mutex::new(()) }, faults)
+        let (ledger, changing, grants) = (Ledger::default(), Mutex::default(), OnceLock::new());
+        (Self { current, ledger, disk, changing, grants }, faults)
+    }
+
+    /// Says where it is asked what owners may have, whenever that matters. The first word counts.
+    pub fn grant(&self, grants: impl Fn() -> Grants + Send + Sync + 'static) {
+        // Whoever said it before said it for the life of the store.
+        let _ = self.grants.set(Box::new(grants));
+    }
+
+    /// What owners may have now.
+    pub fn grants(&self) -> Grants {
+        self.grants.get().map(|grants| grants()).unwrap_or_default()
+    }
+
+    /// Whether a version may serve what it serves, and reach what it declares.
+    pub(super) fn admit(&self, function: &Function, version: &Version) -> Result<(), Fault> {
+        let (grants, facts) = (self.grants(), &version.facts);
+        grants.serves(&function.owner, &facts.route, &self.current())?;
+        grants.reaches(&function.owner, &facts.declaration)
     }
 
     /// All functions now.
@@ -134,6 +155,7 @@ impl FunctionStore {
         }
         let (owner, _) = self.standing(&push)?;
         let trial = attempt(&push.name, &owner, &push.text, push.declaration.clone())?;
+        self.grants().reaches(&owner, &trial.declaration)?;
         let _one_at_a_time = self.lock();
         let (owner, route) = self.standing(&push)?;
         let now = SystemTime::now();
@@ -186,6 +208,7 @@ impl FunctionStore {
         if known.is_none() && current.len() >= MOST_FUNCTIONS {
             return Err(Fault::clash(format!("there are {MOST_FUNCTIONS} functions already")));
         }
+        self.grants().serves(&owner, &route, &current)?;
         if push.activate {
             self.free(&push.name, &route)?;
         }
@@ -214,31 +237,31 @@ impl FunctionStore {
         let digest = digest(&push.text, &route, &declaration);
         let same = function.versions.iter().find(|one| one.facts.digest == digest).cloned();
         let known = same.is_some();
-        let version = match same {
-            Some(version) => version,
-            None => {
-                let number = function.versions.last().map_or(1, |last| last.facts.number + 1);
-                let size = push.text.len();
-                let (author, message) = (note(push.author), note(push.message));
-                let facts = Facts {
-                    digest: digest.clone(),
-                    number,
-                    author,
-                    at: now,
-                    message,
-                    size,
-                    form,
-                    route,
-                    declaration,
-                };
-                let version = match push.dry_run {
-                    true => Version::held(facts, push.text),
-                    false => self.keep_text(&push.name, facts, push.text)?,
-                };
-                let version = Arc::new(version);
-                function.add(version.clone());
-                version
-            }
+        let version = if let Some(version) = same {
+            version
+        } else {
+            let number = function.versions.last().map_or(1, |last| last.facts.number + 1);
+            let size = push.text.len();
+            let (author, message) = (note(push.author), note(push.message));
+            let facts = Facts {
+                digest: digest.clone(),
+                number,
+                author,
+                at: now,
+                message,
+                size,
+                form,
+                route,
+                declaration,
+            };
+            let version = if push.dry_run {
+                Version::held(facts, push.text)
+            } else {
+                self.keep_text(&push.name, facts, push.text)?
+            };
+            let version = Arc::new(version);
+            function.add(version.clone());
+            version
         };
         if push.activate {
             function.activate(&digest, now);
@@ -340,6 +363,7 @@ impl FunctionStore {
         let mut function = self.known(name)?;
         let version = choose(&function)?;
         self.free(&function.name, &version.facts.route)?;
+        self.admit(&function, &version)?;
         function.activate(&version.facts.digest, SystemTime::now());
         self.keep(function)?;
         Ok(version)

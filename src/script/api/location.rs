@@ -10,7 +10,9 @@ use mlua::{Lua, MultiValue, Table, Value};
 use super::arguments::{at, fault, string, subject, text, type_name};
 use super::request_headers::{add, replace, room, safe_name, values_of};
 use super::{Contexts, Function, Native, constants, log, query, target, var};
-use crate::script::{Call, Captured, DEEPEST, DomainSpec, MOST, Origin, Subrequest, spec_of};
+use crate::script::{
+    Call, Captured, DEEPEST, DomainSpec, Light, MOST, Origin, Subrequest, spec_of,
+};
 use crate::transaction::{Body, PhaseSet, Request, Transaction};
 
 /// Part of a state's memory that the host holds for a call of answers to its subrequests.
@@ -343,18 +345,29 @@ async fn all(lua: Lua, call: Rc<Call>, all_wanted: Vec<Wanted>) -> mlua::Result<
 }
 
 /// A call waits for subrequests: it may not be left before they end.
-struct Pending(Rc<Call>);
+struct Pending {
+    call: Rc<Call>,
+    light: Option<Rc<Light>>,
+}
 
 impl Pending {
     fn begin(call: &Rc<Call>) -> Self {
-        call.pending.set(call.pending.get() + 1);
-        Self(call.clone())
+        let pending = Self { call: call.clone(), light: call.threads.current() };
+        pending.count(|count| count + 1);
+        pending
+    }
+
+    fn count(&self, change: impl Fn(u32) -> u32) {
+        self.call.pending.set(change(self.call.pending.get()));
+        if let Some(light) = &self.light {
+            light.pending.set(change(light.pending.get()));
+        }
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.0.pending.set(self.0.pending.get().saturating_sub(1));
+        self.count(|count| count.saturating_sub(1));
     }
 }
 

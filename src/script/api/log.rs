@@ -6,7 +6,8 @@ use mlua::{Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, text, type_name};
 use super::{EVERYWHERE, Function, Native};
-use crate::script::Call;
+use crate::config::LONGEST_SECRET;
+use crate::script::{Call, may_speak, spec_of, state_of};
 use crate::telemetry::events;
 
 /// `ngx.NOTICE`: the level of `print`.
@@ -43,7 +44,7 @@ pub const FUNCTIONS: &[Function] = &[
 /// What the API itself has to say about a script that goes on.
 pub fn complain(lua: &Lua, call: &Call, words: &str) {
     let (place, _) = place(lua, call);
-    emit(call, ERR, &place, words);
+    emit(lua, call, ERR, &place, words.as_bytes());
 }
 
 /// Writes the arguments after the first `skipped` to the log.
@@ -59,12 +60,13 @@ pub fn say(
     let mut message = message.into_bytes();
     for index in skipped + 1..=args.len() {
         write(lua, at(args, index), &mut message).map_err(|why| bad_argument(index, name, &why))?;
-        if message.len() > MESSAGE_BYTES {
-            message.truncate(MESSAGE_BYTES);
+        // A secret that begins within what is written is known by all of it.
+        if message.len() > MESSAGE_BYTES + LONGEST_SECRET {
+            message.truncate(MESSAGE_BYTES + LONGEST_SECRET);
             break;
         }
     }
-    emit(call, level, &place, &String::from_utf8_lossy(&message));
+    emit(lua, call, level, &place, &message);
     Ok(MultiValue::new())
 }
 
@@ -109,8 +111,21 @@ fn place(lua: &Lua, call: &Call) -> (String, String) {
     place.unwrap_or_else(|| (call.module.to_string(), String::new()))
 }
 
-fn emit(call: &Call, level: i64, module: &str, message: &str) {
+/// Writes a line, without secrets, unless it is left out anyway or one too many.
+fn emit(lua: &Lua, call: &Call, level: i64, module: &str, message: &[u8]) {
+    if !events::ScriptSaid::is_wanted(level) {
+        return;
+    }
+    if !state_of(lua).is_none_or(|state| may_speak(&state.spec().owner)) {
+        return;
+    }
+    let spec = spec_of(lua);
+    let message = match &spec {
+        Some(spec) => spec.secrets.kept.redacted(message),
+        None => message.into(),
+    };
+    let message = String::from_utf8_lossy(message.get(..MESSAGE_BYTES).unwrap_or(&message));
     let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
     let about = about.as_deref();
-    events::ScriptSaid { level, phase: call.phase, module, message, about }.emit();
+    events::ScriptSaid { level, phase: call.phase, module, message: &message, about }.emit();
 }

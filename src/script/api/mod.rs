@@ -26,9 +26,11 @@ mod request;
 mod request_body;
 mod request_headers;
 mod rule;
+mod semaphore;
 mod shared;
 mod socket;
 mod target;
+mod thread;
 mod time;
 mod timer;
 mod var;
@@ -43,6 +45,7 @@ use mlua::{Lua, MultiValue, Value};
 pub use arguments::is_small;
 pub use ctx::Contexts;
 pub use page::page;
+pub use thread::status as thread_status;
 pub use var::{set as set_variable, value as variable};
 
 use super::{Call, Waiting};
@@ -119,9 +122,11 @@ pub const TABLES: &[&[Function]] = &[
     request_body::FUNCTIONS,
     request_headers::FUNCTIONS,
     rule::FUNCTIONS,
+    semaphore::FUNCTIONS,
     shared::FUNCTIONS,
     socket::TCP,
     socket::UDP,
+    thread::FUNCTIONS,
     time::FUNCTIONS,
     timer::FUNCTIONS,
     var::FUNCTIONS,

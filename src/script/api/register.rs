@@ -27,7 +27,8 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
         Native::Now(native) => home.raw_set(key, now(lua, function, native)?),
         Native::Waits(native) => {
             let waiting = lua.create_async_function(move |lua, args| {
-                let started = entry(function).map(|call| native(lua.clone(), call, args));
+                let started = entry(function)
+                    .map(|call| call.threads.hold(native(lua.clone(), call.clone(), args)));
                 async move {
                     match started {
                         Ok(waiting) => waiting.await,

@@ -8,7 +8,7 @@ use mlua::{Lua, MultiValue, Value};
 
 use super::arguments::{at, check_text, fault, number, one, string, subject};
 use super::encoding::{escape, is_uri};
-use super::{EXCHANGE, Function, Native, constants, redirect};
+use super::{EXCHANGE, Function, Native, constants, redirect, target};
 use crate::script::{Call, Detour, Exit, Way, spec_of};
 use crate::transaction::{Phase, PhaseSet, Request, Version};
 
@@ -123,13 +123,19 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         path.insert(0, b'/');
     }
     let exchange = subject(call)?;
+    let spec = spec_of(lua).ok_or_else(|| fault("no ctx found"))?;
+    let path: Bytes = path.into();
+    if spec.guest {
+        // It might leave the request to the upstream, with a path that nobody judged.
+        let request = Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+        target::check(&spec, &request)?;
+    }
     if jump {
         redirect::check_abortable(call)?;
-        let spec = spec_of(lua).ok_or_else(|| fault("no ctx found"))?;
         exchange.detour.replace(Some(Detour { to: Way::Rewritten, inside: !spec.guest }));
     }
     let mut transaction = exchange.transaction.borrow_mut();
-    transaction.request.path = path.into();
+    transaction.request.path = path;
     transaction.internal = true;
     if jump { Err(call.leave(Exit::Reroute)) } else { Ok(MultiValue::new()) }
 }

@@ -1,6 +1,8 @@
 //! `waf`: what Moongate offers to scripts beyond lua-nginx-module's names.
 
-use super::native::{codings, headers, ip_sets, json_edit, jwt, keys, passwords, rules, users};
+use super::native::{
+    codings, headers, ip_sets, json_edit, jwt, keys, passwords, rules, secrets, users,
+};
 use super::{Function, Native};
 use crate::transaction::PhaseSet;
 
@@ -141,6 +143,15 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "inbound, outbound = waf.score()",
         doc: "The anomaly scores so far, of request and response; 0 where the rules keep none.",
         native: Native::Now(rules::score),
+    },
+    Function {
+        name: "waf.secret",
+        phases: ANYWHERE,
+        syntax: "text, err = waf.secret(name)",
+        doc: "A secret of the settings (`secrets`), if it is granted to the script's owner and, in a \
+              function, declared. Nil and a message otherwise. No log line and no error message \
+              shows its value. In a function's tests it is `(secret NAME)`.",
+        native: Native::Now(secrets::secret),
     },
     Function {
         name: "waf.set_trusted_header",

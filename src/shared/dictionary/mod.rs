@@ -104,8 +104,9 @@ impl Dictionaries {
     }
 
     /// Those of these names that there are.
-    pub fn granted(&self, names: &[String]) -> Self {
-        let known = names.iter().filter_map(|name| self.0.get_key_value(name));
+    #[must_use]
+    pub fn granted<'a>(&self, names: impl Iterator<Item = &'a String>) -> Self {
+        let known = names.filter_map(|name| self.0.get_key_value(name));
         Self(known.map(|(name, one)| (name.clone(), one.clone())).collect())
     }
 

@@ -54,6 +54,7 @@ fn write_time(line: &mut Vec<u8>, at: OffsetDateTime) {
 
 /// As nginx does: quotes, backslashes and what is not printable ASCII become `\xXX`.
 fn escape(line: &mut Vec<u8>, text: &[u8], limit: usize) {
+    let text = &*redaction::secrets(text);
     for byte in text.get(..limit).unwrap_or(text) {
         match byte {
             b'"' | b'\\' | 0..=31 | 127.. => {

@@ -190,8 +190,9 @@ fn digits(out: &mut Vec<u8>, number: u32, width: u32) {
     }
 }
 
-/// A JSON string of at most so many bytes of `text`.
+/// A JSON string of at most so many bytes of `text`, without secrets.
 pub(super) fn escape(out: &mut Vec<u8>, text: &[u8], limit: usize) {
+    let text = &*redaction::secrets(text);
     let shown = text.get(..limit).unwrap_or(text);
     out.push(b'"');
     if shown.len() == text.len() && shown.iter().copied().all(is_plain) {

@@ -10,6 +10,8 @@ pub struct Label {
     pub name: &'static str,
     /// Which values it can have.
     pub values: Values,
+    /// How many an open one can have in the life of the process; what comes after them is [`OTHER`].
+    pub most: usize,
 }
 
 /// Which values a label can have.
@@ -17,13 +19,15 @@ pub struct Label {
 pub enum Values {
     /// Just these.
     Closed(&'static [&'static str]),
-    /// What the text says; at most [`MAX_VALUES`] in the life of the process, then [`OTHER`].
+    /// What the text says; at most [`Label::most`].
     Open(&'static str),
 }
 
-/// How many values an open label can have in the life of the process.
+/// How many values an open label can have in the life of the process, unless it says otherwise.
 pub const MAX_VALUES: usize = 1000;
-/// What stands for all values past [`MAX_VALUES`].
+/// How many owners are told apart.
+const MAX_OWNERS: usize = 100;
+/// What stands for all values past the bound.
 pub const OTHER: &str = "other";
 /// What stands for all upstreams whose address a script computed.
 pub(super) const COMPUTED: &str = "computed";
@@ -58,7 +62,10 @@ pub(super) const OUTCOME: Label = closed(
     "outcome",
     &["bad_response", "connect_error", "ok", "read_error", "timeout", "write_error"],
 );
-pub(super) const OWNER: Label = open("owner", "owners of scripts; `operator`: the configuration");
+pub(super) const OWNER: Label = Label {
+    most: MAX_OWNERS,
+    ..open("owner", "owners of scripts, the first 100; `operator`: the configuration")
+};
 pub(super) const OWNER_LIMIT: Label = closed("limit", &["calls", "connections", "cpu", "memory"]);
 pub(super) const PEER: Label = open("peer", "peers as declared");
 pub(super) const PHASE: Label = closed("phase", &LUA_PHASES);
@@ -117,11 +124,11 @@ pub(super) const SEVERITIES: [&str; 9] =
     ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug", NONE];
 
 const fn closed(name: &'static str, values: &'static [&'static str]) -> Label {
-    Label { name, values: Values::Closed(values) }
+    Label { name, values: Values::Closed(values), most: values.len() }
 }
 
 const fn open(name: &'static str, meaning: &'static str) -> Label {
-    Label { name, values: Values::Open(meaning) }
+    Label { name, values: Values::Open(meaning), most: MAX_VALUES }
 }
 
 /// Values that open labels had so far, by the label's name.
@@ -145,7 +152,7 @@ impl Label {
         if values.contains(value) {
             return true;
         }
-        let room = values.len() < MAX_VALUES;
+        let room = values.len() < self.most;
         if room {
             values.insert(value.to_owned());
         }

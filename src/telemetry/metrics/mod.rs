@@ -21,8 +21,8 @@ pub use label::{Label, Values};
 pub use page::metrics_page;
 pub(super) use rules::{cost_of_exchange, inspected, rule_phase, rules_of_exchange, verdicts};
 pub use scrape::{
-    DictionaryReading, FunctionReading, metrics_text, set_collections, set_dictionaries,
-    set_functions, set_tables,
+    DictionaryReading, FunctionReading, OwnerReading, metrics_text, set_collections,
+    set_dictionaries, set_functions, set_owners, set_tables,
 };
 
 use family::Registered;
@@ -144,6 +144,19 @@ metrics! {
     owner_refusals: Family<IntCounter> = "moongate_owner_refusals_total",
         "Calls and connections that were refused because their owner had as many as it may, by the limit.",
         [OWNER, OWNER_LIMIT], &[];
+    owner_calls: Family<IntCounter> = "moongate_owner_calls_total",
+        "Calls of an owner's scripts that ended.", [OWNER], &[];
+    owner_errors: Family<IntCounter> = "moongate_owner_errors_total",
+        "Calls of an owner's scripts that did not come to their end, kills among them.", [OWNER], &[];
+    owner_calls_running: Family<IntGauge> = "moongate_owner_calls_running",
+        "Calls of an owner's scripts that are under way.", [OWNER], &[];
+    owner_connections: Family<IntGauge> = "moongate_owner_connections_open",
+        "Connections that an owner's scripts hold open.", [OWNER], &[];
+    owner_memory_bytes: Family<IntGauge> = "moongate_owner_memory_bytes",
+        "Memory that an owner's states hold on all workers.", [OWNER], &[];
+    owner_log_lines_lost: Family<IntCounter> = "moongate_owner_log_lines_dropped_total",
+        "Log lines of an owner's scripts that were too many for a second and not written.",
+        [OWNER], &[];
     functions: IntGauge = "moongate_functions",
         "Functions that this node has, those that do not serve too.", [], &[];
     function_calls: Family<IntCounter> = "moongate_function_calls_total",
@@ -239,6 +252,8 @@ metrics! {
         "Requests on the admin address that were denied, by the reason.", [DENIED], &[];
     function_rollouts: Family<IntCounter> = "moongate_function_rollouts_total",
         "What became of versions of functions that were tried.", [ROLLOUT], &[];
+    policy_rollouts: Family<IntCounter> = "moongate_policy_rollouts_total",
+        "What became of policies that were tried.", [ROLLOUT], &[];
     build: Family<IntGauge> = "moongate_build_info",
         "Always 1; its label says which build runs.", [VERSION], &[];
     process_cpu_seconds: Counter = "moongate_process_cpu_seconds_total",

@@ -27,7 +27,7 @@ fn add_labels(page: &mut String) {
     let _ = write!(
         page,
         "\n## Labels\n\nNone has a value that a client chooses. A label of an open set has at most \
-         {MAX_VALUES} values in the life of the process; what comes after them is `other`.\n\n\
+         {MAX_VALUES} values in the life of the process unless it says otherwise; what comes after them is `other`.\n\n\
          | label | of | values |\n| --- | --- | --- |\n"
     );
     for (label, metrics) in labels() {

@@ -77,6 +77,35 @@ pub fn set_functions(read: impl Fn() -> (u64, Vec<FunctionReading>) + Send + 'st
     *FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
 }
 
+/// What an owner's scripts came to, on all workers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnerReading {
+    /// Whose.
+    pub owner: String,
+    /// Calls that ended.
+    pub calls: u64,
+    /// Those that came to no good end.
+    pub errors: u64,
+    /// Calls under way.
+    pub running: u64,
+    /// Open connections.
+    pub connections: u64,
+    /// Bytes of its states.
+    pub memory: u64,
+    /// Log lines that were dropped.
+    pub dropped_lines: u64,
+}
+
+type Owners = Box<dyn Fn() -> Vec<OwnerReading> + Send>;
+
+/// Where owners are read.
+static OWNERS: LazyLock<Mutex<Option<Owners>>> = LazyLock::new(Mutex::default);
+
+/// Says where it is read at each scrape what owners' scripts came to, as for [`set_dictionaries`].
+pub fn set_owners(read: impl Fn() -> Vec<OwnerReading> + Send + 'static) {
+    *OWNERS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(read));
+}
+
 /// All metrics in Prometheus's text format, version 0.0.4.
 pub fn metrics_text() -> String {
     let dictionaries = DICTIONARIES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,6 +118,8 @@ pub fn metrics_text() -> String {
     let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
     let (registered, held) = functions.as_ref().map(|read| read()).unwrap_or_default();
     show_functions(registered, &held);
+    let owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
+    show_owners(&owners.as_ref().map(|read| read()).unwrap_or_default());
     process::show();
     metrics().build.with(&[env!("CARGO_PKG_VERSION")]).set(1);
     let text = TextEncoder::new().encode_to_string(&REGISTRY.gather());
@@ -141,6 +172,26 @@ fn show_functions(registered: u64, held: &[FunctionReading]) {
         // Those past the bound of the labels are told together.
         all.function_states.with(&labels).add(gauge(reading.states));
         all.function_memory_bytes.with(&labels).add(gauge(reading.bytes));
+    }
+}
+
+fn show_owners(readings: &[OwnerReading]) {
+    let all = metrics();
+    let counters = [&all.owner_calls, &all.owner_errors, &all.owner_log_lines_lost];
+    let gauges = [&all.owner_calls_running, &all.owner_connections, &all.owner_memory_bytes];
+    counters.iter().for_each(|family| family.clear());
+    gauges.iter().for_each(|family| family.clear());
+    for reading in readings {
+        // Those past the bound of the label are told together.
+        let owner = [&*reading.owner];
+        let counts = [reading.calls, reading.errors, reading.dropped_lines];
+        for (family, count) in counters.iter().zip(counts) {
+            family.with(&owner).inc_by(count);
+        }
+        let counts = [reading.running, reading.connections, reading.memory];
+        for (family, count) in gauges.iter().zip(counts) {
+            family.with(&owner).add(gauge(count));
+        }
     }
 }
 

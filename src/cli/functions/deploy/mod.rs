@@ -8,7 +8,7 @@ mod plan;
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::node::Node;
 use super::super::terminal;
@@ -47,7 +47,9 @@ pub(super) fn run(arguments: &Arguments, folder: &Path) -> Result<(), Fault> {
     let done = if go { act::carry_out(&node, &plan, &terms) } else { Ok(()) };
     if arguments.asking.json {
         let mut told = plan.told();
-        told["done"] = json!(go && done.is_ok());
+        if let Some(told) = told.as_object_mut() {
+            told.insert("done".to_owned(), json!(go && done.is_ok()));
+        }
         terminal::say(&format!("{told:#}\n"));
     }
     if !plan.refused.is_empty() || (!go && !arguments.dry_run) {
@@ -62,8 +64,9 @@ fn owner(arguments: &Arguments, node: &Node) -> Result<String, Fault> {
     if let Some(owner) = &arguments.owner {
         return Ok(owner.clone());
     }
-    let who = look(&node, "/whoami")?;
-    Ok(who["owner"].as_str().unwrap_or(OPERATOR).to_owned())
+    let who = look(node, "/whoami")?;
+    let owner = who.get("owner").and_then(Value::as_str);
+    Ok(owner.unwrap_or(OPERATOR).to_owned())
 }
 
 /// Whether somebody at a terminal says yes. Where nobody is there, the command itself said it.

@@ -4,6 +4,36 @@ use super::{ADDRESSES, DAY, GIB, HANDLERS, HOUR, KIB, MIB, row};
 use crate::config::settings::Shape::{Choice, Count, Flag, Other, Path, Script, Size, Text, Time};
 use crate::config::settings::Table;
 
+/// How a change of the files comes in force.
+pub static ROLLOUT: Table = Table {
+    place: "rollout",
+    doc: "How a change of the files comes in force: for a share of the clients first, judged by gates. What is written in the changed files holds. See [trying a version](rollouts.md#a-change-of-the-settings).",
+    shared: None,
+    rows: &[
+        row(
+            "canary",
+            Text,
+            "",
+            "5%",
+            "The share of the clients, always the same ones; it must be said.",
+        ),
+        row(
+            "sticky",
+            Text,
+            "address",
+            "cookie:sid",
+            "What a client is known by: `address`, `cookie:NAME`, `header:NAME`.",
+        ),
+        row(
+            "gates",
+            Other("a mapping of gates"),
+            "",
+            "{ errors: 0.01, blocks: 0.05, window: 10m }",
+            "What it must be like. `promote` is `true` here, unless it is said otherwise.",
+        ),
+    ],
+};
+
 /// The whole file.
 pub static ROOT: Table = Table {
     place: "",
@@ -48,6 +78,20 @@ pub static ROOT: Table = Table {
             "What scripts find, and what they may cost.",
         ),
         row(
+            "owners",
+            Other("a mapping of names"),
+            "",
+            "{ team-a: { memory: 256MiB, routes: [/team-a] } }",
+            "What owners of scripts may have, and where their functions serve.",
+        ),
+        row(
+            "secrets",
+            Other("a mapping of names"),
+            "",
+            "{ stripe: { file: /run/secrets/stripe, owners: [team-a] } }",
+            "Where secrets are that scripts read by name, and to whom they are granted.",
+        ),
+        row(
             "rules",
             Other("a mapping"),
             "",
@@ -74,6 +118,13 @@ pub static ROOT: Table = Table {
             "",
             "/var/lib/moongate",
             "Where the last good policy and spooled bodies are kept.",
+        ),
+        row(
+            "rollout",
+            Other("a mapping"),
+            "",
+            "{ canary: 5% }",
+            "How a change of these files comes in force; without it for everybody at once.",
         ),
         row(
             "watch",

@@ -2,6 +2,7 @@
 
 mod behind;
 mod front;
+mod owners;
 mod rest;
 mod rules;
 mod scripts;
@@ -11,9 +12,10 @@ mod tokens;
 use super::{Setting, Shape, Table};
 
 pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
-pub use front::{ADMIN, LIMITS, LISTENER, ROOT};
+pub use front::{ADMIN, LIMITS, LISTENER, ROLLOUT, ROOT};
+pub use owners::{OWNER, SECRET};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
-pub use rules::{EXCLUSION, RULE_BUDGET, RULES, THRESHOLDS};
+pub use rules::{EXCLUSION, RULE_BUDGET, RULES, RULES_SHADOW, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA, SCRIPT};
 pub use sites::SITE;
 pub use tokens::TOKEN;
@@ -28,6 +30,7 @@ const DAY: u64 = 24 * HOUR;
 /// All tables, in the order of the page.
 pub const TABLES: &[&Table] = &[
     &ROOT,
+    &ROLLOUT,
     &LISTENER,
     &ADMIN,
     &TOKEN,
@@ -38,7 +41,10 @@ pub const TABLES: &[&Table] = &[
     &HEALTH_CHECK,
     &LUA,
     &BUDGET,
+    &OWNER,
+    &SECRET,
     &RULES,
+    &RULES_SHADOW,
     &THRESHOLDS,
     &RULE_BUDGET,
     &EXCLUSION,

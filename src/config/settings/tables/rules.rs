@@ -59,6 +59,35 @@ pub static RULES: Table = Table {
             "[{ rule: 942100, target: \"ARGS:comment\", reason: a wiki }]",
             "Rules that do not run, or do not look at something.",
         ),
+        row(
+            "shadow",
+            Other("a mapping"),
+            "",
+            "{ sample: 10%, paranoia: 2 }",
+            "A second rule set, which judges requests beside this one, without effect.",
+        ),
+    ],
+};
+
+/// A second rule set without effect.
+pub static RULES_SHADOW: Table = Table {
+    place: "rules.shadow",
+    doc: "A second rule set, which judges requests beside the first, without effect; what both said is compared ([trying a version](rollouts.md#a-second-rule-set)). What it does not say is as for the first.",
+    shared: None,
+    rows: &[
+        row("sample", Text, "100%", "10%", "Of how many exchanges."),
+        row("crs", Path, "", "/usr/share/modsecurity-crs", "As in [rules](#rules)."),
+        row("files", Texts, "", "[base, new/*.conf]", "As in [rules](#rules)."),
+        row("paranoia", Count(1, 4), "", "2", "As in [rules](#rules)."),
+        row("thresholds", Other("a mapping"), "", "{ inbound: 10 }", "As in [rules](#rules)."),
+        row("budget", Other("a mapping"), "", "{ time: 500ms }", "As in [rules](#rules)."),
+        row(
+            "exclusions",
+            Other("a list of mappings"),
+            "",
+            "[{ rule: 942100, target: \"ARGS:comment\" }]",
+            "Besides those of the first.",
+        ),
     ],
 };
 

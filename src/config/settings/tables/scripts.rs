@@ -204,6 +204,13 @@ pub static HANDLER: Table = Table {
             "{ deny_file: lists/deny.txt }",
             "Its settings, as it declares them.",
         ),
+        row(
+            "mode",
+            Text,
+            "enforce",
+            "sample 5%",
+            "How far it counts here: `enforce`; `shadow` runs it without effect and compares what it would have done; `sample 5%` does so for a share of the exchanges; `off` does not run it. See [trying a version](rollouts.md).",
+        ),
         row("on_error", ON_ERROR, "", "pass", "What to do when it fails or its budget is spent."),
         row("budget", Other("a mapping"), "", "{ cpu: 50ms }", "What one call may cost."),
         row(

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use mlua::{Function as LuaFunction, Lua};
 
 use super::register::inner;
+use super::semaphore;
 
 /// Modules in Luau: their name, their text, what they are.
 const IN_LUAU: &[(&str, &str, &str)] = &[
@@ -28,6 +29,7 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
         let loader: LuaFunction = lua.load(*text).set_name(format!("={name}")).into_function()?;
         preload.raw_set(*name, loader)?;
     }
+    preload.raw_set("ngx.semaphore", lua.create_function(|lua, ()| semaphore::module(lua))?)?;
     preload.raw_set("cjson", lua.create_function(|lua, ()| cjson::module(lua, false))?)?;
     preload.raw_set("cjson.safe", lua.create_function(|lua, ()| cjson::module(lua, true))?)
 }
@@ -38,6 +40,7 @@ pub fn describe(page: &mut String) {
     let _ =
         writeln!(page, "- `cjson`: JSON: `encode`, `decode`, `null`, `empty_array`, `array_mt`.");
     let _ = writeln!(page, "- `cjson.safe`: the same; errors are returned as `nil, err`.");
+    let _ = writeln!(page, "- `ngx.semaphore`: `new(n?)` makes one that counts from `n` (0).");
     for (name, _, doc) in IN_LUAU {
         let _ = writeln!(page, "- `{name}`: {doc}");
     }

@@ -11,6 +11,7 @@ pub mod jwt;
 pub mod keys;
 pub mod passwords;
 pub mod rules;
+pub mod secrets;
 mod settings;
 mod shelf;
 pub mod users;

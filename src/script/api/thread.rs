@@ -1,0 +1,161 @@
+//! `ngx.thread`: light threads.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use mlua::{Lua, MultiValue, Thread, Value};
+
+use super::arguments::{at, bad_argument, fault, one, refusal, string};
+use super::{Function, Native};
+use crate::script::{Call, Light, Waiting, error_text};
+use crate::transaction::PhaseSet;
+
+/// Where scripts may wait.
+const PHASES: PhaseSet = PhaseSet::of("ractCFH");
+
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "ngx.thread.spawn",
+        phases: PHASES,
+        syntax: "local thread = ngx.thread.spawn(function(...) end, ...)",
+        doc: "Runs a function beside the script, until it first waits; from then on it goes on by \
+              itself. The phase ends when the script and all of its threads have, or one of them \
+              leaves with `ngx.exit` or its like. A call has at most 1000 that run.",
+        native: Native::Waits(spawn),
+    },
+    Function {
+        name: "ngx.thread.wait",
+        phases: PHASES,
+        syntax: "local ok, ... = ngx.thread.wait(thread1, thread2, ...)",
+        doc: "Waits until the first of them ends: true and what it returned, or false and its error. \
+              Only who made a thread can wait for it.",
+        native: Native::Waits(wait),
+    },
+    Function {
+        name: "ngx.thread.kill",
+        phases: PHASES,
+        syntax: "local ok, err = ngx.thread.kill(thread)",
+        doc: "Ends a thread, whatever it waits for. Only who made it can.",
+        native: Native::Now(kill),
+    },
+];
+
+fn spawn(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
+    let begun = begin(&lua, &call, args);
+    Box::pin(async move {
+        let light = begun?;
+        call.threads.turn().await;
+        Ok(one(Value::Thread(light.thread.clone())))
+    })
+}
+
+fn begin(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Rc<Light>> {
+    let Some(Value::Function(function)) = args.pop_front() else {
+        return Err(bad_argument(1, "spawn", "Lua function expected"));
+    };
+    call.threads.spawn(lua, function, args)
+}
+
+/// The thread that an argument names.
+fn named(args: &MultiValue, index: usize, function: &str) -> mlua::Result<Thread> {
+    match at(args, index) {
+        Value::Thread(thread) => Ok(thread.clone()),
+        _ => Err(bad_argument(index, function, "lua thread expected")),
+    }
+}
+
+fn wait(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
+    let chosen = choose(&lua, &call, &args);
+    Box::pin(async move {
+        let awaited = chosen?;
+        if awaited.is_empty() {
+            return refusal(&lua, "already waited or killed");
+        }
+        let result = poll_fn(|_| {
+            if let Some(over) = awaited.iter().find(|light| light.is_zombie()) {
+                return Poll::Ready(over.reap());
+            }
+            if awaited.iter().all(|light| !light.is_known()) {
+                return Poll::Ready(None);
+            }
+            awaited.iter().for_each(|light| call.threads.await_end(light));
+            Poll::Pending
+        });
+        match result.await {
+            None => refusal(&lua, "already waited or killed"),
+            Some(Ok(mut values)) => {
+                values.push_front(Value::Boolean(true));
+                Ok(values)
+            }
+            Some(Err(error)) => {
+                let words = string(&lua, error_text(&error))?;
+                Ok(MultiValue::from_vec(vec![Value::Boolean(false), words]))
+            }
+        }
+    })
+}
+
+/// Those of the arguments that can be waited for.
+fn choose(lua: &Lua, call: &Rc<Call>, args: &MultiValue) -> mlua::Result<Vec<Rc<Light>>> {
+    if args.is_empty() {
+        return Err(fault("at least one coroutine should be specified"));
+    }
+    let parent = lua.current_thread();
+    let mut awaited = Vec::with_capacity(args.len());
+    for index in 1..=args.len() {
+        let thread = named(args, index, "wait")?;
+        let Some(light) = call.threads.find(&thread) else {
+            if is_light(lua, &thread)? {
+                continue;
+            }
+            return Err(fault("attempt to wait on a coroutine that is not a user thread"));
+        };
+        if !light.is_child_of(&parent) {
+            return Err(fault("only the parent coroutine can wait on the thread"));
+        }
+        if light.is_known() {
+            awaited.push(light);
+        }
+    }
+    Ok(awaited)
+}
+
+fn kill(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let thread = named(&args, 1, "kill")?;
+    let Some(light) = call.threads.find(&thread) else {
+        let words =
+            if is_light(lua, &thread)? { "already waited or killed" } else { "not user thread" };
+        return refusal(lua, words);
+    };
+    if !light.is_child_of(&lua.current_thread()) {
+        return refusal(lua, "killer not parent");
+    }
+    if light.pending.get() > 0 {
+        return refusal(lua, "pending subrequests");
+    }
+    if light.is_zombie() {
+        light.kill();
+        return refusal(lua, "already terminated");
+    }
+    if !light.is_known() {
+        return refusal(lua, "already waited or killed");
+    }
+    light.kill();
+    Ok(one(Value::Integer(1)))
+}
+
+/// Whether a coroutine is, or was, a light thread.
+fn is_light(lua: &Lua, thread: &Thread) -> mlua::Result<bool> {
+    crate::script::is_light(lua, thread)
+}
+
+/// What `coroutine.status` says of a light thread: `running`, `zombie`, `dead`.
+pub fn status(call: Option<&Rc<Call>>, thread: &Thread) -> &'static str {
+    let light = call.and_then(|call| call.threads.find(thread));
+    match light {
+        Some(light) if light.is_running() => "running",
+        Some(light) if light.is_zombie() => "zombie",
+        _ => "dead",
+    }
+}

@@ -1,0 +1,399 @@
+//! Light threads of a call: coroutines that go on by themselves whenever what they wait for is there.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use mlua::thread::AsyncThread;
+use mlua::{Function, Lua, MultiValue, Thread};
+
+use super::{ScriptError, Waiting, current, fairness, slot};
+use crate::telemetry::events;
+
+/// Light threads that one call may have running.
+const MOST: usize = 1_000;
+/// Light threads that one call may have, those counted that are over.
+const MOST_KNOWN: usize = 10_000;
+/// Turns that are taken before sockets and timers are looked at.
+const ROUND: usize = 64;
+/// `ngx.ERR`.
+const ERROR: i64 = 4;
+/// The registry's name for the table that says which coroutines are light threads.
+const LIGHTS: &str = "moongate.lights";
+
+/// What a native function that waits comes to.
+type Answer = mlua::Result<MultiValue>;
+
+/// The light threads of a call.
+#[derive(Default)]
+pub struct Threads {
+    all: RefCell<Vec<Rc<Light>>>,
+    /// The one that is running.
+    current: RefCell<Option<Rc<Light>>>,
+    /// Those whose turn it is, in order.
+    turns: RefCell<VecDeque<Coroutine>>,
+    /// Whether the call's own coroutine waits for its turn.
+    own_waits: Cell<bool>,
+    /// Whoever goes on with the call.
+    waker: RefCell<Option<Waker>>,
+}
+
+/// What takes turns.
+#[derive(Clone)]
+enum Coroutine {
+    /// The call's own.
+    Own,
+    Light(Rc<Light>),
+}
+
+/// One light thread.
+pub struct Light {
+    /// What scripts hold.
+    pub thread: Thread,
+    /// The coroutine that made it.
+    parent: usize,
+    work: RefCell<Option<Pin<Box<AsyncThread<MultiValue>>>>>,
+    life: RefCell<Life>,
+    alarm: Arc<Alarm>,
+    /// Whoever waits for its end.
+    waiter: RefCell<Option<Coroutine>>,
+    /// What its native functions wait for.
+    held: RefCell<Vec<Weak<RefCell<Option<Waiting<'static, Answer>>>>>>,
+    /// Subrequests that it waits for.
+    pub pending: Cell<u32>,
+}
+
+/// How far a light thread has come.
+enum Life {
+    /// It was waited for, or killed.
+    Dead,
+    /// It runs, or waits.
+    Running,
+    /// It is over, and this came of it.
+    Zombie(mlua::Result<MultiValue>),
+}
+
+/// Wakes a call, and says which of its light threads wants to go on.
+struct Alarm {
+    rings: AtomicBool,
+    call: Mutex<Waker>,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.rings.store(true, Ordering::Release);
+        self.call.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
+    }
+}
+
+impl Threads {
+    /// The call goes on in this task.
+    pub(super) fn enter(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        match &mut *known {
+            Some(known) => known.clone_from(waker),
+            None => *known = Some(waker.clone()),
+        }
+    }
+
+    /// Whether there is one that is not over.
+    pub(super) fn are_running(&self) -> bool {
+        self.all.borrow().iter().any(|light| light.is_running())
+    }
+
+    fn running(&self) -> usize {
+        self.all.borrow().iter().filter(|light| light.is_running()).count()
+    }
+
+    /// The one that is running; none: the call's own coroutine is.
+    pub fn current(&self) -> Option<Rc<Light>> {
+        self.current.borrow().clone()
+    }
+
+    /// Has what runs now go on when all have who wanted to before it.
+    fn pass(&self) {
+        let this = self.running_now();
+        if matches!(this, Coroutine::Own) {
+            self.own_waits.set(true);
+        }
+        self.turns.borrow_mut().push_back(this);
+    }
+
+    fn running_now(&self) -> Coroutine {
+        self.current().map_or(Coroutine::Own, Coroutine::Light)
+    }
+
+    /// Whether what runs now is next; it has had its turn then.
+    fn is_next(&self) -> bool {
+        let mut turns = self.turns.borrow_mut();
+        let is_next = match (turns.front(), self.current.borrow().as_ref()) {
+            (Some(Coroutine::Own), None) => true,
+            (Some(Coroutine::Light(first)), Some(this)) => Rc::ptr_eq(first, this),
+            (None, _) => true,
+            _ => false,
+        };
+        if is_next && matches!(turns.pop_front(), Some(Coroutine::Own)) {
+            self.own_waits.set(false);
+        }
+        is_next
+    }
+
+    /// Begins one: it runs until it first waits. Who begins it goes on after [`Self::turn`].
+    ///
+    /// # Errors
+    /// If there are too many, or memory is spent.
+    pub fn spawn(
+        &self,
+        lua: &Lua,
+        function: Function,
+        args: MultiValue,
+    ) -> mlua::Result<Rc<Light>> {
+        let light = self.prepare(lua, function, args)?;
+        self.pass();
+        if let Some(waker) = self.waker.borrow().clone() {
+            self.go_on(&light, &waker);
+        }
+        Ok(light)
+    }
+
+    /// Makes one that does not run yet.
+    ///
+    /// # Errors
+    /// As [`Self::spawn`].
+    fn prepare(&self, lua: &Lua, function: Function, args: MultiValue) -> mlua::Result<Rc<Light>> {
+        self.all.borrow_mut().retain(|light| !matches!(*light.life.borrow(), Life::Dead));
+        let known = self.all.borrow().len();
+        if known >= MOST && (known >= MOST_KNOWN || self.running() >= MOST) {
+            return Err(mlua::Error::RuntimeError(format!("a call has at most {MOST} threads")));
+        }
+        let thread = lua.create_thread(function)?;
+        let lights: mlua::Table = lua.named_registry_value(LIGHTS)?;
+        lights.raw_set(&thread, true)?;
+        let work = thread.clone().into_async::<MultiValue>(args)?;
+        let call = self.waker.borrow().clone().unwrap_or_else(|| Waker::noop().clone());
+        let light = Rc::new(Light {
+            thread,
+            parent: identity(&lua.current_thread()),
+            work: RefCell::new(Some(Box::pin(work))),
+            life: RefCell::new(Life::Running),
+            alarm: Arc::new(Alarm { rings: AtomicBool::new(false), call: Mutex::new(call) }),
+            waiter: RefCell::default(),
+            held: RefCell::default(),
+            pending: Cell::default(),
+        });
+        self.all.borrow_mut().push(light.clone());
+        Ok(light)
+    }
+
+    /// The light thread that this coroutine is.
+    pub fn find(&self, thread: &Thread) -> Option<Rc<Light>> {
+        let wanted = identity(thread);
+        self.all.borrow().iter().find(|light| identity(&light.thread) == wanted).cloned()
+    }
+
+    /// The turn of who began a light thread comes.
+    pub async fn turn(&self) {
+        let mut had_to_wait = false;
+        std::future::poll_fn(|_| {
+            // What it began may have taken the rest of the slice.
+            if had_to_wait || (!slot::is_suspended() && self.is_next()) {
+                return Poll::Ready(());
+            }
+            had_to_wait = true;
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Goes on with the call's own coroutine, by `own`, and with all light threads that want to, each in
+    /// its turn. `is_leaving` says whether the call is to end.
+    pub(super) fn poll(&self, waker: &Waker, mut own: impl FnMut(), is_leaving: impl Fn() -> bool) {
+        if !self.own_waits.get() {
+            own();
+            if slot::is_suspended() || is_leaving() {
+                return;
+            }
+        }
+        if self.all.borrow().is_empty() && self.turns.borrow().is_empty() {
+            return;
+        }
+        for light in self.all.borrow().iter() {
+            if light.alarm.rings.swap(false, Ordering::AcqRel) {
+                self.turns.borrow_mut().push_back(Coroutine::Light(light.clone()));
+            }
+        }
+        for _ in 0..ROUND {
+            let Some(next) = self.turns.borrow_mut().pop_front() else { return };
+            match &next {
+                Coroutine::Own => {
+                    self.own_waits.set(false);
+                    own();
+                }
+                Coroutine::Light(light) => self.go_on(light, waker),
+            }
+            if is_leaving() {
+                return;
+            }
+            if slot::is_suspended() {
+                if let Coroutine::Light(_) = &next {
+                    self.turns.borrow_mut().push_front(next);
+                }
+                break;
+            }
+        }
+        if !self.turns.borrow().is_empty() && !slot::is_suspended() {
+            fairness::wake_after_polling(waker);
+        }
+    }
+
+    /// One poll of one light thread.
+    fn go_on(&self, light: &Rc<Light>, waker: &Waker) {
+        light.alarm.call.lock().unwrap_or_else(PoisonError::into_inner).clone_from(waker);
+        let Some(mut work) = light.work.borrow_mut().take() else { return };
+        let outer = self.current.replace(Some(light.clone()));
+        let own = Waker::from(light.alarm.clone());
+        let polled = work.as_mut().poll(&mut Context::from_waker(&own));
+        self.current.replace(outer);
+        match polled {
+            Poll::Ready(result) => {
+                if let Err(error) = &result {
+                    tell(error);
+                }
+                if let Some(waiter) = light.end(result) {
+                    self.turns.borrow_mut().push_back(waiter);
+                }
+            }
+            // It was killed by itself, or by what it called.
+            Poll::Pending if !light.is_running() => {}
+            Poll::Pending => drop(light.work.replace(Some(work))),
+        }
+    }
+
+    /// Has what a light thread waits for end with it.
+    pub fn hold(&self, waiting: Waiting<'static, Answer>) -> Waiting<'static, Answer> {
+        let Some(light) = self.current() else { return waiting };
+        let held = Rc::new(RefCell::new(Some(waiting)));
+        let mut all = light.held.borrow_mut();
+        all.retain(|one| one.strong_count() > 0);
+        all.push(Rc::downgrade(&held));
+        Box::pin(std::future::poll_fn(move |context| match &mut *held.borrow_mut() {
+            Some(waiting) => waiting.as_mut().poll(context),
+            None => Poll::Pending,
+        }))
+    }
+
+    /// The call is over: so are they all.
+    pub(super) fn end(&self) {
+        for light in self.all.take() {
+            light.kill();
+        }
+        self.turns.take();
+        self.own_waits.set(false);
+        self.current.replace(None);
+        self.waker.replace(None);
+    }
+
+    /// Has what runs now go on when this one is over.
+    pub fn await_end(&self, light: &Light) {
+        light.waiter.replace(Some(self.running_now()));
+    }
+}
+
+impl Light {
+    /// Whether it is not over.
+    pub fn is_running(&self) -> bool {
+        matches!(*self.life.borrow(), Life::Running)
+    }
+
+    /// Whether it is over, and nobody asked yet what came of it.
+    pub fn is_zombie(&self) -> bool {
+        matches!(*self.life.borrow(), Life::Zombie(_))
+    }
+
+    /// Whether the coroutine that runs now made it.
+    pub fn is_child_of(&self, parent: &Thread) -> bool {
+        self.parent == identity(parent)
+    }
+
+    /// Whether it was not killed, nor asked what came of it.
+    pub fn is_known(&self) -> bool {
+        !matches!(*self.life.borrow(), Life::Dead)
+    }
+
+    /// What came of it, if it is over; it is dead then.
+    pub fn reap(&self) -> Option<mlua::Result<MultiValue>> {
+        let mut life = self.life.borrow_mut();
+        match std::mem::replace(&mut *life, Life::Dead) {
+            Life::Zombie(result) => Some(result),
+            Life::Dead => None,
+            Life::Running => {
+                *life = Life::Running;
+                None
+            }
+        }
+    }
+
+    /// Ends it, and what it waits for.
+    pub fn kill(&self) {
+        self.life.replace(Life::Dead);
+        let held = self.held.take();
+        let waiting: Vec<_> =
+            held.iter().filter_map(Weak::upgrade).filter_map(|one| one.take()).collect();
+        drop(waiting);
+        // Its coroutine may be the one that runs: then `go_on` has the work.
+        drop(self.work.take());
+    }
+
+    /// It is over; whoever waits for that.
+    fn end(&self, result: mlua::Result<MultiValue>) -> Option<Coroutine> {
+        if !self.is_running() {
+            return None;
+        }
+        self.life.replace(Life::Zombie(result));
+        self.waiter.take()
+    }
+}
+
+/// A light thread failed: the log tells why, as lua-nginx-module's does, unless it only left.
+fn tell(error: &mlua::Error) {
+    let Some(call) = current().filter(|call| call.exit.get().is_none()) else { return };
+    let ScriptError { message, traceback, .. } = ScriptError::from_lua(error);
+    let message = format!("lua user thread aborted: runtime error: {message}");
+    let message = match traceback.as_str() {
+        "" => message,
+        _ => format!("{message}\nstack traceback:\n{traceback}"),
+    };
+    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    events::Said { level: ERROR, message: &message, about: about.as_deref() }.emit();
+}
+
+/// What tells coroutines apart.
+fn identity(thread: &Thread) -> usize {
+    thread.to_pointer() as usize
+}
+
+/// Whether a coroutine is, or was, a light thread.
+pub fn is_light(lua: &Lua, thread: &Thread) -> mlua::Result<bool> {
+    let lights: mlua::Table = lua.named_registry_value(LIGHTS)?;
+    Ok(lights.raw_get::<Option<bool>>(thread)?.unwrap_or_default())
+}
+
+/// Has what runs go on after everything else that wants to; false where nothing may wait.
+pub(super) fn pass() -> bool {
+    let Some(call) = current().filter(|call| call.phase.may_wait()) else { return false };
+    let waker = call.threads.waker.borrow().clone();
+    let Some(waker) = waker else { return false };
+    call.threads.pass();
+    fairness::wake_after_polling(&waker);
+    true
+}
+
+/// The table in which coroutines are marked that are light threads.
+pub(super) fn install(lua: &Lua, lights: &mlua::Table) -> mlua::Result<()> {
+    lua.set_named_registry_value(LIGHTS, lights)
+}
