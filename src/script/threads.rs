@@ -416,10 +416,8 @@ fn tell(error: &mlua::Error) {
         "" => message,
         _ => format!("{message}\nstack traceback:\n{traceback}"),
     };
-    let (phase, module) = (call.phase, &*call.module);
     let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-    let about = about.as_deref();
-    events::ScriptSaid { level: ERROR, phase, module, message: &message, about }.emit();
+    events::Said { level: ERROR, message: &message, about: about.as_deref() }.emit();
 }
 
 /// What tells coroutines apart.

@@ -60,6 +60,11 @@ pub(super) fn is_open() -> bool {
     LOG.get().is_some()
 }
 
+/// Whether a message of this level is written.
+pub(super) fn wants(level: i64) -> bool {
+    LOG.get().is_some_and(|log| level <= log.level)
+}
+
 /// One message of the process itself.
 pub fn say(level: i64, message: &str) {
     write(level, message, None, None);

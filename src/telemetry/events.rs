@@ -364,7 +364,7 @@ pub struct ScriptSaid<'a> {
 impl ScriptSaid<'_> {
     /// Whether a line of this level is written at all.
     pub fn is_wanted(level: i64) -> bool {
-        log::is_wanted(level)
+        error_log::wants(level) || (!error_log::is_open() && log::is_wanted(level))
     }
 
     /// Writes it to the process's own log, unless scripts said too much in this second.
