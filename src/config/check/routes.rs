@@ -22,6 +22,9 @@ pub fn read(file: &Section<'_>, around: Around<'_>, global: &Handlers) -> Vec<Ro
     let items = file.get("routes").map(|found| list(&found)).unwrap_or_default();
     let routes: Vec<(Route, Found<'_>)> =
         items.into_iter().map(|item| (around.route(&item), item)).collect();
+    for (_, item) in &routes {
+        refuse_inner(item);
+    }
     let declared = |found: Found<'_>| {
         // What is not a mapping is told where it is read.
         !matches!(found.node.value, Value::Map(_)) || !found.node.entries().is_empty()
@@ -41,6 +44,15 @@ fn list<'a>(found: &Found<'a>) -> Vec<Found<'a>> {
     }
     found.expected("a list", "begin each route with `- `: `- match: { path: /api/ }`");
     Vec::new()
+}
+
+/// The first of these that matches serves, so that none could be inside of another.
+fn refuse_inner(route: &Found<'_>) {
+    let Some(inner) = route.node.get("routes").filter(|inner| !inner.is_null()) else { return };
+    let fault =
+        Diagnostic::error("config::routes-in-route", "routes are inside of others in sites only")
+            .help("write them beside it, the narrower first; or declare `sites`");
+    route.check.report(fault, inner.span, "inside of a route");
 }
 
 fn nowhere_to_go(file: &Section<'_>, routes: &[(Route, Found<'_>)], global: &Handlers) {
