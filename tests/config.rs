@@ -314,6 +314,7 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
         "routes[].match" => ("/routes/0/match", vec![]),
         "sites[]" => ("/sites/0", vec![]),
         "script" if name == "name" => ("/access_by_lua_block", vec![("code", "ngx.exit(403)")]),
+        "script" if name == "code" => ("/access_by_lua_block", vec![("name", "own")]),
         "script" => ("/access_by_lua_block", vec![]),
         "routes[].lua" => ("/routes/0/lua", vec![]),
         "rules.budget" => ("/rules/budget", vec![]),

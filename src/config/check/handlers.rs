@@ -142,9 +142,19 @@ fn named_chunk(found: &Found<'_>, variable: Option<String>) -> Option<HandlerSou
     if let Some((path, _)) = section.text("path") {
         return Some(file_at_call(found, path, variable));
     }
-    let (name, _) = section.text("name")?;
-    let code = section.get("code")?;
-    let text = code.node.text(&found.check.source)?.to_owned();
+    let (Some((name, _)), Some(code)) = (section.text("name"), section.get("code")) else {
+        let fault = Diagnostic::error(
+            "config::missing",
+            "a script has a `name` and its `code`, or a `path`",
+        );
+        let help = "write the script itself, or `{ name: my script, code: ngx.exit(403) }`";
+        found.report(fault.help(help), "one of them is missing");
+        return None;
+    };
+    let Some(text) = code.node.text(&found.check.source).map(str::to_owned) else {
+        code.expected("Lua", "write `code: |`, and the script on the lines after it");
+        return None;
+    };
     Some(HandlerSource::Chunk { name, text: text.into(), line_offset: 0, variable })
 }
 

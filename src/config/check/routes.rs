@@ -48,11 +48,17 @@ fn list<'a>(found: &Found<'a>) -> Vec<Found<'a>> {
 
 /// The first of these that matches serves, so that none could be inside of another.
 fn refuse_inner(route: &Found<'_>) {
-    let Some(inner) = route.node.get("routes").filter(|inner| !inner.is_null()) else { return };
+    let Some(inner) = route.node.get("routes").filter(|inner| !is_nothing(inner)) else {
+        return;
+    };
     let fault =
         Diagnostic::error("config::routes-in-route", "routes are inside of others in sites only")
             .help("write them beside it, the narrower first; or declare `sites`");
     route.check.report(fault, inner.span, "inside of a route");
+}
+
+fn is_nothing(node: &Node) -> bool {
+    node.is_null() || matches!(&node.value, Value::List(items) if items.is_empty())
 }
 
 fn nowhere_to_go(file: &Section<'_>, routes: &[(Route, Found<'_>)], global: &Handlers) {
