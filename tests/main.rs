@@ -52,6 +52,7 @@ mod rule_scripts;
 mod rules_install;
 mod script;
 mod seclang;
+mod sockets;
 mod sqlmap;
 mod start;
 mod streaming;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::serving::{Serving, Site};
-use super::{HandlerMode, Owners, Rollout, Rules, Secrets, Template};
+use super::{HandlerMode, Owners, Rollout, Rules, Secrets, SocketSettings, Template};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -296,8 +296,11 @@ pub struct Budget {
 /// What scripts may connect to. Nothing, unless it is named.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// `host:port`, `address:port`, `network:port`; port `*` is any.
+    /// `host:port`, `address:port`, `network:port`, `*.domain:port`, `unix:/path`; host and port `*`
+    /// are any.
     pub allow: Vec<String>,
+    /// How their sockets behave unless they say otherwise.
+    pub sockets: Arc<SocketSettings>,
 }
 
 /// What to do when a handler fails or its budget is spent.
@@ -432,34 +435,21 @@ pub struct RouteLua {
     pub use_default_type: bool,
     /// Whether `_` stands for `-` in names of `ngx.header`.
     pub underscores_to_dashes: bool,
-    /// Whether failing sockets of scripts are told in the log.
-    pub log_socket_errors: bool,
     /// Whether an answer to HTTP/1.0 is held until its length is known.
     pub buffers_http10: bool,
-    /// How long a socket may take to connect.
-    pub connect_timeout: Duration,
-    /// How long each of its writes may take.
-    pub send_timeout: Duration,
-    /// How long each of its reads may take.
-    pub read_timeout: Duration,
-    /// How long it is kept for others.
-    pub keepalive_timeout: Duration,
+    /// How their sockets behave unless they say otherwise.
+    pub sockets: Arc<SocketSettings>,
 }
 
 impl Default for RouteLua {
     fn default() -> Self {
-        let minute = Duration::from_secs(60);
         Self {
             needs_body: false,
             watch_client: false,
             use_default_type: true,
             underscores_to_dashes: true,
-            log_socket_errors: true,
             buffers_http10: true,
-            connect_timeout: minute,
-            send_timeout: minute,
-            read_timeout: minute,
-            keepalive_timeout: minute,
+            sockets: Arc::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a function may reach and what it may cost, declared with it: what is not declared it does not
 //! get.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -106,7 +107,7 @@ impl Limits {
 impl Declaration {
     /// What it may connect to.
     pub fn network(&self) -> Network {
-        Network { allow: self.hosts.clone() }
+        Network { allow: self.hosts.clone(), sockets: Arc::default() }
     }
 
     /// What is wrong with it.

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::within::{Captured, Detour, Origin, Subrequest};
 use super::{Threads, api, slot};
-use crate::config::Budget;
+use crate::config::{Budget, SocketSettings};
 use crate::detection::Inspection;
 use crate::transaction::{Body, Phase, Transaction};
 
@@ -40,6 +41,10 @@ pub struct Call {
     pub argument: RefCell<Option<Bytes>>,
     /// `ngx.ctx` where there is no exchange: a timer's own.
     pub contexts: RefCell<api::Contexts>,
+    /// Connections that its sockets have open, where there is no exchange.
+    pub sockets: api::Sockets,
+    /// How sockets behave here unless the script says otherwise; none: as the domain's settings say.
+    pub socket_settings: RefCell<Option<Arc<SocketSettings>>>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
     /// CPU time that it took, once it ended.
@@ -69,6 +74,8 @@ pub struct Subject {
     pub host: Box<dyn Host>,
     /// `ngx.ctx`: the table of each state that asked for it, and who wrote last.
     pub contexts: RefCell<api::Contexts>,
+    /// Connections that sockets of its scripts have open.
+    pub sockets: api::Sockets,
     /// The exchange under the eyes of the rules; none where it has no rules. Borrow it as briefly as
     /// the values.
     pub inspection: RefCell<Option<Box<Inspection>>>,
@@ -165,6 +172,7 @@ impl Subject {
             transaction: RefCell::new(transaction),
             host,
             contexts: RefCell::default(),
+            sockets: api::Sockets::default(),
             inspection: RefCell::default(),
             origin,
             detour: RefCell::default(),
@@ -187,6 +195,8 @@ impl Call {
             arguments: RefCell::default(),
             argument: RefCell::default(),
             contexts: RefCell::default(),
+            sockets: api::Sockets::default(),
+            socket_settings: RefCell::default(),
             connections: Cell::new(0),
             cpu: Cell::default(),
             own: Cell::default(),

@@ -352,7 +352,8 @@ pub struct ScriptSaid<'a> {
     pub level: i64,
     /// Where.
     pub phase: Phase,
-    /// The module's name, or the chunk's, and the line: `module:line`.
+    /// The module's name, or the chunk's, and the line: `module:line`. Empty: it is the API that tells
+    /// something about it.
     pub module: &'a str,
     /// What it said.
     pub message: &'a str,
@@ -376,7 +377,8 @@ impl ScriptSaid<'_> {
         log::script(level, || {
             let client = about.map(|about| about.client.address);
             let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
-            format!("[lua] {module}: {message} ({}{client})", phase.as_str())
+            let place = if module.is_empty() { String::new() } else { format!("[lua] {module}: ") };
+            format!("{place}{message} ({}{client})", phase.as_str())
         });
     }
 }

@@ -129,8 +129,8 @@ fn write_line(level: u8, text: &str) {
     }
 }
 
-/// Whether the filter leaves lines of this level in.
-pub(super) fn is_wanted(level: i64) -> bool {
+/// Whether lines of a level (nginx's) are written at all.
+pub fn is_wanted(level: i64) -> bool {
     match level {
         ..=4 => tracing::enabled!(tracing::Level::ERROR),
         5 => tracing::enabled!(tracing::Level::WARN),

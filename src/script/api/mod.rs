@@ -45,6 +45,7 @@ use mlua::{Lua, MultiValue, Value};
 pub use arguments::is_small;
 pub use ctx::Contexts;
 pub use page::page;
+pub use socket::Sockets;
 pub use thread::status as thread_status;
 pub use var::{set as set_variable, value as variable};
 

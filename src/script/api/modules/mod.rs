@@ -1,37 +1,159 @@
-//! What scripts may `require` without a file: `cjson`, `bit`, `table.new`, …
+//! What scripts may `require` without a file: `cjson`, `bit`, `resty.lock`, …
+//!
+//! Each is one file in Luau, with natives where Luau would be slow.
 
+mod aes;
 mod cjson;
+mod hash;
+mod networks;
+mod signing;
 
 use std::fmt::Write;
 
-use mlua::{Function as LuaFunction, Lua};
+use mlua::chunk::ChunkMode;
+use mlua::{Function as LuaFunction, Lua, LuaString, Value};
 
+use super::arguments::fault;
 use super::register::inner;
 use super::semaphore;
+use crate::script::spec_of;
 
-/// Modules in Luau: their name, their text, what they are.
-const IN_LUAU: &[(&str, &str, &str)] = &[
-    ("bit", include_str!("bit.luau"), "LuaJIT's bit operations, on signed 32-bit numbers."),
-    ("table.clear", "return table.clear", "Empties a table."),
-    ("table.clone", "return table.clone", "A shallow copy of a table."),
-    ("table.isarray", "return table.isarray", "Whether all keys are positive integers."),
-    ("table.isempty", "return table.isempty", "Whether it has no entry."),
-    ("table.new", "return table.new", "An empty table with room for entries."),
-    ("table.nkeys", "return table.nkeys", "How many entries a table has."),
-    ("resty.core", "return {}", "Nothing: what it does is built in."),
+/// A module in Luau.
+struct Module {
+    name: &'static str,
+    text: &'static str,
+    /// What it is, as in `docs/lua-api.md`.
+    doc: &'static str,
+    /// What its text is called with, before its name.
+    natives: Option<fn(&Lua) -> mlua::Result<Value>>,
+}
+
+const fn plain(name: &'static str, text: &'static str, doc: &'static str) -> Module {
+    Module { name, text, doc, natives: None }
+}
+
+const fn native(
+    name: &'static str,
+    text: &'static str,
+    doc: &'static str,
+    natives: fn(&Lua) -> mlua::Result<Value>,
+) -> Module {
+    Module { name, text, doc, natives: Some(natives) }
+}
+
+const DIGEST: &str = include_str!("resty_digest.luau");
+const LRU_CACHE: &str = include_str!("resty_lrucache.luau");
+
+/// All of them.
+const IN_LUAU: &[Module] = &[
+    plain("bit", include_str!("bit.luau"), "LuaJIT's bit operations, on signed 32-bit numbers."),
+    native(
+        "lfs",
+        include_str!("lfs.luau"),
+        "LuaFileSystem, reading the policy's own files.",
+        files,
+    ),
+    plain("ngx.base64", include_str!("ngx_base64.luau"), "Base64 for URLs."),
+    plain("ngx.errlog", include_str!("ngx_errlog.luau"), "`raw_log`; the log is not read back."),
+    plain("ngx.process", include_str!("ngx_process.luau"), "What a worker is: `type`."),
+    plain("ngx.re", include_str!("ngx_re.luau"), "`split`; `opt` has no effect."),
+    native("resty.aes", include_str!("resty_aes.luau"), "AES in six modes.", aes::natives),
+    plain("resty.cookie", include_str!("resty_cookie.luau"), "Cookies, read and set."),
+    plain("resty.core", "return {}", "Nothing: what it does is built in."),
+    native("resty.hmac", include_str!("resty_hmac.luau"), "HMACs (lua-resty-hmac).", hash::natives),
+    native(
+        "resty.ipmatcher",
+        include_str!("resty_ipmatcher.luau"),
+        "Sets of networks, matched in Rust.",
+        networks::natives,
+    ),
+    plain("resty.iputils", include_str!("resty_iputils.luau"), "IPv4 networks as numbers."),
+    native("resty.jwt", include_str!("resty_jwt.luau"), "Signed tokens.", signing::natives),
+    plain(
+        "resty.jwt-validators",
+        include_str!("resty_jwt_validators.luau"),
+        "Rules for the claims of tokens.",
+    ),
+    plain("resty.limit.conn", include_str!("resty_limit_conn.luau"), "Requests at once."),
+    plain("resty.limit.count", include_str!("resty_limit_count.luau"), "Requests in a window."),
+    plain("resty.limit.req", include_str!("resty_limit_req.luau"), "Requests a second."),
+    plain("resty.limit.traffic", include_str!("resty_limit_traffic.luau"), "Limits combined."),
+    plain("resty.lock", include_str!("resty_lock.luau"), "Locks that all workers see."),
+    plain("resty.lrucache", LRU_CACHE, "A cache of the worker's own."),
+    plain("resty.lrucache.pureffi", LRU_CACHE, "The same."),
+    native("resty.md5", DIGEST, "MD5, piece by piece.", hash::natives),
+    native("resty.random", include_str!("resty_random.luau"), "Random bytes.", random),
+    native("resty.sha1", DIGEST, "SHA-1, piece by piece.", hash::natives),
+    native("resty.sha224", DIGEST, "SHA-224, piece by piece.", hash::natives),
+    native("resty.sha256", DIGEST, "SHA-256, piece by piece.", hash::natives),
+    native("resty.sha384", DIGEST, "SHA-384, piece by piece.", hash::natives),
+    native("resty.sha512", DIGEST, "SHA-512, piece by piece.", hash::natives),
+    plain("resty.string", include_str!("resty_string.luau"), "`to_hex`, `atoi`."),
+    plain("resty.upload", include_str!("resty_upload.luau"), "Multipart bodies, part by part."),
+    plain("string.buffer", include_str!("string_buffer.luau"), "Text that grows."),
+    plain("table.clear", "return table.clear", "Empties a table."),
+    plain("table.clone", "return table.clone", "A shallow copy of a table."),
+    plain("table.isarray", "return table.isarray", "Whether all keys are positive integers."),
+    plain("table.isempty", "return table.isempty", "Whether it has no entry."),
+    plain("table.new", "return table.new", "An empty table with room for entries."),
+    plain("table.nkeys", "return table.nkeys", "How many entries a table has."),
 ];
 
 /// Puts them into `package.preload`.
 pub fn install(lua: &Lua) -> mlua::Result<()> {
     let package = inner(lua, &lua.globals(), "package")?;
     let preload = inner(lua, &package, "preload")?;
-    for (name, text, _) in IN_LUAU {
-        let loader: LuaFunction = lua.load(*text).set_name(format!("={name}")).into_function()?;
-        preload.raw_set(*name, loader)?;
+    let load = lua.create_function(|lua, name: LuaString| {
+        let name = name.to_string_lossy();
+        let module = IN_LUAU.iter().find(|module| module.name == name);
+        module.map_or(Ok(Value::Nil), |module| module.load(lua))
+    })?;
+    for module in IN_LUAU {
+        preload.raw_set(module.name, &load)?;
     }
     preload.raw_set("ngx.semaphore", lua.create_function(|lua, ()| semaphore::module(lua))?)?;
     preload.raw_set("cjson", lua.create_function(|lua, ()| cjson::module(lua, false))?)?;
     preload.raw_set("cjson.safe", lua.create_function(|lua, ()| cjson::module(lua, true))?)
+}
+
+impl Module {
+    fn load(&self, lua: &Lua) -> mlua::Result<Value> {
+        let chunk = lua.load(self.text).set_name(format!("={}", self.name));
+        let loader: LuaFunction = chunk.set_mode(ChunkMode::Text).into_function()?;
+        match self.natives {
+            Some(natives) => loader.call((natives(lua)?, self.name)),
+            None => loader.call(self.name),
+        }
+    }
+}
+
+/// Random bytes that a script may ask for at once.
+const MOST_RANDOM: usize = 1 << 20;
+
+fn random(lua: &Lua) -> mlua::Result<Value> {
+    let bytes = lua.create_function(|lua, length: usize| {
+        if length > MOST_RANDOM {
+            return Err(fault(format!("more than {MOST_RANDOM} random bytes")));
+        }
+        let mut bytes = vec![0; length];
+        getrandom::fill(&mut bytes).map_err(|error| fault(error.to_string()))?;
+        lua.create_string(bytes)
+    })?;
+    Ok(Value::Function(bytes))
+}
+
+/// The policy's own files: path to size.
+fn files(lua: &Lua) -> mlua::Result<Value> {
+    let table = lua.create_table()?;
+    if let Some(spec) = spec_of(lua) {
+        for (path, text) in &spec.library.files {
+            table.raw_set(path.as_str(), text.len())?;
+        }
+        for (path, bytes) in &*spec.files {
+            table.raw_set(path.as_str(), bytes.len())?;
+        }
+    }
+    Ok(Value::Table(table))
 }
 
 /// Their part of `docs/lua-api.md`.
@@ -41,7 +163,7 @@ pub fn describe(page: &mut String) {
         writeln!(page, "- `cjson`: JSON: `encode`, `decode`, `null`, `empty_array`, `array_mt`.");
     let _ = writeln!(page, "- `cjson.safe`: the same; errors are returned as `nil, err`.");
     let _ = writeln!(page, "- `ngx.semaphore`: `new(n?)` makes one that counts from `n` (0).");
-    for (name, _, doc) in IN_LUAU {
+    for Module { name, doc, .. } in IN_LUAU {
         let _ = writeln!(page, "- `{name}`: {doc}");
     }
 }

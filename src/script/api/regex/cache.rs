@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use fancy_regex::BytesMode;
 use mlua::Lua;
-use regex::bytes::{CaptureNames, Captures, Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
-use super::pcre;
+use super::found::Found;
+use super::pcre::{self, Translated};
 use crate::script::api::arguments::fault;
 
 /// Compiled regexes that a state keeps; past them the oldest goes.
@@ -20,14 +22,30 @@ const AUTOMATON_BYTES: usize = 256 << 10;
 /// and nothing can interrupt it.
 const SIZES: &[(usize, usize)] = &[(64 << 10, 8 << 20), (256 << 10, 2 << 20), (1 << 20, 512 << 10)];
 
+/// Steps of an engine that backtracks: some milliseconds, which nothing interrupts.
+const STEPS: usize = 200_000;
+/// The longest subject that it may see.
+const BACKTRACKED_BYTES: usize = 1 << 20;
+
 /// PCRE's own words.
 const TOO_LARGE: &str = "regular expression is too large";
+/// What PCRE's numbers are for.
+const MATCH_LIMIT: &str = "pcre_exec() failed: -8";
+const BAD_UTF8: &str = "pcre_exec() failed: -10";
 
 /// A compiled regex.
 pub struct Compiled {
-    regex: Regex,
-    anchored: bool,
+    engine: Engine,
+    options: Options,
     subject_bytes: usize,
+    /// Names of groups, by number.
+    names: Vec<(String, usize)>,
+    groups: usize,
+}
+
+enum Engine {
+    Backtracking(Box<fancy_regex::Regex>),
+    Linear(Regex),
 }
 
 #[derive(Default)]
@@ -41,19 +59,39 @@ struct Cache {
 struct Options {
     anchored: bool,
     dot_all: bool,
+    /// Whether several groups may have one name.
+    duplicates: bool,
     extended: bool,
     ignore_case: bool,
     lines: bool,
     utf8: bool,
+    /// Whether a subject need not be UTF-8.
+    unchecked: bool,
 }
 
 impl Compiled {
     /// The first match at or after `start`.
-    pub fn at<'a>(&self, subject: &'a [u8], start: usize) -> Option<Captures<'a>> {
-        let captures = self.regex.captures_at(subject, start)?;
+    ///
+    /// # Errors
+    /// In lua-nginx-module's words: if it takes too many steps, or the subject is not UTF-8.
+    pub fn at<'a>(
+        &self,
+        subject: &'a [u8],
+        start: usize,
+    ) -> Result<Option<Found<'a>>, &'static str> {
+        let Options { utf8, unchecked, anchored, .. } = self.options;
+        if utf8 && !unchecked && std::str::from_utf8(subject).is_err() {
+            return Err(BAD_UTF8);
+        }
+        let found = match &self.engine {
+            Engine::Linear(regex) => regex.captures_at(subject, start).map(Found::Linear),
+            Engine::Backtracking(regex) => {
+                let found = regex.captures_from_pos(subject, start).map_err(|_| MATCH_LIMIT)?;
+                found.map(|captures| Found::backtracked(subject, &captures))
+            }
+        };
         // The leftmost match begins at `start` if any does.
-        let begins = captures.get(0).map_or(start, |whole| whole.start());
-        (!self.anchored || begins == start).then_some(captures)
+        Ok(found.filter(|found| !anchored || found.get(0).is_some_and(|all| all.start == start)))
     }
 
     /// Whether a subject of that many bytes may be searched.
@@ -63,12 +101,17 @@ impl Compiled {
 
     /// How many groups there are, the whole match included.
     pub fn groups(&self) -> usize {
-        self.regex.captures_len()
+        self.groups
     }
 
-    /// The groups' names, from the whole match on.
-    pub fn names(&self) -> CaptureNames<'_> {
-        self.regex.capture_names()
+    /// The groups' names and numbers.
+    pub fn names(&self) -> &[(String, usize)] {
+        &self.names
+    }
+
+    /// Whether several groups may have one name: then it stands for a list of them.
+    pub fn duplicates(&self) -> bool {
+        self.options.duplicates
     }
 }
 
@@ -119,9 +162,32 @@ fn compile(text: &[u8], options: Options) -> Result<Compiled, String> {
     if text.len() > TEXT_BYTES {
         return Err(TOO_LARGE.to_owned());
     }
-    let translated = pcre::translate(text, options.utf8)?;
+    let translated = pcre::translate(text, options.utf8, options.extended)?;
+    if !options.duplicates && has_duplicates(&translated.names) {
+        return Err("two named subpatterns have the same name".to_owned());
+    }
+    let (engine, subject_bytes, groups) = if translated.backtracks {
+        let regex = backtracking(&translated, options)?;
+        let groups = regex.captures_len();
+        (Engine::Backtracking(Box::new(regex)), BACKTRACKED_BYTES, groups)
+    } else {
+        let (regex, subject_bytes) = linear(&translated.text, options)?;
+        let groups = regex.captures_len();
+        (Engine::Linear(regex), subject_bytes, groups)
+    };
+    Ok(Compiled { engine, options, subject_bytes, names: translated.names, groups })
+}
+
+fn has_duplicates(names: &[(String, usize)]) -> bool {
+    names
+        .iter()
+        .enumerate()
+        .any(|(place, (name, _))| names.iter().skip(place + 1).any(|(other, _)| other == name))
+}
+
+fn linear(text: &str, options: Options) -> Result<(Regex, usize), String> {
     for (size, subject_bytes) in SIZES {
-        let built = RegexBuilder::new(&translated)
+        let built = RegexBuilder::new(text)
             .unicode(options.utf8)
             .case_insensitive(options.ignore_case)
             .multi_line(options.lines)
@@ -132,20 +198,48 @@ fn compile(text: &[u8], options: Options) -> Result<Compiled, String> {
             .nest_limit(100)
             .build();
         match built {
-            Ok(regex) => {
-                let (anchored, subject_bytes) = (options.anchored, *subject_bytes);
-                return Ok(Compiled { regex, anchored, subject_bytes });
-            }
+            Ok(regex) => return Ok((regex, *subject_bytes)),
             // The next size may hold it.
             Err(regex::Error::CompiledTooBig(_)) => {}
-            Err(error) => {
-                let words = error.to_string();
-                let last = words.lines().last().unwrap_or_default();
-                return Err(last.trim_start_matches("error: ").to_owned());
-            }
+            Err(error) => return Err(pcre_words(&error.to_string())),
         }
     }
     Err(TOO_LARGE.to_owned())
+}
+
+fn backtracking(translated: &Translated, options: Options) -> Result<fancy_regex::Regex, String> {
+    let mode = if options.utf8 { BytesMode::UnicodeBytes } else { BytesMode::Ascii };
+    let (size, _) = SIZES.last().copied().unwrap_or_default();
+    fancy_regex::RegexBuilder::new(&translated.text)
+        .bytes_mode(mode)
+        .case_insensitive(options.ignore_case)
+        .multi_line(options.lines)
+        .dot_matches_new_line(options.dot_all)
+        .verbose_mode(options.extended)
+        .backtrack_limit(STEPS)
+        .delegate_size_limit(size)
+        .delegate_dfa_size_limit(AUTOMATON_BYTES)
+        .build()
+        .map_err(|error| pcre_words(&error.to_string()))
+}
+
+/// What is wrong with a regex, as PCRE would say it.
+fn pcre_words(error: &str) -> String {
+    let last = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    let known = [
+        ("unclosed group", "missing )"),
+        ("unopened group", "unmatched parentheses"),
+        ("unclosed character class", "missing terminating ] for character class"),
+        ("repetition operator missing expression", "nothing to repeat"),
+        ("invalid repetition count range", "numbers out of order in {} quantifier"),
+        ("invalid character class range", "range out of order in character class"),
+        ("closing parenthesis", "missing )"),
+        ("Target of repeat operator is invalid", "nothing to repeat"),
+        ("Backreference to non-existent", "reference to non-existent subpattern"),
+        ("Invalid back reference", "reference to non-existent subpattern"),
+    ];
+    let found = known.iter().find(|(theirs, _)| error.contains(theirs));
+    found.map_or_else(|| last.to_owned(), |(_, pcre)| (*pcre).to_owned())
 }
 
 impl Options {
@@ -157,9 +251,11 @@ impl Options {
                 b'i' => options.ignore_case = true,
                 b'm' => options.lines = true,
                 b's' => options.dot_all = true,
-                b'u' | b'U' => options.utf8 = true,
+                b'u' => options.utf8 = true,
+                b'U' => (options.utf8, options.unchecked) = (true, true),
+                b'D' => options.duplicates = true,
                 b'x' => options.extended = true,
-                b'd' | b'D' | b'j' | b'J' | b'o' => {}
+                b'd' | b'j' | b'J' | b'o' => {}
                 other => {
                     let letters = String::from_utf8_lossy(letters);
                     let other = char::from(*other);

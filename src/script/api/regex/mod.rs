@@ -1,14 +1,15 @@
-//! `ngx.re`: regular expressions, in linear time.
+//! `ngx.re`: regular expressions, in linear time where that can be, else in a bounded number of steps.
 
 mod cache;
+mod found;
 mod pcre;
 
 use std::rc::Rc;
 
 use mlua::{Function as LuaFunction, Lua, LuaString, MultiValue, Table, Value};
-use regex::bytes::Captures;
 
 use self::cache::{Compiled, compiled};
+use self::found::Found;
 use super::arguments::{at, fault, loose_text, number, one, refusal, string, text, type_name};
 use super::{EVERYWHERE, Function, Native};
 use crate::script::Call;
@@ -22,9 +23,11 @@ pub const FUNCTIONS: &[Function] = &[
               `captures.name` a named one; false for a group that took no part. nil if there is \
               none. `ctx.pos` is where to begin, and then where the match ended. Options: `a` \
               anchored, `i` without case, `m` lines, `s` dot matches new lines, `u` UTF-8, `x` \
-              extended; `d`, `j`, `o`, `U`, `D`, `J` are accepted. Regexes take linear time: \
-              look-around, back-references, atomic groups and possessive quantifiers are an \
-              error, and `$` is the very end of the subject.",
+              extended, `U` UTF-8 that is not checked, `D` names that stand for several groups (as \
+              a list); `d`, `j`, `o`, `J` are accepted. A regex takes linear time unless it needs \
+              look-around, back-references, atomic groups or possessive quantifiers; those take a \
+              bounded number of steps (`pcre_exec() failed: -8`). `$` is the very end of the \
+              subject.",
         native: Native::Now(first_match),
     },
     Function {
@@ -94,7 +97,11 @@ fn first_match(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     let context = context(&args)?;
     let subject = job.subject.as_bytes();
     let Some(start) = start(context, subject.len())? else { return Ok(one(Value::Nil)) };
-    let Some(captures) = job.compiled.at(&subject, start) else {
+    let found = match job.compiled.at(&subject, start) {
+        Ok(found) => found,
+        Err(words) => return refusal(lua, words),
+    };
+    let Some(captures) = found else {
         forget_place(context)?;
         return Ok(one(Value::Nil));
     };
@@ -122,7 +129,11 @@ fn find(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     if nth < 0.0 || nth >= job.compiled.groups() as f64 {
         return find_refusal(lua, "nth out of bound".to_owned());
     }
-    let Some(captures) = job.compiled.at(&subject, start) else {
+    let found = match job.compiled.at(&subject, start) {
+        Ok(found) => found,
+        Err(words) => return find_refusal(lua, words.to_owned()),
+    };
+    let Some(captures) = found else {
         forget_place(context)?;
         return Ok(one(Value::Nil));
     };
@@ -130,8 +141,8 @@ fn find(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     Ok(match captures.get(nth as usize) {
         None => one(Value::Nil),
         Some(found) => MultiValue::from_vec(vec![
-            Value::Integer(found.start() as i64 + 1),
-            Value::Integer(found.end() as i64),
+            Value::Integer(found.start as i64 + 1),
+            Value::Integer(found.end as i64),
         ]),
     })
 }
@@ -148,18 +159,25 @@ fn gmatch(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue>
     let place = std::cell::Cell::new(Some(0));
     let next = lua.create_function(move |lua, ()| {
         let subject = job.subject.as_bytes();
-        let found = place.get().and_then(|start| job.compiled.at(&subject, start));
+        let searched = place.get().map_or(Ok(None), |start| job.compiled.at(&subject, start));
+        let found = match searched {
+            Ok(found) => found,
+            Err(words) => {
+                place.set(None);
+                return refusal(lua, words);
+            }
+        };
         let Some(captures) = found else {
             place.set(None);
-            return Ok(Value::Nil);
+            return Ok(one(Value::Nil));
         };
         place.set(captures.get(0).and_then(|whole| {
-            let next = if whole.is_empty() { whole.end() + 1 } else { whole.end() };
+            let next = if whole.is_empty() { whole.end + 1 } else { whole.end };
             (next <= subject.len()).then_some(next)
         }));
         let table = lua.create_table()?;
         fill(lua, &table, &job.compiled, &captures)?;
-        Ok(Value::Table(table))
+        Ok(one(Value::Table(table)))
     })?;
     Ok(one(Value::Function(next)))
 }
@@ -188,15 +206,18 @@ fn substitute(lua: &Lua, args: &MultiValue, scope: Scope) -> mlua::Result<MultiV
     let subject = job.subject.as_bytes();
     let (mut out, mut copied, mut count) = (Vec::new(), 0, 0);
     let mut start = 0;
-    while start <= subject.len()
-        && let Some(captures) = job.compiled.at(&subject, start)
-        && let Some(whole) = captures.get(0)
-    {
-        out.extend_from_slice(subject.get(copied..whole.start()).unwrap_or_default());
+    while start <= subject.len() {
+        let found = match job.compiled.at(&subject, start) {
+            Ok(found) => found,
+            Err(words) => return find_refusal(lua, words.to_owned()),
+        };
+        let Some(captures) = found else { break };
+        let Some(whole) = captures.get(0) else { break };
+        out.extend_from_slice(subject.get(copied..whole.start).unwrap_or_default());
         replacement.write(lua, &job.compiled, &captures, &mut out)?;
         count += 1;
-        copied = whole.end();
-        start = if whole.is_empty() { whole.end() + 1 } else { whole.end() };
+        copied = whole.end;
+        start = if whole.is_empty() { whole.end + 1 } else { whole.end };
         if scope == Scope::First {
             break;
         }
@@ -221,16 +242,16 @@ impl Replacement {
         &self,
         lua: &Lua,
         compiled: &Compiled,
-        captures: &Captures<'_>,
+        captures: &Found<'_>,
         out: &mut Vec<u8>,
     ) -> mlua::Result<()> {
         match self {
             Self::Template(parts) => {
                 for part in parts {
                     match part {
-                        Part::Group(group) => out.extend_from_slice(
-                            captures.get(*group).map_or(b"", |found| found.as_bytes()),
-                        ),
+                        Part::Group(group) => {
+                            out.extend_from_slice(captures.bytes(*group).unwrap_or_default());
+                        }
                         Part::Text(text) => out.extend_from_slice(text),
                     }
                 }
@@ -285,21 +306,25 @@ fn group(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-fn fill(
-    lua: &Lua,
-    table: &Table,
-    compiled: &Compiled,
-    captures: &Captures<'_>,
-) -> mlua::Result<()> {
-    for (index, name) in compiled.names().enumerate() {
-        let value = match captures.get(index) {
-            None => Value::Boolean(false),
-            Some(found) => string(lua, found.as_bytes())?,
-        };
-        if let Some(name) = name {
-            table.raw_set(name, &value)?;
+fn fill(lua: &Lua, table: &Table, compiled: &Compiled, captures: &Found<'_>) -> mlua::Result<()> {
+    let value = |group: usize| match captures.bytes(group) {
+        None => Ok(Value::Boolean(false)),
+        Some(found) => string(lua, found),
+    };
+    for group in 0..compiled.groups() {
+        table.raw_set(group, value(group)?)?;
+    }
+    for (name, group) in compiled.names() {
+        if !compiled.duplicates() {
+            table.raw_set(name.as_str(), value(*group)?)?;
+            continue;
         }
-        table.raw_set(index, value)?;
+        // Those of one name that took part, as a list.
+        let Some(found) = captures.bytes(*group) else { continue };
+        match table.raw_get(name.as_str())? {
+            Value::Table(list) => list.raw_push(string(lua, found)?)?,
+            _ => table.raw_set(name.as_str(), lua.create_sequence_from([string(lua, found)?])?)?,
+        }
     }
     Ok(())
 }
@@ -323,9 +348,9 @@ fn start(context: Option<&Table>, length: usize) -> mlua::Result<Option<usize>> 
     Ok((start <= length).then_some(start))
 }
 
-fn note_place(context: Option<&Table>, captures: &Captures<'_>) -> mlua::Result<()> {
+fn note_place(context: Option<&Table>, captures: &Found<'_>) -> mlua::Result<()> {
     match (context, captures.get(0)) {
-        (Some(context), Some(whole)) => context.set("pos", whole.end() + 1),
+        (Some(context), Some(whole)) => context.set("pos", whole.end + 1),
         _ => Ok(()),
     }
 }

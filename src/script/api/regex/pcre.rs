@@ -1,24 +1,48 @@
-//! PCRE's syntax in that of the crate `regex`: what both have stays, what differs is rewritten,
-//! what cannot run in linear time is refused.
+//! PCRE's syntax in that of the crates `regex` and `fancy_regex`: what they have too stays, what
+//! differs is rewritten, what cannot run in linear time is told, what neither has is refused.
 
 use std::fmt::Write;
 
 type Outcome = Result<(), String>;
 
-/// Rewrites a PCRE. Without `utf8` every byte from 128 stands for itself.
+/// Bytes of a group's name, as PCRE has it.
+const LONGEST_NAME: usize = 32;
+
+/// A PCRE in the crates' syntax.
+#[derive(Debug, Default)]
+pub struct Translated {
+    pub text: String,
+    /// Names of groups, by number; the groups themselves have none any more.
+    pub names: Vec<(String, usize)>,
+    /// Whether it needs look-around, back-references or the like.
+    pub backtracks: bool,
+}
+
+/// Rewrites a PCRE. Without `utf8` every byte from 128 stands for itself; in an `extended` one there
+/// are comments.
 ///
 /// # Errors
 /// With what is not supported.
-pub fn translate(text: &[u8], utf8: bool) -> Result<String, String> {
+pub fn translate(text: &[u8], utf8: bool, extended: bool) -> Result<Translated, String> {
     if utf8 && std::str::from_utf8(text).is_err() {
-        return Err("the regular expression is not valid UTF-8".to_owned());
+        return Err("invalid UTF-8 string".to_owned());
     }
-    let mut translator = Translator { rest: text, out: String::new(), raw: Vec::new(), utf8 };
+    let mut translator = Translator {
+        rest: text,
+        out: String::new(),
+        raw: Vec::new(),
+        utf8,
+        extended,
+        groups: 0,
+        names: Vec::new(),
+        backtracks: false,
+    };
     while let Some(byte) = translator.next() {
         translator.outside(byte)?;
     }
     translator.flush()?;
-    Ok(translator.out)
+    let Translator { out, names, backtracks, .. } = translator;
+    Ok(Translated { text: out, names, backtracks })
 }
 
 struct Translator<'a> {
@@ -27,6 +51,11 @@ struct Translator<'a> {
     /// Bytes of a UTF-8 character that is not complete yet.
     raw: Vec<u8>,
     utf8: bool,
+    extended: bool,
+    /// Groups that capture, so far.
+    groups: usize,
+    names: Vec<(String, usize)>,
+    backtracks: bool,
 }
 
 impl Translator<'_> {
@@ -41,6 +70,7 @@ impl Translator<'_> {
             b'\\' => self.escape(),
             b'[' => self.class(),
             b'(' => self.group(),
+            b'#' if self.extended => self.line_comment(),
             b'{' if !is_quantifier(self.rest) => self.put(r"\{"),
             b'}' if !self.closes_quantifier() => self.put(r"\}"),
             b'*' | b'+' | b'?' | b'}' => self.quantifier(byte),
@@ -92,7 +122,8 @@ impl Translator<'_> {
     fn quantifier(&mut self, byte: u8) -> Outcome {
         self.literal(byte)?;
         if self.rest.first() == Some(&b'+') {
-            return Err("possessive quantifiers are not supported".to_owned());
+            self.next();
+            return self.backtracking("+");
         }
         if self.rest.first() == Some(&b'?') {
             self.rest = self.rest.get(1..).unwrap_or_default();
@@ -101,32 +132,131 @@ impl Translator<'_> {
         Ok(())
     }
 
+    /// Puts what only an engine that backtracks can run.
+    fn backtracking(&mut self, text: &str) -> Outcome {
+        self.backtracks = true;
+        self.put(text)
+    }
+
     fn group(&mut self) -> Outcome {
-        let refused = match self.rest {
-            [b'*', ..] => "backtracking verbs are not supported",
-            [b'?', b'=' | b'!', ..] | [b'?', b'<', b'=' | b'!', ..] => {
-                "look-around is not supported"
-            }
-            [b'?', b'>', ..] => "atomic groups are not supported",
-            [b'?', b'|', ..] => "branch reset groups are not supported",
-            [b'?', b'(', ..] => "conditional groups are not supported",
+        match self.rest {
+            [b'*', ..] => Err("backtracking verbs are not supported".to_owned()),
+            [b'?', b'|', ..] => Err("branch reset groups are not supported".to_owned()),
             [b'?', b'R' | b'&' | b'+' | b'0'..=b'9', ..] | [b'?', b'P', b'>', ..] => {
-                "recursion is not supported"
+                Err("recursion is not supported".to_owned())
             }
-            [b'?', b'P', b'=', ..] => "back-references are not supported",
-            [b'?', b'#', ..] => return self.comment(),
-            [b'?', b'\'', ..] => return self.quoted_name(),
+            [b'?', b'(', rest @ ..] => {
+                self.rest = rest;
+                self.backtracking("(?(")
+            }
+            [b'?', b'<', look @ (b'=' | b'!'), rest @ ..] => {
+                self.rest = rest;
+                self.backtracking(if *look == b'=' { "(?<=" } else { "(?<!" })
+            }
+            [b'?', kind @ (b'=' | b'!' | b'>'), rest @ ..] => {
+                self.rest = rest;
+                self.backtracking(match kind {
+                    b'=' => "(?=",
+                    b'!' => "(?!",
+                    _ => "(?>",
+                })
+            }
+            [b'?', b'P', b'=', rest @ ..] => {
+                self.rest = rest;
+                self.named_reference(b')')
+            }
+            [b'?', b'#', ..] => self.comment(),
+            [b'?', b'\'', rest @ ..] => self.named(rest, b'\''),
+            [b'?', b'P', b'<', rest @ ..] | [b'?', b'<', rest @ ..] => self.named(rest, b'>'),
+            [b'?', rest @ ..] => {
+                self.rest = rest;
+                self.put("(?")
+            }
             _ => {
-                self.put("(")?;
-                // The `?` of `(?:` is no quantifier.
-                if self.rest.first() == Some(&b'?') {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    self.put("?")?;
-                }
-                return Ok(());
+                self.groups += 1;
+                self.put("(")
             }
-        };
-        Err(refused.to_owned())
+        }
+    }
+
+    /// A group that captures, with a name up to `end`.
+    fn named(&mut self, rest: &[u8], end: u8) -> Outcome {
+        self.rest = self.rest.get(self.rest.len() - rest.len()..).unwrap_or_default();
+        let name = self.name(end)?;
+        self.groups += 1;
+        self.names.push((name, self.groups));
+        self.put("(")
+    }
+
+    fn name(&mut self, end: u8) -> Result<String, String> {
+        let wrong = "syntax error in subpattern name (missing terminator)";
+        let length = memchr::memchr(end, self.rest).ok_or(wrong)?;
+        let name = self.rest.get(..length).unwrap_or_default();
+        let fits = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        if !fits || name.is_empty() || name.len() > LONGEST_NAME {
+            return Err(wrong.to_owned());
+        }
+        self.rest = self.rest.get(length + 1..).unwrap_or_default();
+        Ok(String::from_utf8_lossy(name).into_owned())
+    }
+
+    /// A back-reference by a name up to `end`.
+    fn named_reference(&mut self, end: u8) -> Outcome {
+        let name = self.name(end)?;
+        let known = self.names.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
+        let number = known.ok_or("reference to non-existent subpattern")?;
+        self.backtracking(&format!(r"(?:\{number})"))
+    }
+
+    /// `\g{2}`, `\g2`, `\g{-1}`, `\g{name}`.
+    fn numbered_reference(&mut self) -> Outcome {
+        let braced = self.rest.first() == Some(&b'{');
+        if braced {
+            self.next();
+        }
+        let back = self.rest.first() == Some(&b'-');
+        if back {
+            self.next();
+        }
+        let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 && braced && !back {
+            return self.named_reference(b'}');
+        }
+        let number = std::str::from_utf8(self.rest.get(..digits).unwrap_or_default());
+        let number: usize = number.ok().and_then(|digits| digits.parse().ok()).unwrap_or_default();
+        self.rest = self.rest.get(digits..).unwrap_or_default();
+        if braced && self.next() != Some(b'}') {
+            return Err(r"a numbered reference must not be zero".to_owned());
+        }
+        let number = if back { (self.groups + 1).checked_sub(number) } else { Some(number) };
+        match number {
+            Some(number @ 1..) => self.backtracking(&format!(r"(?:\{number})")),
+            _ => Err("a numbered reference must not be zero".to_owned()),
+        }
+    }
+
+    /// `\1`: a back-reference; from `\10` only if there are so many groups, else octal.
+    fn reference(&mut self, first: u8) -> Outcome {
+        let more = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count().min(2);
+        let text: String = std::iter::once(&first)
+            .chain(self.rest.get(..more).unwrap_or_default())
+            .map(|byte| char::from(*byte))
+            .collect();
+        let number: usize = text.parse().unwrap_or_default();
+        if number > 9 && number > self.groups {
+            return if first < b'8' { self.octal(first) } else { self.literal(first) };
+        }
+        self.rest = self.rest.get(more..).unwrap_or_default();
+        self.backtracking(&format!(r"(?:\{number})"))
+    }
+
+    fn line_comment(&mut self) -> Outcome {
+        while let Some(byte) = self.next() {
+            if byte == b'\n' {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn comment(&mut self) -> Outcome {
@@ -138,24 +268,22 @@ impl Translator<'_> {
         Err("missing ) after (?# comment".to_owned())
     }
 
-    /// `(?'name'…)`.
-    fn quoted_name(&mut self) -> Outcome {
-        self.rest = self.rest.get(2..).unwrap_or_default();
-        self.put("(?P<")?;
-        while let Some(byte) = self.next() {
-            if byte == b'\'' {
-                return self.put(">");
-            }
-            self.literal(byte)?;
-        }
-        Err("syntax error in subpattern name".to_owned())
-    }
-
     fn escape(&mut self) -> Outcome {
         let Some(byte) = self.next() else { return Err(r"\ at end of pattern".to_owned()) };
         match byte {
-            b'1'..=b'9' | b'k' | b'g' => Err("back-references are not supported".to_owned()),
-            b'K' | b'G' | b'C' | b'X' => Err(format!(r"\{} is not supported", char::from(byte))),
+            b'1'..=b'9' => self.reference(byte),
+            b'k' => {
+                let end = match self.next() {
+                    Some(b'<') => b'>',
+                    Some(b'\'') => b'\'',
+                    Some(b'{') => b'}',
+                    _ => return Err(r"\k is not followed by a name".to_owned()),
+                };
+                self.named_reference(end)
+            }
+            b'g' => self.numbered_reference(),
+            b'K' => self.backtracking(r"\K"),
+            b'G' | b'C' | b'X' => Err(format!(r"\{} is not supported", char::from(byte))),
             b'R' => self.put(r"(?:\r\n|[\n\x0B\f\r])"),
             b'N' => self.put(r"[^\n]"),
             b'h' => self.put(r"[\t ]"),
@@ -340,31 +468,38 @@ mod tests {
             (r"[a&&b]", r"[a\x26\x26b]"),
             (r"\<\/\>", r"\x3C\x2F\x3E"),
             (r"\Qa.b\E+", r"a\x2Eb+"),
-            (r"(?'n'x)(?#c)y", r"(?P<n>x)y"),
+            (r"(?'n'x)(?#c)y", r"(x)y"),
             (r"\x4", r"\x04"),
             (r"\0", r"\x00"),
             ("é", r"\xC3\xA9"),
         ] {
-            assert_eq!(translate(pcre.as_bytes(), false).as_deref(), Ok(ours), "{pcre}");
+            assert_eq!(translate(pcre.as_bytes(), false, false).unwrap().text, ours, "{pcre}");
         }
-        assert_eq!(translate("é".as_bytes(), true).as_deref(), Ok("é"));
+        assert_eq!(translate("é".as_bytes(), true, false).unwrap().text, "é");
+        assert_eq!(translate(b"a # (\nb", false, true).unwrap().text, "a b");
     }
 
     #[test]
-    fn what_needs_backtracking_is_refused_by_name() {
-        for (pcre, word) in [
-            ("(?=a)", "look-around"),
-            ("(?<!a)", "look-around"),
-            (r"(a)\1", "back-references"),
-            ("(?>a)", "atomic"),
-            ("a++", "possessive"),
-            ("a{2}+", "possessive"),
-            ("(?R)", "recursion"),
-            ("(*FAIL)", "verbs"),
+    fn what_needs_backtracking_is_told_and_what_nobody_has_is_refused() {
+        for (pcre, ours) in [
+            ("(?=a)", "(?=a)"),
+            ("(?<!a)", "(?<!a)"),
+            (r"(a)\1", r"(a)(?:\1)"),
+            (r"(?<q>['\x22])x\k<q>", r"(['\x22])x(?:\1)"),
+            (r"(?P<q>a)(?P=q)\g{-1}", r"(a)(?:\1)(?:\1)"),
+            ("(?>a)", "(?>a)"),
+            ("a++", "a++"),
+            ("a{2}+", "a{2}+"),
+            (r"a\Kb", r"a\Kb"),
         ] {
-            let why = translate(pcre.as_bytes(), false).unwrap_err();
+            let translated = translate(pcre.as_bytes(), false, false).expect(pcre);
+            assert_eq!((translated.text.as_str(), translated.backtracks), (ours, true), "{pcre}");
+        }
+        for (pcre, word) in [("(?R)", "recursion"), ("(*FAIL)", "verbs"), (r"\k<x>", "reference")] {
+            let why = translate(pcre.as_bytes(), false, false).unwrap_err();
             assert!(why.contains(word), "{pcre}: {why}");
         }
+        assert!(!translate(b"a+(b|c)[d]?", false, false).unwrap().backtracks);
     }
 
     #[test]
@@ -379,8 +514,8 @@ mod tests {
                 letters[state as usize % letters.len()]
             };
             let text: Vec<u8> = (0..seed % 12).map(next).collect();
-            let _ = translate(&text, false);
-            let _ = translate(&text, true);
+            let _ = translate(&text, false, seed % 2 == 0);
+            let _ = translate(&text, true, seed % 3 == 0);
         }
     }
 }

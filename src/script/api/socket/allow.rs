@@ -4,10 +4,28 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Whether one of the entries (`host:port`, `address:port`, `network:port`; port `*` is any) names
-/// that place. A name is allowed only where it is written: what it resolves to is not asked.
-pub fn is_allowed(entries: &[String], host: &str, port: u16) -> bool {
-    entries.iter().any(|entry| covers(entry, host, port).unwrap_or_default())
+/// Whether one of the entries (`host:port`, `address:port`, `network:port`, `*.domain:port`,
+/// `unix:/path`; host and port `*` are any) names that place, which has no port if it is a path. A
+/// name is allowed only where it is written: what it resolves to is not asked.
+pub fn is_allowed(entries: &[String], host: &str, port: Option<u16>) -> bool {
+    entries.iter().any(|entry| match port {
+        Some(port) => covers(entry, host, port).unwrap_or_default(),
+        None => covers_path(entry, host),
+    })
+}
+
+/// A path is allowed as it is written, by what it begins with if the entry ends in `*`, or by the
+/// entry for any place at all.
+fn covers_path(entry: &str, path: &str) -> bool {
+    let path = path.get(5..).unwrap_or_default();
+    match entry.strip_prefix("unix:") {
+        Some(known) => match known.strip_suffix('*') {
+            // Nothing climbs out of a folder that is allowed.
+            Some(folder) => path.starts_with(folder) && !path.contains("/../"),
+            None => path == known,
+        },
+        None => entry == "*:*",
+    }
 }
 
 /// Bits that a network has at the least that is of this machine or its neighbours alone.
@@ -47,8 +65,17 @@ fn covers(entry: &str, host: &str, port: u16) -> Option<bool> {
     if ports != "*" && ports.parse() != Ok(port) {
         return None;
     }
+    if place == "*" {
+        return Some(true);
+    }
     let place = bare(place);
     let host = bare(host);
+    if let Some(domain) = place.strip_prefix("*.") {
+        let (_, after) = host.split_once('.')?;
+        let above = after.len().checked_sub(domain.len()).and_then(|from| after.get(from..))?;
+        let whole = after.len() == domain.len() || after.ends_with(&format!(".{above}"));
+        return Some(whole && above.eq_ignore_ascii_case(domain));
+    }
     let Ok(address) = host.parse::<IpAddr>() else {
         return Some(host.eq_ignore_ascii_case(place));
     };
@@ -101,8 +128,28 @@ mod tests {
             ("0x0a000001", 1, false),
             ("", 514, false),
         ] {
-            assert_eq!(is_allowed(&entries, host, port), allowed, "{host}:{port}");
+            assert_eq!(is_allowed(&entries, host, Some(port)), allowed, "{host}:{port}");
         }
-        assert!(!is_allowed(&[], "127.0.0.1", 80));
+        assert!(!is_allowed(&[], "127.0.0.1", Some(80)));
+    }
+
+    #[test]
+    fn paths_and_whole_domains_are_allowed_where_they_are_named() {
+        let entries = ["*.shop.example:443", "unix:/run/redis.sock", "unix:/run/app/*"];
+        let entries = entries.map(str::to_owned);
+        for (host, port, allowed) in [
+            ("a.shop.example", Some(443), true),
+            ("b.a.SHOP.example", Some(443), true),
+            ("shop.example", Some(443), false),
+            ("a.badshop.example", Some(443), false),
+            ("unix:/run/redis.sock", None, true),
+            ("unix:/run/redis.sock2", None, false),
+            ("unix:/run/app/one.sock", None, true),
+            ("unix:/run/app/../secret.sock", None, false),
+        ] {
+            assert_eq!(is_allowed(&entries, host, port), allowed, "{host}");
+        }
+        let all = ["*:*".to_owned()];
+        assert!(is_allowed(&all, "unix:/x", None) && is_allowed(&all, "a.example", Some(1)));
     }
 }

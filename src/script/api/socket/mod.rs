@@ -1,66 +1,87 @@
 //! `ngx.socket`: connections of scripts, to where the settings allow them.
 
 mod allow;
+mod connect;
+mod connection;
+mod pool;
+mod receive;
+mod stream;
 mod tcp;
+mod tls;
+mod trust;
 mod udp;
+mod until;
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mlua::{AnyUserData, Lua, MultiValue, Table, Value};
 
+use self::connection::Place;
+pub use self::connection::Sockets;
 pub use self::tcp::FUNCTIONS as TCP;
 pub use self::udp::FUNCTIONS as UDP;
-use super::arguments::{at, check_number, fault, refusal, text};
+use super::arguments::{at, bad_argument, check_number, fault, number, type_name};
 use super::{Function, Native, answer, register};
+use crate::config::SocketSettings;
 use crate::script::owner::Held;
-use crate::script::{Call, spec_of, state_of};
+use crate::script::{Call, Waiting, error, spec_of, state_of};
+use crate::telemetry::events;
 use crate::transaction::PhaseSet;
 
 /// Where scripts may wait for sockets.
 const PHASES: PhaseSet = PhaseSet::of("ractCFH");
-/// How long an operation may take unless a script says otherwise; its call's budget ends it before.
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// The longest timeout that a script may set.
-const LONGEST: f64 = 86_400_000.0;
+/// nginx's levels of what is told about sockets.
+const ERR: i64 = 4;
+const DEBUG: i64 = 8;
 
-/// A socket that counts among its owner's open connections as long as it is there.
-struct Open<S> {
-    socket: S,
-    _held: Held,
+/// How sockets of this call behave unless the script says otherwise.
+fn settings(lua: &Lua, call: &Call) -> Arc<SocketSettings> {
+    let own = call.socket_settings.borrow().clone();
+    own.or_else(|| spec_of(lua).map(|spec| spec.network.sockets.clone())).unwrap_or_default()
 }
 
-impl<S> Deref for Open<S> {
-    type Target = S;
+/// Writes an error of a socket to the log, unless the settings want none.
+fn complain(call: &Call, settings: &SocketSettings, words: &str, place: Option<&Place>) {
+    if !settings.log_errors {
+        return;
+    }
+    let message = match place {
+        Some(place) => format!("{words}, upstream: {place}"),
+        None => words.to_owned(),
+    };
+    say(call, ERR, &message);
+}
 
-    fn deref(&self) -> &S {
-        &self.socket
+/// What lua-nginx-module writes at level `debug`.
+fn trace(call: &Call, words: &str, time: Duration) {
+    if events::ScriptSaid::is_wanted(DEBUG) {
+        say(call, DEBUG, &format!("{words}: {}", time.as_millis()));
     }
 }
 
-impl<S> DerefMut for Open<S> {
-    fn deref_mut(&mut self) -> &mut S {
-        &mut self.socket
+fn say(call: &Call, level: i64, message: &str) {
+    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    events::Said { level, message, about: about.as_deref() }.emit();
+}
+
+/// Whether the domain may go there; else words for the script.
+fn permitted(lua: &Lua, place: &Place) -> Result<(), String> {
+    let allowed = spec_of(lua)
+        .is_some_and(|spec| allow::is_allowed(&spec.network.allow, &place.host, place.port));
+    let Place { host, port, .. } = place;
+    match port {
+        _ if allowed => Ok(()),
+        Some(port) => Err(format!("connection to {host}:{port} is not allowed by lua.network")),
+        None => Err(format!("connection to {host} is not allowed by lua.network")),
     }
 }
 
-/// Where `host` and `port` lead, if the domain may go there and its owner may open a connection; else
-/// words for the script.
-async fn target(
-    lua: &Lua,
-    call: &Call,
-    host: &str,
-    port: u16,
-) -> Result<(Vec<SocketAddr>, Held), String> {
-    let allowed =
-        spec_of(lua).is_some_and(|spec| allow::is_allowed(&spec.network.allow, host, port));
-    if !allowed {
-        return Err(format!("connection to {host}:{port} is not allowed by lua.network.allow"));
-    }
+/// Counts a connection that is about to be opened; words for the script if it may not be.
+fn opened(lua: &Lua, call: &Call) -> Result<Held, String> {
     let opened = call.connections.get();
     if opened >= call.budget.get().connections {
         return Err("too many connections in one call".to_owned());
@@ -69,9 +90,17 @@ async fn target(
     let account = account.ok_or_else(|| "closed".to_owned())?;
     let held = account.connect().map_err(|error| error.message)?;
     call.connections.set(opened + 1);
+    Ok(held)
+}
+
+/// The addresses of a host to which the domain may go, in the resolver's order, IPv4 first.
+async fn resolved(lua: &Lua, host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let found = tokio::net::lookup_host((bare, port)).await;
     let mut addresses: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
+    if addresses.is_empty() {
+        return Err(format!("{host} could not be resolved (3: Host not found)"));
+    }
     if let Some(spec) = spec_of(lua).filter(|spec| spec.guest) {
         let entries = &spec.network.allow;
         addresses.retain(|address| allow::is_safe(entries, address.ip(), port));
@@ -79,55 +108,86 @@ async fn target(
     if addresses.is_empty() {
         return Err(format!("{host} could not be resolved"));
     }
-    Ok((addresses, held))
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    Ok(addresses)
 }
 
-/// Host and port as a script gave them.
-fn place(lua: &Lua, args: &MultiValue, method: &str) -> mlua::Result<(String, u16)> {
-    if args.len() < 3 {
-        let seen = args.len();
-        return Err(fault(format!(
-            "ngx.socket {method}: expecting at least 3 arguments (including the object), but seen \
-             {seen}"
-        )));
-    }
-    let host = text(lua, at(args, 2))?.ok_or_else(|| fault("bad host argument"))?;
-    let port = check_number(args, 3, method)?;
-    if !(1.0..65_536.0).contains(&port) {
-        return Err(fault(format!("bad port number: {port}")));
-    }
-    Ok((host.to_string_lossy(), port as u16))
-}
-
-/// The bytes of a string, a number or a nested array of these.
+/// The bytes that `send` is given: a string, a number, nil, a boolean or a nested array of strings
+/// and numbers.
 fn payload(lua: &Lua, value: &Value) -> mlua::Result<Vec<u8>> {
+    let wrong = |why: &str| bad(lua, 1, "send", why);
+    let known = "string, number, boolean, nil, or array table expected, got";
+    match value {
+        Value::Nil
+        | Value::Boolean(_)
+        | Value::Integer(_)
+        | Value::Number(_)
+        | Value::String(_) => {}
+        Value::Table(table) => check_strings(table, 16).map_err(|why| wrong(&why))?,
+        other => return Err(wrong(&format!("{known} {}", type_name(other)))),
+    }
     let mut bytes = Vec::new();
     match answer::append(lua, value, &mut bytes, 16) {
         Ok(true) => Ok(bytes),
         Ok(false) => Err(fault("no memory")),
-        Err(why) => Err(fault(why)),
+        Err(why) => Err(wrong(&why)),
     }
 }
 
-/// A timeout in milliseconds; 0 is the default, as in lua-nginx-module.
-fn timeout(args: &MultiValue, index: usize, method: &str) -> mlua::Result<Duration> {
-    let milliseconds = check_number(args, index, method)?;
-    if !(0.0..=LONGEST).contains(&milliseconds) {
+/// Only strings and numbers may be in an array that is sent.
+fn check_strings(table: &Table, depth: usize) -> Result<(), String> {
+    for value in table.sequence_values::<Value>().filter_map(Result::ok) {
+        match (&value, depth.checked_sub(1)) {
+            (Value::String(_) | Value::Integer(_) | Value::Number(_), _) => {}
+            (Value::Table(inner), Some(depth)) => check_strings(inner, depth)?,
+            (other, _) => return Err(format!("bad data type {} found", type_name(other))),
+        }
+    }
+    Ok(())
+}
+
+/// A timeout in milliseconds; 0, and what is no number, is the default.
+fn timeout(args: &MultiValue, index: usize) -> mlua::Result<Option<Duration>> {
+    let milliseconds = number(at(args, index)).unwrap_or_default();
+    if !(0.0..2_147_483_648.0).contains(&milliseconds) {
         return Err(fault("bad timeout value"));
     }
-    if milliseconds == 0.0 {
-        return Ok(TIMEOUT);
-    }
-    Ok(Duration::from_secs_f64(milliseconds / 1000.0))
+    Ok((milliseconds >= 1.0).then(|| Duration::from_millis(milliseconds as u64)))
 }
 
-/// Waits for `work`, in lua-nginx-module's words if it fails or is late.
-async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) -> Result<T, String> {
-    match tokio::time::timeout(time, work).await {
-        Err(_) => Err("timeout".to_owned()),
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(words(&error)),
+/// A wrong argument of a method, its object not counted; where it was not called as one (below
+/// `pcall`), Lua does not know its name, and counts the object.
+fn bad(lua: &Lua, index: usize, method: &str, why: &str) -> mlua::Error {
+    let caller = (1..4).find_map(|level| {
+        let source = lua.inspect_stack(level, |frame| {
+            frame.source().short_src.map(std::borrow::Cow::into_owned)
+        })?;
+        source.filter(|source| !source.starts_with("__mlua") && source != "[C]")
+    });
+    if caller.is_some_and(|source| source.starts_with(error::OWN_CHUNK)) {
+        return bad_argument(index + 1, "?", why);
     }
+    bad_argument(index, method, why)
+}
+
+/// A number that a method is given at `index`, its object counted.
+fn whole(lua: &Lua, args: &MultiValue, index: usize, method: &str) -> mlua::Result<i64> {
+    let given = at(args, index);
+    let why = || format!("number expected, got {}", type_name(given));
+    let number = number(given).ok_or_else(|| bad(lua, index - 1, method, &why()))?;
+    Ok(number as i64)
+}
+
+/// That a method has as many arguments as it may, its object counted.
+fn counted(
+    args: &MultiValue,
+    most: std::ops::RangeInclusive<usize>,
+    wanted: &str,
+) -> mlua::Result<()> {
+    if most.contains(&args.len()) {
+        return Ok(());
+    }
+    Err(fault(format!("expecting {wanted} (including the object), but got {}", args.len())))
 }
 
 fn words(error: &io::Error) -> String {
@@ -137,29 +197,44 @@ fn words(error: &io::Error) -> String {
         io::ErrorKind::BrokenPipe => "broken pipe".to_owned(),
         io::ErrorKind::HostUnreachable => "no route to host".to_owned(),
         io::ErrorKind::NetworkUnreachable => "network is unreachable".to_owned(),
-        io::ErrorKind::TimedOut => "timeout".to_owned(),
-        _ => error.to_string().to_ascii_lowercase(),
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::TimedOut => "connection timed out".to_owned(),
+        _ => {
+            let words = error.to_string().to_ascii_lowercase();
+            words.split(" (os error").next().unwrap_or_default().to_owned()
+        }
     }
+}
+
+/// As nginx writes an error of the system: `(111: Connection refused)`.
+fn system_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    format!("({}: {text})", error.raw_os_error().unwrap_or_default())
 }
 
 /// What a socket object holds.
 fn inner<T: 'static>(args: &MultiValue, method: &str) -> mlua::Result<Rc<T>> {
-    let bad = || fault(format!("bad argument #1 to '{method}' (socket expected)"));
-    let Value::Table(table) = at(args, 1) else { return Err(bad()) };
-    let object: AnyUserData = table.raw_get(1).map_err(|_| bad())?;
-    object.borrow::<Rc<T>>().map(|inner| inner.clone()).map_err(|_| bad())
+    let Value::Table(table) = at(args, 1) else {
+        let got = if args.is_empty() { "no value" } else { type_name(at(args, 1)) };
+        return Err(bad_argument(1, method, &format!("table expected, got {got}")));
+    };
+    let wrong = || bad_argument(1, method, "socket expected");
+    let object: AnyUserData = table.raw_get(1).map_err(|_| wrong())?;
+    object.borrow::<Rc<T>>().map(|inner| inner.clone()).map_err(|_| wrong())
 }
 
 fn object<T: 'static>(lua: &Lua, class: &str, inner: T) -> mlua::Result<Table> {
     register::object(lua, class, Rc::new(inner))
 }
 
-/// `nil, words`, or what went well.
-fn told(lua: &Lua, outcome: Result<Value, String>) -> mlua::Result<MultiValue> {
-    match outcome {
-        Ok(value) => Ok(MultiValue::from_vec(vec![value])),
-        Err(words) => refusal(lua, words),
-    }
+/// A port, if it is one; else the words that tell so.
+fn port(value: &Value, method: &str) -> mlua::Result<Result<u16, String>> {
+    let args = MultiValue::from_vec(vec![value.clone()]);
+    let port = check_number(&args, 1, method)?;
+    let fits = (0.0..65_536.0).contains(&port);
+    Ok(if fits { Ok(port as u16) } else { Err(format!("bad port number: {port}")) })
 }
 
 /// A method that answers at once.
@@ -182,5 +257,4 @@ const fn waits(
     Function { name, phases: PHASES, syntax, doc, native: Native::Waits(native) }
 }
 
-type Work =
-    fn(Lua, Rc<Call>, MultiValue) -> crate::script::Waiting<'static, mlua::Result<MultiValue>>;
+type Work = fn(Lua, Rc<Call>, MultiValue) -> Waiting<'static, mlua::Result<MultiValue>>;

@@ -1,23 +1,21 @@
 //! `ngx.socket.tcp`.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use mlua::{Lua, MultiValue, Value};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::super::Function;
-use super::super::answer::STAGED_BYTES;
-use super::super::arguments::{at, fault, one, string};
+use super::super::arguments::{at, fault, number, one, refusal};
+use super::connection::{Busy, Connection, Failure, Requester, sockets};
 use super::{
-    Open, TIMEOUT, inner, now, object, payload, place, target, timeout, told, waits, within,
+    complain, connect, counted, inner, now, object, payload, receive, settings, timeout, tls,
+    trace, until, waits,
 };
 use crate::script::Call;
 
-const CLASS: &str = "tcpsock";
+pub const CLASS: &str = "tcpsock";
 
 pub const FUNCTIONS: &[Function] = &[
     now(
@@ -26,52 +24,92 @@ pub const FUNCTIONS: &[Function] = &[
         "A TCP socket, not yet connected.",
         |lua, _, _| object(lua, CLASS, Tcp::default()).map(|table| one(Value::Table(table))),
     ),
+    now(
+        "ngx.socket.stream",
+        "local sock = ngx.socket.stream()",
+        "Another name of `ngx.socket.tcp`.",
+        |lua, _, _| object(lua, CLASS, Tcp::default()).map(|table| one(Value::Table(table))),
+    ),
+    waits(
+        "ngx.socket.connect",
+        "local sock, err = ngx.socket.connect(host, port, options?)",
+        "A TCP socket that is connected: `ngx.socket.tcp()` and `connect` in one.",
+        |lua, call, args| Box::pin(connected(lua, call, args)),
+    ),
     waits(
         "tcpsock:connect",
-        "local ok, err = sock:connect(host, port)",
-        "Connects. The place must be named by `lua.network.allow`, and a call opens only as many \
-         connections as its budget has.",
-        |lua, call, args| Box::pin(connect(lua, call, args)),
+        "local ok, err = sock:connect(host, port, { pool = name?, pool_size = n?, backlog = n? }?)",
+        "Connects, or takes a kept connection. `host` is a name, an address or `unix:/path` (then \
+         without a port). The place must be named by `lua.network`, and a call opens only as many \
+         connections as its budget has. With `backlog`, at most `pool_size` connections are open, \
+         and that many connects wait for one.",
+        |lua, call, args| Box::pin(connect::connect(lua, call, args)),
+    ),
+    waits(
+        "tcpsock:sslhandshake",
+        "local session, err = sock:sslhandshake(reused_session?, server_name?, verify?, ocsp?)",
+        "Speaks TLS 1.2 or 1.3 from here on. `server_name` is sent, and with `verify` the \
+         certificate must be valid for it, and be signed by whom the settings trust. The session is \
+         for the next handshake; with `false` instead of one none is kept, and `true` is returned.",
+        |lua, call, args| Box::pin(tls::handshake(lua, call, args)),
     ),
     waits(
         "tcpsock:send",
         "local bytes, err = sock:send(data)",
         "Sends a string or a nested array of strings; how many bytes that were.",
-        |lua, _, args| Box::pin(send(lua, args)),
+        |lua, call, args| Box::pin(send(lua, call, args)),
     ),
     waits(
         "tcpsock:receive",
         "local data, err, partial = sock:receive(size_or_pattern?)",
         "Receives that many bytes, a line without its end (`*l`, the default) or all until the \
          other side closes (`*a`); at most 8 MiB.",
-        |lua, _, args| Box::pin(receive(lua, args)),
+        |lua, call, args| Box::pin(receive::receive(lua, call, args)),
     ),
     waits(
         "tcpsock:receiveany",
         "local data, err = sock:receiveany(max)",
         "Receives what is there, at most `max` bytes.",
-        |lua, _, args| Box::pin(receive_any(lua, args)),
+        |lua, call, args| Box::pin(receive::receive_any(lua, call, args)),
+    ),
+    now(
+        "tcpsock:receiveuntil",
+        "local read = sock:receiveuntil(pattern, { inclusive = bool? }?)",
+        "An iterator: `read()` receives what comes before the next `pattern` (and the pattern too, if \
+         `inclusive`); `read(size)` at most about that much of it, and nil once it has come.",
+        until::receive_until,
     ),
     now(
         "tcpsock:settimeout",
         "sock:settimeout(ms)",
-        "How long each operation may take.",
+        "How long each operation may take; 0 is the default.",
         |_, _, args| {
-            let time = timeout(&args, 2, "settimeout")?;
-            inner::<Tcp>(&args, "settimeout")?.times.set(Times {
-                connect: time,
-                send: time,
-                read: time,
-            });
+            let seen = args.len();
+            if seen != 2 {
+                return Err(fault(format!(
+                    "ngx.socket settimeout: expecting 2 arguments (including the object) but seen \
+                     {seen}"
+                )));
+            }
+            let time = timeout(&args, 2)?;
+            let times = Times { connect: time, send: time, read: time };
+            inner::<Tcp>(&args, "settimeout")?.times.set(times);
             Ok(MultiValue::new())
         },
     ),
     now(
         "tcpsock:settimeouts",
         "sock:settimeouts(connect_ms, send_ms, read_ms)",
-        "How long each kind of operation may take.",
+        "How long each kind of operation may take; 0 is the default.",
         |_, _, args| {
-            let at = |index| timeout(&args, index, "settimeouts");
+            let seen = args.len();
+            if seen != 4 {
+                return Err(fault(format!(
+                    "ngx.socket settimeouts: expecting 4 arguments (including the object) but seen \
+                     {seen}"
+                )));
+            }
+            let at = |index| timeout(&args, index);
             let times = Times { connect: at(2)?, send: at(3)?, read: at(4)? };
             inner::<Tcp>(&args, "settimeouts")?.times.set(times);
             Ok(MultiValue::new())
@@ -79,202 +117,214 @@ pub const FUNCTIONS: &[Function] = &[
     ),
     now(
         "tcpsock:setoption",
-        "local ok, err = sock:setoption(option, value?)",
-        "Accepted without effect.",
-        |_, _, _| Ok(one(Value::Integer(1))),
+        "local ok, err = sock:setoption(option, value)",
+        "Sets `keepalive`, `reuseaddr`, `tcp-nodelay`, `sndbuf` or `rcvbuf` of the connection.",
+        set_option,
     ),
     now(
         "tcpsock:setkeepalive",
-        "local ok, err = sock:setkeepalive(timeout?, size?)",
-        "Closes the connection: none is kept yet.",
-        |lua, _, args| close(lua, &args),
+        "local ok, err = sock:setkeepalive(timeout_ms?, size?)",
+        "Keeps the connection for the next `connect` to the same place or pool. Pools are the \
+         domain's own, on each worker.",
+        connect::keep,
     ),
     now(
         "tcpsock:getreusedtimes",
         "local count = sock:getreusedtimes()",
-        "How often the connection was used before: 0.",
-        |lua, _, args| {
-            let open = inner::<Tcp>(&args, "getreusedtimes")?.stream.borrow().is_some();
-            told(lua, if open { Ok(Value::Integer(0)) } else { Err("closed".to_owned()) })
+        "How often the connection was used before.",
+        |lua, call, args| {
+            counted(&args, 1..=1, "1 argument")?;
+            let socket = inner::<Tcp>(&args, "getreusedtimes")?;
+            match socket.usable(call)? {
+                Some(one) => done(lua, Ok(Value::Integer(i64::from(one.reused.get())))),
+                None => refusal(lua, "closed"),
+            }
         },
     ),
     now(
-        "tcpsock:close",
-        "local ok, err = sock:close()",
-        "Closes the connection.",
-        |lua, _, args| close(lua, &args),
+        "tcpsock:getsslsession",
+        "local session, err = sock:getsslsession()",
+        "The session of the connection, as `sslhandshake` returned it.",
+        |lua, call, args| {
+            let socket = inner::<Tcp>(&args, "getsslsession")?;
+            let Some(connection) = socket.usable(call)? else { return refusal(lua, "closed") };
+            let ticket = connection.ticket.borrow().clone();
+            match ticket {
+                Some(ticket) => Ok(one(Value::UserData(lua.create_any_userdata(ticket)?))),
+                None => refusal(lua, "no session"),
+            }
+        },
     ),
+    now("tcpsock:close", "local ok, err = sock:close()", "Closes the connection.", close),
 ];
 
-/// A connection, while no operation has it.
+/// A socket object. Its connection belongs to who opened it.
 #[derive(Default)]
-struct Tcp {
-    stream: RefCell<Option<Open<TcpStream>>>,
-    /// Received, but not yet asked for.
-    buffer: RefCell<BytesMut>,
-    times: Cell<Times>,
+pub struct Tcp {
+    pub connection: RefCell<Weak<Connection>>,
+    pub requester: RefCell<Option<Requester>>,
+    pub connecting: Cell<bool>,
+    pub times: Cell<Times>,
+    /// The name of its pool.
+    pub key: RefCell<Vec<u8>>,
 }
 
-#[derive(Clone, Copy)]
-struct Times {
-    connect: Duration,
-    send: Duration,
-    read: Duration,
-}
-
-impl Default for Times {
-    fn default() -> Self {
-        Self { connect: TIMEOUT, send: TIMEOUT, read: TIMEOUT }
-    }
-}
-
-/// How much is wanted.
-enum Wanted {
-    All,
-    Bytes(usize),
-    Line,
-}
-
-async fn connect(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
-    let socket = inner::<Tcp>(&args, "connect")?;
-    let (host, port) = place(&lua, &args, "connect")?;
-    drop(socket.stream.take());
-    socket.buffer.borrow_mut().clear();
-    let (addresses, held) = match target(&lua, &call, &host, port).await {
-        Ok(found) => found,
-        Err(words) => return told(&lua, Err(words)),
-    };
-    let work = TcpStream::connect(&*addresses);
-    let connected = within(socket.times.get().connect, work).await;
-    told(
-        &lua,
-        connected.map(|stream| {
-            // Scripts send whole messages; waiting for more would only delay them.
-            let _ = stream.set_nodelay(true);
-            socket.stream.replace(Some(Open { socket: stream, _held: held }));
-            Value::Integer(1)
-        }),
-    )
-}
-
-async fn send(lua: Lua, args: MultiValue) -> mlua::Result<MultiValue> {
-    let socket = inner::<Tcp>(&args, "send")?;
-    let bytes = payload(&lua, at(&args, 2))?;
-    let Some(mut stream) = socket.stream.take() else {
-        return told(&lua, Err("closed".to_owned()));
-    };
-    let sent = within(socket.times.get().send, stream.write_all(&bytes)).await;
-    if sent.is_ok() {
-        socket.stream.replace(Some(stream));
-    }
-    told(&lua, sent.map(|()| Value::Integer(bytes.len() as i64)))
-}
-
-async fn receive(lua: Lua, args: MultiValue) -> mlua::Result<MultiValue> {
-    let socket = inner::<Tcp>(&args, "receive")?;
-    let wanted = wanted(at(&args, 2))?;
-    let fetched = socket.fetch(|buffer| wanted.end(buffer)).await;
-    let mut buffer = socket.buffer.borrow_mut();
-    let ends = fetched.as_ref().err().is_some_and(|words| words == "closed");
-    match (fetched, &wanted) {
-        (Ok(end), _) => {
-            let end = end.min(buffer.len());
-            let data = buffer.split_to(end);
-            string(&lua, wanted.trimmed(&data)).map(one)
-        }
-        (Err(_), Wanted::All) if ends => string(&lua, buffer.split()).map(one),
-        (Err(words), _) => {
-            let partial = string(&lua, buffer.split())?;
-            Ok(MultiValue::from_vec(vec![Value::Nil, string(&lua, words)?, partial]))
-        }
-    }
-}
-
-async fn receive_any(lua: Lua, args: MultiValue) -> mlua::Result<MultiValue> {
-    let socket = inner::<Tcp>(&args, "receiveany")?;
-    let Wanted::Bytes(most @ 1..) = wanted(at(&args, 2))? else {
-        return Err(fault("bad max argument"));
-    };
-    let fetched = socket.fetch(|buffer| (!buffer.is_empty()).then_some(buffer.len())).await;
-    let mut buffer = socket.buffer.borrow_mut();
-    match fetched {
-        Ok(end) => string(&lua, buffer.split_to(end.min(most))).map(one),
-        Err(words) => told(&lua, Err(words)),
-    }
-}
-
-fn close(lua: &Lua, args: &MultiValue) -> mlua::Result<MultiValue> {
-    let socket = inner::<Tcp>(args, "close")?;
-    socket.buffer.borrow_mut().clear();
-    let closed = socket.stream.take().map(|_| Value::Integer(1));
-    told(lua, closed.ok_or_else(|| "closed".to_owned()))
-}
-
-fn wanted(value: &Value) -> mlua::Result<Wanted> {
-    match value {
-        Value::Nil => Ok(Wanted::Line),
-        Value::Integer(bytes @ 0..) if *bytes as usize <= STAGED_BYTES => {
-            Ok(Wanted::Bytes(*bytes as usize))
-        }
-        Value::Integer(_) | Value::Number(_) => Err(fault("bad number argument")),
-        Value::String(text) => match &*text.as_bytes() {
-            b"*l" | b"l" => Ok(Wanted::Line),
-            b"*a" | b"a" => Ok(Wanted::All),
-            _ => Err(fault(format!("bad pattern argument: {}", text.to_string_lossy()))),
-        },
-        _ => Err(fault("bad pattern argument")),
-    }
-}
-
-impl Wanted {
-    /// Where it ends in the buffer, if it is all there.
-    fn end(&self, buffer: &[u8]) -> Option<usize> {
-        match self {
-            Self::All => None,
-            Self::Bytes(bytes) => (buffer.len() >= *bytes).then_some(*bytes),
-            Self::Line => memchr::memchr(b'\n', buffer).map(|end| end + 1),
-        }
-    }
-
-    fn trimmed<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        match self {
-            Self::Line => {
-                let line = data.strip_suffix(b"\n").unwrap_or(data);
-                line.strip_suffix(b"\r").unwrap_or(line)
-            }
-            _ => data,
-        }
-    }
+/// How long operations may take; none: as the settings say.
+#[derive(Clone, Copy, Default)]
+pub struct Times {
+    pub connect: Option<Duration>,
+    pub send: Option<Duration>,
+    pub read: Option<Duration>,
 }
 
 impl Tcp {
-    /// Reads into the buffer until `end` finds in it what is wanted.
-    async fn fetch(&self, end: impl Fn(&[u8]) -> Option<usize>) -> Result<usize, String> {
-        if let Some(end) = end(&self.buffer.borrow()) {
-            return Ok(end);
+    /// The connection, if there is one that is open.
+    ///
+    /// # Errors
+    /// If it is somebody else's.
+    pub fn usable(&self, call: &Call) -> mlua::Result<Option<Rc<Connection>>> {
+        let connection = self.connection.borrow().upgrade();
+        let Some(connection) = connection.filter(|one| !one.is_closed()) else { return Ok(None) };
+        if self.requester.borrow().as_ref().is_some_and(|requester| requester.is(call)) {
+            return Ok(Some(connection));
         }
-        let Some(mut stream) = self.stream.take() else { return Err("closed".to_owned()) };
-        // The buffer is taken along: nothing is borrowed while this waits.
-        let mut buffer = self.buffer.take();
-        let outcome = loop {
-            match within(self.times.get().read, stream.read_buf(&mut buffer)).await {
-                Ok(0) => break Err("closed".to_owned()),
-                Ok(_) => {}
-                Err(words) => break Err(words),
-            }
-            if let Some(end) = end(&buffer) {
-                break Ok(end);
-            }
-            if buffer.len() > STAGED_BYTES {
-                buffer.clear();
-                break Err("no memory".to_owned());
-            }
-        };
-        self.buffer.replace(buffer);
-        // A late answer may still come; a connection that ended is gone.
-        if outcome.as_ref().err().is_none_or(|words| words == "timeout") {
-            self.stream.replace(Some(stream));
+        Err(fault("bad request"))
+    }
+
+    /// Why it cannot be connected anew; none: it can.
+    ///
+    /// # Errors
+    /// If it is somebody else's.
+    pub fn held_by_another(&self, call: &Call) -> mlua::Result<Option<&'static str>> {
+        if self.connecting.get() {
+            return Ok(Some("socket busy connecting"));
         }
-        outcome
+        match self.usable(call)? {
+            Some(connection) => Ok(busy(self, &connection, true, true)),
+            None => Ok(None),
+        }
+    }
+
+    /// Closes the connection, unless somebody else holds it too.
+    pub fn drop_connection(&self, call: &Call) {
+        if let Some(connection) = self.connection.take().upgrade() {
+            sockets(call).release(&connection);
+        }
+    }
+
+    /// Tells that somebody uses a socket that is closed.
+    pub fn complain_of_closed(&self, lua: &Lua, call: &Call, deed: &str) {
+        let words = format!(
+            "attempt to {deed} data on a closed socket: u:{:p}, c:0000000000000000, ft:0 eof:0",
+            std::ptr::from_ref(self)
+        );
+        complain(call, &settings(lua, call), &words, None);
+    }
+}
+
+/// Why a connection cannot be used now.
+pub fn busy(
+    socket: &Tcp,
+    connection: &Connection,
+    to_read: bool,
+    to_write: bool,
+) -> Option<&'static str> {
+    if socket.connecting.get() {
+        return Some("socket busy connecting");
+    }
+    if to_read && connection.reading.get() {
+        return Some("socket busy reading");
+    }
+    (to_write && connection.writing.get()).then_some("socket busy writing")
+}
+
+/// What went well, or `nil, words`.
+pub fn done(lua: &Lua, outcome: Result<Value, Failure>) -> mlua::Result<MultiValue> {
+    match outcome {
+        Ok(value) => Ok(MultiValue::from_vec(vec![value])),
+        Err(failure) => refusal(lua, failure.to_string()),
+    }
+}
+
+/// `ngx.socket.connect`.
+async fn connected(lua: Lua, call: Rc<Call>, mut args: MultiValue) -> mlua::Result<MultiValue> {
+    let socket = Value::Table(object(&lua, CLASS, Tcp::default())?);
+    args.push_front(socket.clone());
+    let outcome = connect::connect(lua, call, args).await?;
+    Ok(if at(&outcome, 1).is_nil() { outcome } else { one(socket) })
+}
+
+async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.len() != 2 {
+        counted(&args, 2..=2, "2 arguments")?;
+    }
+    let socket = inner::<Tcp>(&args, "send")?;
+    let connection = match socket.usable(&call)? {
+        Some(connection) if !connection.write_closed.get() => connection,
+        _ => {
+            socket.complain_of_closed(&lua, &call, "send");
+            return refusal(&lua, "closed");
+        }
+    };
+    if let Some(words) = busy(&socket, &connection, false, true) {
+        return refusal(&lua, words);
+    }
+    let bytes = payload(&lua, at(&args, 2))?;
+    let settings = settings(&lua, &call);
+    let time = socket.times.get().send.unwrap_or(settings.send_timeout);
+    trace(&call, "lua tcp socket send timeout", time);
+    let _writing = Busy::new(connection.clone(), |connection| &connection.writing);
+    let sent = connection.send(time, &bytes).await;
+    if sent == Err(Failure::Timeout) {
+        complain(&call, &settings, "lua tcp socket write timed out", Some(&connection.place));
+    }
+    done(&lua, sent.map(|()| Value::Integer(bytes.len() as i64)))
+}
+
+fn close(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if args.len() != 1 {
+        let seen = args.len();
+        return Err(fault(format!("expecting 1 argument (including the object) but seen {seen}")));
+    }
+    let socket = inner::<Tcp>(&args, "close")?;
+    let Some(connection) = socket.usable(call)? else { return refusal(lua, "closed") };
+    if let Some(words) = busy(&socket, &connection, true, true) {
+        return refusal(lua, words);
+    }
+    socket.drop_connection(call);
+    done(lua, Ok(Value::Integer(1)))
+}
+
+fn set_option(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let socket = inner::<Tcp>(&args, "setoption")?;
+    let (option, value) = (at(&args, 2), at(&args, 3));
+    if option.is_nil() {
+        return refusal(lua, "missing the \"option\" argument");
+    }
+    if value.is_nil() {
+        return refusal(lua, "missing the \"value\" argument");
+    }
+    let name = option.to_string()?;
+    let Some(connection) = socket.usable(call)? else {
+        return Err(fault("socket is never created nor connected"));
+    };
+    let stream = connection.stream.borrow();
+    let Some(own) = stream.socket() else { return refusal(lua, "closed") };
+    let amount = match value {
+        Value::Boolean(value) => f64::from(u8::from(*value)),
+        other => number(other).unwrap_or_default(),
+    };
+    let (on, bytes) = (amount != 0.0, amount.clamp(0.0, 16_777_216.0) as usize);
+    let set = match name.as_str() {
+        "keepalive" => own.set_keepalive(on),
+        "reuseaddr" => own.set_reuse_address(on),
+        "tcp-nodelay" => own.set_tcp_nodelay(on),
+        "sndbuf" => own.set_send_buffer_size(bytes),
+        "rcvbuf" => own.set_recv_buffer_size(bytes),
+        _ => return refusal(lua, format!("unsupported option {name}")),
+    };
+    match set {
+        Ok(()) => done(lua, Ok(Value::Boolean(true))),
+        Err(error) => refusal(lua, super::words(&error)),
     }
 }

@@ -1,0 +1,271 @@
+//! One connection of a script: its stream, what was received and not yet asked for, and who may use
+//! it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+
+use super::super::answer::STAGED_BYTES;
+use super::pool::Counted;
+use super::stream::Stream;
+use super::words;
+use crate::script::owner::Held;
+use crate::script::{Call, Subject};
+
+/// Room that is made before each read.
+const READ_BYTES: usize = 4096;
+
+/// One connection, open at least in one direction.
+pub struct Connection {
+    pub stream: RefCell<Stream>,
+    /// Received, but not yet asked for.
+    pub buffer: RefCell<BytesMut>,
+    pub place: Place,
+    /// How often it was taken from a pool.
+    pub reused: Cell<u32>,
+    /// Its place in the count of a pool.
+    pub counted: RefCell<Option<Counted>>,
+    pub reading: Cell<bool>,
+    pub writing: Cell<bool>,
+    pub read_closed: Cell<bool>,
+    pub write_closed: Cell<bool>,
+    /// The ticket of its TLS session.
+    pub ticket: RefCell<Option<super::tls::Ticket>>,
+    _held: Held,
+}
+
+/// Where a connection leads.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The name, address or path as the script gave it.
+    pub host: String,
+    /// None for a path.
+    pub port: Option<u16>,
+    /// What the name turned out to be.
+    pub address: Option<SocketAddr>,
+}
+
+/// Why an operation did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    Closed,
+    Error(String),
+    Memory,
+    Timeout,
+}
+
+/// Who opened a connection: it is closed when that ends, and nobody else may use it.
+#[derive(Clone)]
+pub enum Requester {
+    Call(u64),
+    Exchange(Weak<Subject>),
+}
+
+/// The connections that an exchange, or a call outside of any, has open.
+#[derive(Default)]
+pub struct Sockets(RefCell<Vec<Rc<Connection>>>);
+
+/// A flag that is set for as long as this is there, also when a coroutine is given up in between.
+pub struct Busy<T, F: Fn(&T) -> &Cell<bool>>(Rc<T>, F);
+
+impl<T, F: Fn(&T) -> &Cell<bool>> Busy<T, F> {
+    pub fn new(of: Rc<T>, flag: F) -> Self {
+        flag(&of).set(true);
+        Self(of, flag)
+    }
+}
+
+impl<T, F: Fn(&T) -> &Cell<bool>> Drop for Busy<T, F> {
+    fn drop(&mut self) {
+        (self.1)(&self.0).set(false);
+    }
+}
+
+impl Sockets {
+    pub(super) fn keep(&self, connection: Rc<Connection>) {
+        self.0.borrow_mut().push(connection);
+    }
+
+    pub(super) fn release(&self, connection: &Rc<Connection>) {
+        self.0.borrow_mut().retain(|kept| !Rc::ptr_eq(kept, connection));
+    }
+}
+
+impl Requester {
+    pub fn of(call: &Call) -> Self {
+        match &call.subject {
+            Some(subject) => Self::Exchange(Rc::downgrade(subject)),
+            None => Self::Call(call.serial),
+        }
+    }
+
+    /// Whether the exchange is over. (Of a call that is over nobody knows.)
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Exchange(own) if own.strong_count() == 0)
+    }
+
+    pub fn is(&self, call: &Call) -> bool {
+        match (self, &call.subject) {
+            (Self::Call(serial), None) => *serial == call.serial,
+            (Self::Exchange(own), Some(subject)) => Weak::ptr_eq(own, &Rc::downgrade(subject)),
+            _ => false,
+        }
+    }
+}
+
+/// What a call, or its exchange, has open.
+pub fn sockets(call: &Call) -> &Sockets {
+    call.subject.as_ref().map_or(&call.sockets, |subject| &subject.sockets)
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Error(words) => words,
+            Self::Memory => "no memory",
+            Self::Timeout => "timeout",
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    /// As lua-nginx-module names it in the log: `name:80(192.0.2.1)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        match self.address {
+            Some(address) => write!(f, "({})", address.ip()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How much of what was received is wanted.
+pub trait Wanted {
+    /// Where it ends in the buffer, if it is all there. The buffer only grows between two calls.
+    fn end(&mut self, buffer: &[u8]) -> Option<usize>;
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, place: Place, held: Held) -> Self {
+        Self {
+            stream: RefCell::new(stream),
+            buffer: RefCell::default(),
+            place,
+            reused: Cell::default(),
+            counted: RefCell::default(),
+            reading: Cell::default(),
+            writing: Cell::default(),
+            read_closed: Cell::default(),
+            write_closed: Cell::default(),
+            ticket: RefCell::default(),
+            _held: held,
+        }
+    }
+
+    /// Whether it is closed in both directions.
+    pub fn is_closed(&self) -> bool {
+        self.read_closed.get() && self.write_closed.get()
+    }
+
+    /// Reads until `wanted` is in the buffer; where it ends there. `time` is how long each read may
+    /// take.
+    pub async fn fetch(&self, time: Duration, wanted: &mut impl Wanted) -> Result<usize, Failure> {
+        loop {
+            if let Some(end) = wanted.end(&self.buffer.borrow()) {
+                return Ok(end);
+            }
+            if self.buffer.borrow().len() > STAGED_BYTES {
+                self.buffer.borrow_mut().clear();
+                self.read_closed.set(true);
+                return Err(Failure::Memory);
+            }
+            match within(time, poll_fn(|context| self.poll_fill(context))).await {
+                Ok(1..) => {}
+                Ok(0) => {
+                    self.read_closed.set(true);
+                    return Err(Failure::Closed);
+                }
+                Err(failure) => {
+                    // A late answer may still come.
+                    self.read_closed.set(failure != Failure::Timeout);
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    /// Sends all of it. `time` is how long each write may take.
+    pub async fn send(&self, time: Duration, mut bytes: &[u8]) -> Result<(), Failure> {
+        while !bytes.is_empty() {
+            let written = within(
+                time,
+                poll_fn(|context| self.stream.borrow_mut().poll_write(context, bytes)),
+            );
+            let written = written.await.inspect_err(|_| self.write_closed.set(true))?;
+            bytes = bytes.get(written..).unwrap_or_default();
+        }
+        let flushed = poll_fn(|context| self.stream.borrow_mut().poll_flush(context));
+        within(time, flushed).await.inspect_err(|_| self.write_closed.set(true))
+    }
+
+    /// Whether the other side closed it, or sent what nobody asked for: then it is of no more use.
+    pub fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_fill(context).map(|_| ())
+    }
+
+    /// What is there without waiting: how many bytes more came, 0 if the other side closed it; none:
+    /// nothing did.
+    pub fn peek(&self) -> Option<usize> {
+        match self.poll_fill(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => None,
+            Poll::Ready(filled) => Some(filled.unwrap_or_default()),
+        }
+    }
+
+    fn poll_fill(&self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.reserve(READ_BYTES);
+        match pin!(stream.read_buf(&mut *buffer)).poll(context) {
+            // A peer that goes without TLS's goodbye has gone all the same.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Poll::Ready(Ok(0))
+            }
+            polled => polled,
+        }
+    }
+}
+
+impl Drop for Connection {
+    /// TLS says goodbye, if that can be done at once.
+    fn drop(&mut self) {
+        if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            stream.say_goodbye();
+        }
+    }
+}
+
+/// Waits for `work`; its failure in lua-nginx-module's words.
+pub async fn within<T>(
+    time: Duration,
+    work: impl Future<Output = io::Result<T>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(time, work).await {
+        Err(_) => Err(Failure::Timeout),
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Failure::Error(words(&error))),
+    }
+}

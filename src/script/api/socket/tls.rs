@@ -1,0 +1,226 @@
+//! `tcpsock:sslhandshake`: TLS by rustls, on a connection of a script.
+
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mlua::{AnyUserData, Lua, MultiValue, Value};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::{ClientSessionMemoryCache, Resumption};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
+
+use super::super::arguments::{at, fault as raised, one, refusal, text};
+use super::connection::{Busy, Connection, Place};
+use super::stream::Stream;
+use super::tcp::{Tcp, busy};
+use super::trust::{self, Fault};
+use super::{complain, inner, settings};
+use crate::config::SocketSettings;
+use crate::script::Call;
+
+/// Sessions that one ticket remembers: TLS 1.3 servers send several.
+const SESSIONS: usize = 4;
+
+/// What a script is given for the next handshake with the same server. A session goes on only under
+/// the very configuration that began it.
+#[derive(Clone)]
+pub struct Ticket {
+    config: Arc<ClientConfig>,
+    terms: Terms,
+}
+
+/// What decides whether a server is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Terms {
+    trusted: Option<Bytes>,
+    names_it: bool,
+    verify: bool,
+}
+
+/// What a handshake was asked for.
+struct Wish {
+    /// The session to go on with; none: a new one.
+    ticket: Option<Ticket>,
+    /// Whether the session is to be kept.
+    keeps: bool,
+    name: Option<String>,
+    verify: bool,
+}
+
+pub async fn handshake(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if !(1..=5).contains(&args.len()) {
+        let seen = args.len();
+        return Err(raised(format!(
+            "ngx.socket sslhandshake: expecting 1 ~ 5 arguments (including the object), but seen \
+             {seen}"
+        )));
+    }
+    let socket = inner::<Tcp>(&args, "sslhandshake")?;
+    let connection = match socket.usable(&call)? {
+        Some(one) if !one.read_closed.get() && !one.write_closed.get() => one,
+        _ => return refusal(&lua, "closed"),
+    };
+    if let Some(words) = busy(&socket, &connection, true, true) {
+        return refusal(&lua, words);
+    }
+    let wish = wish(&lua, &args)?;
+    let settings = settings(&lua, &call);
+    let time = socket.times.get().connect.unwrap_or(settings.connect_timeout);
+    let _connecting = Busy::new(socket.clone(), |socket| &socket.connecting);
+    let shaken = shake(&connection, &settings, &wish, time).await;
+    if let Err(Refused { words, told }) = shaken {
+        socket.drop_connection(&call);
+        if let Some(told) = told {
+            complain(&call, &settings, &told, Some(&connection.place));
+        }
+        return refusal(&lua, words);
+    }
+    let ticket = connection.ticket.borrow().clone();
+    match ticket {
+        Some(ticket) => Ok(one(Value::UserData(lua.create_any_userdata(ticket)?))),
+        None => Ok(one(Value::Boolean(true))),
+    }
+}
+
+/// Why a handshake failed: for the script, and for the log.
+struct Refused {
+    words: String,
+    told: Option<String>,
+}
+
+fn wish(lua: &Lua, args: &MultiValue) -> mlua::Result<Wish> {
+    let ticket = match at(args, 2) {
+        Value::UserData(kept) => kept_ticket(kept),
+        _ => None,
+    };
+    let keeps = !matches!(at(args, 2), Value::Boolean(false));
+    let name = text(lua, at(args, 3))?.map(|name| name.to_string_lossy());
+    let verify = !matches!(at(args, 4), Value::Nil | Value::Boolean(false));
+    Ok(Wish { ticket, keeps, name, verify })
+}
+
+fn kept_ticket(kept: &AnyUserData) -> Option<Ticket> {
+    kept.borrow::<Ticket>().ok().map(|ticket| ticket.clone())
+}
+
+async fn shake(
+    connection: &Rc<Connection>,
+    settings: &SocketSettings,
+    wish: &Wish,
+    time: std::time::Duration,
+) -> Result<(), Refused> {
+    let plain = match connection.stream.replace(Stream::Gone) {
+        Stream::Plain(plain) => plain,
+        // It is done already.
+        other => {
+            connection.stream.replace(other);
+            return Ok(());
+        }
+    };
+    let ticket = ticket(settings, wish).map_err(Refused::plainly)?;
+    let config = ticket.config.clone();
+    let name = server_name(&connection.place, wish)?;
+    let shaken = TlsConnector::from(config).connect(name, plain);
+    let tls = match tokio::time::timeout(time, shaken).await {
+        Err(_) => return Err(Refused::plainly("timeout".to_owned())),
+        Ok(shaken) => shaken.map_err(|error| refused(&error, wish))?,
+    };
+    connection.stream.replace(Stream::Tls(Box::new(tls)));
+    connection.ticket.replace(wish.keeps.then_some(ticket));
+    Ok(())
+}
+
+/// The session that the handshake goes on with, or the beginning of one.
+fn ticket(settings: &SocketSettings, wish: &Wish) -> Result<Ticket, String> {
+    let trusted = settings.trusted.clone();
+    let terms = Terms { trusted, names_it: wish.name.is_some(), verify: wish.verify };
+    match &wish.ticket {
+        Some(ticket) if ticket.terms == terms => Ok(ticket.clone()),
+        _ => Ok(Ticket { config: config(settings, wish)?, terms }),
+    }
+}
+
+fn config(settings: &SocketSettings, wish: &Wish) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let judge = trust::Judge::new(settings, provider, wish.verify, wish.name.is_some())?;
+    let mut config = versions
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(judge))
+        .with_no_client_auth();
+    config.enable_sni = wish.name.is_some();
+    if wish.keeps {
+        config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSIONS)));
+    } else {
+        config.resumption = Resumption::disabled();
+    }
+    Ok(Arc::new(config))
+}
+
+/// The name that the server's certificate is for. Without one nothing is sent and nothing compared.
+fn server_name(place: &Place, wish: &Wish) -> Result<ServerName<'static>, Refused> {
+    let unnamed = || place.address.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+    match &wish.name {
+        None => Ok(ServerName::from(unnamed())),
+        Some(name) => ServerName::try_from(name.clone()).map_err(|_| {
+            Refused::plainly(format!("`{name}` is no name that a certificate can have"))
+        }),
+    }
+}
+
+impl Refused {
+    fn plainly(words: String) -> Self {
+        Self { words, told: None }
+    }
+}
+
+/// In OpenSSL's words, which scripts know.
+fn refused(error: &io::Error, wish: &Wish) -> Refused {
+    match fault(error) {
+        Some(Fault::Mismatch) => {
+            let name = wish.name.as_deref().unwrap_or_default();
+            let told = format!("lua ssl certificate does not match host \"{name}\"");
+            Refused { words: Fault::Mismatch.to_string(), told: Some(told) }
+        }
+        Some(Fault::Untrusted(words)) => {
+            let told = format!("lua ssl certificate verify error: ({words})");
+            Refused { words: words.clone(), told: Some(told) }
+        }
+        None => {
+            let told = format!("SSL_do_handshake() failed (SSL: {error})");
+            Refused { words: "handshake failed".to_owned(), told: Some(told) }
+        }
+    }
+}
+
+/// What was wrong with the certificate, if that was it.
+fn fault(error: &io::Error) -> Option<&Fault> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(CertificateError::Other(reason)) => {
+            reason.0.downcast_ref()
+        }
+        _ => None,
+    }
+}
+
+/// OpenSSL's number and words for what is wrong with a certificate.
+pub fn openssl_words(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(error) = error else { return error.to_string() };
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "10: certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "9: certificate is not yet valid".to_owned()
+        }
+        CertificateError::Revoked => "23: certificate revoked".to_owned(),
+        CertificateError::UnknownIssuer => "20: unable to get local issuer certificate".to_owned(),
+        CertificateError::BadSignature => "7: certificate signature failure".to_owned(),
+        _ => "18: self-signed certificate".to_owned(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Whose certificates scripts trust.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+
+use super::tls::openssl_words;
+use crate::config::SocketSettings;
+
+/// Where Linux distributions keep whom everybody trusts.
+const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Sets of trusted certificates that a thread keeps parsed.
+const KEPT: usize = 8;
+
+/// Who is trusted, and themselves as they are written: a server may show one of them.
+#[derive(Debug)]
+struct Trusted {
+    roots: RootCertStore,
+    written: Vec<CertificateDer<'static>>,
+}
+
+thread_local! {
+    static PARSED: RefCell<Vec<(Option<Bytes>, Arc<Trusted>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Judges a server's certificate.
+pub struct Judge {
+    provider: Arc<CryptoProvider>,
+    /// None: every certificate will do.
+    trusted: Option<Arc<Trusted>>,
+    compares_names: bool,
+}
+
+/// Why a certificate will not do; rustls hands it on.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// It is for other hosts.
+    #[error("certificate host mismatch")]
+    Mismatch,
+    /// In OpenSSL's words.
+    #[error("{0}")]
+    Untrusted(String),
+}
+
+impl Judge {
+    /// # Errors
+    /// If the trusted certificates cannot be read.
+    pub fn new(
+        settings: &SocketSettings,
+        provider: Arc<CryptoProvider>,
+        verify: bool,
+        compares_names: bool,
+    ) -> Result<Self, String> {
+        let trusted = if verify { Some(trusted(settings.trusted.as_ref())?) } else { None };
+        Ok(Self { provider, trusted, compares_names })
+    }
+}
+
+fn trusted(pem: Option<&Bytes>) -> Result<Arc<Trusted>, String> {
+    let known = PARSED.with_borrow(|parsed| {
+        parsed.iter().find(|(key, _)| key.as_ref() == pem).map(|(_, trusted)| trusted.clone())
+    });
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let text = match pem {
+        Some(pem) => pem.clone(),
+        None => std::fs::read(SYSTEM)
+            .map(Bytes::from)
+            .map_err(|error| format!("{SYSTEM}: {error}: name the certificates to be trusted"))?,
+    };
+    let written: Vec<_> = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(written.iter().cloned());
+    // Of the system's own, none is a server.
+    let written = if pem.is_some() { written } else { Vec::new() };
+    let trusted = Arc::new(Trusted { roots, written });
+    PARSED.with_borrow_mut(|parsed| {
+        parsed.truncate(KEPT - 1);
+        parsed.insert(0, (pem.cloned(), trusted.clone()));
+    });
+    Ok(trusted)
+}
+
+impl Judge {
+    fn signed(
+        &self,
+        trusted: &Trusted,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        if trusted.written.iter().any(|written| written == certificate) {
+            return Ok(());
+        }
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.roots, others, now, algorithms)
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(trusted) = &self.trusted else { return Ok(ServerCertVerified::assertion()) };
+        self.signed(trusted, certificate, others, now)
+            .map_err(|error| reason(Fault::Untrusted(openssl_words(&error))))?;
+        if self.compares_names {
+            let parsed = ParsedCertificate::try_from(certificate)?;
+            verify_server_name(&parsed, name).map_err(|_| reason(Fault::Mismatch))?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn reason(fault: Fault) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(fault))))
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").field("verifies", &self.trusted.is_some()).finish()
+    }
+}
