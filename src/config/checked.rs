@@ -435,34 +435,21 @@ pub struct RouteLua {
     pub use_default_type: bool,
     /// Whether `_` stands for `-` in names of `ngx.header`.
     pub underscores_to_dashes: bool,
-    /// Whether failing sockets of scripts are told in the log.
-    pub log_socket_errors: bool,
     /// Whether an answer to HTTP/1.0 is held until its length is known.
     pub buffers_http10: bool,
-    /// How long a socket may take to connect.
-    pub connect_timeout: Duration,
-    /// How long each of its writes may take.
-    pub send_timeout: Duration,
-    /// How long each of its reads may take.
-    pub read_timeout: Duration,
-    /// How long it is kept for others.
-    pub keepalive_timeout: Duration,
+    /// How their sockets behave unless they say otherwise.
+    pub sockets: Arc<SocketSettings>,
 }
 
 impl Default for RouteLua {
     fn default() -> Self {
-        let minute = Duration::from_secs(60);
         Self {
             needs_body: false,
             watch_client: false,
             use_default_type: true,
             underscores_to_dashes: true,
-            log_socket_errors: true,
             buffers_http10: true,
-            connect_timeout: minute,
-            send_timeout: minute,
-            read_timeout: minute,
-            keepalive_timeout: minute,
+            sockets: Arc::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A location, or an `if` in one: a route.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use super::scope::Scope;
@@ -130,7 +132,7 @@ pub(super) fn serve(
     admission(scope, route)?;
     error_pages(scope, route)?;
     headers(scope, route);
-    lua(scope, route);
+    lua(scope, place.top.prefix, route);
     Ok(())
 }
 
@@ -225,7 +227,7 @@ fn headers(scope: &Scope<'_>, route: &mut Map<String, Value>) {
 }
 
 /// What holds for scripts here and not elsewhere.
-fn lua(scope: &Scope<'_>, route: &mut Map<String, Value>) {
+fn lua(scope: &Scope<'_>, prefix: &Path, route: &mut Map<String, Value>) {
     let mut lua = Map::new();
     for (directive, key, otherwise) in [
         ("lua_need_request_body", "needs_body", false),
@@ -247,8 +249,15 @@ fn lua(scope: &Scope<'_>, route: &mut Map<String, Value>) {
         ("lua_socket_keepalive_timeout", "keepalive_timeout"),
     ] {
         if let Some(wait) = scope.get(directive).and_then(|found| milliseconds(found.arg(0))) {
-            lua.insert(key.into(), json!(time(wait.max(1))));
+            lua.insert(key.into(), json!(time(if key == "keepalive_timeout" { wait } else { wait.max(1) })));
         }
+    }
+    if let Some(size) = scope.get("lua_socket_pool_size").and_then(|found| found.arg(0).parse::<u64>().ok()) {
+        lua.insert("pool_size".into(), json!(size.max(1)));
+    }
+    if let Some(trusted) = scope.get("lua_ssl_trusted_certificate") {
+        let path = prefix.join("conf").join(trusted.arg(0));
+        lua.insert("trusted_certificate".into(), json!(path.to_string_lossy()));
     }
     if !lua.is_empty() {
         route.insert("lua".into(), Value::Object(lua));

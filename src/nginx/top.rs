@@ -152,7 +152,7 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     lua.insert("variables".into(), json!(variables));
     lua.insert("error_status".into(), json!(500));
     lua.insert("load".into(), json!("when_needed"));
-    lua.insert("network".into(), json!(["0.0.0.0/0:*", "[::/0]:*"]));
+    lua.insert("network".into(), json!(["*:*"]));
     let budget = json!({ "cpu": "60s", "memory": MEMORY, "wait": "1h", "connections": 10_000 });
     lua.insert("budget".into(), budget);
     let timers = http.get("lua_max_pending_timers").and_then(|found| found.arg(0).parse().ok());

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BUDGET, LUA, ROUTE_LUA};
-use crate::config::{Budget, LoadTime, Lua, Network, OnError, RouteLua, values};
+use crate::config::{
+    Budget, LoadTime, Lua, Network, OnError, RouteLua, SocketSettings, values,
+};
 use crate::diagnostic::{Diagnostic, Span};
 
 use super::absolute;
@@ -59,13 +63,22 @@ pub fn of_route(route: &Section<'_>) -> RouteLua {
         watch_client: lua.flag("watch_client"),
         use_default_type: lua.flag("use_default_type"),
         underscores_to_dashes: lua.flag("underscores_to_dashes"),
-        log_socket_errors: lua.flag("log_socket_errors"),
         buffers_http10: lua.flag("buffers_http10"),
-        connect_timeout: lua.time("connect_timeout"),
-        send_timeout: lua.time("send_timeout"),
-        read_timeout: lua.time("read_timeout"),
-        keepalive_timeout: lua.time("keepalive_timeout"),
+        sockets: Arc::new(SocketSettings {
+            connect_timeout: lua.time("connect_timeout"),
+            send_timeout: lua.time("send_timeout"),
+            read_timeout: lua.time("read_timeout"),
+            keepalive_timeout: lua.time("keepalive_timeout"),
+            pool_size: lua.count("pool_size") as usize,
+            log_errors: lua.flag("log_socket_errors"),
+            trusted: trusted(&lua),
+        }),
     }
+}
+
+fn trusted(lua: &Section<'_>) -> Option<Bytes> {
+    let (path, found) = lua.text("trusted_certificate")?;
+    lua.check.file(&path, &found).map(Bytes::from)
 }
 
 /// A budget; what it does not say is as `around` says, else the default.
@@ -183,7 +196,10 @@ fn dictionary(name: &str, found: &Found<'_>) -> Option<u64> {
 fn network(section: &Section<'_>) -> Network {
     let mut allow = Vec::new();
     for (text, found) in section.texts("network") {
-        check_destination(&text, &found);
+        // Any place at all, and sockets of this machine.
+        if text != "*:*" && !text.starts_with("unix:/") {
+            check_destination(&text, &found);
+        }
         allow.push(text);
     }
     Network { allow, sockets: Arc::default() }

@@ -177,8 +177,10 @@ pub static ROUTE_LUA: Table = Table {
             "How long a socket of a script may take to connect.",
         ),
         row("send_timeout", Time(1, DAY), "60s", "1s", "How long each of its writes may take."),
+        row("pool_size", Count(1, 100_000), "30", "30", "Connections that a pool of kept ones holds."),
+        row("trusted_certificate", Path, "", "ca.pem", "The certificates that sockets trust; without it those that the system trusts."),
         row("read_timeout", Time(1, DAY), "60s", "1s", "How long each of its reads may take."),
-        row("keepalive_timeout", Time(1, DAY), "60s", "10s", "How long it is kept for others."),
+        row("keepalive_timeout", Time(0, DAY), "60s", "10s", "How long it is kept for others."),
     ],
 };
 

@@ -29,7 +29,7 @@ use super::{Function, Native, answer, register};
 use crate::config::SocketSettings;
 use crate::script::owner::Held;
 use crate::script::{Call, Waiting, error, spec_of, state_of};
-use crate::telemetry::{self, events};
+use crate::telemetry::events;
 use crate::transaction::PhaseSet;
 
 /// Where scripts may wait for sockets.
@@ -58,15 +58,14 @@ fn complain(call: &Call, settings: &SocketSettings, words: &str, place: Option<&
 
 /// What lua-nginx-module writes at level `debug`.
 fn trace(call: &Call, words: &str, time: Duration) {
-    if telemetry::log::is_wanted(DEBUG) {
+    if events::ScriptSaid::is_wanted(DEBUG) {
         say(call, DEBUG, &format!("{words}: {}", time.as_millis()));
     }
 }
 
 fn say(call: &Call, level: i64, message: &str) {
     let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-    let about = about.as_deref();
-    events::ScriptSaid { level, phase: call.phase, module: "", message, about }.emit();
+    events::Said { level, message, about: about.as_deref() }.emit();
 }
 
 /// Whether the domain may go there; else words for the script.
