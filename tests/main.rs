@@ -35,6 +35,7 @@ mod hostile_rules;
 mod hostile_wire;
 mod injection;
 mod inspection;
+mod language;
 mod modules;
 mod pages;
 mod patterns;

@@ -154,7 +154,9 @@ fn dictionary(name: &str, found: &Found<'_>) -> Option<u64> {
 fn network(section: &Section<'_>) -> Network {
     let mut allow = Vec::new();
     for (text, found) in section.texts("network") {
-        check_destination(&text, &found);
+        if !text.starts_with("unix:/") {
+            check_destination(&text, &found);
+        }
         allow.push(text);
     }
     Network { allow, sockets: Arc::default() }

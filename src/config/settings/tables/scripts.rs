@@ -50,7 +50,7 @@ pub static LUA: Table = Table {
             Texts,
             "",
             "[127.0.0.1:6379, 10.0.0.0/8:443]",
-            "What scripts may connect to, as `host:port`, `address:port` or `network:port`; port `*` is any. Nothing unless it is named.",
+            "What scripts may connect to, as `host:port`, `address:port`, `network:port`, `*.domain:port` or `unix:/path`; port `*` is any. Nothing unless it is named.",
         ),
         row(
             "max_timers",
