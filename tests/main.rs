@@ -36,6 +36,7 @@ mod hostile_rules;
 mod hostile_wire;
 mod injection;
 mod inspection;
+mod language;
 mod module_modes;
 mod modules;
 mod pages;

@@ -249,10 +249,15 @@ fn lua(scope: &Scope<'_>, prefix: &Path, route: &mut Map<String, Value>) {
         ("lua_socket_keepalive_timeout", "keepalive_timeout"),
     ] {
         if let Some(wait) = scope.get(directive).and_then(|found| milliseconds(found.arg(0))) {
-            lua.insert(key.into(), json!(time(if key == "keepalive_timeout" { wait } else { wait.max(1) })));
+            lua.insert(
+                key.into(),
+                json!(time(if key == "keepalive_timeout" { wait } else { wait.max(1) })),
+            );
         }
     }
-    if let Some(size) = scope.get("lua_socket_pool_size").and_then(|found| found.arg(0).parse::<u64>().ok()) {
+    if let Some(size) =
+        scope.get("lua_socket_pool_size").and_then(|found| found.arg(0).parse::<u64>().ok())
+    {
         lua.insert("pool_size".into(), json!(size.max(1)));
     }
     if let Some(trusted) = scope.get("lua_ssl_trusted_certificate") {

@@ -11,7 +11,7 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State, WorkerIndex};
+use super::{DomainSpec, State, WorkerIndex, dialect};
 
 /// Coroutines kept for calls to come.
 const THREADS_KEPT: usize = 64;
@@ -103,8 +103,12 @@ impl Incarnation {
             shifted = "\n".repeat(offset) + text;
             &shifted
         };
+        if let Some(words) = dialect::is_compiled(name, text.as_bytes()) {
+            return Err(mlua::Error::runtime(words));
+        }
         let chunk = self.lua.load(source).set_name(format!("@{name}"));
-        chunk.set_mode(ChunkMode::Text).into_function()
+        let compiled = chunk.set_mode(ChunkMode::Text).into_function();
+        compiled.map_err(|fault| dialect::explained(fault, source))
     }
 
     /// An environment for one call of a chunk. Chunks of `init` get the persistent one.

@@ -4,6 +4,7 @@ pub mod api;
 pub mod builtin;
 mod call;
 mod compiled;
+mod dialect;
 mod domain;
 mod error;
 mod fairness;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, Table, Value};
 
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, current, error};
+use super::{DomainSpec, current, dialect, error};
 
 /// Libraries that scripts may know as built in.
 const LIBRARIES: [&str; 8] =
@@ -15,7 +15,7 @@ const LIBRARIES: [&str; 8] =
 const TABLE_ADDITIONS: [&str; 6] = ["clear", "clone", "isarray", "isempty", "new", "nkeys"];
 
 /// Names of well-known C modules: not finding one needs another explanation.
-const C_MODULES: [&str; 6] = ["cjson", "ffi", "lfs", "lpeg", "lsqlite3", "socket.core"];
+const C_MODULES: [&str; 3] = ["lpeg", "lsqlite3", "socket.core"];
 
 /// Bytes of a module's name.
 const LONGEST_NAME: usize = 128;
@@ -64,7 +64,7 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
                 let chunk = lua.load(text).set_name(format!("@{path}"));
                 let compiled = chunk.set_environment(environment).into_function();
                 compiled.map(|loader| (Some(loader), None)).map_err(|fault| {
-                    let fault = error::message(&fault);
+                    let fault = error::message(&dialect::explained(fault, text));
                     mlua::Error::runtime(format!(
                         "error loading module '{name}' from file '{path}':\n\t{fault}"
                     ))
@@ -80,7 +80,13 @@ fn not_found(name: &str, tried: &[String]) -> String {
     for path in tried {
         message.extend(["\n\tno file '", path, "'"]);
     }
-    if C_MODULES.iter().any(|known| name == *known || name.starts_with(&format!("{known}."))) {
+    if name == "ffi" {
+        message.push_str(
+            "\n\t(there is no FFI: what it is used for is in `ngx`, `bit`, `string.buffer` and the \
+             `resty` modules that are built in)",
+        );
+    } else if C_MODULES.iter().any(|known| name == *known || name.starts_with(&format!("{known}.")))
+    {
         message.push_str("\n\t(it is a C module: those are not loaded into a sandbox)");
     }
     message

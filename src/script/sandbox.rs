@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
-use super::{DomainSpec, api, current, error, pattern, require, threads};
+use super::{DomainSpec, api, current, dialect, error, pattern, require, threads};
 
 /// Globals of Luau and mlua that stay as they are.
 const KEPT: [&str; 27] = [
@@ -85,8 +85,13 @@ impl Sandbox {
         lasting.raw_set("__metatable", "locked")?;
         lasting.set_readonly(true);
         let sandbox = Self { home, lasting, seen_by_all, base };
+        let base = &sandbox.base;
+        let exchange: (Function, Function) = (base.get("getfenv")?, base.get("setfenv")?);
         sandbox.replace_builtins(lua, spec)?;
         require::install(lua, spec, &sandbox)?;
+        if spec.trusted {
+            sandbox.give_loaders(lua, exchange)?;
+        }
         api::install(lua)?;
         sandbox.replace_coroutines(lua)?;
         sandbox.freeze(lua)?;
@@ -139,10 +144,7 @@ impl Sandbox {
         let (functions, strings, tables, numbers, extensions) = made;
         let debug: Table = self.base.raw_get("debug")?;
         let traceback: Function = debug.raw_get("traceback")?;
-        if spec.trusted {
-            self.give_loaders(lua)?;
-        }
-        self.prune(spec)?;
+        self.prune()?;
         let debug = lua.create_table_from([("traceback", traceback)])?;
         self.base.raw_set("debug", debug)?;
         copy(&functions, &self.base)?;
@@ -155,12 +157,11 @@ impl Sandbox {
     }
 
     /// Takes away all globals that are not known to be harmless.
-    fn prune(&self, spec: &DomainSpec) -> mlua::Result<()> {
+    fn prune(&self) -> mlua::Result<()> {
         let names: Vec<LuaString> =
             self.base.pairs::<LuaString, Value>().filter_map(|pair| Some(pair.ok()?.0)).collect();
         for name in names {
-            let loader = spec.trusted && (name == "load" || name == "loadstring");
-            let kept = loader || KEPT.iter().any(|kept| name == *kept);
+            let kept = KEPT.iter().any(|kept| name == *kept);
             if !kept {
                 self.base.raw_remove(name)?;
             }
@@ -169,7 +170,8 @@ impl Sandbox {
         strings.raw_remove("dump")
     }
 
-    fn give_loaders(&self, lua: &Lua) -> mlua::Result<()> {
+    /// What Lua 5.1 has to compile text and to exchange environments: for the operator's own scripts.
+    fn give_loaders(&self, lua: &Lua, exchange: (Function, Function)) -> mlua::Result<()> {
         let metatable = self.environment_metatable();
         let compile = lua.create_function(move |lua, (text, name, caller): Loading| {
             let environment = match caller {
@@ -179,9 +181,12 @@ impl Sandbox {
             load_text(lua, environment, &text, name.as_deref())
         })?;
         let source = include_str!("luau/loaders.luau");
-        let (loadstring, load): (Function, Function) = run(lua, source, "loaders", compile)?;
-        self.base.raw_set("loadstring", loadstring)?;
-        self.base.raw_set("load", load)
+        let package: Table = self.base.raw_get("package")?;
+        let loaded: Table = package.raw_get("loaded")?;
+        let arguments = (compile, &self.base, loaded, exchange.0, exchange.1);
+        let made: (Table, Function) = run(lua, source, "loaders", arguments)?;
+        copy(&made.0, &self.base)?;
+        package.raw_set("seeall", made.1)
     }
 
     /// Last, so that mlua's own async functions have got the native `coroutine.yield`.
@@ -286,6 +291,9 @@ fn load_text(
         return Ok((None, Some("only a string of source text can be loaded".into())));
     };
     let text = text.as_bytes();
+    if let Some(words) = dialect::is_compiled(name.unwrap_or("(load)"), &text) {
+        return Ok((None, Some(words)));
+    }
     if text.len() > LOADABLE {
         return Ok((None, Some(format!("source is longer than {LOADABLE} bytes"))));
     }
@@ -293,6 +301,9 @@ fn load_text(
     let chunk = lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
     match chunk.set_environment(environment).into_function() {
         Ok(function) => Ok((Some(function), None)),
-        Err(error) => Ok((None, Some(error::message(&error)))),
+        Err(fault) => {
+            let fault = dialect::explained(fault, &String::from_utf8_lossy(&text));
+            Ok((None, Some(error::message(&fault))))
+        }
     }
 }
