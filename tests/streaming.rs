@@ -157,8 +157,10 @@ fn an_old_client_gets_an_answer_that_is_whole() {
 
 #[test]
 fn to_head_there_is_no_body() {
-    let (_upstream, moongate) =
-        answering("ngx.say('one') ngx.log(ngx.WARN, select(2, ngx.say('two'))) ngx.flush(true)", "");
+    let (_upstream, moongate) = answering(
+        "ngx.say('one') ngx.log(ngx.WARN, select(2, ngx.say('two'))) ngx.flush(true)",
+        "",
+    );
     let mut client = moongate.connect();
     client.send("HEAD /t HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(client.read_head_only().status, 200);
@@ -182,10 +184,8 @@ fn a_client_that_leaves_is_told_to_the_script() {
 
 #[test]
 fn a_long_answer_takes_no_more_memory_than_is_on_its_way() {
-    let (_upstream, moongate) = answering(
-        "for _ = 1, 64 do ngx.print(('x'):rep(1000000)) ngx.flush(true) end",
-        "",
-    );
+    let (_upstream, moongate) =
+        answering("for _ = 1, 64 do ngx.print(('x'):rep(1000000)) ngx.flush(true) end", "");
     let answer = moongate.get("/t");
     assert_eq!(answer.body.len(), 64_000_000);
     assert!(moongate.heap() < 64 << 20, "{}", moongate.heap());
@@ -193,8 +193,10 @@ fn a_long_answer_takes_no_more_memory_than_is_on_its_way() {
 
 /// What a client gets that goes away while the script sleeps: nothing; what the script did is in the log.
 fn left(script: &str) -> (Upstream, Moongate) {
-    let (upstream, moongate) =
-        answering(script, "    lua: { watch_client: true }\n    log_by_lua_block: ngx.log(ngx.WARN, 'ended with ', ngx.status)\n");
+    let (upstream, moongate) = answering(
+        script,
+        "    lua: { watch_client: true }\n    log_by_lua_block: ngx.log(ngx.WARN, 'ended with ', ngx.status)\n",
+    );
     let mut client = moongate.connect();
     client.ask("/t");
     pause(Duration::from_millis(300));
@@ -232,4 +234,25 @@ fn what_a_script_drops_of_a_body_nobody_gets() {
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
     assert_eq!(client.read().text(), "");
     assert_eq!(client.ask("/").read().text(), "hello", "the rest is no request");
+}
+
+#[test]
+fn a_body_is_read_by_a_script_as_it_arrives() {
+    let (_upstream, moongate) = answering(
+        "local sock = ngx.req.socket()
+         sock:settimeout(300)
+         ngx.say(sock:receive()) ngx.flush(true)
+         ngx.say(sock:receive(3)) ngx.flush(true)
+         ngx.say(sock:receive(9))",
+        "",
+    );
+    let mut client = moongate.connect();
+    client.send("POST /t HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\na line\r\n");
+    client.read_head();
+    assert_eq!(chunk(&mut client), "a line\n");
+    client.send("abcd");
+    assert_eq!(chunk(&mut client), "abc\n");
+    assert_eq!(chunk(&mut client), "niltimeoutd\n");
+    assert_eq!(chunk(&mut client), "");
+    assert!(client.closed(), "what is still to come would be the next request");
 }

@@ -28,7 +28,8 @@ use crate::diagnostic::{Diagnostic, Source};
 pub use checked::{
     AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
     Handlers, HealthCheck, Limits, Listener, LogFormat, LogTarget, Lua, Match, MethodSet, Network,
-    OnError, PathMatch, Peer, Retries, Route, RouteLua, Timeouts, TrustedProxies, Upstream, UpstreamChoice,
+    OnError, PathMatch, Peer, Retries, Route, RouteLua, Timeouts, TrustedProxies, Upstream,
+    UpstreamChoice,
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{BesideStep, ModuleVersion, RouteRules};
-use crate::config::{BodyLimits, Budget, HandlerMode, HandlerSource, OnError, RouteLua, UpstreamChoice};
+use crate::config::{
+    BodyLimits, Budget, HandlerMode, HandlerSource, OnError, RouteLua, UpstreamChoice,
+};
 use crate::functions::Contest;
 use crate::transaction::Phase;
 

@@ -149,7 +149,11 @@ fn set_body_file(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<M
     Ok(MultiValue::new())
 }
 
-fn read_body(_: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
+fn read_body(
+    _: Lua,
+    call: Rc<Call>,
+    args: MultiValue,
+) -> Waiting<'static, mlua::Result<MultiValue>> {
     Box::pin(async move {
         none_expected(&args)?;
         let exchange = subject(&call)?.clone();

@@ -96,7 +96,13 @@ pub static ROUTE_LUA: Table = Table {
     rows: &[
         row("on_error", ON_ERROR, "", "pass", "What to do when one fails or its budget is spent."),
         row("budget", Other("a mapping"), "", "{ cpu: 50ms }", "What one call may cost."),
-        row("watch_client", Flag, "false", "true", "Whether it is noticed that a client goes away (`ngx.on_abort`)."),
+        row(
+            "watch_client",
+            Flag,
+            "false",
+            "true",
+            "Whether it is noticed that a client goes away (`ngx.on_abort`).",
+        ),
     ],
 };
 
