@@ -1,6 +1,7 @@
 //! The `ngx` table: every function with a case, every phase that refuses, hostile arguments.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,11 +24,41 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 use super::support::lua::{chunk, domain, on_a_worker};
 
 /// A client that sent `body`.
-struct Sent(Result<Body, u16>);
+struct Sent {
+    body: Result<Body, u16>,
+    /// Pieces that a script that reads by itself is still to get.
+    pieces: RefCell<Option<VecDeque<Bytes>>>,
+}
+
+impl Sent {
+    fn new(body: Result<Body, u16>) -> Self {
+        Self { body, pieces: RefCell::default() }
+    }
+}
 
 impl Host for Sent {
     fn read_body(&self) -> Waiting<'_, Result<Body, u16>> {
-        Box::pin(async { self.0.clone() })
+        Box::pin(async { self.body.clone() })
+    }
+
+    fn take_body(&self) -> Result<(), &'static str> {
+        if self.pieces.borrow().is_some() {
+            return Err("request body already exists");
+        }
+        let bytes = match &self.body {
+            Ok(Body::Memory(bytes)) => bytes.clone(),
+            _ => Bytes::new(),
+        };
+        self.pieces.replace(Some(bytes.chunks(4).map(Bytes::copy_from_slice).collect()));
+        Ok(())
+    }
+
+    fn next_of_body(&self) -> Waiting<'static, Result<Bytes, &'static str>> {
+        let next = self.pieces.borrow_mut().as_mut().and_then(VecDeque::pop_front);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            Ok(next.unwrap_or_default())
+        })
     }
 }
 
@@ -63,7 +94,7 @@ fn subject(body: Result<Body, u16>) -> Rc<Subject> {
     };
     let id = "0123456789abcdef0123456789abcdef".to_owned();
     let transaction = Transaction::new(id, Instant::now(), client, request());
-    Rc::new(Subject::new(transaction, Box::new(Sent(body))))
+    Rc::new(Subject::new(transaction, Box::new(Sent::new(body))))
 }
 
 fn answered(subject: &Subject) {
@@ -198,7 +229,7 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
         let subject = subject(Ok(Body::Empty));
         let keep = "package.loaded.kept = {tcpsock = ngx.socket.tcp(), udpsock = ngx.socket.udp(), \
                     collection = waf.collection('keys'), \
-                    semaphore = require('ngx.semaphore').new()}";
+                    semaphore = require('ngx.semaphore').new(), reqsock = ngx.req.socket()}";
         run(&state, Phase::Access, Some(&subject), keep).await.0.unwrap();
         answered(&subject);
         let mut refused = 0;

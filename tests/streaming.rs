@@ -235,3 +235,24 @@ fn what_a_script_drops_of_a_body_nobody_gets() {
     assert_eq!(client.read().text(), "");
     assert_eq!(client.ask("/").read().text(), "hello", "the rest is no request");
 }
+
+#[test]
+fn a_body_is_read_by_a_script_as_it_arrives() {
+    let (_upstream, moongate) = answering(
+        "local sock = ngx.req.socket()
+         sock:settimeout(300)
+         ngx.say(sock:receive()) ngx.flush(true)
+         ngx.say(sock:receive(3)) ngx.flush(true)
+         ngx.say(sock:receive(9))",
+        "",
+    );
+    let mut client = moongate.connect();
+    client.send("POST /t HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\na line\r\n");
+    client.read_head();
+    assert_eq!(chunk(&mut client), "a line\n");
+    client.send("abcd");
+    assert_eq!(chunk(&mut client), "abc\n");
+    assert_eq!(chunk(&mut client), "niltimeoutd\n");
+    assert_eq!(chunk(&mut client), "");
+    assert!(client.closed(), "what is still to come would be the next request");
+}

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 
+use bytes::Bytes;
 use tokio::task::spawn_local;
 
 use super::hold::{Held, Terms, hold};
@@ -37,6 +38,8 @@ pub(super) struct Downstream {
     file: RefCell<Option<File>>,
     declared: Declared,
     expects_continue: Cell<bool>,
+    /// Bytes that are still to come of a body that a script reads.
+    given_away: Cell<u64>,
     /// Whether no byte of the body is still to come.
     body_ended: Cell<bool>,
     /// Whether both sides want the connection to go on.
@@ -84,6 +87,15 @@ impl Host for Shared {
         Box::pin(async { task.await.is_ok_and(|sent| sent == Sent::Whole) })
     }
 
+    fn take_body(&self) -> Result<(), &'static str> {
+        self.downstream.give_away()
+    }
+
+    fn next_of_body(&self) -> Waiting<'static, Result<Bytes, &'static str>> {
+        let downstream = self.downstream.clone();
+        Box::pin(async move { downstream.next_of_body().await })
+    }
+
     fn client_gone(&self) -> Option<Waiting<'static, ()>> {
         let exchange = self.downstream.exchange()?;
         let is_watched = exchange.plan().lua.watch_client
@@ -114,6 +126,7 @@ impl Downstream {
             file: RefCell::default(),
             declared,
             expects_continue: Cell::new(request.headers.contains("expect")),
+            given_away: Cell::default(),
             body_ended: Cell::new(matches!(declared, Declared::Nothing | Declared::Length(0))),
             goes_on: !last && keeps_alive(request.version, connection),
             told: Cell::new(false),
@@ -130,6 +143,7 @@ impl Downstream {
             file: RefCell::default(),
             declared: Declared::Nothing,
             expects_continue: Cell::new(false),
+            given_away: Cell::default(),
             body_ended: Cell::new(true),
             goes_on: false,
             told: Cell::new(false),
@@ -210,6 +224,38 @@ impl Downstream {
         };
         self.held.replace(Some(result.clone()));
         result
+    }
+
+    /// A script reads the body from now on; for all others there is none.
+    fn give_away(&self) -> Result<(), &'static str> {
+        if self.held.borrow().is_some() {
+            return Err("request body already exists");
+        }
+        let length = match self.declared {
+            Declared::Chunked => return Err("chunked request bodies not supported yet"),
+            Declared::Nothing | Declared::Length(0) => return Err("no body"),
+            Declared::Length(length) => length,
+        };
+        if self.terms().is_none_or(|(limits, _)| length > limits.total) {
+            return Err("request body too large");
+        }
+        self.given_away.set(length);
+        self.held.replace(Some(Ok(Body::Empty)));
+        Ok(())
+    }
+
+    async fn next_of_body(&self) -> Result<Bytes, &'static str> {
+        let left = self.given_away.get();
+        if left == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut loan = self.lend().ok_or("socket busy")?;
+        self.invite(loan.stream()).await.map_err(|_| "closed")?;
+        let next = Incoming::sized(loan.stream(), left).next().await;
+        let bytes = next.map_err(|_| "closed")?.ok_or("closed")?;
+        self.given_away.set(left - bytes.len() as u64);
+        self.body_ended.set(self.given_away.get() == 0);
+        Ok(bytes)
     }
 
     async fn read(&self) -> Result<Held, Failure> {

@@ -82,6 +82,8 @@ async fn hold_body(exchange: &Exchange, downstream: &Downstream) -> Result<(), F
         let body = downstream.body().await?;
         exchange.subject.transaction.borrow_mut().body = body;
     }
+    // What a script dropped of it is not to be taken for the next request.
+    downstream.drain().await;
     Ok(())
 }
 

@@ -105,6 +105,20 @@ pub trait Host {
         Box::pin(std::future::ready(true))
     }
 
+    /// Gives the body away to a script, which reads it by [`Host::next_of_body`]; for all others there is
+    /// none.
+    ///
+    /// # Errors
+    /// In lua-nginx-module's words, if there is none to be given.
+    fn take_body(&self) -> Result<(), &'static str> {
+        Err("request body already exists")
+    }
+
+    /// The next bytes of a body that was given away; empty at its end.
+    fn next_of_body(&self) -> Waiting<'static, Result<Bytes, &'static str>> {
+        Box::pin(std::future::ready(Err("closed")))
+    }
+
     /// Waits until the client is gone; none where nobody looks.
     fn client_gone(&self) -> Option<Waiting<'static, ()>> {
         None

@@ -25,6 +25,7 @@ mod register;
 mod request;
 mod request_body;
 mod request_headers;
+mod request_socket;
 mod rule;
 mod semaphore;
 mod shared;
@@ -122,6 +123,7 @@ pub const TABLES: &[&[Function]] = &[
     request::FUNCTIONS,
     request_body::FUNCTIONS,
     request_headers::FUNCTIONS,
+    request_socket::FUNCTIONS,
     rule::FUNCTIONS,
     semaphore::FUNCTIONS,
     shared::FUNCTIONS,
