@@ -39,6 +39,7 @@ use mlua::{Lua, MultiValue, Value};
 
 pub use arguments::is_small;
 pub use ctx::Contexts;
+pub(super) use modules::find as built_in;
 pub use page::page;
 pub use socket::Sockets;
 pub use var::value as variable;
