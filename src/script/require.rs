@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, Table, Value};
 
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, current, dialect, error};
+use super::{DomainSpec, api, current, dialect, error};
 
 /// Libraries that scripts may know as built in.
 const LIBRARIES: [&str; 8] =
@@ -37,7 +37,8 @@ pub(super) fn install(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> m
     let search = search(lua, spec, sandbox)?;
     let raw_pcall: Function = globals.raw_get("pcall")?;
     let call = lua.create_function(|_, ()| Ok(current().map_or(0.0, |call| call.serial as f64)))?;
-    let arguments = (&loaded, &preload, search, raw_pcall, call);
+    let ffi = lua.create_function(stands_in_for_ffi)?;
+    let arguments = (&loaded, &preload, search, raw_pcall, call, ffi);
     let require: Function =
         sandbox::run(lua, include_str!("luau/require.luau"), "require", arguments)?;
     let package = lua.create_table()?;
@@ -56,23 +57,41 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
     let metatable = sandbox.environment_metatable();
     lua.create_function(move |lua, name: String| {
         if name.len() > LONGEST_NAME {
-            return Ok((None, Some(format!("module name longer than {LONGEST_NAME} bytes"))));
+            let words = format!("module name longer than {LONGEST_NAME} bytes");
+            return Ok((None, Some(words), Value::Nil));
+        }
+        if let Some((loader, natives)) = api::built_in(lua, &name)? {
+            return Ok((Some(loader), None, natives));
         }
         match spec.library.find(&name) {
             Ok((path, text)) => {
                 let environment = sandbox::environment(lua, &metatable)?;
                 let chunk = lua.load(text).set_name(format!("@{path}"));
                 let compiled = chunk.set_environment(environment).into_function();
-                compiled.map(|loader| (Some(loader), None)).map_err(|fault| {
+                compiled.map(|loader| (Some(loader), None, Value::Nil)).map_err(|fault| {
                     let fault = error::message(&dialect::explained(fault, text));
                     mlua::Error::runtime(format!(
                         "error loading module '{name}' from file '{path}':\n\t{fault}"
                     ))
                 })
             }
-            Err(tried) => Ok((None, Some(not_found(&name, &tried)))),
+            Err(tried) => Ok((None, Some(not_found(&name, &tried)), Value::Nil)),
         }
     })
+}
+
+/// A library that names the FFI and does without it here: it has client certificates by it.
+const NAMES_FFI: &str = "resty/http_connect.lua";
+
+/// Whether the script that requires `ffi` gets something in its place.
+fn stands_in_for_ffi(lua: &Lua, (): ()) -> mlua::Result<bool> {
+    let caller = (1..6).find_map(|level| {
+        let source = lua.inspect_stack(level, |frame| {
+            frame.source().short_src.map(std::borrow::Cow::into_owned)
+        })?;
+        source.filter(|source| !source.starts_with(error::OWN_CHUNK) && source != "[C]")
+    });
+    Ok(caller.is_some_and(|source| source.ends_with(NAMES_FFI)))
 }
 
 fn not_found(name: &str, tried: &[String]) -> String {

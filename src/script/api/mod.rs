@@ -45,6 +45,7 @@ use mlua::{Lua, MultiValue, Value};
 
 pub use arguments::is_small;
 pub use ctx::Contexts;
+pub(super) use modules::find as built_in;
 pub use page::page;
 pub use socket::Sockets;
 pub use thread::status as thread_status;

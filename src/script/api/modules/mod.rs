@@ -12,7 +12,7 @@ mod signing;
 use std::fmt::Write;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function as LuaFunction, Lua, LuaString, Value};
+use mlua::{Function as LuaFunction, Lua, Value};
 
 use super::arguments::fault;
 use super::register::inner;
@@ -100,32 +100,23 @@ const IN_LUAU: &[Module] = &[
     plain("table.nkeys", "return table.nkeys", "How many entries a table has."),
 ];
 
-/// Puts them into `package.preload`.
+/// Puts those that are natives alone into `package.preload`.
 pub fn install(lua: &Lua) -> mlua::Result<()> {
     let package = inner(lua, &lua.globals(), "package")?;
     let preload = inner(lua, &package, "preload")?;
-    let load = lua.create_function(|lua, name: LuaString| {
-        let name = name.to_string_lossy();
-        let module = IN_LUAU.iter().find(|module| module.name == name);
-        module.map_or(Ok(Value::Nil), |module| module.load(lua))
-    })?;
-    for module in IN_LUAU {
-        preload.raw_set(module.name, &load)?;
-    }
     preload.raw_set("ngx.semaphore", lua.create_function(|lua, ()| semaphore::module(lua))?)?;
     preload.raw_set("cjson", lua.create_function(|lua, ()| cjson::module(lua, false))?)?;
     preload.raw_set("cjson.safe", lua.create_function(|lua, ()| cjson::module(lua, true))?)
 }
 
-impl Module {
-    fn load(&self, lua: &Lua) -> mlua::Result<Value> {
-        let chunk = lua.load(self.text).set_name(format!("={}", self.name));
-        let loader: LuaFunction = chunk.set_mode(ChunkMode::Text).into_function()?;
-        match self.natives {
-            Some(natives) => loader.call((natives(lua)?, self.name)),
-            None => loader.call(self.name),
-        }
-    }
+/// The loader of a module in Luau, and what it is called with before the module's name. `require`
+/// calls it, not we: below a native function it could not be suspended.
+pub fn find(lua: &Lua, name: &str) -> mlua::Result<Option<(LuaFunction, Value)>> {
+    let Some(module) = IN_LUAU.iter().find(|module| module.name == name) else { return Ok(None) };
+    let chunk = lua.load(module.text).set_name(format!("={name}"));
+    let loader = chunk.set_mode(ChunkMode::Text).into_function()?;
+    let natives = module.natives.map_or(Ok(Value::Nil), |natives| natives(lua))?;
+    Ok(Some((loader, natives)))
 }
 
 /// Random bytes that a script may ask for at once.
