@@ -38,6 +38,7 @@ mod injection;
 mod inspection;
 mod module_modes;
 mod modules;
+mod openresty;
 mod pages;
 mod patterns;
 mod phases;
