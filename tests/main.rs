@@ -39,6 +39,7 @@ mod inspection;
 mod language;
 mod module_modes;
 mod modules;
+mod openresty;
 mod pages;
 mod patterns;
 mod phases;

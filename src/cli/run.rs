@@ -63,6 +63,9 @@ fn run_nginx(arguments: &Arguments, path: &Path) -> ExitCode {
         let fault = format!("[emerg] open() \"{}\" failed: {error}", file.display());
         return terminal::refuse_as("nginx", &fault);
     }
+    for (level, note) in &translation.notes {
+        error_log::say(*level, note);
+    }
     for left in &translation.left {
         let nginx::Left { directive, file, line, instead } = left;
         let what = format!("`{directive}` is not carried over: {instead} in {file}:{line}");

@@ -60,6 +60,8 @@ pub struct Translation {
     pub settings: Value,
     /// What was not carried over, in the order of the files.
     pub left: Vec<Left>,
+    /// What nginx says of it when it starts, by its numbers of levels.
+    pub notes: Vec<(i64, String)>,
     /// The folder against which nginx takes relative paths.
     pub prefix: PathBuf,
     /// Where `error_log` at the top says that lines go.

@@ -80,10 +80,11 @@ pub(super) fn chunk_name(directive: &Directive, phase: &str) -> String {
     let tag = format!("{phase}_by_lua");
     let line = directive.line.to_string();
     let file = &*directive.file;
-    let folder = |file: &str| file.rsplit_once('/').map(|(_, name)| name.to_owned());
-    let (before, shown) = match folder(file) {
-        Some(name) if name == "nginx.conf" => ("", name),
-        _ => shortened(file, tag.len() + line.len()),
+    let within = directive.within.as_deref();
+    let (before, shown) = match (file.ends_with("/nginx.conf"), within) {
+        (true, _) => ("", "nginx.conf".to_owned()),
+        (false, Some(within)) => shortened(within, tag.len() + line.len()),
+        (false, None) => shortened(file, tag.len() + line.len()),
     };
     format!("{tag}({before}{shown}:{line})")
 }
@@ -108,6 +109,7 @@ mod tests {
             block: Vec::new(),
             lua: Some(String::new()),
             file: file.into(),
+            within: None,
             line: 2,
         };
         for (file, name) in [

@@ -182,7 +182,7 @@ mod tests {
         };
         let (name, args) = (words[0].clone(), words[1..].to_vec());
         let file = "nginx.conf".into();
-        Directive { name, args, block: Vec::new(), lua: None, file, line: 1 }
+        Directive { name, args, block: Vec::new(), lua: None, file, within: None, line: 1 }
     }
 
     #[test]

@@ -72,7 +72,15 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     settings.insert("sites".into(), Value::Array(sites));
     let mut left = std::mem::take(&mut top.left);
     left.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
-    Ok(Translation { settings: Value::Object(settings), left, log: log(&main, &prefix), prefix })
+    let mut notes = Vec::new();
+    note_code_cache(tree, &mut notes);
+    Ok(Translation {
+        settings: Value::Object(settings),
+        left,
+        notes,
+        log: log(&main, &prefix),
+        prefix,
+    })
 }
 
 /// nginx's prefix: the folder around `conf`, else that of the file.
@@ -174,6 +182,19 @@ fn code_is_kept(block: &[Directive]) -> bool {
     block.iter().all(|directive| {
         (directive.name != "lua_code_cache" || directive.is_on()) && code_is_kept(&directive.block)
     })
+}
+
+/// What nginx warns of where scripts are read anew for each request: `[alert]`, as it says.
+fn note_code_cache(block: &[Directive], notes: &mut Vec<(i64, String)>) {
+    const ALERT: i64 = 2;
+    for directive in block {
+        if directive.name == "lua_code_cache" && !directive.is_on() {
+            let (file, line) = (&directive.file, directive.line);
+            let what = "lua_code_cache is off; this will hurt performance";
+            notes.push((ALERT, format!("{what} in {file}:{line}")));
+        }
+        note_code_cache(&directive.block, notes);
+    }
 }
 
 fn log(main: &Scope<'_>, prefix: &Path) -> Option<Log> {

@@ -24,6 +24,8 @@ pub(super) struct Directive {
     pub(super) lua: Option<String>,
     /// The file, as messages name it.
     pub(super) file: Arc<str>,
+    /// The file below the folder of the configuration, if it is there.
+    pub(super) within: Option<Arc<str>>,
     /// The line of its `;` or `{`.
     pub(super) line: usize,
 }
@@ -106,8 +108,10 @@ impl Reading<'_> {
             let line = lua.as_ref().map_or(reader.line, |(_, line)| *line);
             let args: Vec<String> = words.collect();
             let lua = lua.map(|(code, _)| code);
+            let folder = format!("{}/", self.folder.display());
+            let within = file.strip_prefix(&*folder).map(Arc::from);
             let mut directive =
-                Directive { name, args, block: Vec::new(), lua, file: file.clone(), line };
+                Directive { name, args, block: Vec::new(), lua, file: file.clone(), within, line };
             if directive.name == "include" && !block && around.last() != Some(&Context::Free) {
                 directives.extend(self.include(&directive, around)?);
                 continue;

@@ -153,9 +153,16 @@ impl Exchange {
             let transaction = self.subject.transaction.borrow();
             self.live.policy.router.captures(self.plan.get(), &transaction.request)
         };
-        if !captures.is_empty() {
-            self.subject.transaction.borrow_mut().captures = captures;
+        if captures.is_empty() {
+            return;
         }
+        let mut transaction = self.subject.transaction.borrow_mut();
+        for (name, found) in &captures {
+            if let (Some(name), Some(found)) = (name, found) {
+                transaction.variables.set(name, Some(found.clone()));
+            }
+        }
+        transaction.captures = captures.into_iter().map(|(_, found)| found).collect();
     }
 
     /// What runs for it.

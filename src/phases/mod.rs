@@ -127,6 +127,9 @@ pub async fn end(exchange: &Exchange) {
     log::run(exchange);
     rules::tell(exchange);
     function::run_beside(exchange);
+    if !exchange.live.policy.config.lua.code_cache {
+        exchange.live.states().iter().for_each(|state| state.forget());
+    }
     beside::run(exchange);
     rules_beside::run(exchange);
 }

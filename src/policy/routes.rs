@@ -50,14 +50,15 @@ impl Router {
         self.sites.as_ref()?.own(site)
     }
 
-    /// What the groups of the route's pattern found in the path, from the whole on; empty where the
-    /// route is found by no pattern.
-    pub fn captures(&self, route: usize, request: &Request) -> Vec<Option<Bytes>> {
+    /// What the groups of the route's pattern found in the path, from the whole on, each with its name
+    /// if it has one; empty where the route is found by no pattern.
+    pub fn captures(&self, route: usize, request: &Request) -> Vec<(Option<&str>, Option<Bytes>)> {
         let Some(PathMatch::Regex(pattern)) = self.matches.get(route).map(|wanted| &wanted.path)
         else {
             return Vec::new();
         };
-        captures(pattern, &request.normalized_path()).unwrap_or_default()
+        let found = captures(pattern, &request.normalized_path()).unwrap_or_default();
+        pattern.capture_names().zip(found).collect()
     }
 
     /// The index of the route of that name, which begins with `@`.

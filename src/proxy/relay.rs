@@ -67,6 +67,7 @@ async fn try_upstream(
         lease.failed();
         let again = matches!(error, UpstreamError::Connect { .. } | UpstreamError::Resolve { .. })
             || is_idempotent(exchange);
+        tell(exchange, &error);
         if !again || tried.len() >= group.config().retries.tries as usize {
             return Err(failure(&error));
         }
@@ -116,6 +117,34 @@ fn is_idempotent(exchange: &Exchange) -> bool {
         &transaction.request.method[..],
         b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE"
     )
+}
+
+/// What went wrong, in nginx's words, where there is a log that has them.
+fn tell(exchange: &Exchange, error: &UpstreamError) {
+    let message = match error {
+        UpstreamError::Connect { .. } => {
+            "connect() failed (111: Connection refused) while connecting to upstream"
+        }
+        UpstreamError::Timeout { deed: "accept a connection", .. } => {
+            "upstream timed out (110: Connection timed out) while connecting to upstream"
+        }
+        UpstreamError::Timeout { .. } => {
+            "upstream timed out (110: Connection timed out) while reading response header from \
+             upstream"
+        }
+        UpstreamError::Read { .. } => {
+            "upstream prematurely closed connection while reading response header from upstream"
+        }
+        UpstreamError::BadResponse { .. } => {
+            "upstream sent invalid header while reading response header from upstream"
+        }
+        UpstreamError::Resolve { .. } => "no resolver defined to resolve the upstream's name",
+        UpstreamError::NoPeer { .. } | UpstreamError::Write { .. } => return,
+    };
+    if exchange.subject.transaction.borrow().site.is_some() {
+        let transaction = exchange.subject.transaction.borrow();
+        events::Said { level: 4, message, about: Some(&transaction) }.emit();
+    }
 }
 
 fn failure(error: &UpstreamError) -> Failure {

@@ -9,10 +9,9 @@ use crate::diagnostic::nearest;
 use crate::transaction::Phase;
 
 /// What scripts look for that is not here, and what to write instead.
-const ABSENT: [(&str, &str); 13] = [
+const ABSENT: [(&str, &str); 12] = [
     ("io", "scripts do not read files: give data by settings, dictionaries or collections"),
     ("ffi", "there is no FFI: what it is used for is in `ngx` and `waf`"),
-    ("jit", "there is no LuaJIT"),
     ("debug", "only `debug.traceback` is there"),
     ("dofile", "`require` finds modules"),
     ("loadfile", "`require` finds modules"),

@@ -323,6 +323,14 @@ impl State {
         events::LuaMemory { domain: &self.spec.name, worker: self.worker, bytes }.emit();
     }
 
+    /// Begins anew with the next call, as if nothing had been kept.
+    pub fn forget(&self) {
+        if let Some(vm) = self.vm.borrow_mut().take() {
+            drop(vm);
+            self.hold(0);
+        }
+    }
+
     /// From now on requests are served from this state: its memory is told now and again, until it
     /// is gone.
     pub fn enlist(&self) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mlua::{Function, MultiValue, Value};
 use tokio::sync::Notify;
 
+use super::api::log;
 use super::incarnation::Incarnation;
 use super::meter::Meter;
 use super::{Call, State};
@@ -144,6 +145,7 @@ impl Timer {
             return false;
         };
         let call = Call::new(Phase::Timer, self.module.clone(), None);
+        log::trace(&call, || "lua ngx.timer expired".to_owned());
         let mut arguments = self.arguments.clone();
         arguments.push_front(Value::Boolean(due == Due::Premature));
         call.budget.set(self.budget);
@@ -172,6 +174,7 @@ impl Timer {
             }
             .emit();
         }
+        log::trace(&call, || "http lua close fake http connection".to_owned());
         true
     }
 }

@@ -16,7 +16,11 @@ SKIPPED_SECTIONS = ("http2", "http3", "stream_config", "stream_server_config", "
 # ---------------------------------------------------------------- blocks
 
 def read_blocks(path, root, checkout):
-    """The blocks of a file, as perl evaluates them."""
+    """The blocks of a file; one that is a Perl script is read by perl."""
+    with open(path, encoding="latin-1") as file:
+        text = file.read()
+    if "__DATA__" not in text:
+        return read_plain(text)
     env = dict(os.environ, TEST_NGINX_SERVROOT=root, TEST_NGINX_SERVER_PORT=PORT_MARK,
                TEST_NGINX_PORT=PORT_MARK)
     found = subprocess.run(["perl", "-I" + os.path.join(HERE, "perl"), "-I" + checkout, path],
@@ -27,6 +31,32 @@ def read_blocks(path, root, checkout):
     return blocks
 
 PORT_MARK = "61984"
+
+def read_plain(text):
+    """The blocks of a file of our own, in which `eval` is a list of JSON or `qr/.../`."""
+    settings = {"log_level": "info", "workers": 1, "master": 0, "root_location": 1, "env": []}
+    blocks = []
+    for chunk in re.split(r"(?m)^=== +", text)[1:]:
+        name, _, rest = chunk.partition("\n")
+        sections = {}
+        for part in re.split(r"(?m)^--- +", rest)[1:]:
+            head, _, body = part.partition("\n")
+            key, filters, inline = re.match(r"(\w+)((?: +\w+)*) *(?:: *(.*))?$", head.strip()).groups()
+            value = inline if inline is not None else body.rstrip("\n") + "\n" if body.strip() else ""
+            for one in filters.split():
+                value = filtered(one, value)
+            sections[key] = value
+        blocks.append({"name": name, "sections": sections, "settings": settings, "faults": []})
+    return blocks
+
+def filtered(name, value):
+    if name == "chomp":
+        return value.removesuffix("\n")
+    if name == "eval":
+        if (quoted := re.match(r"qr/(.*)/(\w*)\s*$", value, re.S)):
+            return {"regex": quoted[1]}
+        return json.loads(value)
+    raise ValueError(f"unknown filter {name}")
 
 def is_regex(value):
     return isinstance(value, dict) and "regex" in value
@@ -644,11 +674,25 @@ def report(results, args):
         print(f"{passed:4} of {all_:4}  {name}")
     passed = sum(fault is None for fault in results.values())
     print(f"{passed:4} of {len(results):4}  in all")
+    if args.page:
+        page(args.page, table, passed, len(results))
     if args.json:
         rows = [{"file": name, "block": title, "number": at + 1, "fault": fault}
                 for (name, at, title), fault in results.items()]
         with open(args.json, "w") as file:
             json.dump(rows, file, indent=0)
+
+def page(path, table, passed, all_):
+    """Puts the table between the marks of a page."""
+    rows = [f"| `{name}` | {here} | {there} |" for name, (here, there) in sorted(table.items())]
+    lines = ["| Blocks of | pass | of |", "| --- | ---: | ---: |", *rows, f"| in all | {passed} | {all_} |"]
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    start, end = "<!-- table -->", "<!-- end of table -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + start + "\n" + "\n".join(lines) + "\n" + end + after)
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -659,6 +703,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--first", type=int, default=0, help="the number of the first server tree and port")
     parser.add_argument("--json", help="a file for all results")
+    parser.add_argument("--page", help="a page whose table is written anew")
     parser.add_argument("--only", help="a pattern of block names")
     parser.add_argument("--quiet", action="store_true", help="only the table")
     parser.add_argument("--verbose", action="store_true")

@@ -88,5 +88,5 @@ fn name_of(lua: &Lua, key: &Value) -> mlua::Result<String> {
 
 fn all(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let transaction = subject(call)?.transaction.borrow();
-    table_of(lua, headers(&transaction), &args)
+    table_of(lua, call, "response", headers(&transaction), &args)
 }

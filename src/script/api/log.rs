@@ -12,6 +12,8 @@ use crate::telemetry::events;
 
 /// `ngx.NOTICE`: the level of `print`.
 const NOTICE: i64 = 6;
+/// `ngx.DEBUG`.
+const DEBUG: i64 = 8;
 /// `ngx.ERR`: the level of what the API itself has to say.
 const ERR: i64 = 4;
 /// Bytes of one message, as in nginx; the rest is cut off.
@@ -109,6 +111,25 @@ fn place(lua: &Lua, call: &Call) -> (String, String) {
         (format!("{file}:{line}"), function)
     });
     place.unwrap_or_else(|| (call.module.to_string(), String::new()))
+}
+
+/// What lua-nginx-module tells at level `debug`.
+pub fn trace(call: &Call, words: impl FnOnce() -> String) {
+    if events::ScriptSaid::is_wanted(DEBUG) {
+        let message = words();
+        let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+        events::Said { level: DEBUG, message: &message, about: about.as_deref() }.emit();
+    }
+}
+
+/// Path and query, as nginx's messages show them.
+pub fn target(call: &Call) -> String {
+    let subject = call.subject.as_ref();
+    let transaction = subject.and_then(|subject| subject.transaction.try_borrow().ok());
+    let Some(transaction) = transaction else { return "?".to_owned() };
+    let path = transaction.request.normalized_path();
+    let query = transaction.request.query.as_deref().unwrap_or_default();
+    format!("{}?{}", String::from_utf8_lossy(&path), String::from_utf8_lossy(query))
 }
 
 /// Writes a line, without secrets, unless it is left out anyway or one too many.

@@ -14,7 +14,7 @@ mod digest;
 mod encoding;
 mod header;
 mod location;
-mod log;
+pub(super) mod log;
 mod modules;
 mod native;
 mod page;

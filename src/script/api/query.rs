@@ -12,8 +12,8 @@ use super::arguments::{
 };
 use super::encoding::{escape, is_component, unescape};
 use super::request_headers::{add, limit};
-use super::{EVERYWHERE, EXCHANGE, Function, Native};
-use crate::script::Call;
+use super::{EVERYWHERE, EXCHANGE, Function, Native, log};
+use crate::script::{Call, current};
 use crate::transaction::{Body, PhaseSet};
 
 /// Pairs that a table may give.
@@ -93,6 +93,9 @@ fn decode(lua: &Lua, query: &[u8], most: usize, table: Table) -> mlua::Result<Mu
             continue;
         }
         if taken == most {
+            if let Some(call) = current() {
+                log::trace(&call, || format!("lua hit query args limit {most}"));
+            }
             let truncated = string(lua, "truncated")?;
             return Ok(MultiValue::from_vec(vec![Value::Table(table), truncated]));
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
 
 use super::arguments::{at, fault, loose_text, number, one, string, subject};
-use super::{EXCHANGE, Function, Native};
+use super::{EXCHANGE, Function, Native, log};
 use crate::script::Call;
 use crate::transaction::{Headers, PhaseSet};
 
@@ -29,7 +29,8 @@ pub const FUNCTIONS: &[Function] = &[
               array where a name came more than once. Look-ups work in any case, `_` for `-`. At \
               most 100 fields (0: 1000); if there are more, `err` is `truncated`.",
         native: Native::Now(|lua, call, args| {
-            table_of(lua, &subject(call)?.transaction.borrow().request.headers, &args)
+            let headers = &subject(call)?.transaction.borrow().request.headers;
+            table_of(lua, call, "request", headers, &args)
         }),
     },
     Function {
@@ -70,7 +71,13 @@ pub fn field(lua: &Lua, headers: &Headers, name: &str) -> mlua::Result<Value> {
 }
 
 /// The fields in a table, as `get_headers(max?, raw?)` answers.
-pub fn table_of(lua: &Lua, headers: &Headers, args: &MultiValue) -> mlua::Result<MultiValue> {
+pub fn table_of(
+    lua: &Lua,
+    call: &Call,
+    whose: &str,
+    headers: &Headers,
+    args: &MultiValue,
+) -> mlua::Result<MultiValue> {
     let (most, raw) = (limit(at(args, 1), SHOWN), at(args, 2) == &Value::Boolean(true));
     let table = lua.create_table()?;
     for header in headers.iter().take(most) {
@@ -83,6 +90,8 @@ pub fn table_of(lua: &Lua, headers: &Headers, args: &MultiValue) -> mlua::Result
     }
     let mut results = one(Value::Table(table));
     if headers.len() > most {
+        let count = headers.len();
+        log::trace(call, || format!("lua exceeding {whose} header limit {count} > {most}"));
         results.push_back(string(lua, "truncated")?);
     }
     Ok(results)

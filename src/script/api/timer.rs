@@ -6,7 +6,7 @@ use std::time::Duration;
 use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
-use super::{EVERYWHERE, Function, Native};
+use super::{EVERYWHERE, Function, Native, log};
 use crate::script::{Call, State, Waiting, state_of};
 use crate::transaction::{Phase, PhaseSet};
 
@@ -122,13 +122,15 @@ fn schedule(
     state.spawn_timer(delay, every, function, args, call.module.clone(), budget)
 }
 
-fn sleep(_: Lua, _: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
+fn sleep(_: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
     Box::pin(async move {
         let seconds = check_number(&args, 1, "sleep")?;
         if !(0.0..=LONGEST).contains(&seconds) {
             return Err(fault(format!("invalid sleep duration \"{seconds}\"")));
         }
+        log::trace(&call, || format!("lua ready to sleep for {} ms", (seconds * 1000.0) as u64));
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        log::trace(&call, || format!("lua sleep timer expired: \"{}\"", log::target(&call)));
         Ok(MultiValue::new())
     })
 }

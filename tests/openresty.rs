@@ -1,0 +1,54 @@
+//! OpenResty's configurations run here as they are: the blocks of `tests/openresty/cases`, by the
+//! runner beside them. A checkout of lua-nginx-module is run where `OPENRESTY_TESTS` names its folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openresty")
+}
+
+/// What the runner says of these files, and whether it says that all is well.
+fn run(checkout: &Path, files: &[PathBuf], more: &[&str]) -> (String, bool) {
+    let scratch = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_moongate");
+    let command = format!("{program} run --nginx {{conf}} --error-log {{log}}");
+    let output = Command::new("python3")
+        .arg(folder().join("run.py"))
+        .args(["--command", &command, "--jobs", "2"])
+        .arg("--folder")
+        .arg(scratch.path())
+        .arg("--checkout")
+        .arg(checkout)
+        .args(more)
+        .args(files)
+        .output()
+        .expect("python3 is installed");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let faults = String::from_utf8_lossy(&output.stderr);
+    (format!("{said}{faults}"), output.status.success())
+}
+
+fn blocks_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "t")).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn configurations_of_openresty_do_here_what_they_do_there() {
+    let files = blocks_in(&folder().join("cases"));
+    assert!(files.len() >= 6, "the cases are found");
+    let (said, well) = run(&folder(), &files, &["--strict", "--first", "40"]);
+    assert!(well && said.contains("in all"), "{said}");
+}
+
+#[test]
+fn lua_nginx_modules_own_blocks_are_counted_where_there_is_a_checkout() {
+    let Some(checkout) = std::env::var_os("OPENRESTY_TESTS").map(PathBuf::from) else { return };
+    let (said, _) = run(&checkout, &blocks_in(&checkout.join("t")), &["--quiet", "--first", "60"]);
+    assert!(said.contains("in all"), "{said}");
+    print!("{said}");
+}
