@@ -56,10 +56,7 @@ fn on_abort(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Mu
     if !call.threads.are_watching() {
         return refusal(lua, "lua_check_client_abort is off");
     }
-    match call.threads.on_abort(lua, function)? {
-        true => Ok(one(Value::Integer(1))),
-        false => refusal(lua, "duplicate call"),
-    }
+    if call.threads.on_abort(lua, function)? { Ok(one(Value::Integer(1))) } else { refusal(lua, "duplicate call") }
 }
 
 fn spawn(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
