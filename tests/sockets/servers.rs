@@ -137,7 +137,7 @@ fn mariadb() -> Server {
     let first = data.join("first.sql");
     fs::write(
         &first,
-        "CREATE USER tester@localhost IDENTIFIED BY 'secret'; CREATE DATABASE shop; GRANT ALL ON shop.* TO tester@localhost;",
+        "CREATE USER tester@localhost IDENTIFIED BY 'secret';\nCREATE DATABASE shop;\nGRANT ALL ON shop.* TO tester@localhost;\n",
     )
     .unwrap();
     let mut command = Command::new(program("mariadbd"));

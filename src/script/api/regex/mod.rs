@@ -2,6 +2,7 @@
 
 mod cache;
 mod found;
+mod groups;
 mod pcre;
 
 use std::rc::Rc;
