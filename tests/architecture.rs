@@ -7,7 +7,7 @@ use regex::Regex;
 
 /// Foreign crates and the modules that may name them.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aho_corasick", &["detection"]),
+    ("aho_corasick", &["config", "detection"]),
     ("maxminddb", &["detection"]),
     ("mlua", &["script"]),
     ("pingora_core", &["server", "proxy", "upstream"]),

@@ -47,6 +47,7 @@ mod prometheus;
 mod reload;
 mod rollout;
 mod rule_set;
+mod rules_beside;
 mod rules_cli;
 mod rule_scripts;
 mod rules_install;

@@ -122,10 +122,10 @@ fn a_good_change_is_in_force_once_its_gates_held_and_modules_tell_so() {
     let load = Load::on(&node);
     let gates = json!({ "min_samples": 20, "window": "1s", "promote": true });
     try_out(&node, BETTER, &gates);
-    let promoted = || node.policy()["generation"] == 2;
+    let promoted = || happened(&node.policy()) == ["promoted", "began"];
     assert!(wait_until(DEADLINE, promoted), "{}", node.policy());
     assert!(load.end().iter().all(|(_, answer)| answer.status == 200), "nobody notices");
-    assert_eq!(happened(&node.policy()), ["promoted", "began"]);
+    assert_eq!(node.generation(), 2);
     node.get("/");
     assert_eq!(upstream.last().header("x-guard"), Some("two"));
     let modules = node.ask_admin("GET", "/modules").json();
@@ -154,6 +154,14 @@ fn each_client_stays_with_its_policy_and_people_decide() {
     let policy = node.policy();
     assert_eq!(policy["candidate"]["samples"]["candidate"]["calls"], json!(first.len() * 2));
     assert_eq!(policy["candidate"]["standing"]["is"], "waiting");
+    let modules = node.ask_admin("GET", "/modules").json();
+    let of = |at: usize, name: &str| modules[at]["attached"][0][name].clone();
+    assert_eq!((of(0, "mode"), of(1, "mode")), (json!("enforce"), json!("canary")), "{modules}");
+    let calls = |at: usize| -> u64 {
+        let workers = modules[at]["workers"].as_array().unwrap().iter();
+        workers.map(|worker| worker["calls"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((calls(0) + calls(1), calls(1)), (200, first.len() as u64 * 2));
     let admin = node.admin.to_string();
     node.edit("token", ADMIN_TOKEN);
     let token = node.path("token");
@@ -184,8 +192,8 @@ fn what_is_tried_is_tried_as_its_settings_say_and_not_after_a_restart_if_it_was_
     let mut node = node(&upstream, config);
     let load = Load::on(&node);
     node.edit("lua/modules/guard.lua", BETTER);
-    assert!(wait_until(DEADLINE, || node.generation() == 2), "{}", node.policy());
-    assert_eq!(happened(&node.policy()), ["promoted", "began"]);
+    let promoted = || happened(&node.policy()) == ["promoted", "began"];
+    assert!(wait_until(DEADLINE, promoted), "{}", node.policy());
     node.edit("lua/modules/guard.lua", FAILS);
     let given_up = || happened(&node.policy()).first() == Some(&"rolled_back");
     assert!(wait_until(DEADLINE, given_up), "{}", node.policy());

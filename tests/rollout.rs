@@ -13,6 +13,7 @@ use crate::support::{Client, DEADLINE, Moongate, Response, request, wait_until};
 
 const CONFIG: &str = "upstreams: { app: 127.0.0.1:1 }\n\
     admin: { address: 127.0.0.1:0, token_file: token }\n\
+    limits: { requests_per_connection: 1000000 }\n\
     lua: { shared_dict: { d: 1MiB } }\n";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const FAILS: &str = "return { content = function() error('bad') end }";

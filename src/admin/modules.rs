@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::functions::{stamp, worker_told};
 use super::{Admin, Answer, Asked, Reply};
+use crate::config::HandlerMode;
 use crate::functions::{Contest, Difference, Summary};
 use crate::policy::{AttachedModule, ModuleVersion, Policy};
 
@@ -15,21 +16,17 @@ const MOST_DIFFERENCES: usize = 100;
 
 /// `GET /modules`
 pub(super) fn list(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    let told = asked.known_query(&[]).map(|()| {
-        let policy = admin.store.current();
-        let modules = versions(&policy);
-        let told = modules.iter().map(|of| tell(&policy, of));
-        Value::Array(told.collect())
-    });
+    let told = asked.known_query(&[]).map(|()| told(admin, |_| true));
     told.map_or_else(|refused| refused, |told| Answer::json(200, &told)).into()
 }
 
 /// `GET /modules/{name}`
 pub(super) fn show(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
-    let policy = admin.store.current();
+    let name = asked.param("name");
     let told = asked.known_query(&[]).and_then(|()| {
-        let named = named(&policy, asked.param("name"))?;
-        Ok(Value::Array(named.iter().map(|of| tell(&policy, of)).collect()))
+        let told = told(admin, |known| known == name);
+        let found = told.as_array().is_some_and(|told| !told.is_empty());
+        found.then_some(told).ok_or_else(|| unknown(name))
     });
     told.map_or_else(|refused| refused, |told| Answer::json(200, &told)).into()
 }
@@ -54,6 +51,30 @@ pub(super) fn differences(admin: &Arc<Admin>, asked: &Arc<Asked>) -> Reply {
     told.map_or_else(|refused| refused, |told| Answer::json(200, &told)).into()
 }
 
+/// The versions of the policy in force, and those that only the one that is tried has.
+fn told(admin: &Admin, is_wanted: impl Fn(&str) -> bool) -> Value {
+    let current = admin.store.current();
+    let own = versions(&current);
+    let is_own = |of: &[&AttachedModule]| {
+        own.iter().any(|known| {
+            known.first().map(|one| &one.version) == of.first().map(|one| &one.version)
+        })
+    };
+    let wanted = |of: &Vec<&AttachedModule>| of.iter().all(|one| is_wanted(&one.version.name));
+    let in_force = own.iter().filter(|of| wanted(of)).map(|of| tell(&current, of, None));
+    let mut told: Vec<Value> = in_force.collect();
+    if let Some(tried) = &*admin.store.tried() {
+        let others = versions(&tried.policy).into_iter().filter(|of| !is_own(of) && wanted(of));
+        let share = Some(f64::from(tried.candidate.mode.share()));
+        told.extend(others.map(|of| tell(&tried.policy, &of, share)));
+    }
+    Value::Array(told)
+}
+
+fn unknown(name: &str) -> Answer {
+    Answer::error(404, format!("no module `{name}` is attached"), "GET /modules lists them")
+}
+
 /// The entries of each version, by its name and digest.
 fn versions(policy: &Policy) -> Vec<Vec<&AttachedModule>> {
     let mut versions: BTreeMap<(&str, &str), Vec<&AttachedModule>> = BTreeMap::new();
@@ -68,14 +89,14 @@ fn named<'a>(policy: &'a Policy, name: &str) -> Result<Vec<Vec<&'a AttachedModul
     let mut versions = versions(policy);
     versions.retain(|of| of.iter().all(|attached| *attached.version.name == *name));
     if versions.is_empty() {
-        let message = format!("no module `{name}` is attached");
-        return Err(Answer::error(404, message, "GET /modules lists them"));
+        return Err(unknown(name));
     }
     Ok(versions)
 }
 
-/// All that is known of a version, which is attached at least once.
-fn tell(policy: &Policy, attached: &[&AttachedModule]) -> Value {
+/// All that is known of a version, which is attached at least once. `share`: the percent of clients
+/// that its policy is tried for.
+fn tell(policy: &Policy, attached: &[&AttachedModule], share: Option<f64>) -> Value {
     let Some(first) = attached.first() else { return Value::Null };
     let ModuleVersion { name, digest, origin } = &first.version;
     let account = policy.ledger.of(&first.version);
@@ -87,18 +108,19 @@ fn tell(policy: &Policy, attached: &[&AttachedModule]) -> Value {
         "digest": digest,
         "origin": origin,
         "since": account.as_ref().map(|account| stamp(account.since)),
-        "attached": attached.iter().map(|one| place(one)).collect::<Vec<_>>(),
+        "attached": attached.iter().map(|one| place(one, share)).collect::<Vec<_>>(),
         "workers": workers,
         "differences": (!contests.is_empty()).then(|| summary(&contests)),
     })
 }
 
-fn place(attached: &AttachedModule) -> Value {
+fn place(attached: &AttachedModule, share: Option<f64>) -> Value {
+    let counts = share.filter(|_| attached.mode == HandlerMode::Enforce);
     json!({
         "route": attached.route,
         "owner": attached.owner,
-        "mode": attached.mode.as_str(),
-        "percent": attached.mode.percent(),
+        "mode": counts.map_or(attached.mode.as_str(), |_| "canary"),
+        "percent": counts.unwrap_or_else(|| attached.mode.percent()),
         "phases": attached.phases.iter().map(|phase| phase.as_str()).collect::<Vec<_>>(),
     })
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::rollouts::difference;
 use super::{Admin, Answer, Asked, Reply};
-use crate::policy::{RoutePlan, RulesBeside};
+use crate::policy::{RoutePlan, RouteRules, RulesBeside};
 
 /// Differences that are told at the most.
 const MOST_DIFFERENCES: usize = 100;
@@ -63,7 +63,7 @@ fn route(plan: &RoutePlan) -> Value {
     json!({
         "route": plan.name,
         "engine": plan.rules.as_ref().map_or("off", |rules| rules.engine().as_str()),
-        "rules": plan.rules.as_ref().map_or(0, |rules| rules.count()),
+        "rules": plan.rules.as_ref().map_or(0, RouteRules::count),
         "shadow": shadow,
     })
 }

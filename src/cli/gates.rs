@@ -1,7 +1,7 @@
 //! Gates as options: what a version that is tried must be like.
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What a version that is tried must be like. What is not said is as the node has it.
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ impl Gates {
             ("promote", self.promote.then(|| json!(true))),
         ];
         let said = asked.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Value::Object(Map::from_iter(said))
+        Value::Object(said.collect())
     }
 }
 

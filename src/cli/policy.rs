@@ -73,7 +73,10 @@ fn status(asking: &Asking) -> Result<(), Fault> {
 
 fn decide(asking: &Asking, path: &str) -> Result<(), Fault> {
     let said = ask(&asking.place.node()?, "POST", path)?;
-    asking.say(&said, || Ok(format!("policy {} is in force\n", said["generation"])))
+    asking.say(&said, || {
+        let generation = said.get("generation").and_then(Value::as_u64).unwrap_or_default();
+        Ok(format!("policy {generation} is in force\n"))
+    })
 }
 
 fn text(said: &Value) -> Result<String, Fault> {

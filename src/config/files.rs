@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Error, Read};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use super::glob;
@@ -17,6 +18,11 @@ pub trait Files {
     /// The bytes of a file that holds a secret: it is read as often as settings are, and kept nowhere.
     fn secret(&self, path: &Path) -> std::io::Result<Vec<u8>> {
         self.read(path)
+    }
+
+    /// A variable of the process's environment.
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        std::env::var_os(name).map(OsStringExt::into_vec)
     }
 
     /// Whether they are those that were kept when the settings were last in force.

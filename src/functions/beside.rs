@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Holder;
 use super::holder::{Found, Place, Reach};
-use super::rollout::{Compared, Contest, Done, Ending, Turn};
+use super::rollout::{Compared, Contest, Done, Ending, SHADOWS_AT_ONCE, Turn};
 use crate::config::Secrets;
 use crate::script::{Call, Exit, Host, ScriptError, Subject, Waiting};
 use crate::transaction::{Body, Headers, Phase, Reply, Request, Transaction};
@@ -37,7 +37,8 @@ impl Beside {
             return None;
         }
         let version = found.function.version(&candidate.digest)?;
-        let Some(turn) = candidate.contest.turn(version.facts.declaration.limits.concurrent) else {
+        let most = version.facts.declaration.limits.concurrent.min(SHADOWS_AT_ONCE);
+        let Some(turn) = candidate.contest.turn(most) else {
             candidate.contest.differences.leave_out();
             return None;
         };
@@ -169,7 +170,7 @@ fn redacted(headers: &Headers, secrets: &Secrets) -> Headers {
         return headers.clone();
     }
     let mut shown = Headers::default();
-    for header in headers.iter() {
+    for header in headers {
         let value = Bytes::copy_from_slice(&secrets.redacted(&header.value));
         shown.append(header.name.clone(), value);
     }

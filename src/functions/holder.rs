@@ -10,15 +10,15 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 
 use super::failures::Failures;
-use super::ledger::Record;
-use super::rollout::{Candidate, Mode};
+use super::held::Held;
+use super::rollout::Candidate;
 use super::trial::{Form, domain};
 use super::version::Version;
 use super::{Function, FunctionStore, Name};
-use crate::config::{Owner, Owners, Secrets};
+use crate::config::{Owners, Secrets};
 use crate::script::{
-    Call, DomainSpec, Exit, Handler, ScriptError, ScriptErrorKind, SecretsFor, State,
-    function_source, is_owner_full,
+    Call, DomainSpec, Exit, ScriptError, ScriptErrorKind, SecretsFor, State, function_source,
+    is_owner_full,
 };
 use crate::shared::{Dictionaries, Tables};
 use crate::telemetry::events;
@@ -70,20 +70,6 @@ pub struct Reach<'a> {
     pub owners: &'a Arc<Owners>,
     /// Secrets.
     pub secrets: &'a Arc<Secrets>,
-}
-
-/// A function that is loaded.
-pub struct Held {
-    version: Arc<Version>,
-    /// Whether what it writes is withheld.
-    withheld: bool,
-    dictionaries: Arc<Dictionaries>,
-    /// What its owner may have.
-    terms: Arc<Owner>,
-    state: Rc<State>,
-    handler: Handler,
-    record: Arc<Record>,
-    last_call: Cell<Instant>,
 }
 
 impl Holder {
@@ -325,36 +311,6 @@ impl Holder {
         });
         for (held, others) in gone {
             held.retire(&others);
-        }
-    }
-}
-
-impl Held {
-    /// Whether what it was loaded with is what it would be now.
-    fn is_as_granted(&self, terms: &Arc<Owner>, reach: Reach<'_>) -> bool {
-        let spec = self.state.spec();
-        (Arc::ptr_eq(&self.terms, terms) || self.terms == *terms)
-            && Arc::ptr_eq(&spec.tables, reach.tables)
-            && Arc::ptr_eq(&spec.secrets.kept, reach.secrets)
-    }
-
-    /// Whether a function as it is now may call it.
-    fn is_wanted(&self, function: &Function) -> bool {
-        let digest = &self.version.facts.digest;
-        let live = function.active.as_ref() == Some(digest);
-        let tried = function.candidate.as_ref().filter(|one| one.digest == *digest);
-        match (self.withheld, tried.map(|one| one.mode)) {
-            (false, Some(Mode::Canary(_))) | (true, Some(Mode::Sample(_) | Mode::Shadow)) => true,
-            (withheld, _) => live && !withheld,
-        }
-    }
-
-    /// Its state goes when the last call of it ends; `others` are those of its function that stay.
-    fn retire(&self, others: &[Rc<Self>]) {
-        self.state.retire();
-        let version = |one: &Rc<Self>| Arc::ptr_eq(&one.version, &self.version);
-        if !others.iter().any(version) {
-            self.record.unloaded();
         }
     }
 }

@@ -128,6 +128,7 @@ impl Counts {
     }
 
     /// These without those that were there before.
+    #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         Self {
             ended: self.ended.saturating_sub(before.ended),

@@ -12,6 +12,7 @@ mod disk;
 mod failures;
 mod function;
 mod grants;
+mod held;
 mod histogram;
 mod holder;
 mod ledger;
@@ -35,7 +36,7 @@ pub use name::Name;
 pub use registry::Registry;
 pub use rollout::{
     Candidate, Compared, Contest, Difference, Differences, Done, Ending, Event, GATE, Gates,
-    Happening, Mode, Rollout, SHADOWS_AT_ONCE, Share, Standing, Sticky, Summary, Turn, remember,
+    Happening, Mode, Rollout, Share, Standing, Sticky, Summary, Turn, remember,
 };
 pub use route::{FunctionRoute, RouteIndex};
 pub use store::{Fault, FunctionStore, Push, Pushed};

@@ -1,7 +1,7 @@
 //! Handlers that run beside those that count: after the client has its answer, on what they would
 //! have found, with nothing that they do taken over.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,14 +11,18 @@ use bytes::Bytes;
 
 use super::Exchange;
 use super::step::Account;
-use crate::functions::{Compared, Contest, Done, Ending, Read, SHADOWS_AT_ONCE, Turn};
+use crate::functions::{Compared, Contest, Done, Ending, Read, Turn};
 use crate::policy::{BesideStep, Live, StepId};
 use crate::script::{Call, Chunk, Exit, ScriptError, Subject};
 use crate::telemetry::events;
 use crate::transaction::{Body, Headers, Phase, Reply, Request, Response, Transaction, Variables};
 
 /// Bytes of a response that are kept for handlers of `body_filter`; what is longer is left out.
-const LONGEST_BODY: usize = 1 << 20;
+const LONGEST_BODY: usize = 256 << 10;
+/// Pieces of it at the most.
+const MOST_CHUNKS: usize = 1024;
+/// Exchanges of one handler that are kept until they end, or wait, on all workers.
+pub(super) const MOST_NOTED: u32 = 128;
 
 /// What handlers that have no effect are to be shown, once the client has its answer.
 #[derive(Default)]
@@ -26,6 +30,8 @@ pub(super) struct Moments {
     noted: RefCell<Vec<Moment>>,
     /// The response's body, for those that look at it.
     chunks: RefCell<Vec<Chunk>>,
+    /// Bytes of them.
+    length: Cell<usize>,
 }
 
 /// The exchange as a handler would have found it.
@@ -69,8 +75,9 @@ pub fn see_chunk(exchange: &Exchange, bytes: &Bytes, last: bool) {
         return;
     }
     let mut chunks = exchange.moments.chunks.borrow_mut();
-    let length: usize = chunks.iter().map(|chunk| chunk.bytes.len()).sum();
-    if length + bytes.len() > LONGEST_BODY {
+    let length = exchange.moments.length.get() + bytes.len();
+    exchange.moments.length.set(length);
+    if length > LONGEST_BODY || chunks.len() >= MOST_CHUNKS {
         let too_long = noted.extract_if(.., |moment| moment.phase == Phase::BodyFilter);
         too_long.for_each(|moment| moment.contest.differences.leave_out());
         chunks.clear();
@@ -96,7 +103,7 @@ impl Moment {
         let (of, ..) = exchange.live.step(step.id)?;
         let transaction = exchange.subject.transaction.borrow();
         let contest = of.contest.as_ref().filter(|_| of.mode.draws(&transaction.id))?;
-        let Some(turn) = contest.turn(SHADOWS_AT_ONCE) else {
+        let Some(turn) = contest.turn(MOST_NOTED) else {
             contest.differences.leave_out();
             return None;
         };
@@ -121,8 +128,8 @@ impl Moment {
         own.started_at = SystemTime::now();
         own.body = self.body.clone();
         own.reply = Reply { status, headers, ..Reply::default() };
-        own.response = self.response.clone();
-        own.variables = self.variables.clone();
+        own.response.clone_from(&self.response);
+        own.variables.clone_from(&self.variables);
         own.route.clone_from(&origin.route);
         own.outcome.verdict = origin.outcome.verdict;
         own

@@ -7,9 +7,10 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
+use super::beside::MOST_NOTED;
 use super::{Exchange, request_body};
 use crate::detection::{Answer, Inspection, Interruption, Outcome, Profile, World};
-use crate::functions::{Compared, Contest, Done, Ending, Read, SHADOWS_AT_ONCE, Turn};
+use crate::functions::{Compared, Contest, Done, Ending, Read, Turn};
 use crate::script::{Host as _, Subject};
 use crate::transaction::{Body, Headers, Match, Request, RulePhase, Transaction, Variables};
 
@@ -33,7 +34,7 @@ pub(super) fn note(exchange: &Exchange) {
     if !beside.mode.draws(&transaction.id) {
         return;
     }
-    let Some(turn) = beside.contest.turn(SHADOWS_AT_ONCE) else {
+    let Some(turn) = beside.contest.turn(MOST_NOTED) else {
         return beside.contest.differences.leave_out();
     };
     let profile = beside.rules.profile(|| transaction.request.normalized_path()).clone();

@@ -242,9 +242,10 @@ impl Draft {
             .map(|draft| {
                 let lua = &config.lua;
                 // What has no effect sets no timer and connects to nobody.
-                let (dictionaries, network, max_timers) = match draft.withheld {
-                    true => (&withheld, Network::default(), 0),
-                    false => (&dictionaries, lua.network.clone(), lua.max_timers),
+                let (dictionaries, network, max_timers) = if draft.withheld {
+                    (&withheld, Network::default(), 0)
+                } else {
+                    (&dictionaries, lua.network.clone(), lua.max_timers)
                 };
                 Arc::new(DomainSpec {
                     owner: draft.owner.clone(),

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use mlua::{LuaSerdeExt, Table, Value};
 
 use super::meter::Meter;
-use super::{Call, DomainSpec, Library, ScriptError, State};
+use super::{Call, DomainSpec, Library, ScriptError, SecretsFor, State};
 use crate::config::{Budget, Secrets};
 use crate::transaction::Phase;
 
@@ -116,7 +116,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
-        secrets: Default::default(),
+        secrets: SecretsFor::default(),
         reads_only: false,
         network: crate::config::Network::default(),
         routes: None,

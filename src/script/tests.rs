@@ -26,7 +26,7 @@ fn state() -> Rc<State> {
         dictionaries: Arc::default(),
         tables: Arc::default(),
         collections: None,
-        secrets: Default::default(),
+        secrets: super::SecretsFor::default(),
         reads_only: false,
         network: Network::default(),
         routes: None,

@@ -149,7 +149,8 @@ impl Desk {
             }
             Err(_) => return Answer::error(503, "it is stopping", "ask again when it has started"),
         };
-        let after = self.admin.store.current();
+        let tried = self.admin.store.tried().as_ref().map(|tried| tried.policy.clone());
+        let after = tried.unwrap_or_else(|| self.admin.store.current());
         let target = format!("policy {}", after.generation);
         self.admin.audit(asked, what, &target, before, after.digest.clone());
         answer

@@ -124,7 +124,8 @@ fn no_output_has_a_token_in_it() {
         for path in ["/", "/policy", "/whoami", "/upstreams", "/metrics", "/audit", "/nowhere"] {
             said += &moongate.ask_admin_as(token, "GET", path, "").text();
         }
-        said += &moongate.ask_admin_as(token, "POST", "/policy/reload", token).text();
+        let body = format!(r#"{{ "sticky": "header:{token}" }}"#);
+        said += &moongate.ask_admin_as(token, "POST", "/policy/reload", body).text();
     }
     moongate.edit("moongate.yaml", config.replace("events", "evnts"));
     said += &moongate.ask_admin_as(SETTING, "POST", "/policy/reload", "").text();

@@ -5,6 +5,7 @@ mod force;
 mod life;
 mod owners;
 mod status;
+mod tried;
 mod way;
 mod within;
 

@@ -35,7 +35,8 @@ pub(super) struct Arguments {
 /// An owner, as a node tells it.
 #[derive(Debug, Deserialize)]
 struct Owner {
-    owner: String,
+    #[serde(rename = "owner")]
+    name: String,
     functions: u64,
     calls: u64,
     errors: u64,
@@ -59,13 +60,15 @@ fn text(said: &Value) -> Result<String, Fault> {
     let owners = Vec::<Owner>::deserialize(said)
         .map_err(|error| Fault::Told(format!("the node says something else: {error}")))?;
     let mut table = Table::new(HEADS);
-    owners.into_iter().for_each(|owner| table.row(row(owner)));
+    for owner in owners {
+        table.row(row(owner));
+    }
     Ok(table.text())
 }
 
 fn row(owner: Owner) -> [String; 12] {
     [
-        owner.owner,
+        owner.name,
         owner.functions.to_string(),
         owner.calls.to_string(),
         owner.errors.to_string(),

@@ -1,5 +1,7 @@
 //! What a node tells of its functions.
 
+use std::fmt::Write as _;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -130,25 +132,31 @@ impl Function {
     pub(super) fn trial(&self) -> String {
         let mut text = String::new();
         if let Some(tried) = &self.candidate {
-            let (name, version) = (&self.name, self.title_of(&tried.digest));
-            let route = tried.route.as_ref().map(|route| format!(" of {route}"));
-            let (percent, route) = (tried.percent, route.unwrap_or_default());
-            let (since, by) = (moment(&tried.since), &tried.by);
-            let mode = &tried.mode;
-            text += &format!(
-                "{name}: {mode} {percent} %{route} of version {version} since {since}, by {by}\n"
-            );
-            if let Some(Standing { is, why }) = &tried.standing {
-                text += &format!("  {is}: {why}\n");
-            }
+            let _ = tried.tell(&mut text, &self.name, &self.title_of(&tried.digest));
         }
         if let Some(last) = self.history.first() {
             let (name, version) = (&self.name, self.title_of(&last.digest));
             let by = if last.by.is_empty() { String::new() } else { format!(" by {}", last.by) };
             let Event { at, what, why, .. } = last;
-            text += &format!("{name}: version {version} {what}{by} at {}: {why}\n", moment(at));
+            let _ = writeln!(text, "{name}: version {version} {what}{by} at {}: {why}", moment(at));
         }
         printable(&text)
+    }
+}
+
+impl Candidate {
+    /// What is tried, and how it stands.
+    fn tell(&self, text: &mut String, name: &str, version: &str) -> std::fmt::Result {
+        let (mode, percent, by) = (&self.mode, self.percent, &self.by);
+        write!(text, "{name}: {mode} {percent} %")?;
+        if let Some(route) = &self.route {
+            write!(text, " of {route}")?;
+        }
+        writeln!(text, " of version {version} since {}, by {by}", moment(&self.since))?;
+        match &self.standing {
+            Some(Standing { is, why }) => writeln!(text, "  {is}: {why}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -94,7 +94,7 @@ fn text(modules: &[Module]) -> String {
 
 fn place(module: &Module, attached: &Attached) -> [String; 7] {
     let mode = match attached.mode.as_str() {
-        "sample" => format!("sample {}%", attached.percent),
+        mode @ ("canary" | "sample") => format!("{mode} {}%", attached.percent),
         mode => mode.to_owned(),
     };
     [

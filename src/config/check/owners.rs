@@ -113,5 +113,5 @@ fn check_dictionary(name: &str, found: &Found<'_>, lua: &Lua) {
         None => format!("`lua.shared_dict` has {}", list(&known)),
     };
     let message = format!("there is no dictionary `{}`", name.escape_debug());
-    found.report(Diagnostic::error("config::not-found", message).help(help), "named here");
+    found.report(Diagnostic::warning("config::not-found", message).help(help), "named here");
 }

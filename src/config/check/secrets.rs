@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 
 use crate::config::is_short_name;
 use crate::config::raw::Value;
@@ -71,8 +70,8 @@ fn secret(section: &Section<'_>) -> Option<Secret> {
             bytes(section.check.files.secret(&path).map(|read| without_line_end(&read)), &found)
         }
         (None, Some((variable, found))) => {
-            let read = std::env::var_os(&variable).ok_or_else(|| io::ErrorKind::NotFound.into());
-            bytes(read.map(OsStringExt::into_vec), &found)
+            let read = section.check.files.variable(&variable);
+            bytes(read.ok_or_else(|| io::ErrorKind::NotFound.into()), &found)
         }
         _ => {
             let message = format!("`{}` is to be in one place", section.path);

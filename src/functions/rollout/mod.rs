@@ -28,7 +28,7 @@ use crate::transaction::{Client, Request};
 
 /// Calls beside the live ones that may be waiting or running at once, on all workers; the next ones
 /// are left out, and counted.
-pub const SHADOWS_AT_ONCE: u32 = 16;
+pub(super) const SHADOWS_AT_ONCE: u32 = 16;
 
 /// A version that is being tried.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -184,12 +184,12 @@ fn place(address: IpAddr) -> Vec<u8> {
 }
 
 impl Contest {
-    /// A turn for one more call beside the live ones, if not too many wait.
+    /// A turn for one more call beside the live ones, if not so many wait.
     pub fn turn(self: &Arc<Self>, most: u32) -> Option<Turn> {
         let before = self.shadows.fetch_add(1, Ordering::Relaxed);
         // Given back by `Drop` in either case.
         let turn = Turn(self.clone());
-        (before < most.min(SHADOWS_AT_ONCE)).then_some(turn)
+        (before < most).then_some(turn)
     }
 
     fn base(&self) -> Option<Base> {

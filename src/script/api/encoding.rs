@@ -9,6 +9,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use mlua::{Lua, MultiValue, Value};
 
 use super::arguments::{at, fault, loose_text, number, one, string, type_name};
+use super::native::ballast::room;
 use super::{EVERYWHERE, Function, Native};
 use crate::script::Call;
 
@@ -60,7 +61,9 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local quoted = ngx.quote_sql_str(str)",
         doc: "A string as a literal of MySQL, quotes included.",
         native: Native::Now(|lua, _, args| {
-            string(lua, quote_sql(&loose_text(lua, at(&args, 1))?.as_bytes())).map(one)
+            let text = loose_text(lua, at(&args, 1))?;
+            room(lua, 2 * text.as_bytes().len() + 2)?;
+            string(lua, quote_sql(&text.as_bytes())).map(one)
         }),
     },
 ];
@@ -129,7 +132,10 @@ fn escape_uri(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
             None => return Err(fault("\"type\" is not a number")),
         },
     };
-    string(lua, escape(&text.as_bytes(), stays)).map(one)
+    let text = text.as_bytes();
+    let escaped = text.iter().filter(|byte| !stays(**byte)).count();
+    room(lua, text.len() + 2 * escaped)?;
+    string(lua, escape(&text, stays)).map(one)
 }
 
 fn encode_base64(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
@@ -142,6 +148,7 @@ fn encode_base64(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<Mult
             return Err(fault(format!("boolean argument only, got {got}")));
         }
     };
+    room(lua, text.as_bytes().len() / 3 * 4 + 4)?;
     string(lua, engine.encode(text.as_bytes())).map(one)
 }
 

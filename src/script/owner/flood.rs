@@ -23,7 +23,7 @@ pub(super) enum Admitted {
 impl Flood {
     /// One more line; `most` in a second are written.
     pub(super) fn admit(&mut self, most: u32, now: Instant) -> Admitted {
-        let dropped = self.to_tell(now);
+        let dropped = self.untold(now);
         if self.since.is_none_or(|since| is_over(since, now)) {
             (self.since, self.written) = (Some(now), 0);
         }
@@ -36,7 +36,7 @@ impl Flood {
     }
 
     /// Lines that were dropped in a second that is over, told now.
-    pub(super) fn to_tell(&mut self, now: Instant) -> u64 {
+    pub(super) fn untold(&mut self, now: Instant) -> u64 {
         let over = self.since.is_some_and(|since| is_over(since, now));
         if over { std::mem::take(&mut self.dropped) } else { 0 }
     }
@@ -58,10 +58,10 @@ mod tests {
         }
         assert_eq!(flood.admit(3, begin), Admitted::Dropped);
         assert_eq!(flood.admit(3, begin), Admitted::Dropped);
-        assert_eq!(flood.to_tell(begin), 0, "the second is not over");
+        assert_eq!(flood.untold(begin), 0, "the second is not over");
         let later = begin + Duration::from_secs(1);
         assert_eq!(flood.admit(3, later), Admitted::Written { dropped: 2 });
-        assert_eq!(flood.to_tell(later + Duration::from_secs(9)), 0);
+        assert_eq!(flood.untold(later + Duration::from_secs(9)), 0);
         assert_eq!(flood.admit(0, later + Duration::from_secs(2)), Admitted::Dropped);
     }
 }

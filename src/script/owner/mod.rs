@@ -93,7 +93,7 @@ pub fn tell_floods() {
     let now = Instant::now();
     let accounts: Vec<_> = ACCOUNTS.with_borrow(|accounts| accounts.values().cloned().collect());
     for account in accounts {
-        let dropped = account.flood().to_tell(now);
+        let dropped = account.flood().untold(now);
         account.tell_flood(dropped);
     }
 }

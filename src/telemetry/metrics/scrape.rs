@@ -179,8 +179,12 @@ fn show_owners(readings: &[OwnerReading]) {
     let all = metrics();
     let counters = [&all.owner_calls, &all.owner_errors, &all.owner_log_lines_lost];
     let gauges = [&all.owner_calls_running, &all.owner_connections, &all.owner_memory_bytes];
-    counters.iter().for_each(|family| family.clear());
-    gauges.iter().for_each(|family| family.clear());
+    for family in counters {
+        family.clear();
+    }
+    for family in gauges {
+        family.clear();
+    }
     for reading in readings {
         // Those past the bound of the label are told together.
         let owner = [&*reading.owner];

@@ -1,15 +1,16 @@
 //! `cjson` and `cjson.safe`: JSON, as lua-cjson (OpenResty's) reads and writes it.
 
 use mlua::{Lua, MultiValue, Table, Value};
-use serde_json::Value as Json;
 
+use super::decode;
 use crate::script::api::answer::STAGED_BYTES;
 use crate::script::api::arguments::{
-    at, fault, number, number_text, one, refusal, string, type_name,
+    self, at, fault, number, number_text, one, refusal, string, type_name,
 };
+use crate::script::spec_of;
 
 /// How deep values may be nested, in both directions (`serde_json` stops at 128).
-const DEPTH: usize = 100;
+pub const DEPTH: usize = 100;
 /// The longest gap that an array may have before it is refused, as lua-cjson's sparse arrays.
 const SPARSE: usize = 10;
 /// The registry's names for what marks arrays.
@@ -79,48 +80,15 @@ fn decode(lua: &Lua, args: &MultiValue) -> mlua::Result<Result<Value, String>> {
         let got = type_name(at(args, 1));
         return Ok(Err(format!("bad argument #1 to 'decode' (string expected, got {got})")));
     };
-    let text = text.as_bytes();
-    match serde_json::from_slice::<Json>(&text) {
-        Ok(json) => value(lua, json, DEPTH),
-        Err(error) => Ok(Err(format!("Expected value but found invalid token: {error}"))),
-    }
-}
-
-fn value(lua: &Lua, json: Json, depth: usize) -> mlua::Result<Result<Value, String>> {
-    let Some(inner) = depth.checked_sub(1) else {
-        return Ok(Err(format!("Found too many nested data structures ({})", DEPTH + 1)));
-    };
-    Ok(Ok(match json {
-        Json::Null => Value::NULL,
-        Json::Bool(value) => Value::Boolean(value),
-        Json::Number(number) => Value::Number(number.as_f64().unwrap_or(f64::NAN)),
-        Json::String(text) => string(lua, text)?,
-        Json::Array(items) => {
-            let table = lua.create_table_with_capacity(items.len(), 0)?;
-            for item in items {
-                match value(lua, item, inner)? {
-                    Ok(value) => table.raw_push(value)?,
-                    Err(words) => return Ok(Err(words)),
-                }
-            }
-            Value::Table(table)
-        }
-        Json::Object(fields) => {
-            let table = lua.create_table()?;
-            for (name, field) in fields {
-                match value(lua, field, inner)? {
-                    Ok(value) => table.raw_set(name, value)?,
-                    Err(words) => return Ok(Err(words)),
-                }
-            }
-            Value::Table(table)
-        }
-    }))
+    decode::decode(lua, &text.as_bytes())
 }
 
 fn encode(lua: &Lua, args: &MultiValue) -> mlua::Result<Result<Value, String>> {
-    let writer =
-        Writer { array_mt: marker(lua, ARRAY_MT)?, empty_array_mt: marker(lua, EMPTY_ARRAY_MT)? };
+    let writer = Writer {
+        array_mt: marker(lua, ARRAY_MT)?,
+        empty_array_mt: marker(lua, EMPTY_ARRAY_MT)?,
+        longest: STAGED_BYTES.min(spec_of(lua).map_or(STAGED_BYTES, |spec| spec.memory)),
+    };
     let mut out = Vec::new();
     match writer.value(at(args, 1), &mut out, DEPTH) {
         Ok(()) => string(lua, out).map(Ok),
@@ -131,11 +99,13 @@ fn encode(lua: &Lua, args: &MultiValue) -> mlua::Result<Result<Value, String>> {
 struct Writer {
     array_mt: Table,
     empty_array_mt: Table,
+    /// Bytes that may come of it.
+    longest: usize,
 }
 
 impl Writer {
     fn value(&self, value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), String> {
-        if out.len() > STAGED_BYTES {
+        if out.len() > self.longest {
             return Err("not enough memory".to_owned());
         }
         match value {
@@ -184,34 +154,45 @@ impl Writer {
 
     fn object(&self, table: &Table, out: &mut Vec<u8>, depth: usize) -> Result<(), String> {
         out.push(b'{');
-        let mut first = true;
-        let mut fields = Vec::new();
-        let collected = table.for_each::<Value, Value>(|key, value| {
-            fields.push((key, value));
-            Ok(())
-        });
-        collected.map_err(|error| error.to_string())?;
-        for (key, value) in fields {
+        let (mut first, mut fault) = (true, None);
+        // Written as it is walked: a list of its entries would be memory of the host's.
+        let walked = table.for_each::<Value, Value>(|key, value| {
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }
-            match &key {
-                Value::String(text) => quote(&text.as_bytes(), out),
-                Value::Integer(_) | Value::Number(_) => {
-                    let name = number_text(number(&key).unwrap_or_default());
-                    quote(name.as_bytes(), out);
-                }
-                _ => {
-                    return Err(
-                        "Cannot serialise table: table key must be a number or string".to_owned()
-                    );
-                }
-            }
-            out.push(b':');
-            self.value(&value, out, depth)?;
+            self.field(&key, &value, out, depth).map_err(|words| {
+                fault = Some(words);
+                arguments::fault("it cannot be written")
+            })
+        });
+        if let Some(words) = fault {
+            return Err(words);
         }
+        walked.map_err(|error| error.to_string())?;
         out.push(b'}');
         Ok(())
+    }
+
+    fn field(
+        &self,
+        key: &Value,
+        value: &Value,
+        out: &mut Vec<u8>,
+        depth: usize,
+    ) -> Result<(), String> {
+        match key {
+            Value::String(text) => quote(&text.as_bytes(), out),
+            Value::Integer(_) | Value::Number(_) => {
+                let name = number_text(number(key).unwrap_or_default());
+                quote(name.as_bytes(), out);
+            }
+            _ => {
+                let words = "Cannot serialise table: table key must be a number or string";
+                return Err(words.to_owned());
+            }
+        }
+        out.push(b':');
+        self.value(value, out, depth)
     }
 
     /// How long an array the table is; none if it is an object.

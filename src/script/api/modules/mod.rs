@@ -1,6 +1,7 @@
 //! What scripts may `require` without a file: `cjson`, `bit`, `table.new`, …
 
 mod cjson;
+mod decode;
 
 use std::fmt::Write;
 

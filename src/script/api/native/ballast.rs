@@ -19,6 +19,13 @@ pub struct Ballast {
 }
 
 impl Ballast {
+    /// Whether the state has room for so many bytes as it is, before what it no longer uses is
+    /// collected.
+    pub fn fits(lua: &Lua, bytes: usize) -> bool {
+        let counts = spec_of(lua).is_some_and(|spec| spec.guest);
+        !counts || fits(lua, &held(lua), bytes)
+    }
+
     /// Counts so many bytes. What the operator's own scripts build is theirs to judge, and is mostly
     /// shared by all workers: it does not count.
     ///
@@ -37,6 +44,14 @@ impl Ballast {
         held.0.set(held.0.get() + bytes);
         Ok(Self { held, bytes })
     }
+}
+
+/// Whether the host may make a text of so many bytes for a state, which is to hold it then.
+///
+/// # Errors
+/// If the state has no room for it.
+pub fn room(lua: &Lua, bytes: usize) -> mlua::Result<()> {
+    if Ballast::fits(lua, bytes) { Ok(()) } else { Ballast::take(lua, bytes).map(drop) }
 }
 
 impl Drop for Ballast {

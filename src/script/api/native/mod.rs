@@ -1,7 +1,7 @@
 //! What the shipped modules stand on: sets, keys, passwords, tokens, body edits, in Rust because
 //! they are too large or too slow for a script's budget.
 
-mod ballast;
+pub mod ballast;
 pub mod codings;
 pub mod headers;
 pub mod ip_sets;

@@ -9,16 +9,20 @@ use regex::bytes::{CaptureNames, Captures, Regex, RegexBuilder};
 
 use super::pcre;
 use crate::script::api::arguments::fault;
+use crate::script::api::native::ballast::Ballast;
+use crate::script::spec_of;
 
 /// Compiled regexes that a state keeps; past them the oldest goes.
 const KEPT: usize = 512;
 /// Bytes of a regex's text.
 const TEXT_BYTES: usize = 16 << 10;
-/// Bytes of the lazy automaton of one regex.
+/// Bytes of the lazy automaton of one regex, and of one in a function.
 const AUTOMATON_BYTES: usize = 256 << 10;
+const GUESTS_AUTOMATON_BYTES: usize = 64 << 10;
 /// The program's size, and the longest subject it may see: a search takes at most their product,
 /// and nothing can interrupt it.
-const SIZES: &[(usize, usize)] = &[(64 << 10, 8 << 20), (256 << 10, 2 << 20), (1 << 20, 512 << 10)];
+const SIZES: &[(usize, usize)] =
+    &[(8 << 10, 8 << 20), (64 << 10, 8 << 20), (256 << 10, 2 << 20), (1 << 20, 512 << 10)];
 
 /// PCRE's own words.
 const TOO_LARGE: &str = "regular expression is too large";
@@ -28,6 +32,7 @@ pub struct Compiled {
     regex: Regex,
     anchored: bool,
     subject_bytes: usize,
+    _ballast: Ballast,
 }
 
 #[derive(Default)]
@@ -83,18 +88,40 @@ pub fn compiled(
     if let Some(known) = cache.borrow().known.get(&key) {
         return Ok(Ok(known.clone()));
     }
-    let compiled = match compile(text, key.1) {
-        Ok(compiled) => Rc::new(compiled),
+    let (regex, size, subject_bytes) = match compile(text, key.1, automaton_bytes(lua)) {
+        Ok(compiled) => compiled,
         Err(why) => {
             let text = String::from_utf8_lossy(text);
             return Ok(Err(format!("pcre_compile() failed: {why} in \"{text}\"")));
         }
     };
+    let ballast = cache.borrow_mut().room(lua, size + automaton_bytes(lua))?;
+    let anchored = key.1.anchored;
+    let compiled = Rc::new(Compiled { regex, anchored, subject_bytes, _ballast: ballast });
     cache.borrow_mut().keep(key, compiled.clone());
     Ok(Ok(compiled))
 }
 
+/// Bytes that the automaton of a regex may grow to.
+fn automaton_bytes(lua: &Lua) -> usize {
+    let guest = spec_of(lua).is_some_and(|spec| spec.guest);
+    if guest { GUESTS_AUTOMATON_BYTES } else { AUTOMATON_BYTES }
+}
+
 impl Cache {
+    /// Room for one more; the oldest make it. What a script still holds is not given back by that.
+    ///
+    /// # Errors
+    /// If the state has none.
+    fn room(&mut self, lua: &Lua, bytes: usize) -> mlua::Result<Ballast> {
+        while !Ballast::fits(lua, bytes)
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        Ballast::take(lua, bytes)
+    }
+
     fn keep(&mut self, key: (Vec<u8>, Options), compiled: Rc<Compiled>) {
         if self.order.len() >= KEPT
             && let Some(oldest) = self.order.pop_front()
@@ -115,7 +142,12 @@ fn cache(lua: &Lua) -> Rc<RefCell<Cache>> {
     cache
 }
 
-fn compile(text: &[u8], options: Options) -> Result<Compiled, String> {
+/// The regex, the most that its program takes, and the longest subject that it may see.
+fn compile(
+    text: &[u8],
+    options: Options,
+    automaton_bytes: usize,
+) -> Result<(Regex, usize, usize), String> {
     if text.len() > TEXT_BYTES {
         return Err(TOO_LARGE.to_owned());
     }
@@ -128,14 +160,11 @@ fn compile(text: &[u8], options: Options) -> Result<Compiled, String> {
             .dot_matches_new_line(options.dot_all)
             .ignore_whitespace(options.extended)
             .size_limit(*size)
-            .dfa_size_limit(AUTOMATON_BYTES)
+            .dfa_size_limit(automaton_bytes)
             .nest_limit(100)
             .build();
         match built {
-            Ok(regex) => {
-                let (anchored, subject_bytes) = (options.anchored, *subject_bytes);
-                return Ok(Compiled { regex, anchored, subject_bytes });
-            }
+            Ok(regex) => return Ok((regex, *size, *subject_bytes)),
             // The next size may hold it.
             Err(regex::Error::CompiledTooBig(_)) => {}
             Err(error) => {

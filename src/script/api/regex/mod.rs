@@ -11,7 +11,8 @@ use regex::bytes::Captures;
 use self::cache::{Compiled, compiled};
 use super::arguments::{at, fault, loose_text, number, one, refusal, string, text, type_name};
 use super::{EVERYWHERE, Function, Native};
-use crate::script::Call;
+use crate::script::api::answer::STAGED_BYTES;
+use crate::script::{Call, spec_of};
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -249,13 +250,20 @@ impl Replacement {
                 out.extend_from_slice(&text.as_bytes());
             }
         }
-        if out.len() > super::answer::STAGED_BYTES { Err(fault("no memory")) } else { Ok(()) }
+        let most = spec_of(lua).map_or(STAGED_BYTES, |spec| spec.memory.min(STAGED_BYTES));
+        if out.len() > most { Err(fault("no memory")) } else { Ok(()) }
     }
 }
 
-/// A replacement's parts; none if it is malformed.
+/// Bytes of a replacement: each byte may become a part of many.
+const LONGEST_TEMPLATE: usize = 64 << 10;
+
+/// A replacement's parts; none if it is malformed, or longer than a template may be.
 fn template(text: &[u8]) -> Option<Vec<Part>> {
     let (mut parts, mut rest) = (Vec::new(), text);
+    if text.len() > LONGEST_TEMPLATE && memchr::memchr(b'$', text).is_some() {
+        return None;
+    }
     while let Some(mark) = memchr::memchr(b'$', rest) {
         let (before, after) = rest.split_at_checked(mark)?;
         parts.push(Part::Text(before.to_vec()));
