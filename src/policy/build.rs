@@ -94,7 +94,11 @@ fn draft(
     previous: Option<&Policy>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Draft> {
-    let source = if overrides.nginx { nginx_source(path?, recorder, diagnostics)? } else { settings_source(path, recorder, diagnostics)? };
+    let source = if overrides.nginx {
+        nginx_source(path?, recorder, diagnostics)?
+    } else {
+        settings_source(path, recorder, diagnostics)?
+    };
     let root = path.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     let overrides = Overrides {
         builtin: script::builtin::builtin,

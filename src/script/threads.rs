@@ -28,6 +28,8 @@ const LIGHTS: &str = "moongate.lights";
 
 /// What a native function that waits comes to.
 type Answer = mlua::Result<MultiValue>;
+/// What a native function waits for; taken out if its light thread is killed.
+type Held = RefCell<Option<Waiting<'static, Answer>>>;
 
 /// The light threads of a call.
 #[derive(Default)]
@@ -67,7 +69,7 @@ pub struct Light {
     /// Whoever waits for its end.
     waiter: RefCell<Option<Coroutine>>,
     /// What its native functions wait for.
-    held: RefCell<Vec<Weak<RefCell<Option<Waiting<'static, Answer>>>>>>,
+    held: RefCell<Vec<Weak<Held>>>,
     /// Subrequests that it waits for.
     pub pending: Cell<u32>,
 }
@@ -174,13 +176,15 @@ impl Threads {
     fn is_next(&self) -> bool {
         let mut turns = self.turns.borrow_mut();
         let is_next = match (turns.front(), self.current.borrow().as_ref()) {
-            (Some(Coroutine::Own), None) => true,
+            (Some(Coroutine::Own), None) | (None, _) => true,
             (Some(Coroutine::Light(first)), Some(this)) => Rc::ptr_eq(first, this),
-            (None, _) => true,
             _ => false,
         };
-        if is_next && matches!(turns.pop_front(), Some(Coroutine::Own)) {
-            self.own_waits.set(false);
+        if is_next {
+            turns.pop_front();
+            if self.current.borrow().is_none() {
+                self.own_waits.set(false);
+            }
         }
         is_next
     }

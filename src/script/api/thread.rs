@@ -56,7 +56,10 @@ fn on_abort(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Mu
     if !call.threads.are_watching() {
         return refusal(lua, "lua_check_client_abort is off");
     }
-    if call.threads.on_abort(lua, function)? { Ok(one(Value::Integer(1))) } else { refusal(lua, "duplicate call") }
+    if call.threads.on_abort(lua, function)? {
+        return Ok(one(Value::Integer(1)));
+    }
+    refusal(lua, "duplicate call")
 }
 
 fn spawn(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
@@ -97,7 +100,9 @@ fn wait(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Re
             if awaited.iter().all(|light| !light.is_known()) {
                 return Poll::Ready(None);
             }
-            awaited.iter().for_each(|light| call.threads.await_end(light));
+            for light in &awaited {
+                call.threads.await_end(light);
+            }
             Poll::Pending
         });
         match result.await {
