@@ -157,8 +157,10 @@ fn an_old_client_gets_an_answer_that_is_whole() {
 
 #[test]
 fn to_head_there_is_no_body() {
-    let (_upstream, moongate) =
-        answering("ngx.say('one') ngx.log(ngx.WARN, select(2, ngx.say('two'))) ngx.flush(true)", "");
+    let (_upstream, moongate) = answering(
+        "ngx.say('one') ngx.log(ngx.WARN, select(2, ngx.say('two'))) ngx.flush(true)",
+        "",
+    );
     let mut client = moongate.connect();
     client.send("HEAD /t HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(client.read_head_only().status, 200);
@@ -182,10 +184,8 @@ fn a_client_that_leaves_is_told_to_the_script() {
 
 #[test]
 fn a_long_answer_takes_no_more_memory_than_is_on_its_way() {
-    let (_upstream, moongate) = answering(
-        "for _ = 1, 64 do ngx.print(('x'):rep(1000000)) ngx.flush(true) end",
-        "",
-    );
+    let (_upstream, moongate) =
+        answering("for _ = 1, 64 do ngx.print(('x'):rep(1000000)) ngx.flush(true) end", "");
     let answer = moongate.get("/t");
     assert_eq!(answer.body.len(), 64_000_000);
     assert!(moongate.heap() < 64 << 20, "{}", moongate.heap());

@@ -141,7 +141,8 @@ fn a_body_goes_with_what_usually_has_one() {
            ngx.print(ngx.location.capture('/body', options).body)
          end",
     );
-    let wanted = "GET nil nil nil\nPOST mine nil 4\nPUT nil nil nil\nGET mine nil 4\nPOST 42 nil 2\n";
+    let wanted =
+        "GET nil nil nil\nPOST mine nil 4\nPUT nil nil nil\nGET mine nil 4\nPOST 42 nil 2\n";
     assert_eq!(moongate.post("/t", "mine").text(), wanted);
 }
 

@@ -120,7 +120,8 @@ fn script(value: &Value) -> Option<(String, String)> {
 /// `content_by_lua(nginx.conf:40)` becomes `lua/content_by_lua-nginx.conf-40.lua`.
 fn path_of(name: &str, code: &str, files: &BTreeMap<PathBuf, String>) -> PathBuf {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    let words: Vec<&str> = name.split(|letter| !plain(letter)).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        name.split(|letter| !plain(letter)).filter(|word| !word.is_empty()).collect();
     let base = words.join("-");
     let mut path = PathBuf::from(format!("lua/{base}.lua"));
     let mut more = 2;
@@ -175,11 +176,17 @@ mod tests {
         let settings = json!({ "sites": [{ "content_by_lua_block": block, "steps": [step] }] });
         let files = files(settings, &[]);
         let names: Vec<String> = files.keys().map(|path| path.display().to_string()).collect();
-        let wanted =
-            ["lua/content_by_lua-nginx.conf-40.lua", "lua/set_by_lua-nginx.conf-9.lua", "moongate.yaml"];
+        let wanted = [
+            "lua/content_by_lua-nginx.conf-40.lua",
+            "lua/set_by_lua-nginx.conf-9.lua",
+            "moongate.yaml",
+        ];
         assert_eq!(names, wanted);
         let text = &files[Path::new("moongate.yaml")];
-        assert!(text.contains("content_by_lua_file: lua/content_by_lua-nginx.conf-40.lua"), "{text}");
+        assert!(
+            text.contains("content_by_lua_file: lua/content_by_lua-nginx.conf-40.lua"),
+            "{text}"
+        );
         assert!(!text.contains("ngx.say"), "{text}");
     }
 }

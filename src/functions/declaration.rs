@@ -157,7 +157,8 @@ fn route_fault(route: &str) -> Option<String> {
         && !route.contains(['%', '?', '#'])
         && !route.split('/').any(odd);
     let shown: String = route.chars().take(40).collect();
-    (!plain).then(|| format!("`routes`: `{}` is no plain path: write `/stock`", shown.escape_default()))
+    (!plain)
+        .then(|| format!("`routes`: `{}` is no plain path: write `/stock`", shown.escape_default()))
 }
 
 /// Times as people write them: `10ms`, `5s`.

@@ -27,7 +27,10 @@ pub(super) fn around(block: &[Directive]) -> Option<String> {
     }
     let mut code = PREAMBLE.to_owned();
     if let Some(before) = before {
-        let _ = writeln!(code, "if not ngx.ctx.echo_begun then ngx.ctx.echo_begun = true; ngx.arg[1] = {before} .. ngx.arg[1] end");
+        let _ = writeln!(
+            code,
+            "if not ngx.ctx.echo_begun then ngx.ctx.echo_begun = true; ngx.arg[1] = {before} .. ngx.arg[1] end"
+        );
     }
     if let Some(after) = after {
         let _ = writeln!(code, "if ngx.arg[2] then ngx.arg[1] = ngx.arg[1] .. {after} end");
@@ -52,13 +55,17 @@ fn line(directive: &Directive, code: &mut String) -> Result<(), Emerg> {
     let arg = |index: usize| template(directive.arg(index));
     let _ = match directive.name.as_str() {
         "echo" => writeln!(code, "ngx.print({})", text(directive)),
-        "echo_duplicate" => writeln!(code, "ngx.print(string.rep({}, tonumber({}) or 0))", arg(1), arg(0)),
+        "echo_duplicate" => {
+            writeln!(code, "ngx.print(string.rep({}, tonumber({}) or 0))", arg(1), arg(0))
+        }
         "echo_flush" => writeln!(code, "ngx.flush(true)"),
         "echo_sleep" => writeln!(code, "ngx.sleep(tonumber({}) or 0)", arg(0)),
         "echo_blocking_sleep" => writeln!(code, "ngx.sleep(tonumber({}) or 0)", arg(0)),
         "echo_status" => writeln!(code, "ngx.status = tonumber({}) or 200", arg(0)),
         "echo_read_request_body" => writeln!(code, "ngx.req.read_body()"),
-        "echo_request_body" => writeln!(code, "ngx.req.read_body() ngx.print(ngx.req.get_body_data() or \"\")"),
+        "echo_request_body" => {
+            writeln!(code, "ngx.req.read_body() ngx.print(ngx.req.get_body_data() or \"\")")
+        }
         "echo_exec" => match directive.args.len() {
             1 => writeln!(code, "return ngx.exec({})", arg(0)),
             _ => writeln!(code, "return ngx.exec({}, {})", arg(0), arg(1)),

@@ -94,9 +94,7 @@ fn branch<'a>(
     done?;
     if route.contains_key("files") && !answers(&directive.block) {
         route.remove("files");
-        for key in
-            ["content_by_lua_block", "content_by_lua_file", "upstream", "forward", "files"]
-        {
+        for key in ["content_by_lua_block", "content_by_lua_file", "upstream", "forward", "files"] {
             if let Some(value) = outer.get(key) {
                 route.insert(key.into(), value.clone());
             }
@@ -155,7 +153,8 @@ fn admission(scope: &Scope<'_>, route: &mut Map<String, Value>) -> Result<(), Em
     let mut rules = Vec::new();
     for directive in found {
         let who = directive.arg(0);
-        let network = who.parse::<ipnet::IpNet>().is_ok() || who.parse::<std::net::IpAddr>().is_ok();
+        let network =
+            who.parse::<ipnet::IpNet>().is_ok() || who.parse::<std::net::IpAddr>().is_ok();
         if who == "unix:" {
             continue;
         }
@@ -250,10 +249,15 @@ fn lua(scope: &Scope<'_>, prefix: &Path, route: &mut Map<String, Value>) {
         ("lua_socket_keepalive_timeout", "keepalive_timeout"),
     ] {
         if let Some(wait) = scope.get(directive).and_then(|found| milliseconds(found.arg(0))) {
-            lua.insert(key.into(), json!(time(if key == "keepalive_timeout" { wait } else { wait.max(1) })));
+            lua.insert(
+                key.into(),
+                json!(time(if key == "keepalive_timeout" { wait } else { wait.max(1) })),
+            );
         }
     }
-    if let Some(size) = scope.get("lua_socket_pool_size").and_then(|found| found.arg(0).parse::<u64>().ok()) {
+    if let Some(size) =
+        scope.get("lua_socket_pool_size").and_then(|found| found.arg(0).parse::<u64>().ok())
+    {
         lua.insert("pool_size".into(), json!(size.max(1)));
     }
     if let Some(trusted) = scope.get("lua_ssl_trusted_certificate") {

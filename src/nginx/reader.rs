@@ -92,9 +92,11 @@ impl<'a> Reader<'a> {
     fn skip_blanks(&mut self) {
         while let Some(next) = self.peek() {
             match next {
-                '#' => while self.peek().is_some_and(|next| next != '\n') {
-                    self.bump();
-                },
+                '#' => {
+                    while self.peek().is_some_and(|next| next != '\n') {
+                        self.bump();
+                    }
+                }
                 ' ' | '\t' | '\r' | '\n' => {
                     self.bump();
                 }
@@ -199,7 +201,10 @@ mod tests {
         let cases = [
             (r#"a "b c" 'd;e';"#, words(&["a", "b c", "d;e"])),
             (r#"a "q\"q" 'n\nt\t' b\.c;"#, words(&["a", "q\"q", "n\nt\t", r"b\.c"])),
-            (r"rewrite ^/(.*)\.php$ /$1 last;", words(&["rewrite", r"^/(.*)\.php$", "/$1", "last"])),
+            (
+                r"rewrite ^/(.*)\.php$ /$1 last;",
+                words(&["rewrite", r"^/(.*)\.php$", "/$1", "last"]),
+            ),
             ("return 200 ${a}b;", words(&["return", "200", "${a}b"])),
             ("a # not this;\n b;", words(&["a", "b"])),
             ("a b#c;", words(&["a", "b#c"])),
@@ -224,7 +229,11 @@ mod tests {
             ("a;\n;", "unexpected \";\"", 2),
             ("a\nb", "unexpected end of file, expecting \";\" or \"}\"", 2),
             ("a \"b\"c;", "unexpected \"c\"", 1),
-            ("x_by_lua_block {\n [[a\n }", "Lua code block missing the closing long bracket \"]]\"", 1),
+            (
+                "x_by_lua_block {\n [[a\n }",
+                "Lua code block missing the closing long bracket \"]]\"",
+                1,
+            ),
         ] {
             let mut reader = Reader::new(text, "nginx.conf");
             let fault = loop {

@@ -46,7 +46,9 @@ impl<'a> Steps<'a> {
         let chunk = scripts::chunk_name(directive, "set");
         if directive.name.ends_with("_file") {
             let path = scripts::path(directive.arg(1), self.prefix);
-            return Ok(json!({ "script": { "variable": name, "file": path, "arguments": arguments } }));
+            return Ok(
+                json!({ "script": { "variable": name, "file": path, "arguments": arguments } }),
+            );
         }
         let code = directive.lua.as_deref().unwrap_or_else(|| directive.arg(1));
         Ok(json!({ "script": {
@@ -86,9 +88,9 @@ pub(super) fn variables(block: &[Directive], names: &mut Vec<String>) {
 
 fn variable(directive: &Directive) -> Result<&str, Emerg> {
     let name = directive.arg(0);
-    name.strip_prefix('$').filter(|name| !name.is_empty()).ok_or_else(|| {
-        directive.fault(format!("invalid variable name \"{name}\""))
-    })
+    name.strip_prefix('$')
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| directive.fault(format!("invalid variable name \"{name}\"")))
 }
 
 fn return_step(directive: &Directive) -> Result<Value, Emerg> {
@@ -100,8 +102,10 @@ fn return_step(directive: &Directive) -> Result<Value, Emerg> {
             Ok(json!({ "return": { "status": status, "to": to } }))
         }
         (Some(status), Some(text)) => Ok(json!({ "return": { "status": status, "text": text } })),
-        (None, None) if first.starts_with("http://") || first.starts_with("https://")
-            || first.starts_with('$') =>
+        (None, None)
+            if first.starts_with("http://")
+                || first.starts_with("https://")
+                || first.starts_with('$') =>
         {
             Ok(json!({ "return": { "status": 302, "to": first } }))
         }
@@ -113,7 +117,8 @@ fn rewrite(directive: &Directive) -> Result<Value, Emerg> {
     let (pattern, to) = (directive.arg(0), directive.arg(1));
     let then = match directive.arg(2) {
         flag @ ("last" | "break" | "redirect" | "permanent") => Some(flag),
-        "" if to.starts_with("http://") || to.starts_with("https://")
+        "" if to.starts_with("http://")
+            || to.starts_with("https://")
             || to.starts_with("$scheme") =>
         {
             Some("redirect")

@@ -74,7 +74,13 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     left.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
     let mut notes = Vec::new();
     note_code_cache(tree, &mut notes);
-    Ok(Translation { settings: Value::Object(settings), left, notes, log: log(&main, &prefix), prefix })
+    Ok(Translation {
+        settings: Value::Object(settings),
+        left,
+        notes,
+        log: log(&main, &prefix),
+        prefix,
+    })
 }
 
 /// nginx's prefix: the folder around `conf`, else that of the file.
@@ -113,7 +119,8 @@ fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
         }
     }
     settings.insert("limits".into(), Value::Object(limits));
-    let trusted: Vec<&str> = http.all("set_real_ip_from").iter().map(|found| found.arg(0)).collect();
+    let trusted: Vec<&str> =
+        http.all("set_real_ip_from").iter().map(|found| found.arg(0)).collect();
     if !trusted.is_empty() {
         settings.insert("trusted_proxies".into(), json!(trusted));
     }
@@ -140,7 +147,9 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
             return Err(found.fault(message));
         };
         if dictionaries.insert(name.to_owned(), json!(bytes)).is_some() {
-            return Err(found.fault(format!("lua_shared_dict \"{name}\" is already defined as \"{name}\"")));
+            return Err(
+                found.fault(format!("lua_shared_dict \"{name}\" is already defined as \"{name}\""))
+            );
         }
     }
     if !dictionaries.is_empty() {
@@ -156,7 +165,9 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     lua.insert("budget".into(), budget);
     let timers = http.get("lua_max_pending_timers").and_then(|found| found.arg(0).parse().ok());
     lua.insert("max_timers".into(), json!(timers.unwrap_or(1024_u32)));
-    if let Some(most) = http.get("lua_max_running_timers").and_then(|found| found.arg(0).parse::<u32>().ok()) {
+    if let Some(most) =
+        http.get("lua_max_running_timers").and_then(|found| found.arg(0).parse::<u32>().ok())
+    {
         lua.insert("max_running_timers".into(), json!(most));
     }
     lua.insert("prefix".into(), json!(format!("{}/", prefix.display())));
@@ -231,7 +242,8 @@ impl Top<'_> {
         upstream.entry("retries").or_insert(json!(0));
         upstream.extend(settings);
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-.".contains(letter);
-        let base: String = authority.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+        let base: String =
+            authority.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
         let mut name = base.clone();
         for more in 2.. {
             match self.upstreams.get(&name) {
@@ -254,9 +266,16 @@ fn group(block: &Directive) -> Map<String, Value> {
     for directive in &block.block {
         match directive.name.as_str() {
             "server" => peers.push(peer(directive)),
-            "keepalive" => drop(group.insert("keepalive".into(), json!(directive.arg(0).parse::<u64>().unwrap_or(32)))),
+            "keepalive" => {
+                drop(group.insert(
+                    "keepalive".into(),
+                    json!(directive.arg(0).parse::<u64>().unwrap_or(32)),
+                ))
+            }
             "least_conn" => drop(group.insert("balance".into(), json!("least_connections"))),
-            "ip_hash" => drop(group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" }))),
+            "ip_hash" => {
+                drop(group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" })))
+            }
             "hash" => {
                 let key = directive.arg(0).trim_start_matches('$');
                 drop(group.insert("balance".into(), json!({ "consistent_hash": key })));
@@ -270,7 +289,8 @@ fn group(block: &Directive) -> Map<String, Value> {
 
 fn peer(directive: &Directive) -> Value {
     let address = with_port(directive.arg(0));
-    let weight = directive.args.iter().find_map(|arg| arg.strip_prefix("weight=")?.parse::<u32>().ok());
+    let weight =
+        directive.args.iter().find_map(|arg| arg.strip_prefix("weight=")?.parse::<u32>().ok());
     match weight {
         Some(weight) => json!({ "address": address, "weight": weight }),
         None => json!(address),
@@ -321,7 +341,10 @@ mod tests {
 
     #[test]
     fn sizes_and_times_are_nginxs() {
-        assert_eq!([size("8k"), size("30M"), size("12"), size("x")], [Some(8192), Some(30 << 20), Some(12), None]);
+        assert_eq!(
+            [size("8k"), size("30M"), size("12"), size("x")],
+            [Some(8192), Some(30 << 20), Some(12), None]
+        );
         let times = ["60", "500ms", "1m30s", "1m 30s", "", "5x"].map(milliseconds);
         assert_eq!(times, [Some(60_000), Some(500), Some(90_000), Some(90_000), None, None]);
     }

@@ -178,8 +178,7 @@ fn check(directive: &Directive, block: bool, around: &[Context]) -> Result<Conte
     }
     let count = directive.args.len();
     if count < known.least || count > known.most {
-        return Err(directive
-            .fault(format!("invalid number of arguments in \"{name}\" directive")));
+        return Err(directive.fault(format!("invalid number of arguments in \"{name}\" directive")));
     }
     Ok(match (known.shape, here) {
         (Shape::Block(Context::If), Context::Server) => Context::ServerIf,

@@ -31,7 +31,9 @@ async fn admit(exchange: &Exchange) -> Flow {
     let either = exchange.plan().serving.either_admits;
     match admission::judge(exchange) {
         Some(true) if either => return Flow::Continue,
-        Some(false) if !either || !exchange.has(Phase::Access) => return admission::refuse(exchange),
+        Some(false) if !either || !exchange.has(Phase::Access) => {
+            return admission::refuse(exchange);
+        }
         _ => {}
     }
     run_all(exchange, Phase::Access).await

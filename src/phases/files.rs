@@ -143,7 +143,13 @@ async fn file(exchange: &Exchange, files: &Files, uri: &[u8]) -> Flow {
     }
 }
 
-fn answer(exchange: &Exchange, files: &Files, found: &Metadata, uri: &[u8], content: Vec<u8>) -> Flow {
+fn answer(
+    exchange: &Exchange,
+    files: &Files,
+    found: &Metadata,
+    uri: &[u8],
+    content: Vec<u8>,
+) -> Flow {
     let modified = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let kind = kind(exchange, files, uri);
     let mut transaction = exchange.subject.transaction.borrow_mut();
@@ -201,7 +207,9 @@ fn redirect(exchange: &Exchange, uri: &[u8]) -> Flow {
 
 fn cannot(exchange: &Exchange, path: &Path, error: &io::Error) -> Flow {
     let status = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => 404,
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+            404
+        }
         io::ErrorKind::PermissionDenied => 403,
         _ => 500,
     };

@@ -1,6 +1,5 @@
 //! What a route does before its `rewrite` handlers run: its steps, in the order written.
 
-
 use bytes::Bytes;
 
 use super::set::script;
@@ -79,7 +78,11 @@ pub(super) async fn of_site(exchange: &Exchange) -> Flow {
         flow => return flow,
     }
     // A branch that was entered is of the site, and a route is looked for all the same.
-    if rewritten || scripted { exchange.find_again() } else { exchange.enter(before) }
+    if rewritten || scripted {
+        exchange.find_again()
+    } else {
+        exchange.enter(before)
+    }
     Flow::Continue
 }
 
@@ -175,7 +178,8 @@ impl Moves<'_> {
         if status == CLOSED {
             return End::Flow(closed(self.exchange));
         }
-        let (text, to) = (text.as_ref().map(|text| self.render(text)), to.as_ref().map(|to| self.render(to)));
+        let (text, to) =
+            (text.as_ref().map(|text| self.render(text)), to.as_ref().map(|to| self.render(to)));
         let mut transaction = self.exchange.subject.transaction.borrow_mut();
         if let Some(to) = to {
             let to = absolute(&transaction, &to);
@@ -194,12 +198,7 @@ impl Moves<'_> {
         End::Flow(decided(self.exchange, status))
     }
 
-    fn rewrite(
-        &mut self,
-        pattern: &regex::bytes::Regex,
-        to: &Template,
-        then: AfterRewrite,
-    ) -> End {
+    fn rewrite(&mut self, pattern: &regex::bytes::Regex, to: &Template, then: AfterRewrite) -> End {
         let path = {
             let transaction = self.exchange.subject.transaction.borrow();
             transaction.request.normalized_path().into_owned()
@@ -231,7 +230,8 @@ impl Moves<'_> {
             target.pop();
             return target;
         }
-        if let Some(query) = transaction.request.query.as_deref().filter(|query| !query.is_empty()) {
+        if let Some(query) = transaction.request.query.as_deref().filter(|query| !query.is_empty())
+        {
             target.push(if target.contains(&b'?') { b'&' } else { b'?' });
             target.extend_from_slice(query);
         }
@@ -280,4 +280,3 @@ fn is_there(path: &[u8], kind: PathKind) -> bool {
         PathKind::Folder => found.is_dir(),
     }
 }
-

@@ -57,7 +57,8 @@ fn split(exchange: &Exchange, onward: &mut Onward, url: &Bytes) -> Result<(), St
     }
     let mut transaction = exchange.subject.transaction.borrow_mut();
     if !target.is_empty() {
-        let target = if target.starts_with(b"?") { [b"/", target].concat() } else { target.to_vec() };
+        let target =
+            if target.starts_with(b"?") { [b"/", target].concat() } else { target.to_vec() };
         onward.target = Some(target.into());
     }
     onward.host = Some(Bytes::copy_from_slice(authority));

@@ -114,7 +114,11 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
     }
 
     /// Whether a `body_filter` step (with that `on_error`, if one is named) wants the whole body.
-    fn wants_whole_body(&self, phases: &[Vec<StepId>; Phase::PLACES], on_error: Option<OnError>) -> bool {
+    fn wants_whole_body(
+        &self,
+        phases: &[Vec<StepId>; Phase::PLACES],
+        on_error: Option<OnError>,
+    ) -> bool {
         phases
             .get(Phase::BodyFilter.index())
             .into_iter()
@@ -229,7 +233,9 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
     fn domain(&mut self, attachment: &Attachment) -> usize {
         let (mut name, mut trusted) = match (&attachment.domain, &attachment.source) {
             (Some(name), source) => (name.clone(), is_script(source)),
-            (None, HandlerSource::Chunk { .. } | HandlerSource::File { .. }) => (MAIN.to_owned(), true),
+            (None, HandlerSource::Chunk { .. } | HandlerSource::File { .. }) => {
+                (MAIN.to_owned(), true)
+            }
             (None, HandlerSource::Module { name, .. }) => (name.clone(), false),
             (None, HandlerSource::RuleScript { .. }) => (RULES.to_owned(), false),
         };

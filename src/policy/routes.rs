@@ -52,11 +52,7 @@ impl Router {
 
     /// What the groups of the route's pattern found in the path, from the whole on, each with its name
     /// if it has one; empty where the route is found by no pattern.
-    pub fn captures(
-        &self,
-        route: usize,
-        request: &Request,
-    ) -> Vec<(Option<&str>, Option<Bytes>)> {
+    pub fn captures(&self, route: usize, request: &Request) -> Vec<(Option<&str>, Option<Bytes>)> {
         let Some(PathMatch::Regex(pattern)) = self.matches.get(route).map(|wanted| &wanted.path)
         else {
             return Vec::new();
@@ -122,9 +118,7 @@ fn path_matches(wanted: &PathMatch, path: &[u8]) -> bool {
     match wanted {
         PathMatch::Any => true,
         PathMatch::Exact(exact) => exact.as_bytes() == path,
-        PathMatch::First(prefix) | PathMatch::Prefix(prefix) => {
-            path.starts_with(prefix.as_bytes())
-        }
+        PathMatch::First(prefix) | PathMatch::Prefix(prefix) => path.starts_with(prefix.as_bytes()),
         PathMatch::Regex(regex) => regex.is_match(path),
     }
 }

@@ -213,7 +213,9 @@ impl Level {
         self.prefixes.sort_by(|one, other| one.bytes.cmp(&other.bytes));
         let mut open: Vec<usize> = Vec::new();
         for index in 0..self.prefixes.len() {
-            let Some(bytes) = self.prefixes.get(index).map(|prefix| prefix.bytes.clone()) else { break };
+            let Some(bytes) = self.prefixes.get(index).map(|prefix| prefix.bytes.clone()) else {
+                break;
+            };
             let begins = |other: &usize| {
                 self.prefixes.get(*other).is_some_and(|other| bytes.starts_with(&other.bytes))
             };

@@ -26,7 +26,9 @@ pub(super) fn choose(site: &Site, exchange: &Exchange) -> Result<Arc<Group>, Fai
     }
     match parse(wanted) {
         // What the settings themselves compute they allow.
-        Some(address) if transaction.upstream.onward.is_some() || allowed(&choice.computed, &address) => {
+        Some(address)
+            if transaction.upstream.onward.is_some() || allowed(&choice.computed, &address) =>
+        {
             Ok(site.computed(&address))
         }
         Some(_) => Err(refuse(exchange, wanted)),

@@ -6,8 +6,8 @@ use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::framing::{endless, is_final};
-use super::page::page;
 use super::outflow::{self, State};
+use super::page::page;
 use super::{Sent, conditional, ordered, wire};
 use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
@@ -159,7 +159,8 @@ fn told_length(exchange: &Exchange, length: usize) -> Option<usize> {
 /// Whether the answer says no length: what scripts of a site say, unless they say how long it is.
 fn is_endless(exchange: &Exchange, told: Option<usize>) -> bool {
     let transaction = exchange.subject.transaction.borrow();
-    let buffers = exchange.plan().lua.buffers_http10 && transaction.request.version == Version::Http10;
+    let buffers =
+        exchange.plan().lua.buffers_http10 && transaction.request.version == Version::Http10;
     let to_head = &transaction.request.method[..] == b"HEAD";
     transaction.site.is_some() && told.is_none() && (to_head || !buffers)
 }

@@ -69,7 +69,11 @@ impl Handler {
     /// Whether it has to be compiled before it can run in this VM.
     pub(super) fn is_stale(&self, vm: &Incarnation) -> bool {
         !matches!(self.source, HandlerSource::File { .. })
-            && self.compiled.borrow().as_ref().is_none_or(|compiled| compiled.incarnation != vm.number)
+            && self
+                .compiled
+                .borrow()
+                .as_ref()
+                .is_none_or(|compiled| compiled.incarnation != vm.number)
     }
 
     /// Whether it was compiled and loaded, in whichever VM came last.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use mlua::{Function, MultiValue, Value};
 use tokio::sync::Notify;
 
+use super::api::log;
 use super::incarnation::Incarnation;
 use super::meter::Meter;
-use super::api::log;
 use super::{Call, State};
 use crate::config::Budget;
 use crate::telemetry::events;

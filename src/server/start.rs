@@ -155,7 +155,10 @@ impl First {
                 let last_good = kept.map(|path| last_good(path, Some(&policy.config)));
                 Ok(Self { policy, bundle, last_good, refused: None })
             }
-            Err(faults) => match path.filter(|_| !overrides.nginx).and_then(|path| Self::restore(path, overrides, &faults)) {
+            Err(faults) => match path
+                .filter(|_| !overrides.nginx)
+                .and_then(|path| Self::restore(path, overrides, &faults))
+            {
                 // The files on disk are watched: they are to be mended.
                 Some(restored) => Ok(Self { bundle, ..restored }),
                 None => Err(StartError::Faults(faults)),

@@ -71,12 +71,7 @@ pub fn say(level: i64, message: &str) {
 }
 
 /// One message, and what it is about.
-pub(super) fn write(
-    level: i64,
-    message: &str,
-    about: Option<&Transaction>,
-    context: Option<&str>,
-) {
+pub(super) fn write(level: i64, message: &str, about: Option<&Transaction>, context: Option<&str>) {
     let Some(log) = LOG.get().filter(|log| level <= log.level) else { return };
     let mut line = String::with_capacity(message.len() + 160);
     let now = OffsetDateTime::now_utc().to_offset(local_offset());

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use super::error_log;
 use super::log;
 use super::logs::{self, Record};
 use super::metrics::{NONE, domain, metrics, module, owner, phase, route, upstream};
@@ -14,6 +13,7 @@ pub use super::function_events::{
     FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled, PolicyRolled,
 };
 pub use super::rule_events::{BodyInspected, RulesRan, ValuesJudged};
+pub use super::script_events::{Said, ScriptFailed, ScriptSaid};
 
 /// A client connected.
 pub struct ConnectionOpened;
@@ -343,128 +343,6 @@ impl PolicyRepaired {
         metrics().policy_faults.set(0);
         let generation = self.generation;
         log::info(format!("the files are those of policy {generation} again; it stays in force"));
-    }
-}
-
-/// A script wrote a line: `ngx.log`, `print`.
-pub struct ScriptSaid<'a> {
-    /// nginx's: 0 stderr, 1 emerg, 2 alert, 3 crit, 4 err, 5 warn, 6 notice, 7 info, 8 debug.
-    pub level: i64,
-    /// Where.
-    pub phase: Phase,
-    /// The module's name, or the chunk's, and the line: `module:line`. Empty: it is the API that tells
-    /// something about it.
-    pub module: &'a str,
-    /// What it said.
-    pub message: &'a str,
-    /// The exchange that it was about.
-    pub about: Option<&'a Transaction>,
-}
-
-impl ScriptSaid<'_> {
-    /// Whether a line of this level is written at all.
-    pub fn is_wanted(level: i64) -> bool {
-        error_log::wants(level) || (!error_log::is_open() && log::is_wanted(level))
-    }
-
-    /// Writes it to the process's own log, unless scripts said too much in this second.
-    pub fn emit(self) {
-        let Self { level, phase, module, message, about } = self;
-        if error_log::is_open() {
-            let message = format!("[lua] {module}: {message}");
-            return error_log::write(level, &message, about, outside(phase));
-        }
-        log::script(level, || {
-            let client = about.map(|about| about.client.address);
-            let client = client.map(|client| format!(", client: {client}")).unwrap_or_default();
-            let place = if module.is_empty() { String::new() } else { format!("[lua] {module}: ") };
-            format!("{place}{message} ({}{client})", phase.as_str())
-        });
-    }
-}
-
-/// Where code runs that no request asked for, as nginx's log tells it.
-fn outside(phase: Phase) -> Option<&'static str> {
-    match phase {
-        Phase::Timer => Some("ngx.timer"),
-        Phase::InitWorker => Some("init_worker_by_lua*"),
-        _ => None,
-    }
-}
-
-/// Something of a request that nginx would tell in its error log.
-pub struct Said<'a> {
-    /// nginx's level.
-    pub level: i64,
-    /// What, in nginx's words.
-    pub message: &'a str,
-    /// The exchange.
-    pub about: Option<&'a Transaction>,
-}
-
-impl Said<'_> {
-    /// Writes it to the error log, if there is one of nginx's form; else to the process's own, unless
-    /// too much was said in this second.
-    pub fn emit(self) {
-        let Self { level, message, about } = self;
-        if error_log::is_open() {
-            return error_log::write(level, message, about, None);
-        }
-        log::script(level, || {
-            let client = about.map(|about| format!(" (client: {})", about.client.address));
-            format!("{message}{}", client.unwrap_or_default())
-        });
-    }
-}
-
-/// A script did not come to its end.
-pub struct ScriptFailed<'a> {
-    /// `file:line: message`.
-    pub error: &'a str,
-    /// `cpu`, `memory`, `runtime`, `syntax` or `wait`.
-    pub kind: &'static str,
-    /// The stack at that moment, one function a line; empty if there was none.
-    pub traceback: &'a str,
-    /// The module's name, or the chunk's.
-    pub module: &'a str,
-    /// Where.
-    pub phase: Phase,
-    /// The exchange; none in `init`, `init_worker` and timers.
-    pub about: Option<&'a Transaction>,
-}
-
-impl ScriptFailed<'_> {
-    /// Writes it to the process's own log, in lua-nginx-module's words, unless scripts said too much
-    /// in this second.
-    pub fn emit(self) {
-        let Self { error, kind, traceback, module, phase, about } = self;
-        let place = phase.as_str();
-        let words = match kind {
-            "syntax" | "no_file" | "unreadable" if error_log::is_open() => {
-                match module.starts_with('/') || kind != "syntax" {
-                    true => format!("failed to load external Lua file \"{module}\""),
-                    false => "failed to load inlined Lua code".to_owned(),
-                }
-            }
-            _ if phase == Phase::Timer => "lua entry thread aborted: runtime error".to_owned(),
-            _ if !phase.may_wait() => format!("failed to run {place}_by_lua*"),
-            "memory" => "lua entry thread aborted: memory allocation error".to_owned(),
-            _ => "lua entry thread aborted: runtime error".to_owned(),
-        };
-        let stack = match (traceback, phase.may_wait()) {
-            ("", _) => String::new(),
-            (_, true) if error_log::is_open() => {
-                format!("\nstack traceback:\ncoroutine 0:\n\t{}", traceback.replace('\n', "\n\t"))
-            }
-            _ => format!("\nstack traceback:\n{traceback}"),
-        };
-        if error_log::is_open() {
-            return error_log::write(4, &format!("{words}: {error}{stack}"), about, outside(phase));
-        }
-        log::script(4, || {
-            let request = about.map(|about| format!(", request {}", about.id)).unwrap_or_default();
-            format!("[lua] {module} in {place}{request}: {words}: {error}{stack}")
-        });
     }
 }
 

@@ -11,6 +11,7 @@ pub mod metrics;
 mod redaction;
 mod function_events;
 mod rule_events;
+mod script_events;
 
 pub use metrics::{
     DictionaryReading, FunctionReading, OwnerReading, metrics_page, metrics_text, set_collections,

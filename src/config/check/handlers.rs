@@ -6,9 +6,7 @@ use std::sync::Arc;
 use crate::config::raw::{Node, Value};
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BUDGET, HANDLER, ROUTE_LUA, SCRIPT};
-use crate::config::{
-    Attachment, Budget, HandlerMode, HandlerSource, Handlers, OnError, Template,
-};
+use crate::config::{Attachment, Budget, HandlerMode, HandlerSource, Handlers, OnError, Template};
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::transaction::Phase;
 
@@ -23,15 +21,15 @@ struct Inherited {
 
 /// The handlers at the top of the file.
 pub fn global(file: &Section<'_>, scripts: &Scripts) -> Handlers {
-    read(file, &Phase::HANDLED, Inherited { on_error: scripts.on_error, budget: scripts.lua.budget })
+    read(
+        file,
+        &Phase::HANDLED,
+        Inherited { on_error: scripts.on_error, budget: scripts.lua.budget },
+    )
 }
 
 /// A route's own handlers; what they do not say is as in the route's `lua`, then the file's.
-pub fn of_route(
-    route: &Section<'_>,
-    scripts: &Scripts,
-    of_steps: Vec<HandlerSource>,
-) -> Handlers {
+pub fn of_route(route: &Section<'_>, scripts: &Scripts, of_steps: Vec<HandlerSource>) -> Handlers {
     let lua = route.section("lua", &ROUTE_LUA);
     let inherited = Inherited {
         on_error: on_error(&lua).or(scripts.on_error),

@@ -8,9 +8,7 @@ use bytes::Bytes;
 
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BUDGET, LUA, ROUTE_LUA};
-use crate::config::{
-    Budget, LoadTime, Lua, Network, OnError, RouteLua, SocketSettings, values,
-};
+use crate::config::{Budget, LoadTime, Lua, Network, OnError, RouteLua, SocketSettings, values};
 use crate::diagnostic::{Diagnostic, Span};
 
 use super::absolute;

@@ -26,7 +26,10 @@ pub fn read(file: &Section<'_>, around: Around<'_>, global: &Handlers) -> Vec<Ro
         // What is not a mapping is told where it is read.
         !matches!(found.node.value, Value::Map(_)) || !found.node.entries().is_empty()
     };
-    if file.get("sites").is_none() && around.upstreams.is_empty() && !file.get("upstreams").is_some_and(declared) {
+    if file.get("sites").is_none()
+        && around.upstreams.is_empty()
+        && !file.get("upstreams").is_some_and(declared)
+    {
         nowhere_to_go(file, &routes, global);
     }
     routes.into_iter().map(|(route, _)| route).collect()

@@ -309,7 +309,10 @@ fn admit(route: &Section<'_>, raw: &RawAdmit) -> Option<Admit> {
     if network.is_none()
         && let Some(found) = route.get("admission")
     {
-        found.bad_value(&format!("`{who}` is no network"), "write `10.0.0.0/8`, an address or `all`");
+        found.bad_value(
+            &format!("`{who}` is no network"),
+            "write `10.0.0.0/8`, an address or `all`",
+        );
     }
     network.map(|network| Admit { network: Some(network), allowed })
 }

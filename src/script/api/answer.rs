@@ -44,9 +44,7 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local sub = ngx.is_subrequest",
         doc: "Whether a script made this request: `ngx.location.capture`.",
         native: Native::Property {
-            read: |_, call| {
-                Ok(Value::Boolean(subject(call)?.transaction.borrow().is_subrequest))
-            },
+            read: |_, call| Ok(Value::Boolean(subject(call)?.transaction.borrow().is_subrequest)),
             write: None,
         },
     },

@@ -109,12 +109,7 @@ fn options(given: &Value, index: usize) -> mlua::Result<Option<Table>> {
 }
 
 /// What a script wants, checked.
-fn wanted(
-    lua: &Lua,
-    call: &Rc<Call>,
-    uri: &Value,
-    options: Option<Table>,
-) -> mlua::Result<Wanted> {
+fn wanted(lua: &Lua, call: &Rc<Call>, uri: &Value, options: Option<Table>) -> mlua::Result<Wanted> {
     let options = Options::read(lua, options)?;
     let uri = text(lua, uri)?.ok_or_else(|| {
         let got = type_name(uri);
@@ -298,8 +293,7 @@ fn transaction(
         replace(&mut request.headers, &name, values)?;
     }
     let client = parent.client.clone();
-    let mut transaction =
-        Transaction::new(parent.id.clone(), Instant::now(), client, request);
+    let mut transaction = Transaction::new(parent.id.clone(), Instant::now(), client, request);
     transaction.internal = true;
     transaction.is_subrequest = true;
     transaction.body = body;

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use mlua::{Lua, MultiValue, Value};
 
-use super::arguments::{at, bad_argument, check_number, check_text, fault, subject, text, type_name};
+use super::arguments::{
+    at, bad_argument, check_number, check_text, fault, subject, text, type_name,
+};
 use super::{Function, Native, query, target};
 use crate::script::{Call, Detour, Exit, Way, spec_of};
 use crate::transaction::{PhaseSet, Request};
@@ -79,7 +81,8 @@ fn exec(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         }
         Way::Named(String::from_utf8_lossy(&uri).chars().take(LONGEST_NAME).collect())
     } else {
-        let request = Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+        let request =
+            Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
         target::check(&spec, &request)?;
         Way::Target(path, target::joined(own, args.map(Bytes::from)))
     };

@@ -127,7 +127,8 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
     let path: Bytes = path.into();
     if spec.guest {
         // It might leave the request to the upstream, with a path that nobody judged.
-        let request = Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+        let request =
+            Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
         target::check(&spec, &request)?;
     }
     if jump {

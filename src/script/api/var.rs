@@ -64,7 +64,9 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
     };
     let spec = spec_of(lua);
     let declared = spec.as_ref().and_then(|spec| spec.variables.as_deref());
-    if declared.is_some_and(|known| !variables::is_named(&name) && !known.iter().any(|known| *known == *name)) {
+    if declared.is_some_and(|known| {
+        !variables::is_named(&name) && !known.iter().any(|known| *known == *name)
+    }) {
         return Err(fault(not_found(&name)));
     }
     let is_guest = spec.is_some_and(|spec| spec.guest);

@@ -83,13 +83,7 @@ pub static ROUTE: Table = Table {
             "[10.0.0.0/8:8080]",
             "Whether scripts may choose another declared upstream by its name; a list names what they may compute besides.",
         ),
-        row(
-            "default_type",
-            Text,
-            "",
-            "text/html",
-            "The type of what says none itself.",
-        ),
+        row("default_type", Text, "", "text/html", "The type of what says none itself."),
         row(
             "steps",
             Other("a list of steps"),
@@ -111,7 +105,13 @@ pub static ROUTE: Table = Table {
             "any",
             "Whether `admission` and `access` handlers must both admit, or either.",
         ),
-        row("server", Text, "", "nginx", "What the field `Server` says; then fields stand in nginx's order."),
+        row(
+            "server",
+            Text,
+            "",
+            "nginx",
+            "What the field `Server` says; then fields stand in nginx's order.",
+        ),
         row("root", Path, "", "/srv/www", "The folder that `$document_root` names."),
         row(
             "files",

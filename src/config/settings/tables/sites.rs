@@ -10,9 +10,33 @@ pub static SITE: Table = Table {
     doc: "One site: some hosts, and the routes among which the best match serves (an exact path, else the longest prefix, unless a pattern matches). What else is said of it serves what none of its routes does; its `steps` run before a route is looked for.",
     shared: Some(&ROUTE),
     rows: &[
-        row("listen", Other(ADDRESSES), "", "[0.0.0.0:8080]", "Where its clients connect, of the file's `listen`; without it wherever."),
-        row("default", Flag, "false", "true", "Whether it serves the hosts that no site names; without one the first."),
-        row("names", Texts, "", "[shop.example, \"*.shop.example\"]", "The hosts that it serves; `*.name`, `name.*` and `~pattern` too."),
-        row("routes", Other("a list of routes"), "", "[{ match: { path: /api/ } }]", "Its routes; each may have `routes` inside of it."),
+        row(
+            "listen",
+            Other(ADDRESSES),
+            "",
+            "[0.0.0.0:8080]",
+            "Where its clients connect, of the file's `listen`; without it wherever.",
+        ),
+        row(
+            "default",
+            Flag,
+            "false",
+            "true",
+            "Whether it serves the hosts that no site names; without one the first.",
+        ),
+        row(
+            "names",
+            Texts,
+            "",
+            "[shop.example, \"*.shop.example\"]",
+            "The hosts that it serves; `*.name`, `name.*` and `~pattern` too.",
+        ),
+        row(
+            "routes",
+            Other("a list of routes"),
+            "",
+            "[{ match: { path: /api/ } }]",
+            "Its routes; each may have `routes` inside of it.",
+        ),
     ],
 };
