@@ -13,6 +13,7 @@ mod mode;
 mod owners;
 mod place;
 mod raw;
+mod route;
 mod rules;
 mod secrets;
 mod section;
@@ -30,15 +31,15 @@ use crate::diagnostic::{Diagnostic, Source};
 
 pub use checked::{
     AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
-    Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua, Match, MethodSet,
-    Network, OnError, Pages, PathMatch, Peer, Retries, Route, RouteLua, Timeouts, TrustedProxies,
-    Upstream, UpstreamChoice,
+    Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua, Network, OnError,
+    Pages, Peer, Retries, Timeouts, TrustedProxies, Upstream,
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
 pub use mode::{HandlerMode, Rollout};
 pub use owners::{OPERATOR, Owner, Owners};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
+pub use route::{Match, MethodSet, PathMatch, Route, RouteLua, UpstreamChoice};
 pub use rules::{
     Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,
     Rules, RulesShadow, Thresholds,

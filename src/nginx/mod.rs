@@ -4,6 +4,7 @@
 //! ([`translate`]). What cannot be carried over is told with its line and what to do instead.
 
 mod content;
+mod directives;
 mod echo;
 mod known;
 mod location;

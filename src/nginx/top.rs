@@ -270,11 +270,11 @@ fn group(block: &Directive) -> Map<String, Value> {
                 drop(group.insert(
                     "keepalive".into(),
                     json!(directive.arg(0).parse::<u64>().unwrap_or(32)),
-                ));
+                ))
             }
             "least_conn" => drop(group.insert("balance".into(), json!("least_connections"))),
             "ip_hash" => {
-                drop(group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" })));
+                drop(group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" })))
             }
             "hash" => {
                 let key = directive.arg(0).trim_start_matches('$');

@@ -79,9 +79,9 @@ pub(super) async fn of_site(exchange: &Exchange) -> Flow {
     }
     // A branch that was entered is of the site, and a route is looked for all the same.
     if rewritten || scripted {
-        exchange.find_again();
+        exchange.find_again()
     } else {
-        exchange.enter(before);
+        exchange.enter(before)
     }
     Flow::Continue
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::log;
 use super::logs::{self, Record};
-use super::metrics::{NONE, metrics, phase, route, upstream};
+use super::metrics::{NONE, domain, metrics, module, owner, phase, route, upstream};
 use super::rule_events;
 use crate::transaction::{self, Phase, Transaction, Verdict};
 
@@ -13,10 +13,7 @@ pub use super::function_events::{
     FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled, PolicyRolled,
 };
 pub use super::rule_events::{BodyInspected, RulesRan, ValuesJudged};
-pub use super::script_events::{
-    LuaCalled, LuaMemory, OwnerComputed, OwnerFlooded, OwnerKilled, OwnerRefused, Said,
-    ScriptFailed, ScriptSaid,
-};
+pub use super::script_events::{Said, ScriptFailed, ScriptSaid};
 
 /// A client connected.
 pub struct ConnectionOpened;
@@ -122,6 +119,113 @@ impl BodySpooled {
     /// Counts it.
     pub fn emit(self) {
         metrics().bodies_spooled.inc();
+    }
+}
+
+/// A handler ran.
+pub struct LuaCalled<'a> {
+    /// The module's name, or the chunk's.
+    pub module: &'a str,
+    /// Where.
+    pub phase: Phase,
+    /// CPU time.
+    pub cpu: Duration,
+    /// `ok`, or a script error's kind (`cpu`, `memory`, `wait`: killed; `runtime`).
+    pub outcome: &'static str,
+}
+
+impl LuaCalled<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        module(self.module).called(self.phase, self.cpu, self.outcome);
+    }
+}
+
+/// A script of an owner ran: to its end, to a wait, or to the end of a slice.
+pub struct OwnerComputed<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// CPU time since the last word of this call.
+    pub cpu: Duration,
+    /// Whether the script was suspended, and wants to go on.
+    pub suspended: bool,
+}
+
+impl OwnerComputed<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        let owner = owner(self.owner);
+        owner.cpu.inc_by(self.cpu.as_secs_f64());
+        if self.suspended {
+            owner.suspensions.inc();
+        }
+    }
+}
+
+/// A script of an owner was ended because its budget was spent.
+pub struct OwnerKilled<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// `cpu`, `memory` or `wait`.
+    pub reason: &'static str,
+}
+
+impl OwnerKilled<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().owner_kills.with(&[self.owner, self.reason]).inc();
+    }
+}
+
+/// A call or a connection was refused because its owner has as many as it may.
+pub struct OwnerRefused<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// `calls`, `connections`, `cpu` or `memory`.
+    pub limit: &'static str,
+}
+
+impl OwnerRefused<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        metrics().owner_refusals.with(&[self.owner, self.limit]).inc();
+    }
+}
+
+/// Log lines of an owner's scripts were too many for a second.
+pub struct OwnerFlooded<'a> {
+    /// Who.
+    pub owner: &'a str,
+    /// How many were dropped.
+    pub lines: u64,
+}
+
+impl OwnerFlooded<'_> {
+    /// Says so in the process's own log.
+    pub fn emit(self) {
+        let Self { owner, lines } = self;
+        log::script(5, || {
+            format!(
+                "[lua] owner `{owner}`: {lines} lines were too many for a second and not written"
+            )
+        });
+    }
+}
+
+/// How much memory a module's states hold.
+pub struct LuaMemory<'a> {
+    /// The isolation domain.
+    pub domain: &'a str,
+    /// The worker.
+    pub worker: usize,
+    /// Bytes; none: the state is gone.
+    pub bytes: Option<usize>,
+}
+
+impl LuaMemory<'_> {
+    /// Sets it.
+    pub fn emit(self) {
+        domain(self.domain, self.worker, self.bytes);
     }
 }
 

@@ -1,118 +1,7 @@
-//! Facts of scripts and of their owners.
+//! What scripts and requests have to say.
 
-use std::time::Duration;
-
-use super::error_log;
-use super::log;
-use super::metrics::{domain, metrics, module, owner};
+use super::{error_log, log};
 use crate::transaction::{Phase, Transaction};
-
-/// A handler ran.
-pub struct LuaCalled<'a> {
-    /// The module's name, or the chunk's.
-    pub module: &'a str,
-    /// Where.
-    pub phase: Phase,
-    /// CPU time.
-    pub cpu: Duration,
-    /// `ok`, or a script error's kind (`cpu`, `memory`, `wait`: killed; `runtime`).
-    pub outcome: &'static str,
-}
-
-impl LuaCalled<'_> {
-    /// Counts it.
-    pub fn emit(self) {
-        module(self.module).called(self.phase, self.cpu, self.outcome);
-    }
-}
-
-/// A script of an owner ran: to its end, to a wait, or to the end of a slice.
-pub struct OwnerComputed<'a> {
-    /// Who.
-    pub owner: &'a str,
-    /// CPU time since the last word of this call.
-    pub cpu: Duration,
-    /// Whether the script was suspended, and wants to go on.
-    pub suspended: bool,
-}
-
-impl OwnerComputed<'_> {
-    /// Counts it.
-    pub fn emit(self) {
-        let owner = owner(self.owner);
-        owner.cpu.inc_by(self.cpu.as_secs_f64());
-        if self.suspended {
-            owner.suspensions.inc();
-        }
-    }
-}
-
-/// A script of an owner was ended because its budget was spent.
-pub struct OwnerKilled<'a> {
-    /// Who.
-    pub owner: &'a str,
-    /// `cpu`, `memory` or `wait`.
-    pub reason: &'static str,
-}
-
-impl OwnerKilled<'_> {
-    /// Counts it.
-    pub fn emit(self) {
-        metrics().owner_kills.with(&[self.owner, self.reason]).inc();
-    }
-}
-
-/// A call or a connection was refused because its owner has as many as it may.
-pub struct OwnerRefused<'a> {
-    /// Who.
-    pub owner: &'a str,
-    /// `calls`, `connections`, `cpu` or `memory`.
-    pub limit: &'static str,
-}
-
-impl OwnerRefused<'_> {
-    /// Counts it.
-    pub fn emit(self) {
-        metrics().owner_refusals.with(&[self.owner, self.limit]).inc();
-    }
-}
-
-/// Log lines of an owner's scripts were too many for a second.
-pub struct OwnerFlooded<'a> {
-    /// Who.
-    pub owner: &'a str,
-    /// How many were dropped.
-    pub lines: u64,
-}
-
-impl OwnerFlooded<'_> {
-    /// Says so in the process's own log.
-    pub fn emit(self) {
-        let Self { owner, lines } = self;
-        log::script(5, || {
-            format!(
-                "[lua] owner `{owner}`: {lines} lines were too many for a second and not written"
-            )
-        });
-    }
-}
-
-/// How much memory a module's states hold.
-pub struct LuaMemory<'a> {
-    /// The isolation domain.
-    pub domain: &'a str,
-    /// The worker.
-    pub worker: usize,
-    /// Bytes; none: the state is gone.
-    pub bytes: Option<usize>,
-}
-
-impl LuaMemory<'_> {
-    /// Sets it.
-    pub fn emit(self) {
-        domain(self.domain, self.worker, self.bytes);
-    }
-}
 
 /// A script wrote a line: `ngx.log`, `print`.
 pub struct ScriptSaid<'a> {
@@ -209,10 +98,9 @@ impl ScriptFailed<'_> {
         let place = phase.as_str();
         let words = match kind {
             "syntax" | "no_file" | "unreadable" if error_log::is_open() => {
-                if module.starts_with('/') || kind != "syntax" {
-                    format!("failed to load external Lua file \"{module}\"")
-                } else {
-                    "failed to load inlined Lua code".to_owned()
+                match module.starts_with('/') || kind != "syntax" {
+                    true => format!("failed to load external Lua file \"{module}\""),
+                    false => "failed to load inlined Lua code".to_owned(),
                 }
             }
             _ if phase == Phase::Timer => "lua entry thread aborted: runtime error".to_owned(),
