@@ -472,7 +472,16 @@ def judge(block, place, server):
         if name in s:
             stop(server)
             break
-    return judge_log(s, place)
+    return settled(s, place)
+
+def settled(s, place):
+    """What the log says in the end: its last lines may come after the answer."""
+    until = time.time() + 1.5
+    while True:
+        fault = judge_log(s, place)
+        if not fault or not fault.startswith("log has no") or time.time() > until:
+            return fault
+        time.sleep(0.05)
 
 def first_error(place):
     """What the log says first, to help with a status that was not wanted."""
