@@ -41,7 +41,7 @@ fn blocks_in(folder: &Path) -> Vec<PathBuf> {
 fn configurations_of_openresty_do_here_what_they_do_there() {
     let files = blocks_in(&folder().join("cases"));
     assert!(files.len() >= 6, "the cases are found");
-    let (said, well) = run(&folder(), &files, &["--strict", "--first", "40"]);
+    let (said, well) = run(&folder(), &files, &["--strict", "--first", "40", "--patience", "30"]);
     assert!(well && said.contains("in all"), "{said}");
 }
 

@@ -31,6 +31,7 @@ def read_blocks(path, root, checkout):
     return blocks
 
 PORT_MARK = "61984"
+PATIENCE = 3.0
 
 def read_plain(text):
     """The blocks of a file of our own, in which `eval` is a list of JSON or `qr/.../`."""
@@ -333,7 +334,7 @@ def start(place, command):
             for word in command]
     out = open(os.path.join(place.prefix, "logs", "out"), "wb")
     server = subprocess.Popen(args, stdout=out, stderr=out, cwd=place.prefix)
-    until = time.time() + 10
+    until = time.time() + 60
     while time.time() < until:
         if server.poll() is not None:
             return server
@@ -348,7 +349,7 @@ def stop(server):
     if server.poll() is None:
         server.send_signal(signal.SIGTERM)
         try:
-            server.wait(3)
+            server.wait(20)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
@@ -456,7 +457,7 @@ def judge(block, place, server):
         return judge_log(s, place)
     if dies:
         return "started, and must not"
-    patience = float(joined(s.get("timeout")).strip().rstrip("s") or 3) if s.get("timeout") else 3
+    patience = float(joined(s.get("timeout")).strip().rstrip("s") or 3) if s.get("timeout") else PATIENCE
     answers = []
     for at, parts in enumerate(requests(s)):
         parts = [(bytes_.replace(b"$ServerPort", str(place.port).encode()), delay) for bytes_, delay in parts]
@@ -471,7 +472,16 @@ def judge(block, place, server):
         if name in s:
             stop(server)
             break
-    return judge_log(s, place)
+    return settled(s, place)
+
+def settled(s, place):
+    """What the log says in the end: its last lines may come after the answer."""
+    until = time.time() + 1.5
+    while True:
+        fault = judge_log(s, place)
+        if not fault or not fault.startswith("log has no") or time.time() > until:
+            return fault
+        time.sleep(0.05)
 
 def first_error(place):
     """What the log says first, to help with a status that was not wanted."""
@@ -627,6 +637,7 @@ def tail(place):
 
 def main():
     args = arguments()
+    globals()["PATIENCE"] = args.patience
     files = [os.path.abspath(path) for path in args.files]
     places = queue.Queue()
     for index in range(args.jobs):
@@ -703,6 +714,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--first", type=int, default=0, help="the number of the first server tree and port")
     parser.add_argument("--json", help="a file for all results")
+    parser.add_argument("--patience", type=float, default=3.0, help="seconds for an answer where a block says nothing")
     parser.add_argument("--page", help="a page whose table is written anew")
     parser.add_argument("--only", help="a pattern of block names")
     parser.add_argument("--quiet", action="store_true", help="only the table")
