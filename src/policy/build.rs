@@ -94,9 +94,10 @@ fn draft(
     previous: Option<&Policy>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Draft> {
-    let source = match overrides.nginx {
-        true => nginx_source(path?, recorder, diagnostics)?,
-        false => settings_source(path, recorder, diagnostics)?,
+    let source = if overrides.nginx {
+        nginx_source(path?, recorder, diagnostics)?
+    } else {
+        settings_source(path, recorder, diagnostics)?
     };
     let root = path.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     let overrides = Overrides {

@@ -19,12 +19,11 @@ pub(super) fn head(
 ) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::with_capacity(transaction.request.raw_head.len() + ROOM);
     request_line(&mut out, transaction)?;
-    match &transaction.upstream.onward {
-        Some(onward) => told(&mut out, transaction, onward)?,
-        None => {
-            fields(&mut out, transaction, upstream)?;
-            forwarded(&mut out, transaction);
-        }
+    if let Some(onward) = &transaction.upstream.onward {
+        told(&mut out, transaction, onward)?;
+    } else {
+        fields(&mut out, transaction, upstream)?;
+        forwarded(&mut out, transaction);
     }
     frame(&mut out, transaction);
     out.extend_from_slice(b"\r\n");
