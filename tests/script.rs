@@ -247,7 +247,7 @@ fn require_finds_loads_once_unloads_and_explains() {
             "\tno file 'lua/x/y/init.lua'"
         )
     );
-    assert!(eval("require('lfs')").contains("C module"));
+    assert!(eval("require('lpeg')").contains("C module"));
     assert_eq!(eval("return package.path .. package.cpath"), "lua/?.lua;lua/?/init.lua");
 }
 

@@ -59,8 +59,9 @@ fn line(directive: &Directive, code: &mut String) -> Result<(), Emerg> {
             writeln!(code, "ngx.print(string.rep({}, tonumber({}) or 0))", arg(1), arg(0))
         }
         "echo_flush" => writeln!(code, "ngx.flush(true)"),
-        "echo_sleep" => writeln!(code, "ngx.sleep(tonumber({}) or 0)", arg(0)),
-        "echo_blocking_sleep" => writeln!(code, "ngx.sleep(tonumber({}) or 0)", arg(0)),
+        "echo_sleep" | "echo_blocking_sleep" => {
+            writeln!(code, "ngx.sleep(tonumber({}) or 0)", arg(0))
+        }
         "echo_status" => writeln!(code, "ngx.status = tonumber({}) or 200", arg(0)),
         "echo_read_request_body" => writeln!(code, "ngx.req.read_body()"),
         "echo_request_body" => {
@@ -105,9 +106,7 @@ fn subrequest(directive: &Directive, code: &mut String) -> Result<std::fmt::Resu
 fn text(directive: &Directive) -> String {
     let mut words: Vec<&str> = directive.args.iter().map(String::as_str).collect();
     let bare = words.first() == Some(&"-n");
-    if bare {
-        words.remove(0);
-    } else if words.first() == Some(&"--") {
+    if bare || words.first() == Some(&"--") {
         words.remove(0);
     }
     let joined = words.iter().map(|word| template(word)).collect::<Vec<_>>().join(" .. \" \" .. ");

@@ -55,7 +55,7 @@ pub(super) struct Known {
 pub(super) struct Contexts(&'static str);
 
 impl Contexts {
-    pub(super) fn contains(self, context: &Context) -> bool {
+    pub(super) fn contains(self, context: Context) -> bool {
         let letter = match context {
             Context::Main => 'M',
             Context::Events => 'E',

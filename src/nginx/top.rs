@@ -267,18 +267,16 @@ fn group(block: &Directive) -> Map<String, Value> {
         match directive.name.as_str() {
             "server" => peers.push(peer(directive)),
             "keepalive" => {
-                drop(group.insert(
-                    "keepalive".into(),
-                    json!(directive.arg(0).parse::<u64>().unwrap_or(32)),
-                ))
+                let kept = directive.arg(0).parse::<u64>().unwrap_or(32);
+                group.insert("keepalive".into(), json!(kept));
             }
             "least_conn" => drop(group.insert("balance".into(), json!("least_connections"))),
             "ip_hash" => {
-                drop(group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" })))
+                group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" }));
             }
             "hash" => {
                 let key = directive.arg(0).trim_start_matches('$');
-                drop(group.insert("balance".into(), json!({ "consistent_hash": key })));
+                group.insert("balance".into(), json!({ "consistent_hash": key }));
             }
             _ => {}
         }

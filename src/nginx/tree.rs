@@ -166,7 +166,7 @@ fn check(directive: &Directive, block: bool, around: &[Context]) -> Result<Conte
     let Some(known) = known::find(name, here) else {
         return Err(directive.fault(format!("unknown directive \"{name}\"")));
     };
-    if !known.contexts.contains(&here) {
+    if !known.contexts.contains(here) {
         return Err(directive.fault(format!("\"{name}\" directive is not allowed here")));
     }
     let wants_block = matches!(known.shape, Shape::Block(_));

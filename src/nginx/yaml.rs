@@ -1,5 +1,7 @@
 //! Values as YAML that a person likes to read: blocks, and scripts as they were written.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 /// The text of a mapping.
@@ -42,7 +44,7 @@ fn behind(value: &Value, depth: usize, out: &mut String) {
 fn list(items: &[Value], depth: usize, out: &mut String) {
     if items.iter().all(|item| !item.is_object() && !item.is_array()) {
         let words: Vec<String> = items.iter().map(scalar).collect();
-        out.push_str(&format!(" [{}]\n", words.join(", ")));
+        let _ = writeln!(out, " [{}]", words.join(", "));
         return;
     }
     out.push('\n');
@@ -115,7 +117,7 @@ fn quoted(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             other if other.is_control() || other == '\u{feff}' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(other)));
+                let _ = write!(out, "\\u{:04x}", u32::from(other));
             }
             other => out.push(other),
         }

@@ -42,9 +42,21 @@ pub struct Exchange {
     /// Whether it may be served by routes that serve only what comes from within.
     inside: Cell<bool>,
     /// The status of the page that answers instead of another; none: there is no such page.
-    page: Cell<Option<Option<u16>>>,
+    page: Cell<Page>,
     /// The index of its route's plan.
     plan: Cell<usize>,
+}
+
+/// Whether a page answers instead of a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Page {
+    /// One does, with the status that it says itself.
+    AsItSays,
+    /// None does.
+    #[default]
+    None,
+    /// One does, with this status.
+    With(u16),
 }
 
 impl Exchange {
@@ -129,17 +141,20 @@ impl Exchange {
 
     /// Whether a page answers instead of a status.
     pub(super) fn has_page(&self) -> bool {
-        self.page.get().is_some()
+        self.page.get() != Page::None
     }
 
     /// A page answers, with this status if one is given.
     pub(super) fn takes_page(&self, status: Option<u16>) {
-        self.page.set(Some(status));
+        self.page.set(status.map_or(Page::AsItSays, Page::With));
     }
 
     /// The status that a page gives the answer, whatever answers.
     pub fn page_status(&self) -> Option<u16> {
-        self.page.get().flatten()
+        match self.page.get() {
+            Page::With(status) => Some(status),
+            Page::AsItSays | Page::None => None,
+        }
     }
 
     fn note_route(&self) {

@@ -179,13 +179,13 @@ fn kind(exchange: &Exchange, files: &Files, uri: &[u8]) -> String {
     let name = String::from_utf8_lossy(uri);
     let name = name.rsplit('/').next().unwrap_or_default();
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-    let known = ending.and_then(|ending| {
-        if let Some(types) = &files.types {
-            types.get(&ending).cloned()
-        } else {
-            let row = TYPES.iter().find(|(known, _)| *known == ending);
-            row.map(|(_, kind)| (*kind).to_owned())
-        }
+    let usual = |ending: &str| {
+        let row = TYPES.iter().find(|(known, _)| *known == ending);
+        row.map(|(_, kind)| (*kind).to_owned())
+    };
+    let known = ending.and_then(|ending| match &files.types {
+        Some(types) => types.get(&ending).cloned(),
+        None => usual(&ending),
     });
     let default = || exchange.plan().serving.default_type.clone();
     known.or_else(default).unwrap_or_else(|| "text/plain".to_owned())

@@ -79,9 +79,9 @@ pub(super) async fn of_site(exchange: &Exchange) -> Flow {
     }
     // A branch that was entered is of the site, and a route is looked for all the same.
     if rewritten || scripted {
-        exchange.find_again()
+        exchange.find_again();
     } else {
-        exchange.enter(before)
+        exchange.enter(before);
     }
     Flow::Continue
 }
@@ -121,7 +121,9 @@ impl Moves<'_> {
             }
             RewriteStep::If(test, then) if self.holds(test) => return self.all(then),
             RewriteStep::If(..) => {}
-            RewriteStep::Return { status, text, to } => return self.answer(*status, text, to),
+            RewriteStep::Return { status, text, to } => {
+                return self.answer(*status, text.as_ref(), to.as_ref());
+            }
             RewriteStep::Rewrite { pattern, to, then } => return self.rewrite(pattern, to, *then),
             RewriteStep::Script { handler, arguments } => {
                 let values = arguments.iter().map(|text| self.render(text)).collect();
@@ -174,12 +176,11 @@ impl Moves<'_> {
         transaction.captures = groups;
     }
 
-    fn answer(&self, status: u16, text: &Option<Template>, to: &Option<Template>) -> End {
+    fn answer(&self, status: u16, text: Option<&Template>, to: Option<&Template>) -> End {
         if status == CLOSED {
             return End::Flow(closed(self.exchange));
         }
-        let (text, to) =
-            (text.as_ref().map(|text| self.render(text)), to.as_ref().map(|to| self.render(to)));
+        let (text, to) = (text.map(|text| self.render(text)), to.map(|to| self.render(to)));
         let mut transaction = self.exchange.subject.transaction.borrow_mut();
         if let Some(to) = to {
             let to = absolute(&transaction, &to);

@@ -275,15 +275,13 @@ impl Downstream {
     }
 
     async fn read(&self) -> Result<Held, Failure> {
+        // Also once the exchange has ended.
+        if matches!(self.declared, Declared::Nothing | Declared::Length(0)) {
+            return Ok(Held { body: Body::Empty, file: None });
+        }
         let (limits, live) = self.terms().ok_or(Failure::ours(500, "body::no_route"))?;
-        match self.declared {
-            Declared::Nothing | Declared::Length(0) => {
-                return Ok(Held { body: Body::Empty, file: None });
-            }
-            Declared::Length(length) if length > limits.total => {
-                return Err(Failure::theirs(413, "body::too_large"));
-            }
-            Declared::Length(_) | Declared::Chunked => {}
+        if matches!(self.declared, Declared::Length(length) if length > limits.total) {
+            return Err(Failure::theirs(413, "body::too_large"));
         }
         let mut loan = self.lend().ok_or(Failure::ours(500, "body::session_gone"))?;
         self.invite(loan.stream()).await?;

@@ -20,7 +20,7 @@ pub(super) fn head(
     let mut out = Vec::with_capacity(transaction.request.raw_head.len() + ROOM);
     request_line(&mut out, transaction)?;
     if let Some(onward) = &transaction.upstream.onward {
-        told(&mut out, transaction, onward)?
+        told(&mut out, transaction, onward)?;
     } else {
         fields(&mut out, transaction, upstream)?;
         forwarded(&mut out, transaction);

@@ -98,9 +98,10 @@ impl ScriptFailed<'_> {
         let place = phase.as_str();
         let words = match kind {
             "syntax" | "no_file" | "unreadable" if error_log::is_open() => {
-                match module.starts_with('/') || kind != "syntax" {
-                    true => format!("failed to load external Lua file \"{module}\""),
-                    false => "failed to load inlined Lua code".to_owned(),
+                if module.starts_with('/') || kind != "syntax" {
+                    format!("failed to load external Lua file \"{module}\"")
+                } else {
+                    "failed to load inlined Lua code".to_owned()
                 }
             }
             _ if phase == Phase::Timer => "lua entry thread aborted: runtime error".to_owned(),

@@ -35,7 +35,7 @@ PATIENCE = 3.0
 
 def read_plain(text):
     """The blocks of a file of our own, in which `eval` is a list of JSON or `qr/.../`."""
-    settings = {"log_level": "info", "workers": 1, "master": 0, "root_location": 1, "env": []}
+    settings = {"log_level": "debug", "workers": 1, "master": 0, "root_location": 1, "env": []}
     blocks = []
     for chunk in re.split(r"(?m)^=== +", text)[1:]:
         name, _, rest = chunk.partition("\n")

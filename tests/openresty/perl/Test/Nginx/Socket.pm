@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use JSON::PP ();
 
-our %Settings = (log_level => 'warn', workers => 1, master => 0, root_location => 1, env => []);
+our %Settings = (log_level => 'debug', workers => 1, master => 0, root_location => 1, env => []);
 my $Root = $ENV{TEST_NGINX_SERVROOT} || '/tmp/servroot';
 my $json = JSON::PP->new->latin1->canonical->allow_nonref;
 
