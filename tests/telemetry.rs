@@ -180,10 +180,11 @@ fn emit_of_scripts() {
         events::OwnerRefused { owner: "team-a", limit }.emit();
     }
     let (error, traceback) = ("access.lua:3: no", "access.lua:3\ninit.lua:1");
-    let request = Some("0123");
-    events::ScriptFailed { error, kind: "runtime", traceback, module, phase, request }.emit();
-    let (message, client) = ("seen\nforged", Some([192, 0, 2, 7].into()));
-    events::ScriptSaid { level: 5, phase, module, message, client }.emit();
+    let mut exchange = exchange("0123", "shop");
+    exchange.client.address = [192, 0, 2, 7].into();
+    let (message, about) = ("seen\nforged", Some(&exchange));
+    events::ScriptFailed { error, kind: "runtime", traceback, module, phase, about }.emit();
+    events::ScriptSaid { level: 5, phase, module, message, about }.emit();
 }
 
 fn emit_of_functions() {
@@ -743,7 +744,7 @@ fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
         let (module, phase) = ("chatty", Phase::Access);
         for level in [4, 8] {
             for _ in 0..5000 {
-                events::ScriptSaid { level, phase, module, message: "again", client: None }.emit();
+                events::ScriptSaid { level, phase, module, message: "again", about: None }.emit();
             }
         }
         assert!(logs::flush(LONG));

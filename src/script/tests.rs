@@ -30,6 +30,8 @@ fn state() -> Rc<State> {
         reads_only: false,
         network: Network::default(),
         routes: None,
+        variables: None,
+        prefix: None,
         max_timers: 3,
         workers: 1,
         guest: false,

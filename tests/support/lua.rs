@@ -31,6 +31,8 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         reads_only: false,
         network: Network::default(),
         routes: None,
+        variables: None,
+        prefix: None,
         max_timers: 16,
         workers: 1,
         guest: false,
