@@ -180,10 +180,10 @@ fn emit_of_scripts() {
         events::OwnerRefused { owner: "team-a", limit }.emit();
     }
     let (error, traceback) = ("access.lua:3: no", "access.lua:3\ninit.lua:1");
-    let about = exchange("0123", "r");
-    let about = Some(&about);
+    let mut exchange = exchange("0123", "shop");
+    exchange.client.address = [192, 0, 2, 7].into();
+    let (message, about) = ("seen\nforged", Some(&exchange));
     events::ScriptFailed { error, kind: "runtime", traceback, module, phase, about }.emit();
-    let message = "seen\nforged";
     events::ScriptSaid { level: 5, phase, module, message, about }.emit();
 }
 
