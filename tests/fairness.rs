@@ -159,6 +159,29 @@ const SOME: &str =
     "local function some() local t = os.clock() while os.clock() - t < 0.02 do end end ";
 
 #[test]
+fn long_texts_are_substituted_as_the_budget_allows() {
+    // Some hundred milliseconds of a debug build, in one call.
+    let text = "local s, n = string.rep('hello   world ', 40000):gsub('%s+', REPLACEMENT)
+        return #s .. ' ' .. n";
+    for (owner, replacement) in
+        [("operator", "' '"), ("operator", "'%0'"), ("guest", "' '"), ("guest", "{}")]
+    {
+        let text = text.replace("REPLACEMENT", replacement);
+        let length = if replacement == "' '" { 480_000 } else { 560_000 };
+        on_a_worker(move || async move {
+            let answer = run_with(&state_of(owner), "long.lua", &text, LONG).await;
+            let wanted = format!("{length} 80000");
+            assert_eq!(answer.expect(owner).as_deref(), Some(wanted.as_bytes()), "{text}");
+        });
+    }
+    on_a_worker(|| async {
+        let text = "return (('a'):rep(60)):find('.-.-.-.-.-b')";
+        let error = run_with(&state_of("guest"), "stuck.lua", text, LONG).await.unwrap_err();
+        assert!(error.message.contains("a native function ran for so long"), "{}", error.message);
+    });
+}
+
+#[test]
 fn who_was_suspended_goes_on_as_if_it_had_not_been() {
     on_a_worker(|| async {
         let state = state_of("operator");

@@ -165,6 +165,15 @@ impl ScriptError {
         Self { kind: ScriptErrorKind::Cpu, message, traceback }
     }
 
+    /// A script that computed for too long where it could not be suspended; `error` tells where.
+    pub(super) fn stuck(error: &Error) -> Self {
+        let traceback = parts(error).1;
+        let place = position(&traceback).unwrap_or_default();
+        let message =
+            format!("{place}a native function ran for so long that others could not go on");
+        Self { kind: ScriptErrorKind::Cpu, message, traceback }
+    }
+
     /// A call that does not begin, because of what its owner may have.
     pub(super) fn limit(message: String) -> Self {
         Self { kind: ScriptErrorKind::Limit, message, traceback: String::new() }

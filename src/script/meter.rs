@@ -14,7 +14,7 @@ use super::fairness::{self, Queue, Turn};
 use super::incarnation::Incarnation;
 use super::owner::Begun;
 use super::slot::{self, Allowance};
-use super::{Call, Exit, ScriptError, with_current};
+use super::{Call, Exit, OPERATOR, ScriptError, with_current};
 use crate::config::Budget;
 use crate::telemetry::events;
 
@@ -29,6 +29,8 @@ pub(super) struct Meter {
     pub(super) used: Duration,
     /// Whether it was ended because its CPU time was spent.
     pub(super) cut: bool,
+    /// Whether it was ended because it could not be suspended in time.
+    stuck: bool,
     /// Whether it was ended because it waited too long.
     waited: bool,
     /// Whether it was suspended, and wants to go on.
@@ -53,6 +55,7 @@ impl Meter {
             budget,
             used: Duration::ZERO,
             cut: false,
+            stuck: false,
             waited: false,
             suspended: false,
             pause: None,
@@ -136,13 +139,15 @@ impl Meter {
         work: impl FnOnce() -> T,
     ) -> (T, Duration) {
         let left = self.left(call);
-        let allowed = Allowance { left, slice, exact: self.suspended };
+        let patient = *self.queue.account().name == *OPERATOR;
+        let allowed = Allowance { left, slice, exact: self.suspended, patient };
         let running = slot::watch(&vm.lua, vm.interrupt, allowed);
         let result = with_current(call, work);
         let spent = running.end();
         self.used += spent.cpu;
         call.charge(spent.cpu);
         self.cut |= spent.cut;
+        self.stuck |= spent.overstayed;
         self.suspended = spent.suspended;
         (result, spent.cpu)
     }
@@ -203,7 +208,9 @@ impl Meter {
 
     /// Why the call came to `error`.
     pub(super) fn error(&self, call: &Call, error: &Error) -> ScriptError {
-        if self.cut {
+        if self.stuck {
+            ScriptError::stuck(error)
+        } else if self.cut {
             ScriptError::cpu(self.budget.cpu, Some(error))
         } else if self.paused > self.budget.wait {
             self.queue.account().spent()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
-use super::{DomainSpec, api, current, dialect, error, pattern, require, threads};
+use super::{DomainSpec, OPERATOR, api, current, dialect, error, pattern, require, threads};
 
 /// Globals of Luau and mlua that stay as they are.
 const KEPT: [&str; 27] = [
@@ -139,6 +139,7 @@ impl Sandbox {
         host.raw_set("plain_find", lua.create_function(plain_find)?)?;
         host.raw_set("bounded", lua.create_function(bounded)?)?;
         host.raw_set("longest", spec.memory / LONGEST_PART)?;
+        host.raw_set("guest", *spec.owner != *OPERATOR)?;
         let source = include_str!("luau/builtins.luau");
         let made: (Table, Table, Table, Table, Table) = run(lua, source, "builtins", host)?;
         let (functions, strings, tables, numbers, extensions) = made;

@@ -54,6 +54,8 @@ pub(super) struct Slot {
     pub(super) target: AtomicUsize,
     /// CPU time of this poll, as the watchdog saw it last.
     pub(super) seen: AtomicU64,
+    /// Whether it may compute on for its whole budget where it cannot be suspended.
+    pub(super) patient: AtomicBool,
     /// Calls of this thread that are suspended.
     pub(super) suspended: AtomicUsize,
     pub(super) clock: ThreadClock,
@@ -82,6 +84,8 @@ pub(super) struct Allowance {
     pub(super) slice: Option<Duration>,
     /// Whether its CPU time is worth two looks at the clock.
     pub(super) exact: bool,
+    /// Whether it may compute on for its whole budget where it cannot be suspended.
+    pub(super) patient: bool,
 }
 
 /// One poll of a script. While it is there, the watchdog may suspend or end the script.
@@ -100,6 +104,7 @@ struct Outer {
     interrupt: Interrupt,
     left: u64,
     slice: u64,
+    patient: bool,
     cut: bool,
     leaving: bool,
 }
@@ -109,6 +114,7 @@ struct Outer {
 struct Stopped {
     cut: bool,
     suspended: bool,
+    overstayed: bool,
 }
 
 /// What a poll took.
@@ -119,6 +125,8 @@ pub(super) struct Spent {
     pub(super) cut: bool,
     /// Whether the script was suspended: it wants to go on.
     pub(super) suspended: bool,
+    /// Whether it was ended because it could not be suspended in time.
+    pub(super) overstayed: bool,
 }
 
 /// A script of `lua` begins or goes on; it may use what is allowed until the poll is over.
@@ -128,6 +136,7 @@ pub(super) fn watch(_lua: &Lua, interrupt: Interrupt, allowed: Allowance) -> Run
         let started = Instant::now();
         let entered = allowed.exact.then(|| mine.slot.clock.now());
         let slice = allowed.slice.map_or(NEVER, |slice| slice.as_nanos() as u64);
+        mine.slot.patient.store(allowed.patient, Ordering::Relaxed);
         mine.start(interrupt, started, entered, allowed.left.as_nanos() as u64, slice);
         Running { interrupt, started, entered, outer, over: false, vm: PhantomData }
     })
@@ -192,9 +201,9 @@ pub(super) fn tell_suspended(calls: usize) {
 impl Running<'_> {
     /// The script came to an end, or waits, or was suspended.
     pub(super) fn end(mut self) -> Spent {
-        let Stopped { cut, suspended } = self.stop();
+        let Stopped { cut, suspended, overstayed } = self.stop();
         let cpu = MINE.with(|mine| self.cpu(&mine.slot));
-        Spent { cpu, cut, suspended }
+        Spent { cpu, cut, suspended, overstayed }
     }
 
     fn cpu(&self, slot: &Slot) -> Duration {
@@ -240,6 +249,7 @@ impl Mine {
             entered: AtomicU64::new(UNKNOWN),
             target: AtomicUsize::new(0),
             seen: AtomicU64::new(0),
+            patient: AtomicBool::new(true),
             suspended: AtomicUsize::new(0),
             clock: ThreadClock::mine(),
             gone: AtomicBool::new(false),
@@ -294,14 +304,15 @@ impl Mine {
             }
             thread::yield_now(); // the watchdog is between two instructions
         }
-        cut |= self.overstayed.take();
+        let overstayed = self.overstayed.take();
+        cut |= overstayed;
         self.leaving.set(false);
         // SAFETY: `Running` borrows the VM.
         if unsafe { interrupt.is_raised() } {
             // SAFETY: as above.
             unsafe { interrupt.clear() };
         }
-        Stopped { cut, suspended: self.suspended.take() }
+        Stopped { cut, suspended: self.suspended.take(), overstayed }
     }
 
     /// Puts a poll that is going on aside, if there is one.
@@ -313,15 +324,17 @@ impl Mine {
         let interrupt = Interrupt::at(self.slot.target.load(Ordering::Relaxed));
         let left = self.slot.left.load(Ordering::Relaxed);
         let slice = self.slot.slice.load(Ordering::Relaxed);
+        let patient = self.slot.patient.load(Ordering::Relaxed);
         let leaving = self.leaving.get();
         let cut = self.stop(interrupt).cut;
-        Some(Outer { interrupt, left, slice, cut, leaving })
+        Some(Outer { interrupt, left, slice, patient, cut, leaving })
     }
 
     /// Goes on with a poll that was put aside. Its clock starts again: what it had used is lost,
     /// at most once for each script that it runs in another state.
     fn resume(&self, outer: &Outer) {
         let left = if outer.cut { 0 } else { outer.left };
+        self.slot.patient.store(outer.patient, Ordering::Relaxed);
         self.start(outer.interrupt, Instant::now(), None, left, outer.slice);
         if outer.leaving {
             leave();

@@ -26,7 +26,8 @@ const ALERT: Duration = Duration::from_micros(100);
 /// Looks without any script after which the watchdog sleeps.
 const IDLE_LOOKS: u32 = 50;
 
-/// CPU time after which a script ends that cannot be suspended where it is.
+/// CPU time after which a script ends that cannot be suspended where it is, unless it is the
+/// operator's own.
 const PATIENCE: u64 = 2_000_000;
 
 static SLOTS: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
@@ -144,7 +145,7 @@ impl Watched {
         } else {
             used
         };
-        if used >= PATIENCE {
+        if used >= PATIENCE && !self.slot.patient.load(Ordering::Relaxed) {
             self.raise_once(word, Demand::GiveWay);
         } else if lasted >= slice {
             self.raise_once(word, Demand::Pause);

@@ -42,7 +42,7 @@ fn start(command: &mut Command, port: u16, folder: TempDir) -> Server {
     let until = Instant::now() + Duration::from_secs(60);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(Instant::now() < until, "{program} does not listen on {port}");
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
     server
 }
