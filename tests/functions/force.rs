@@ -31,7 +31,7 @@ fn the_next_request_of_every_connection_sees_what_was_pushed() {
             }
             seen
         };
-        let clients: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+        let clients: Vec<_> = (0..16).map(|_| scope.spawn(load)).collect();
         for number in 1..=VERSIONS {
             let authorization = format!("Bearer {}", token("ops"));
             let headers = [("Authorization", authorization.as_str())];
