@@ -28,7 +28,7 @@ const IDLE_LOOKS: u32 = 50;
 
 /// CPU time after which a script ends that cannot be suspended where it is, unless it is the
 /// operator's own.
-const PATIENCE: u64 = 2_000_000;
+const PATIENCE: u64 = 1_000_000;
 
 static SLOTS: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
 static ASLEEP: AtomicBool = AtomicBool::new(false);
