@@ -26,8 +26,8 @@ const ALERT: Duration = Duration::from_micros(100);
 /// Looks without any script after which the watchdog sleeps.
 const IDLE_LOOKS: u32 = 50;
 
-/// CPU time after which a script ends that cannot be suspended where it is, unless it is the
-/// operator's own.
+/// CPU time after which a script ends that was asked to pause and cannot be suspended where it is,
+/// unless it is the operator's own.
 const PATIENCE: u64 = 1_000_000;
 
 static SLOTS: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
@@ -43,6 +43,8 @@ struct Watched {
     since: u64,
     /// What it raised for that word.
     raised: Option<Demand>,
+    /// The script's CPU time when it was asked to pause.
+    paused: u64,
 }
 
 /// What it saw.
@@ -55,7 +57,7 @@ struct Look {
 
 /// From now on this slot is looked at, until its thread is gone.
 pub(super) fn enlist(slot: Arc<Slot>) {
-    let watched = Watched { slot, word: 0, since: 0, raised: None };
+    let watched = Watched { slot, word: 0, since: 0, raised: None, paused: 0 };
     SLOTS.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
 }
 
@@ -145,20 +147,25 @@ impl Watched {
         } else {
             used
         };
-        if used >= PATIENCE && !self.slot.patient.load(Ordering::Relaxed) {
-            self.raise_once(word, Demand::GiveWay);
-        } else if lasted >= slice {
-            self.raise_once(word, Demand::Pause);
-        } else {
-            return Duration::from_nanos(slice - lasted);
+        match self.raised {
+            None if lasted < slice => return Duration::from_nanos(slice - lasted),
+            None => {
+                self.paused = used;
+                self.raise(word, Demand::Pause);
+            }
+            // From when it was asked to pause: whoever was not asked in time has done nothing wrong.
+            Some(Demand::Pause) if used.saturating_sub(self.paused) >= PATIENCE => {
+                if !self.slot.patient.load(Ordering::Relaxed) {
+                    self.raise(word, Demand::GiveWay);
+                }
+            }
+            Some(_) => {}
         }
         ALERT
     }
 
-    fn raise_once(&mut self, word: u64, demand: Demand) {
-        if self.raised != Some(demand) {
-            self.raised = Some(demand);
-            self.slot.raise(word, demand);
-        }
+    fn raise(&mut self, word: u64, demand: Demand) {
+        self.raised = Some(demand);
+        self.slot.raise(word, demand);
     }
 }
