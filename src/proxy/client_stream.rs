@@ -157,13 +157,6 @@ impl ClientStream {
         }
     }
 
-    /// Whether the client closed its side, and sent nothing more.
-    pub(super) fn is_closed(&self) -> bool {
-        let Some(socket) = &self.socket else { return false };
-        let mut byte = [std::mem::MaybeUninit::uninit()];
-        matches!(socket2::SockRef::from(socket).peek(&mut byte), Ok(0))
-    }
-
     /// The socket, which is then no longer here.
     pub(super) fn take(&mut self) -> Option<TcpStream> {
         self.socket.take()

@@ -25,9 +25,6 @@ use crate::upstream::{Framing, keeps_alive};
 /// refusal; what is longer costs the client its connection.
 const DRAINED: u64 = 64 << 10;
 
-/// How often it is looked whether a client is still there.
-const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
-
 /// The client's side of one exchange.
 pub(super) struct Downstream {
     /// How far the answer has come.
@@ -150,19 +147,6 @@ impl Downstream {
             body_ended: Cell::new(true),
             goes_on: false,
             told: Cell::new(false),
-        }
-    }
-
-    /// Ends when the client closes its connection, where the route wants to know. It looks again and
-    /// again: whoever reads or writes has the socket meanwhile.
-    pub(super) async fn gone(&self) {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let watches = self.exchange().is_some_and(|exchange| exchange.plan().lua.watch_client);
-            let stream = self.stream.borrow();
-            if watches && stream.as_ref().is_some_and(|stream| stream.is_closed()) {
-                return;
-            }
         }
     }
 

@@ -86,11 +86,7 @@ async fn answer(
     exchange: &Exchange,
     downstream: &Rc<Downstream>,
 ) -> Option<Box<ClientStream>> {
-    let flow = tokio::select! {
-        biased;
-        flow = phases::request(exchange) => flow,
-        () = downstream.gone() => client_gone(exchange),
-    };
+    let flow = phases::request(exchange).await;
     let sent = follow(site, exchange, downstream, flow).await;
     let mut stream = downstream.take()?;
     note_bytes(exchange, &stream, sent);
@@ -115,18 +111,6 @@ async fn follow(site: &Site, exchange: &Exchange, downstream: &Downstream, flow:
         Flow::Continue => relay::relay(site, exchange, downstream).await,
         Flow::Respond(status) => respond::respond(exchange, downstream, status).await,
     }
-}
-
-/// nginx's status for a client that went away before it had an answer.
-const GONE: u16 = 499;
-
-/// The client closed its connection while a script ran, of which it does not want to know any more.
-fn client_gone(exchange: &Exchange) -> Flow {
-    let mut transaction = exchange.subject.transaction.borrow_mut();
-    let message = "client prematurely closed connection";
-    events::Said { level: 7, message, about: Some(&transaction) }.emit();
-    transaction.reply.status = GONE;
-    Flow::Close
 }
 
 /// How much of an answer left.

@@ -20,6 +20,8 @@ use crate::telemetry::events;
 
 /// nginx's status for a request whose client went away.
 const CLIENT_GONE: u16 = 499;
+/// nginx's level `info`.
+const INFO: i64 = 7;
 
 /// What one call may still cost.
 pub(super) struct Meter {
@@ -96,6 +98,7 @@ impl Meter {
                 return Poll::Pending;
             }
             if call.threads.is_abandoned(context) {
+                tell_gone(call);
                 call.leave(Exit::Respond(CLIENT_GONE));
                 return Poll::Ready(Err(Error::runtime("the client is gone")));
             }
@@ -265,6 +268,13 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.threads.end();
     }
+}
+
+/// As nginx says it.
+fn tell_gone(call: &Call) {
+    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    let message = "client prematurely closed connection";
+    events::Said { level: INFO, message, about: about.as_deref() }.emit();
 }
 
 impl Drop for Meter {
