@@ -13,11 +13,11 @@ use super::node::segment;
 const EXAMPLES: &str = "\
 Examples:
   moongate modules status                      which version runs where, how far it counts, who holds it
-  moongate modules differences rate_limit      what it would have done where it runs without effect
+  moongate modules differences ip_admission      what it would have done where it runs without effect
 
 How far a module counts is said beside it in moongate.yaml, for each route:
   access:
-    - { module: rate_limit, mode: shadow }     off | shadow | sample 5% | enforce
+    - { module: ip_admission, mode: shadow }     off | shadow | sample 5% | enforce
 
 Exit codes: 0 done, 1 refused, 2 usage";
 
