@@ -1,6 +1,7 @@
 //! The directives that nginx and its Lua module know: where each may stand, and what becomes of it.
 
 use super::directives::{PEER, PHASES, TABLE};
+use super::lua_directives::LUA;
 
 /// Where a directive stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub(super) fn find(name: &str, here: Context) -> Option<Found> {
     let known = match (by_lua(name), here) {
         (Some(family), _) => family,
         (None, Context::Upstream) if name == PEER.name => &PEER,
-        (None, _) => TABLE.iter().find(|known| known.name == name)?,
+        (None, _) => TABLE.iter().chain(LUA).find(|known| known.name == name)?,
     };
     Some(Found {
         contexts: Contexts(known.letters),

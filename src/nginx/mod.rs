@@ -7,6 +7,7 @@ mod content;
 mod directives;
 mod echo;
 mod known;
+mod lua_directives;
 mod location;
 mod lua_block;
 mod proxy;
