@@ -100,7 +100,10 @@ fn no_more_calls_are_under_way_than_may() {
                   ngx.say(ngx.run_worker_thread('one', 'sums', 'add', {})) ngx.thread.wait(waiting) \
                   ngx.say(ngx.run_worker_thread('one', 'sums', 'add', {}))";
     assert_eq!(told(script, settings), "falseno available Lua vm\ntrue00\n");
-    let settings = "  thread_pools: { one: { threads: 1, queue: 0 } }";
-    let text = told(script, settings);
-    assert_eq!(text, "falsengx_thread_task_post failed\ntrue00\n");
+    let settings = "  thread_pools: { one: { threads: 1, queue: 1 } }";
+    let script = "local ask = function(...) return ngx.run_worker_thread('one', 'sums', ...) end \
+                  local first = ngx.thread.spawn(ask, 'work', 5e7) ngx.sleep(0.05) \
+                  local second = ngx.thread.spawn(ask, 'work', 1) \
+                  ngx.say(ask('work', 1)) ngx.thread.wait(first) ngx.thread.wait(second)";
+    assert_eq!(told(script, settings), "falsengx_thread_task_post failed\n");
 }

@@ -40,7 +40,7 @@ fn pool(found: &Directive) -> Result<Map<String, Value>, Emerg> {
             _ => return Err(found.fault(format!("invalid parameter \"{argument}\""))),
         };
         let number = count.parse::<u64>().ok();
-        let number = number.filter(|number| *number > 0 || key == "queue");
+        let number = number.filter(|number| *number > 0);
         let number = number.ok_or_else(|| found.fault(format!("invalid value \"{argument}\"")))?;
         pool.insert(key.to_owned(), json!(number));
     }

@@ -102,8 +102,7 @@ impl Pool {
     /// If as much waits as may, or a thread cannot be made.
     pub fn post(self: &Arc<Self>, work: Work) -> io::Result<()> {
         let mut queue = self.queue();
-        let free = queue.idle + self.settings.threads.saturating_sub(queue.threads);
-        if queue.waiting.len() >= self.settings.queue.saturating_add(free) {
+        if queue.waiting.len() >= self.settings.queue {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         if queue.idle <= queue.waiting.len() && queue.threads < self.settings.threads {

@@ -121,7 +121,7 @@ pub static THREAD_POOL: Table = Table {
     shared: None,
     rows: &[
         row("threads", Count(1, 1_024), "32", "4", "Threads at the most."),
-        row("queue", Count(0, 1_000_000), "65536", "100", "Calls that may wait for one."),
+        row("queue", Count(1, 1_000_000), "65536", "100", "Calls that may wait for one."),
         row("cpu", Time(1, HOUR), "1m", "5s", "CPU time that one call may take."),
     ],
 };
