@@ -73,6 +73,10 @@ fn run_nginx(arguments: &Arguments, path: &Path) -> ExitCode {
     }
     let overrides = arguments.settings.of_nginx();
     let config_path = Some(path.to_owned());
+    let _pid = match translation.pid.map(PidFile::write).transpose() {
+        Ok(written) => written,
+        Err(fault) => return refuse(arguments, &fault),
+    };
     let on_ready = Some(Box::new(terminal::tell_addresses) as _);
     match server::run(server::Options { config_path, overrides, on_ready }) {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,6 +84,25 @@ fn run_nginx(arguments: &Arguments, path: &Path) -> ExitCode {
             error_log::say(EMERG, &error.to_string());
             terminal::fail_to_start(&error)
         }
+    }
+}
+
+/// A file that holds the number of the process for as long as that runs.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: PathBuf) -> Result<Self, String> {
+        match std::fs::write(&path, format!("{}\n", std::process::id())) {
+            Ok(()) => Ok(Self(path)),
+            Err(error) => Err(format!("[emerg] open() \"{}\" failed: {error}", path.display())),
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it already.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

@@ -36,6 +36,19 @@ pub(super) enum Fate {
     Ignored,
     /// It is not carried over; what to do instead.
     Left(&'static str),
+    /// What happens here is as if it had this value; of another is told what happens instead.
+    Only(&'static str, &'static str),
+}
+
+impl Fate {
+    /// What is to be told of a directive with such a first argument; none: all is well.
+    pub(super) fn instead(self, value: &str) -> Option<&'static str> {
+        match self {
+            Self::Left(instead) => Some(instead),
+            Self::Only(like, instead) => (value != like).then_some(instead),
+            Self::Carried | Self::Ignored => None,
+        }
+    }
 }
 
 /// A directive that is known.

@@ -5,7 +5,15 @@ use super::known::{Fate, Known};
 
 pub(super) const LUA: &[Known] = &[
     row("lua_package_path", "H", 1, 1, CARRIED),
-    row("lua_package_cpath", "H", 1, 1, IGNORED),
+    row(
+        "lua_package_cpath",
+        "H",
+        1,
+        1,
+        Fate::Left(
+            "C modules are not loaded: use the libraries that are built in, docs/lua-api.md",
+        ),
+    ),
     row("lua_shared_dict", "H", 2, 2, CARRIED),
     row("lua_code_cache", "HSLI", 1, 1, CARRIED),
     row("lua_need_request_body", "HSLI", 1, 1, CARRIED),
@@ -52,7 +60,7 @@ pub(super) const LUA: &[Known] = &[
         Fate::Left("sockets of scripts show no certificate"),
     ),
     row("lua_ssl_trusted_certificate", "HSLI", 1, 1, CARRIED),
-    row("lua_ssl_verify_depth", "HSLI", 1, 1, CARRIED),
+    row("lua_ssl_verify_depth", "HSLI", 1, 1, IGNORED),
     row("lua_ssl_key_log", "HSLI", 1, 1, IGNORED),
     row("lua_ssl_conf_command", "HSLI", 2, 2, IGNORED),
     row("lua_upstream_skip_openssl_default_verify", "LI", 1, 1, IGNORED),

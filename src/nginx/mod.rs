@@ -69,6 +69,8 @@ pub struct Translation {
     pub prefix: PathBuf,
     /// Where `error_log` at the top says that lines go.
     pub log: Option<Log>,
+    /// The file that is to hold the number of the process.
+    pub pid: Option<PathBuf>,
 }
 
 impl Translation {

@@ -1,7 +1,7 @@
 //! What holds at a place: its own directives, and those around it.
 
 use super::Left;
-use super::known::{self, Context, Fate};
+use super::known::{self, Context};
 use super::tree::Directive;
 
 /// The directives of a block and of the blocks around it.
@@ -57,7 +57,7 @@ impl<'a> Scope<'a> {
 pub(super) fn left_of(block: &[Directive], here: Context, left: &mut Vec<Left>) {
     for directive in block {
         let Some(known) = known::find(&directive.name, here) else { continue };
-        if let Fate::Left(instead) = known.fate {
+        if let Some(instead) = known.fate.instead(directive.arg(0)) {
             left.push(Left {
                 directive: directive.shown(),
                 file: directive.file.to_string(),

@@ -79,6 +79,7 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
         left,
         notes,
         log: log(&main, &prefix),
+        pid: main.get("pid").map(|found| prefix.join(found.arg(0))),
         prefix,
     })
 }
@@ -100,7 +101,8 @@ fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
     settings.insert("access_log".into(), json!(false));
     settings.insert("pages".into(), json!("html"));
     settings.insert("watch".into(), json!(false));
-    settings.insert("grace".into(), json!("1s"));
+    let grace = main.get("worker_shutdown_timeout").and_then(|found| milliseconds(found.arg(0)));
+    settings.insert("grace".into(), json!(time(grace.unwrap_or(1_000).min(3_600_000))));
     let mut limits = Map::new();
     let heads = http.all("large_client_header_buffers");
     let bytes = heads.last().and_then(|found| size(found.arg(1)));
@@ -117,6 +119,10 @@ fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
         if let Some(wait) = http.get(directive).and_then(|found| milliseconds(found.arg(0))) {
             limits.insert(key.into(), json!(time(wait.max(least).min(86_400_000))));
         }
+    }
+    if let Some(Ok(most)) = http.get("keepalive_requests").map(|found| found.arg(0).parse::<u64>())
+    {
+        limits.insert("requests_per_connection".into(), json!(most.clamp(1, 1_000_000_000)));
     }
     settings.insert("limits".into(), Value::Object(limits));
     let trusted: Vec<&str> =
