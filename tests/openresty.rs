@@ -46,8 +46,21 @@ fn blocks_in(folder: &Path) -> Vec<PathBuf> {
 fn configurations_of_openresty_do_here_what_they_do_there() {
     let files = blocks_in(&folder().join("cases"));
     assert!(files.len() >= 6, "the cases are found");
-    let (said, well) = run(&folder(), &files, &["--strict", "--first", "40", "--patience", "30"]);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openresty.md");
+    let scratch = tempfile::tempdir().unwrap();
+    let copy = scratch.path().join("openresty.md");
+    std::fs::copy(&page, &copy).unwrap();
+    let shown = copy.display().to_string();
+    let table = ["--page", &shown, "--mark", "own"];
+    let more = [&["--strict", "--first", "40", "--patience", "30"], &table[..]].concat();
+    let (said, well) = run(&folder(), &files, &more);
     assert!(well && said.contains("in all"), "{said}");
+    let written = std::fs::read_to_string(&copy).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&page, &written).unwrap();
+    }
+    let there = std::fs::read_to_string(&page).unwrap();
+    assert_eq!(there, written, "UPDATE_DOCS=1 writes the table of docs/openresty.md anew");
 }
 
 /// Imports a configuration, checks what came of it, and runs that.

@@ -692,20 +692,52 @@ def report(results, args):
     passed = sum(fault is None for fault in results.values())
     print(f"{passed:4} of {len(results):4}  in all")
     if args.page:
-        page(args.page, table, passed, len(results))
+        page(args.page, args.mark, results)
     if args.json:
         rows = [{"file": name, "block": title, "number": at + 1, "fault": fault}
                 for (name, at, title), fault in results.items()]
         with open(args.json, "w") as file:
             json.dump(rows, file, indent=0)
 
-def page(path, table, passed, all_):
+# What a file's blocks are about, by its name; the first that fits.
+FAMILIES = (
+    ("cosockets", r"(tcp|udp|unix|raw-req|req|idle|bad)-sock|cosocket|socket|memcached|redis|mysql|receiveuntil|slow-network"),
+    ("TLS", r"ssl|tls"),
+    ("subrequests and exec", r"subreq|multi-capture|exec|020-|055-"),
+    ("timers", r"timer"),
+    ("light threads and coroutines", r"uthread|coroutine|thread-cache|semaphore"),
+    ("computing aside", r"worker-thread|threads\.t"),
+    ("clients that go away", r"abort"),
+    ("request: headers", r"req-header|raw-header|req-misc|req-start|req-http-ver|req-method|088|137"),
+    ("request: arguments and body", r"(uri|post)-args|request_body|req-body"),
+    ("responses", r"status|resp-header|redirect|say|flush|eof|iolist|etag|conditional|default-type|echo|002-content|exit\.t|values"),
+    ("filters and log", r"filter|logby|009-log|/log\.t|error-log"),
+    ("variables and context", r"ngx-var|ctx|set\.t|prefix-var|hup-vars|085-if|global-var|rewriting"),
+    ("patterns", r"match|gmatch|sub|re-find"),
+    ("shared dictionaries", r"shdict|shm"),
+    ("encoding, digests, time", r"escape|md5|sha1|crc32|hmac|base64|quote-sql|today|now|time|cookie"),
+    ("balancer", r"balancer"),
+    ("phases and workers", r"phase|init|worker|rewrite|access|precontent|satisfy|auth|sanity|mixed|postpone|signal|config|version|sleep|exit"),
+    ("locations, files and upstreams", r"location|content"),
+    ("language and loading", r"."),
+)
+
+def family(name):
+    return next(title for title, pattern in FAMILIES if re.search(pattern, name))
+
+def page(path, mark, results):
     """Puts the table between the marks of a page."""
-    rows = [f"| `{name}` | {here} | {there} |" for name, (here, there) in sorted(table.items())]
-    lines = ["| Blocks of | pass | of |", "| --- | ---: | ---: |", *rows, f"| in all | {passed} | {all_} |"]
+    table = {}
+    for (name, _, _), fault in results.items():
+        passed, all_ = table.get(family(name), (0, 0))
+        table[family(name)] = (passed + (fault is None), all_ + 1)
+    rows = [(title, *table[title]) for title, _ in FAMILIES if title in table]
+    rows.append(("in all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    lines = ["| Blocks about | pass | of |", "| --- | ---: | ---: |"]
+    lines += [f"| {title} | {here} | {there} |" for title, here, there in rows]
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    start, end = "<!-- table -->", "<!-- end of table -->"
+    start, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
     before, _, rest = text.partition(start)
     _, _, after = rest.partition(end)
     with open(path, "w", encoding="utf-8") as file:
@@ -722,6 +754,7 @@ def arguments():
     parser.add_argument("--json", help="a file for all results")
     parser.add_argument("--patience", type=float, default=3.0, help="seconds for an answer where a block says nothing")
     parser.add_argument("--page", help="a page whose table is written anew")
+    parser.add_argument("--mark", default="lua-nginx-module", help="which table of it: what its marks say")
     parser.add_argument("--only", help="a pattern of block names")
     parser.add_argument("--skip", help="a pattern of block names that are left out")
     parser.add_argument("--ignore-log", action="store_true", help="what the error log says is not judged")
