@@ -10,7 +10,6 @@ use super::downstream::Downstream;
 use super::framing::{Length, framed};
 use super::{Sent, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
-use crate::script::Chunk;
 use crate::transaction::Version;
 use crate::upstream::Framing;
 
@@ -112,8 +111,9 @@ pub(super) async fn finish(
 /// where it ends.
 fn flows(exchange: &Exchange) -> bool {
     let transaction = exchange.subject.transaction.borrow();
+    let buffers = !transaction.manner.streams_http10;
     !transaction.is_subrequest
-        && transaction.request.version > Version::Http10
+        && (transaction.request.version > Version::Http10 || !buffers)
         && !exchange.plan().whole_body
 }
 
@@ -151,8 +151,7 @@ async fn send(
     let bytes = staged(exchange);
     let bytes = match &mut filter {
         None => bytes,
-        Some(_) if bytes.is_empty() && !last => bytes,
-        Some(filter) => match filter.pass(exchange, Chunk { bytes, last }) {
+        Some(filter) => match filter.pass_said(exchange, bytes, last) {
             Ok(bytes) => bytes,
             Err(_) => return cut,
         },

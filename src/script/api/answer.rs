@@ -166,8 +166,17 @@ fn put(
     if staged > STAGED_BYTES {
         return refusal(lua, "no memory");
     }
+    let whole = is_buffered(&transaction);
     lock(&mut transaction);
     transaction.reply.body.extend_from_slice(&said);
+    if transaction.manner.pieces {
+        transaction.reply.end_piece(whole);
+    }
+    if whole {
+        drop(transaction);
+        log::trace(call, || "lua buffering output bufs for the HTTP 1.0 request".to_owned());
+        return Ok(one(Value::Integer(1)));
+    }
     if staged > FLOWING && transaction.response.is_some() {
         exchange.host.nudge();
     }
@@ -198,8 +207,9 @@ fn lock(transaction: &mut Transaction) {
     }
 }
 
+/// Whether it leaves when it is whole.
 fn is_buffered(transaction: &Transaction) -> bool {
-    transaction.request.version < Version::Http11
+    transaction.request.version < Version::Http11 && !transaction.manner.streams_http10
 }
 
 async fn flush(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
@@ -223,9 +233,18 @@ async fn flush(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<Multi
     };
     match refused {
         Some(words) => return refusal(&lua, words),
-        None if is_buffered => return refusal(&lua, "buffering"),
+        None if is_buffered => {
+            log::trace(&call, || "lua http 1.0 buffering makes ngx.flush() a no-op".to_owned());
+            return refusal(&lua, "buffering");
+        }
         None if !is_answered => return refusal(&lua, "nothing to flush"),
         None => {}
+    }
+    {
+        let mut transaction = exchange.transaction.borrow_mut();
+        if transaction.manner.pieces {
+            transaction.reply.end_piece(false);
+        }
     }
     let flushed = exchange.host.flush();
     // A client that reads slowly costs the call no patience: its own limits end that.
