@@ -56,7 +56,11 @@ impl BodyFilter {
     ) -> Result<Bytes, Aborted> {
         let pieces = std::mem::take(&mut exchange.subject.transaction.borrow_mut().reply.pieces);
         if pieces.is_empty() {
-            return if last { self.pass(exchange, Chunk { bytes, last }) } else { self.rest(exchange, bytes) };
+            return if last {
+                self.pass(exchange, Chunk { bytes, last })
+            } else {
+                self.rest(exchange, bytes)
+            };
         }
         let (mut passed, mut start) = (BytesMut::new(), 0);
         for end in pieces {

@@ -27,7 +27,16 @@ pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status
             let flow = judge(exchange, &body).await;
             answer(exchange, downstream, body, flow).await
         }
-        State::Idle => {
+        State::Opened if exchange.subject.transaction.borrow().reply.said => {
+            let body = exchange.subject.transaction.borrow_mut().reply.take_body();
+            let flow = match phases::judged_head(exchange).await {
+                Flow::Continue => judge(exchange, &body).await,
+                flow => flow,
+            };
+            answer(exchange, downstream, body, flow).await
+        }
+        // What was opened and then failed is answered anew: nothing of it left.
+        State::Idle | State::Opened => {
             let body = stage(exchange, status);
             let flow = match phases::response_head(exchange).await {
                 Flow::Continue => judge(exchange, &body).await,
@@ -41,6 +50,32 @@ pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status
     };
     downstream.outflow.set(State::Ended(sent));
     sent
+}
+
+/// A script says its first: at a site, handlers of `header_filter` see the head now. False if they want
+/// another answer, or none.
+pub(super) fn open(exchange: &Exchange, downstream: &Downstream) -> bool {
+    let status = {
+        let transaction = exchange.subject.transaction.borrow();
+        let is_early = transaction.site.is_some() && transaction.response.is_none();
+        is_early.then(|| transaction.status())
+    };
+    let Some(status) = status.filter(|_| !downstream.outflow.has_begun()) else { return true };
+    stage_head(exchange, status);
+    let refused = exchange.subject.transaction.borrow().status() == PRECONDITION_FAILED;
+    let flow = match refused && status != PRECONDITION_FAILED {
+        true => Flow::Respond(PRECONDITION_FAILED),
+        false => phases::filtered_head(exchange),
+    };
+    downstream.outflow.set(match flow {
+        Flow::Continue => State::Opened,
+        Flow::Respond(other) => State::Replaced(other),
+        Flow::Close | Flow::Reroute => State::Ended(Sent::Cut),
+    });
+    if flow != Flow::Continue {
+        exchange.subject.transaction.borrow_mut().reply.is_broken = true;
+    }
+    flow == Flow::Continue
 }
 
 /// Sends an answer that handlers and rules have seen: this body, or what they want in its place.
@@ -62,7 +97,8 @@ fn foresee(exchange: &Exchange) {
     let is_endless = is_endless(exchange);
     let transaction = &mut *exchange.subject.transaction.borrow_mut();
     let to_head = &transaction.request.method[..] == b"HEAD";
-    let bodiless = transaction.response.as_ref().is_none_or(|response| is_bodiless(response.status));
+    let bodiless =
+        transaction.response.as_ref().is_none_or(|response| is_bodiless(response.status));
     let in_chunks = endless(transaction) == Framing::Chunked;
     transaction.reply.is_chunked = is_endless && in_chunks && !to_head && !bodiless;
 }
@@ -97,6 +133,7 @@ pub(super) fn stage_head(exchange: &Exchange, status: u16) {
     let says = !transaction.reply.is_untyped;
     complete(exchange, &mut headers, says);
     let status = exchange.page_status().unwrap_or(status);
+    let status = conditional(&transaction, &headers, status);
     transaction.response = Some(Response { status, headers });
 }
 
@@ -114,13 +151,11 @@ fn complete(exchange: &Exchange, headers: &mut Headers, says: bool) {
 fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let mut headers = std::mem::take(&mut transaction.reply.headers);
-    let mut said = transaction.reply.said;
+    let was_said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
-    let mut status = exchange.page_status().unwrap_or(status);
-    if status == 200 && transaction.site.is_some() && !transaction.is_subrequest {
-        status = conditional::status(&transaction.request, &headers);
-        said &= status != PRECONDITION_FAILED;
-    }
+    let wanted = exchange.page_status().unwrap_or(status);
+    let status = conditional(&transaction, &headers, wanted);
+    let said = was_said && (status == wanted || status != PRECONDITION_FAILED);
     let pages = exchange.live.policy.config.pages;
     let is_shown = pages == Pages::Html || !transaction.is_subrequest;
     if !said && has_page(status) && is_shown {
@@ -141,6 +176,14 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     }
     transaction.response = Some(Response { status, headers });
     body
+}
+
+/// The status of a site's answer, as far as that is up to what its client has already.
+fn conditional(transaction: &Transaction, headers: &Headers, status: u16) -> u16 {
+    if status != 200 || transaction.site.is_none() || transaction.is_subrequest {
+        return status;
+    }
+    conditional::status(&transaction.request, headers)
 }
 
 /// The status of an answer whose client wanted it only if it had not changed.
@@ -169,12 +212,7 @@ fn filter(exchange: &Exchange, body: Bytes) -> Option<(Bytes, Leaves)> {
     Some((body, if ends { Leaves::AsTheEnd } else { Leaves::Now }))
 }
 
-async fn send(
-    exchange: &Exchange,
-    downstream: &Downstream,
-    body: Bytes,
-    leaves: Leaves,
-) -> Sent {
+async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes, leaves: Leaves) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let client = loan.stream();
     let told = told_length(exchange, body.len());

@@ -127,6 +127,8 @@ pub struct Onward {
     pub body: bool,
     /// Whether error pages take the place of what it answers.
     pub own_error_pages: bool,
+    /// Whether it is sent in HTTP/1.0.
+    pub http10: bool,
 }
 
 /// How an exchange ended.

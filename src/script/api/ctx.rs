@@ -66,7 +66,15 @@ pub struct Contexts {
     /// Whether a script dropped the request's body.
     pub(super) is_discarded: bool,
     /// The request body that `ngx.req.init_body` began.
-    pub(super) draft: Option<BytesMut>,
+    pub(super) draft: Option<Draft>,
+}
+
+/// A request body that a script makes piece by piece.
+pub(super) struct Draft {
+    /// What there is of it.
+    pub(super) bytes: BytesMut,
+    /// Bytes that the script wants held in memory; none: as many as of a client's.
+    pub(super) room: Option<usize>,
 }
 
 impl Contexts {

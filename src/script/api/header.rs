@@ -111,8 +111,8 @@ fn all(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue>
     if transaction.reply.is_chunked {
         sent.append("transfer-encoding", "chunked");
     }
-    let others = headers.iter().filter(|field| {
-        !sent.iter().any(|known| known.name.eq_ignore_ascii_case(&field.name))
-    });
+    let others = headers
+        .iter()
+        .filter(|field| !sent.iter().any(|known| known.name.eq_ignore_ascii_case(&field.name)));
     table_of(lua, call, "response", sent.iter().chain(others), &args)
 }
