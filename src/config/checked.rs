@@ -54,6 +54,8 @@ pub struct Config {
     pub root: PathBuf,
     /// Where the last good bundle and spooled bodies are kept.
     pub state_dir: Option<PathBuf>,
+    /// The folder in which spooled bodies have names; none: they have none.
+    pub body_files: Option<PathBuf>,
     /// How a change of the files comes in force; none: for everybody at once.
     pub rollout: Option<Rollout>,
     /// Whether files are watched for changes.
@@ -99,8 +101,10 @@ pub struct Limits {
     pub connections_per_client: usize,
     /// Bytes of a request head.
     pub head_bytes: usize,
-    /// Fields in a request head; at most 250.
+    /// Fields in a request head; at most 1000.
     pub headers: usize,
+    /// Whether lines of a head may end without a carriage return.
+    pub bare_line_feeds: bool,
     /// Bytes of the request target.
     pub target_bytes: usize,
     /// From the first byte of a head to its last.

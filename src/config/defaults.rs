@@ -34,6 +34,7 @@ impl Default for Limits {
             connections_per_client: 256,
             head_bytes: 32 << 10,
             headers: 100,
+            bare_line_feeds: false,
             target_bytes: 8 << 10,
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(60),

@@ -35,7 +35,9 @@ impl Route {
     /// The path that lacks but the slash at its end of a prefix whose requests go on: clients are sent
     /// to the prefix.
     pub fn folder(&self) -> Option<&str> {
-        let (PathMatch::First(path) | PathMatch::Prefix(path)) = &self.matches.path else {
+        let (PathMatch::Exact(path) | PathMatch::First(path) | PathMatch::Prefix(path)) =
+            &self.matches.path
+        else {
             return None;
         };
         self.serving.forward.as_ref()?;

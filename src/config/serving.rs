@@ -209,6 +209,8 @@ pub struct Forward {
     pub body: bool,
     /// Whether error pages take the place of what it answers.
     pub own_error_pages: bool,
+    /// Whether it is spoken to in HTTP/1.0.
+    pub http10: bool,
 }
 
 /// What answers instead of a status.

@@ -85,6 +85,9 @@ fn headers(scope: &Scope<'_>) -> Map<String, Value> {
             forward.insert(key.into(), json!(false));
         }
     }
+    if scope.get("proxy_http_version").is_none_or(|version| version.arg(0) == "1.0") {
+        forward.insert("http10".into(), json!(true));
+    }
     if scope.flag("proxy_intercept_errors", false) {
         forward.insert("own_error_pages".into(), json!(true));
     }

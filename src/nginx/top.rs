@@ -60,7 +60,8 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     for directive in http.block.iter().filter(|directive| directive.name == "server") {
         sites.extend(server::translate(&mut top, directive, &scope)?);
     }
-    let mut settings = process(&main, &scope);
+    let mut settings = process(&main, &scope, tree);
+    settings.insert("body_files".into(), json!(body_files(tree, &prefix)));
     settings.insert("listen".into(), top.listening());
     settings.insert("lua".into(), lua(&scope, tree, &prefix)?);
     for phase in ["init", "init_worker"] {
@@ -92,7 +93,7 @@ fn prefix(path: &Path) -> PathBuf {
 }
 
 /// What a proxy of nginx's kind does by itself, so that the appliance's defaults change nothing.
-fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
+fn process(main: &Scope<'_>, http: &Scope<'_>, tree: &[Directive]) -> Map<String, Value> {
     let mut settings = Map::new();
     let workers = main.get("worker_processes").map_or("1", |found| found.arg(0));
     let workers: u64 = workers.parse().unwrap_or(0);
@@ -104,12 +105,11 @@ fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
     let grace = main.get("worker_shutdown_timeout").and_then(|found| milliseconds(found.arg(0)));
     settings.insert("grace".into(), json!(time(grace.unwrap_or(1_000).min(3_600_000))));
     let mut limits = Map::new();
-    let heads = http.all("large_client_header_buffers");
-    let bytes = heads.last().and_then(|found| size(found.arg(1)));
-    let bytes = bytes.unwrap_or(8 << 10);
-    limits.insert("head_bytes".into(), json!((4 * bytes).clamp(32 << 10, 1 << 20)));
-    limits.insert("target_bytes".into(), json!(bytes.clamp(64, 1 << 20)));
-    limits.insert("headers".into(), json!(250));
+    let (head, target) = head_bytes(tree);
+    limits.insert("head_bytes".into(), json!(head.clamp(32 << 10, 1 << 20)));
+    limits.insert("target_bytes".into(), json!(target.clamp(64, 1 << 20)));
+    limits.insert("headers".into(), json!(1000));
+    limits.insert("bare_line_feeds".into(), json!(true));
     limits.insert("connections_per_client".into(), json!(1_000_000));
     for (directive, key, least) in [
         ("keepalive_timeout", "idle_time", 100),
@@ -133,11 +133,41 @@ fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
     settings
 }
 
+/// Bytes of a head and of its first line: the most that any server takes, for the head says which.
+fn head_bytes(tree: &[Directive]) -> (u64, u64) {
+    let found = every(tree, "large_client_header_buffers");
+    let sizes = found.iter().filter_map(|found| {
+        let (count, bytes) = (found.arg(0).parse::<u64>().ok()?, size(found.arg(1))?);
+        Some((count.saturating_mul(bytes), bytes))
+    });
+    let most = sizes.reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)));
+    most.unwrap_or((32 << 10, 8 << 10))
+}
+
+/// The folder of spooled bodies: there is one for all servers, that of the first that says so.
+fn body_files(tree: &[Directive], prefix: &Path) -> String {
+    let found = every(tree, "client_body_temp_path");
+    let folder = found.first().map_or("client_body_temp", |found| found.arg(0));
+    prefix.join(folder).to_string_lossy().into_owned()
+}
+
+/// The directives of that name, wherever they stand.
+fn every<'a>(tree: &'a [Directive], name: &str) -> Vec<&'a Directive> {
+    let one = |directive: &'a Directive| {
+        let own = (directive.name == name).then_some(directive);
+        own.into_iter().chain(every(&directive.block, name))
+    };
+    tree.iter().flat_map(one).collect()
+}
+
 fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Emerg> {
     let mut lua = Map::new();
     let mut path = Vec::new();
     if let Some(found) = http.get("lua_package_path") {
-        let text = found.arg(0).replace("$prefix", &prefix.to_string_lossy());
+        // As written with braces, it ends with a slash.
+        let braced = format!("{}/", prefix.display());
+        let text = found.arg(0).replace("${prefix}", &braced);
+        let text = text.replace("$prefix", &prefix.to_string_lossy());
         let patterns = text.split(';').filter(|pattern| pattern.contains('?'));
         path.extend(patterns.map(str::to_owned));
     }
@@ -165,6 +195,7 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     steps::variables(tree, &mut variables);
     lua.insert("variables".into(), json!(variables));
     lua.insert("error_status".into(), json!(500));
+    lua.insert("on_error".into(), json!("refuse"));
     lua.insert("load".into(), json!("when_needed"));
     lua.insert("network".into(), json!(["*:*"]));
     let budget = json!({ "cpu": "60s", "memory": MEMORY, "wait": "1h", "connections": 10_000 });

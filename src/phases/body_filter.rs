@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::Exchange;
 use super::step::{End, call, run_now};
@@ -41,6 +41,64 @@ impl BodyFilter {
     /// Whether a handler has said its last chunk (or the upstream has).
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// What becomes of what a script said: each piece by itself, and after the last an empty one that ends
+    /// the body, as nginx sends them.
+    ///
+    /// # Errors
+    /// If no further byte may be sent.
+    pub fn pass_said(
+        &mut self,
+        exchange: &Exchange,
+        bytes: Bytes,
+        last: bool,
+    ) -> Result<Bytes, Aborted> {
+        let pieces = std::mem::take(&mut exchange.subject.transaction.borrow_mut().reply.pieces);
+        if pieces.is_empty() {
+            return if last {
+                self.pass(exchange, Chunk { bytes, last })
+            } else {
+                self.rest(exchange, bytes)
+            };
+        }
+        let (mut passed, mut start) = (BytesMut::new(), 0);
+        for end in pieces {
+            let end = end.min(bytes.len()).max(start);
+            let bytes = bytes.slice(start..end);
+            passed.extend_from_slice(&self.pass(exchange, Chunk { bytes, last: false })?);
+            start = end;
+        }
+        let bytes = bytes.slice(start..);
+        if !bytes.is_empty() {
+            passed.extend_from_slice(&self.pass(exchange, Chunk { bytes, last: false })?);
+        }
+        if last {
+            passed.extend_from_slice(&self.pass(exchange, Chunk { bytes: Bytes::new(), last })?);
+        }
+        Ok(passed.freeze())
+    }
+
+    /// What becomes of a chunk that an upstream sent. Its end comes on its own, as nginx sends it.
+    ///
+    /// # Errors
+    /// If no further byte may be sent.
+    pub fn pass_received(&mut self, exchange: &Exchange, chunk: Chunk) -> Result<Bytes, Aborted> {
+        let splits = exchange.subject.transaction.borrow().manner.pieces;
+        if !splits || !chunk.last || chunk.bytes.is_empty() {
+            return self.pass(exchange, chunk);
+        }
+        let before = self.pass(exchange, Chunk { last: false, ..chunk })?;
+        let end = self.pass(exchange, Chunk { bytes: Bytes::new(), last: true })?;
+        Ok(if end.is_empty() { before } else { [before, end].concat().into() })
+    }
+
+    /// Bytes after which more come; none are nothing to look at.
+    fn rest(&mut self, exchange: &Exchange, bytes: Bytes) -> Result<Bytes, Aborted> {
+        if bytes.is_empty() {
+            return Ok(bytes);
+        }
+        self.pass(exchange, Chunk { bytes, last: false })
     }
 
     /// What becomes of a chunk; empty if nothing of it is left.

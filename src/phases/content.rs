@@ -42,7 +42,8 @@ async fn scripts(exchange: &Exchange, steps: &[StepId]) -> Flow {
     for id in steps {
         flow = match step::run(exchange, *id).await {
             End::Left(exit) => left(exchange, exit),
-            End::Passed | End::Returned(_) => decided(exchange, staged_status(exchange)),
+            End::Passed => decided(exchange, staged_status(exchange)),
+            End::Returned(_) => returned(exchange),
             End::Refused(status) => refused_with(exchange, status),
         };
         if flow != Flow::Continue {
@@ -59,8 +60,16 @@ pub(super) fn left(exchange: &Exchange, exit: Exit) -> Flow {
         Exit::Close => closed(exchange),
         Exit::Reroute => Flow::Reroute,
         Exit::Respond(status) => decided(exchange, status),
-        Exit::Phase => decided(exchange, staged_status(exchange)),
+        Exit::Phase => returned(exchange),
     }
+}
+
+/// What it said is the answer; at a site also if that is nothing.
+fn returned(exchange: &Exchange) -> Flow {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.reply.said |= transaction.site.is_some();
+    drop(transaction);
+    decided(exchange, staged_status(exchange))
 }
 
 pub(super) fn staged_status(exchange: &Exchange) -> u16 {

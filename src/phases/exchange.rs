@@ -12,7 +12,7 @@ use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
 use crate::script::{Detour, ScriptErrorKind, Subject, Way};
-use crate::transaction::{Match, Phase, Transaction};
+use crate::transaction::{Manner, Match, Phase, Transaction};
 
 /// One request and its response: its values, and the policy held from its first byte to its log
 /// line.
@@ -161,6 +161,17 @@ impl Exchange {
         let mut transaction = self.subject.transaction.borrow_mut();
         transaction.route = Some(self.plan().name.clone());
         transaction.root.clone_from(&self.plan().serving.root);
+        transaction.manner = self.manner(transaction.site.is_some());
+    }
+
+    /// How the route wants what scripts answer to be treated; as nginx does it, where there are sites.
+    fn manner(&self, has_sites: bool) -> Manner {
+        let plan = self.plan();
+        Manner {
+            pieces: has_sites && !plan.whole_body && self.has(Phase::BodyFilter),
+            keeps_underscores: !plan.lua.underscores_to_dashes,
+            streams_http10: !plan.lua.buffers_http10,
+        }
     }
 
     fn note_captures(&self) {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::step::{End, after, call, run_now};
+use super::step::{End, after, call, closed, run_now};
 use super::{Exchange, Flow, beside};
 use crate::script::Exit;
 use crate::telemetry::events;
@@ -25,6 +25,7 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
             End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
                 Flow::Continue
             }
+            End::Refused(_) if has_sites(exchange) => closed(exchange),
             end => after(exchange, end),
         };
         if flow != Flow::Continue {
@@ -33,4 +34,9 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
     }
     events::PhaseRan { phase: Phase::HeaderFilter, took: started.elapsed() }.emit();
     flow
+}
+
+/// Whether a head that cannot be made ends the connection, as in nginx.
+fn has_sites(exchange: &Exchange) -> bool {
+    exchange.subject.transaction.borrow().site.is_some()
 }

@@ -113,10 +113,23 @@ async fn way(exchange: &Exchange) -> Flow {
 
 /// The response head, before a byte of it is sent: `header_filter`, then the rules.
 pub async fn response_head(exchange: &Exchange) -> Flow {
+    match filtered_head(exchange) {
+        Flow::Continue => judged_head(exchange).await,
+        flow => flow,
+    }
+}
+
+/// The first half of [`response_head`]: what waits for nobody.
+pub fn filtered_head(exchange: &Exchange) -> Flow {
     let flow = header_filter::run(exchange);
     head_rules::apply(exchange);
-    if flow != Flow::Continue || !response_body::judges(exchange) {
-        return flow;
+    flow
+}
+
+/// The other half: what the rules say.
+pub async fn judged_head(exchange: &Exchange) -> Flow {
+    if !response_body::judges(exchange) {
+        return Flow::Continue;
     }
     rules::run(exchange, RulePhase::ResponseHeaders).await
 }

@@ -14,6 +14,7 @@ pub(super) fn prepare(exchange: &Exchange, forward: &Forward) -> Flow {
         client_headers: forward.client_headers,
         body: forward.body,
         own_error_pages: forward.own_error_pages,
+        http10: forward.http10,
         host: forward.authority.clone().map(Bytes::from),
         ..Onward::default()
     };

@@ -1,7 +1,6 @@
 //! The client's side of one exchange: its connection, and its body once it is held.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::fs::File;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -12,12 +11,14 @@ use tokio::task::spawn_local;
 use super::hold::{Held, Terms, hold};
 use super::incoming::Incoming;
 use super::outflow::{self, Outflow};
-use super::{ClientStream, Failure, Sent, Site, subrequest};
+use super::spool::Spool;
+use super::{ClientStream, Failure, Sent, Site, respond, subrequest};
 use crate::config::BodyLimits;
 use crate::phases::Exchange;
 use crate::policy::Live;
 use crate::script::{Captured, Host, Subrequest, Waiting};
 use crate::shared::within;
+use crate::telemetry::events;
 use crate::transaction::{Body, Request};
 use crate::upstream::{Framing, keeps_alive};
 
@@ -35,7 +36,7 @@ pub(super) struct Downstream {
     /// What holding the body came to, once it was tried.
     held: RefCell<Option<Result<Body, Failure>>>,
     /// Keeps a spooled body's file alive.
-    file: RefCell<Option<File>>,
+    file: RefCell<Option<Spool>>,
     declared: Declared,
     expects_continue: Cell<bool>,
     /// Bytes that are still to come of a body that a script reads.
@@ -104,6 +105,15 @@ impl Host for Shared {
         is_watched.then(|| -> Waiting<'static, ()> {
             Box::pin(async move { downstream.client_gone().await })
         })
+    }
+
+    fn spool(&self, bytes: Bytes, room: Option<usize>) -> Body {
+        self.downstream.spool(bytes, room)
+    }
+
+    fn open(&self) -> bool {
+        let exchange = self.downstream.exchange();
+        exchange.is_none_or(|exchange| respond::open(&exchange, &self.downstream))
     }
 
     fn nudge(&self) {
@@ -217,6 +227,9 @@ impl Downstream {
         self.held.replace(Some(Err(Failure::theirs(408, "body::interrupted"))));
         let result = match self.read().await {
             Ok(Held { body, file }) => {
+                if let (Some(file), Some(exchange)) = (&file, self.exchange()) {
+                    tell_spooled(&exchange, file);
+                }
                 self.file.replace(file);
                 Ok(body)
             }
@@ -224,6 +237,26 @@ impl Downstream {
         };
         self.held.replace(Some(result.clone()));
         result
+    }
+
+    /// A body that a script made: in a file where there is a folder for such and it is longer than there
+    /// is room for, by itself as much as for a client's.
+    fn spool(&self, bytes: Bytes, room: Option<usize>) -> Body {
+        let Some(exchange) = self.exchange().filter(|_| !bytes.is_empty()) else {
+            return if bytes.is_empty() { Body::Empty } else { Body::Memory(bytes) };
+        };
+        let config = &exchange.live.policy.config;
+        let room = room.unwrap_or(exchange.plan().body.memory);
+        if config.body_files.is_none() || bytes.len() <= room {
+            return Body::Memory(bytes);
+        }
+        let spooled = Spool::new(config).map_err(|(_, error)| error);
+        let spooled = spooled.and_then(|mut spool| spool.write(&bytes).map(|()| spool));
+        let Ok(spool) = spooled else { return Body::Memory(bytes) };
+        tell_spooled(&exchange, &spool);
+        let body = spool.body(bytes.len() as u64);
+        self.file.replace(Some(spool));
+        body
     }
 
     /// A script reads the body from now on; for all others there is none.
@@ -337,6 +370,20 @@ impl Drop for Loan<'_> {
     fn drop(&mut self) {
         *self.home.borrow_mut() = self.stream.take();
     }
+}
+
+/// In nginx's words, where files have names; not where all bodies are to be in files.
+fn tell_spooled(exchange: &Exchange, file: &Spool) {
+    /// `ngx.WARN`.
+    const WARN: i64 = 5;
+    if exchange.live.policy.config.body_files.is_none() || exchange.plan().body.memory == 0 {
+        return;
+    }
+    let place = file.place();
+    let words = "a client request body is buffered to a temporary file";
+    let message = format!("{words} {}", place.display());
+    let transaction = exchange.subject.transaction.try_borrow().ok();
+    events::Said { level: WARN, message: &message, about: transaction.as_deref() }.emit();
 }
 
 fn declared(request: &Request) -> Declared {

@@ -44,7 +44,9 @@ fn request_line(out: &mut Vec<u8>, transaction: &Transaction) -> Result<(), Fail
     if method.is_empty() || !is_token(method) || target.is_empty() || !target.iter().all(visible) {
         return Err(UNWRITABLE);
     }
-    for part in [&method[..], b" ", &target, b" HTTP/1.1\r\n"] {
+    let is_old = onward.is_some_and(|onward| onward.http10);
+    let version: &[u8] = if is_old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
+    for part in [&method[..], b" ", &target, version] {
         out.extend_from_slice(part);
     }
     Ok(())
@@ -142,7 +144,8 @@ fn frame(out: &mut Vec<u8>, transaction: &Transaction) {
         return out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
     }
     // A method that usually has a body says that there is none.
-    let usual = matches!(&transaction.request.method[..], b"POST" | b"PUT" | b"PATCH");
+    let usual = transaction.upstream.onward.is_none()
+        && matches!(&transaction.request.method[..], b"POST" | b"PUT" | b"PATCH");
     let length = transaction.body.length().unwrap_or_default();
     if length > 0 || usual {
         wire::content_length(out, length);

@@ -6,7 +6,7 @@ use super::downstream::Downstream;
 use super::forward::is_one_of;
 use super::{ordered, wire};
 use crate::phases::Exchange;
-use crate::transaction::{Header, Headers, Response, Transaction, Version};
+use crate::transaction::{Header, Headers, Phase, Response, Transaction, Version};
 use crate::upstream::{Connection, Framing, Head};
 
 /// Fields that belong to one connection (RFC 9110, 7.6.1).
@@ -179,8 +179,9 @@ pub(super) fn framed(
     };
     let goes_on = downstream.goes_on(framing);
     ordered::write(out, exchange, response, (length, framing), goes_on)?;
-    if let Some(length) = length.filter(|_| for_script) {
+    if let Some(length) = length.filter(|_| for_script || exchange.has(Phase::Log)) {
         response.headers.set("Content-Length", length.to_string());
     }
+    transaction.reply.is_chunked = framing == Framing::Chunked;
     Some(framing)
 }

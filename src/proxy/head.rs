@@ -74,7 +74,10 @@ refusals! {
 /// # Errors
 /// As soon as a line ends without a carriage return: some servers take that for an end, others
 /// do not.
-pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
+pub fn find_end(bytes: &[u8], seen: usize, limits: &Limits) -> Result<Option<usize>, Refusal> {
+    if limits.bare_line_feeds {
+        return Ok(find_any_end(bytes, seen));
+    }
     let from = seen.saturating_sub(3);
     let rest = bytes.get(from..).unwrap_or_default();
     let end = EMPTY_LINE.find(rest).map(|offset| offset + 4);
@@ -84,6 +87,17 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
         return Err(refusal::BARE_LINE_FEED);
     }
     Ok(end.map(|end| from + end))
+}
+
+/// The same where lines may end with a line feed alone.
+fn find_any_end(bytes: &[u8], seen: usize) -> Option<usize> {
+    let from = seen.saturating_sub(2);
+    let rest = bytes.get(from..).unwrap_or_default();
+    memchr::memchr_iter(b'\n', rest).find_map(|feed| match rest.get(feed + 1..)? {
+        [b'\n', ..] => Some(from + feed + 2),
+        [b'\r', b'\n', ..] => Some(from + feed + 3),
+        _ => None,
+    })
 }
 
 /// Searches for the empty line.
@@ -102,9 +116,12 @@ fn has_bare_line_feed(bytes: &[u8]) -> bool {
 /// # Errors
 /// If there is more than one way to read it, or it is past a limit.
 pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
-    // `find_end` saw a carriage return before every line feed.
+    // `find_end` saw a carriage return before every line feed, or none is needed.
     let feed = memchr::memchr(b'\n', head).ok_or(refusal::BAD_REQUEST_LINE)?;
-    let line = line::parse(&head.slice(..feed.saturating_sub(1)), limits)?;
+    let first = head.slice(..feed);
+    let first =
+        first.strip_suffix(b"\r").map_or_else(|| first.clone(), |line| first.slice_ref(line));
+    let line = line::parse(&first, limits)?;
     let mut headers = fields::parse(&head.slice(feed + 1..), limits)?;
     let target = fields::check(&line, &headers)?;
     headers.received();

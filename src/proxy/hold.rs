@@ -1,8 +1,6 @@
-//! Holding a request's body until the verdict: in memory to a limit, then in a file without a name.
+//! Holding a request's body until the verdict: in memory to a limit, then in a file, which has a name only
+//! where the settings want that.
 
-use std::fs::File;
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::Failure;
 use super::incoming::Incoming;
+use super::spool::{self, Spool};
 use crate::config::BodyLimits;
 use crate::policy::Live;
 use crate::shared::within;
@@ -26,18 +25,12 @@ pub(super) struct Terms<'a> {
     pub(super) live: &'a Live,
 }
 
-impl Terms<'_> {
-    fn folder(&self) -> PathBuf {
-        self.live.policy.config.state_dir.clone().unwrap_or_else(std::env::temp_dir)
-    }
-}
-
 /// A whole body.
 pub(super) struct Held {
     /// As scripts see it.
     pub(super) body: Body,
     /// Keeps the file behind [`Body::Spooled`] alive.
-    pub(super) file: Option<File>,
+    pub(super) file: Option<Spool>,
 }
 
 /// Reads a body to its end.
@@ -102,9 +95,8 @@ async fn spool(
     chunk: Bytes,
 ) -> Result<Held, Failure> {
     events::BodySpooled.emit();
-    let folder = terms.folder();
-    let file = nameless_file(&folder)?;
-    let copy = file.try_clone().map_err(|error| disk(&folder, &error))?;
+    let file = Spool::new(&terms.live.policy.config).map_err(spool::lost)?;
+    let copy = file.writer().map_err(spool::lost)?;
     let mut writer = tokio::fs::File::from_std(copy);
     let mut length = 0;
     let mut pending = vec![chunk, before];
@@ -115,28 +107,13 @@ async fn spool(
                 return Err(TOO_LARGE);
             }
             let written = writer.write_all(&bytes).await;
-            written.map_err(|error| disk(&folder, &error))?;
+            written.map_err(|error| file.lost(&error))?;
         }
         match body.next().await? {
             Some(bytes) => pending.push(bytes),
             None => break,
         }
     }
-    writer.flush().await.map_err(|error| disk(&folder, &error))?;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
-    Ok(Held { body: Body::Spooled { path, length }, file: Some(file) })
-}
-
-fn nameless_file(folder: &Path) -> Result<File, Failure> {
-    tempfile::tempfile_in(folder).map_err(|error| disk(folder, &error))
-}
-
-/// A full disk is ours, not the client's: it is said once for each body, and the request fails.
-fn disk(folder: &Path, error: &std::io::Error) -> Failure {
-    events::Trouble {
-        what: &format!("a request body could not be spooled in `{}`: {error}", folder.display()),
-        next: "free space there, or name another folder with `state_dir`",
-    }
-    .emit();
-    Failure::ours(503, "body::spool_failed")
+    writer.flush().await.map_err(|error| file.lost(&error))?;
+    Ok(Held { body: file.body(length), file: Some(file) })
 }

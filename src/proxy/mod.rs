@@ -24,6 +24,7 @@ mod pieces;
 mod relay;
 mod respond;
 mod site;
+mod spool;
 mod stream;
 mod subrequest;
 mod tunnel;

@@ -10,7 +10,6 @@ use super::downstream::Downstream;
 use super::framing::{Length, framed};
 use super::{Sent, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
-use crate::script::Chunk;
 use crate::transaction::Version;
 use crate::upstream::Framing;
 
@@ -36,6 +35,8 @@ pub(super) enum State {
     /// Nothing of it is decided.
     #[default]
     Idle,
+    /// Its head was seen by handlers, and not yet by the rules.
+    Opened,
     /// Handlers or rules want another answer, with this status.
     Replaced(u16),
 }
@@ -79,7 +80,15 @@ pub(super) async fn flush(exchange: &Exchange, downstream: &Downstream) -> Sent 
         return respond::respond(exchange, downstream, status).await;
     }
     let state = match outflow.take() {
-        State::Idle if flows(exchange) => begin(exchange, downstream, status).await,
+        State::Idle if flows(exchange) => {
+            respond::stage_head(exchange, status);
+            let flow = phases::response_head(exchange).await;
+            begin(exchange, downstream, flow).await
+        }
+        State::Opened if flows(exchange) => {
+            let flow = phases::judged_head(exchange).await;
+            begin(exchange, downstream, flow).await
+        }
         state => state,
     };
     let (state, sent) = match state {
@@ -112,15 +121,15 @@ pub(super) async fn finish(
 /// where it ends.
 fn flows(exchange: &Exchange) -> bool {
     let transaction = exchange.subject.transaction.borrow();
+    let buffers = !transaction.manner.streams_http10;
     !transaction.is_subrequest
-        && transaction.request.version > Version::Http10
+        && (transaction.request.version > Version::Http10 || !buffers)
         && !exchange.plan().whole_body
 }
 
-/// The head, through handlers and rules, to the client.
-async fn begin(exchange: &Exchange, downstream: &Downstream, status: u16) -> State {
-    respond::stage_head(exchange, status);
-    match phases::response_head(exchange).await {
+/// The head, which handlers and rules have seen, to the client.
+async fn begin(exchange: &Exchange, downstream: &Downstream, flow: Flow) -> State {
+    match flow {
         Flow::Close | Flow::Reroute => return State::Ended(Sent::Cut),
         Flow::Respond(other) => return State::Replaced(other),
         Flow::Continue if phases::response_limit(exchange).is_some() => return State::Held,
@@ -151,8 +160,7 @@ async fn send(
     let bytes = staged(exchange);
     let bytes = match &mut filter {
         None => bytes,
-        Some(_) if bytes.is_empty() && !last => bytes,
-        Some(filter) => match filter.pass(exchange, Chunk { bytes, last }) {
+        Some(filter) => match filter.pass_said(exchange, bytes, last) {
             Ok(bytes) => bytes,
             Err(_) => return cut,
         },

@@ -83,9 +83,22 @@ async fn hold_body(exchange: &Exchange, downstream: &Downstream) -> Result<(), F
         let body = downstream.body().await?;
         exchange.subject.transaction.borrow_mut().body = body;
     }
+    if is_disowned(&exchange.subject.transaction.borrow()) {
+        exchange.subject.transaction.borrow_mut().body = Body::Empty;
+    }
     // What a script dropped of it is not to be taken for the next request.
     downstream.drain().await;
     Ok(())
+}
+
+/// Whether a script took away what says that there is a body: nginx sends none then.
+fn is_disowned(transaction: &Transaction) -> bool {
+    let says = |name| transaction.request.headers.contains(name);
+    transaction.upstream.onward.is_some()
+        && !transaction.is_subrequest
+        && transaction.body.length().is_some_and(|length| length > 0)
+        && !says("content-length")
+        && !says("transfer-encoding")
 }
 
 fn hash_key(exchange: &Exchange, group: &Group) -> Option<Bytes> {

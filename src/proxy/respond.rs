@@ -11,8 +11,7 @@ use super::page::page;
 use super::{Sent, conditional, ordered, wire};
 use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
-use crate::script::Chunk;
-use crate::transaction::{Headers, Response, Version, reason};
+use crate::transaction::{Headers, Phase, Response, Transaction, Version, reason};
 use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
@@ -28,7 +27,16 @@ pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status
             let flow = judge(exchange, &body).await;
             answer(exchange, downstream, body, flow).await
         }
-        State::Idle => {
+        State::Opened if exchange.subject.transaction.borrow().reply.said => {
+            let body = exchange.subject.transaction.borrow_mut().reply.take_body();
+            let flow = match phases::judged_head(exchange).await {
+                Flow::Continue => judge(exchange, &body).await,
+                flow => flow,
+            };
+            answer(exchange, downstream, body, flow).await
+        }
+        // What was opened and then failed is answered anew: nothing of it left.
+        State::Idle | State::Opened => {
             let body = stage(exchange, status);
             let flow = match phases::response_head(exchange).await {
                 Flow::Continue => judge(exchange, &body).await,
@@ -44,6 +52,32 @@ pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status
     sent
 }
 
+/// A script says its first: at a site, handlers of `header_filter` see the head now. False if they want
+/// another answer, or none.
+pub(super) fn open(exchange: &Exchange, downstream: &Downstream) -> bool {
+    let status = {
+        let transaction = exchange.subject.transaction.borrow();
+        let is_early = transaction.site.is_some() && transaction.response.is_none();
+        is_early.then(|| transaction.status())
+    };
+    let Some(status) = status.filter(|_| !downstream.outflow.has_begun()) else { return true };
+    stage_head(exchange, status);
+    let refused = exchange.subject.transaction.borrow().status() == PRECONDITION_FAILED;
+    let flow = match refused && status != PRECONDITION_FAILED {
+        true => Flow::Respond(PRECONDITION_FAILED),
+        false => phases::filtered_head(exchange),
+    };
+    downstream.outflow.set(match flow {
+        Flow::Continue => State::Opened,
+        Flow::Respond(other) => State::Replaced(other),
+        Flow::Close | Flow::Reroute => State::Ended(Sent::Cut),
+    });
+    if flow != Flow::Continue {
+        exchange.subject.transaction.borrow_mut().reply.is_broken = true;
+    }
+    flow == Flow::Continue
+}
+
 /// Sends an answer that handlers and rules have seen: this body, or what they want in its place.
 async fn answer(exchange: &Exchange, downstream: &Downstream, body: Bytes, flow: Flow) -> Sent {
     let body = match flow {
@@ -52,16 +86,32 @@ async fn answer(exchange: &Exchange, downstream: &Downstream, body: Bytes, flow:
         // A filter or rule that refuses our own answer has it replaced once; none is asked again.
         Flow::Respond(other) => stage(exchange, other),
     };
-    let Some(body) = filter(exchange, body) else { return Sent::Cut };
+    foresee(exchange);
+    let Some((body, leaves)) = filter(exchange, body) else { return Sent::Cut };
     downstream.drain().await;
-    send(exchange, downstream, body).await
+    send(exchange, downstream, body, leaves).await
+}
+
+/// Whether the body will be sent in chunks is known to its filters already.
+fn foresee(exchange: &Exchange) {
+    let is_endless = is_endless(exchange);
+    let transaction = &mut *exchange.subject.transaction.borrow_mut();
+    let to_head = &transaction.request.method[..] == b"HEAD";
+    let bodiless =
+        transaction.response.as_ref().is_none_or(|response| is_bodiless(response.status));
+    let in_chunks = endless(transaction) == Framing::Chunked;
+    transaction.reply.is_chunked = is_endless && in_chunks && !to_head && !bodiless;
+}
+
+fn is_bodiless(status: u16) -> bool {
+    matches!(status, 204 | 304)
 }
 
 /// Answers with a status alone: after a handler failed on a response, none is asked again.
 pub(super) async fn plain(exchange: &Exchange, downstream: &Downstream, status: u16) -> Sent {
     let body = stage(exchange, status);
     downstream.drain().await;
-    send(exchange, downstream, body).await
+    send(exchange, downstream, body, Leaves::AsTheEnd).await
 }
 
 /// What the rules say of an answer that a script made.
@@ -80,8 +130,10 @@ async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
 pub(super) fn stage_head(exchange: &Exchange, status: u16) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let mut headers = std::mem::take(&mut transaction.reply.headers);
-    complete(exchange, &mut headers, true);
+    let says = !transaction.reply.is_untyped;
+    complete(exchange, &mut headers, says);
     let status = exchange.page_status().unwrap_or(status);
+    let status = conditional(&transaction, &headers, status);
     transaction.response = Some(Response { status, headers });
 }
 
@@ -99,83 +151,122 @@ fn complete(exchange: &Exchange, headers: &mut Headers, says: bool) {
 fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let mut headers = std::mem::take(&mut transaction.reply.headers);
-    let said = transaction.reply.said;
+    let was_said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
-    let mut status = exchange.page_status().unwrap_or(status);
-    if status == 200 && transaction.site.is_some() && !transaction.is_subrequest {
-        status = conditional::status(&transaction.request, &headers);
-    }
+    let wanted = exchange.page_status().unwrap_or(status);
+    let status = conditional(&transaction, &headers, wanted);
+    let said = was_said && (status == wanted || status != PRECONDITION_FAILED);
     let pages = exchange.live.policy.config.pages;
     let is_shown = pages == Pages::Html || !transaction.is_subrequest;
     if !said && has_page(status) && is_shown {
         let (shown, kind) = page(pages, status, &transaction.id);
         body = shown;
+        transaction.reply.pieces.clear();
         headers.set("Content-Type", kind);
         if transaction.site.is_some() {
             headers.set("Content-Length", body.len().to_string());
         }
     }
-    let is_typed = exchange.plan().serving.default_type.is_some() && status < 300;
-    let says = !body.is_empty() || is_typed;
+    let may_say = status < 300 || (said && !is_bodiless(status));
+    let is_typed = exchange.plan().serving.default_type.is_some() && may_say;
+    let says = (!body.is_empty() || is_typed) && !transaction.reply.is_untyped;
     complete(exchange, &mut headers, says);
+    if said && is_whole(exchange, &transaction) && !headers.contains("content-length") {
+        headers.set("Content-Length", body.len().to_string());
+    }
     transaction.response = Some(Response { status, headers });
     body
+}
+
+/// The status of a site's answer, as far as that is up to what its client has already.
+fn conditional(transaction: &Transaction, headers: &Headers, status: u16) -> u16 {
+    if status != 200 || transaction.site.is_none() || transaction.is_subrequest {
+        return status;
+    }
+    conditional::status(&transaction.request, headers)
+}
+
+/// The status of an answer whose client wanted it only if it had not changed.
+const PRECONDITION_FAILED: u16 = 412;
+
+/// Whether the answer of a site's script is whole before its head leaves, and stays as long as it is.
+fn is_whole(exchange: &Exchange, transaction: &Transaction) -> bool {
+    transaction.site.is_some()
+        && transaction.request.version == Version::Http10
+        && !transaction.is_subrequest
+        && !transaction.manner.streams_http10
+        && &transaction.request.method[..] != b"HEAD"
+        && !exchange.has(Phase::BodyFilter)
 }
 
 fn has_page(status: u16) -> bool {
     status >= 300 && status != 304
 }
 
-/// The body as `body_filter` leaves it; none if nothing may be sent.
-fn filter(exchange: &Exchange, body: Bytes) -> Option<Bytes> {
+/// The body as `body_filter` leaves it, and whether it ends with that; none if nothing may be sent.
+fn filter(exchange: &Exchange, body: Bytes) -> Option<(Bytes, Leaves)> {
     phases::see_chunk(exchange, &body, true);
-    match BodyFilter::of(exchange) {
-        None => Some(body),
-        Some(mut filter) => filter.pass(exchange, Chunk { bytes: body, last: true }).ok(),
-    }
+    let Some(mut filter) = BodyFilter::of(exchange) else { return Some((body, Leaves::AsTheEnd)) };
+    let body = filter.pass_said(exchange, body, true).ok()?;
+    let ends = filter.has_ended() || exchange.subject.transaction.borrow().site.is_none();
+    Some((body, if ends { Leaves::AsTheEnd } else { Leaves::Now }))
 }
 
-async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes) -> Sent {
+async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes, leaves: Leaves) -> Sent {
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let client = loan.stream();
     let told = told_length(exchange, body.len());
-    let body = body.slice(..told.unwrap_or(body.len()));
-    let length = if is_endless(exchange, told) { None } else { Some(body.len()) };
-    let Some(framing) = write_head(&mut client.waiting, exchange, downstream, length) else {
+    let body = body.slice(..told.map_or(body.len(), |told| told.min(body.len())));
+    let length = if told.is_none() && is_endless(exchange) {
+        None
+    } else {
+        Some(told.unwrap_or(body.len()))
+    };
+    let leaves = if length > Some(body.len()) { Leaves::Now } else { leaves };
+    let Some(framing) = write_head(&mut client.waiting, (exchange, downstream), length, leaves)
+    else {
         return Sent::Cut;
     };
-    Answer::new(client, framing).give(&body, Leaves::AsTheEnd).await
+    let leaves = if framing == Framing::Nothing { Leaves::AsTheEnd } else { leaves };
+    let sent = Answer::new(client, framing).give(&body, leaves).await;
+    if leaves == Leaves::AsTheEnd { sent } else { Sent::Cut }
 }
 
-/// The length that a site's script or file says, if there are as many bytes: what comes after them is
-/// not sent, as in nginx.
+/// The length that a site's script or file says: what comes after it is not sent, and where there is
+/// less the connection ends, as in nginx. Where filters made the body another, it counts no further than
+/// that.
 fn told_length(exchange: &Exchange, length: usize) -> Option<usize> {
     let transaction = exchange.subject.transaction.borrow();
+    let told = told(&transaction)?;
+    (told <= length || !exchange.has(Phase::BodyFilter)).then_some(told)
+}
+
+fn told(transaction: &Transaction) -> Option<usize> {
     transaction.site.as_ref()?;
     let told = transaction.response.as_ref()?.headers.get_str("content-length")?;
-    told.parse().ok().filter(|told| *told <= length)
+    told.parse().ok()
 }
 
 /// Whether the answer says no length: what scripts of a site say, unless they say how long it is.
-fn is_endless(exchange: &Exchange, told: Option<usize>) -> bool {
+fn is_endless(exchange: &Exchange) -> bool {
     let transaction = exchange.subject.transaction.borrow();
     let buffers =
         exchange.plan().lua.buffers_http10 && transaction.request.version == Version::Http10;
     let to_head = &transaction.request.method[..] == b"HEAD";
-    transaction.site.is_some() && told.is_none() && (to_head || !buffers)
+    transaction.site.is_some() && told(&transaction).is_none() && (to_head || !buffers)
 }
 
 fn write_head(
     out: &mut Vec<u8>,
-    exchange: &Exchange,
-    downstream: &Downstream,
+    (exchange, downstream): (&Exchange, &Downstream),
     length: Option<usize>,
+    leaves: Leaves,
 ) -> Option<Framing> {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let to_head = &transaction.request.method[..] == b"HEAD";
     let endless = endless(&transaction);
     let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
-    let bodiless = matches!(response.status, 204 | 304);
+    let bodiless = is_bodiless(response.status);
     response.headers.remove("transfer-encoding");
     response.headers.remove("content-length");
     let length = length.filter(|_| !bodiless).map(|length| length as u64);
@@ -184,8 +275,12 @@ fn write_head(
         None if !to_head && !bodiless => endless,
         _ => Framing::Nothing,
     };
-    let goes_on = downstream.goes_on(framing);
+    let ends = leaves == Leaves::AsTheEnd || framing == Framing::Nothing;
+    let goes_on = downstream.goes_on(if ends { framing } else { Framing::UntilClose });
     ordered::write(out, exchange, response, (length, framing), goes_on)?;
+    if let Some(length) = length.filter(|_| exchange.has(Phase::Log)) {
+        response.headers.set("Content-Length", length.to_string());
+    }
     Some(framing)
 }
 

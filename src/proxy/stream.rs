@@ -170,7 +170,7 @@ fn filtered(
     phases::see_chunk(exchange, &bytes, last);
     match filter {
         None => Some(bytes),
-        Some(filter) => filter.pass(exchange, Chunk { bytes, last }).ok(),
+        Some(filter) => filter.pass_received(exchange, Chunk { bytes, last }).ok(),
     }
 }
 

@@ -126,6 +126,18 @@ pub trait Host {
 
     /// Has what is staged of the answer sent soon.
     fn nudge(&self) {}
+
+    /// A body that a script made, whole: in a file if it is longer than `room` bytes (none: than a
+    /// client's may be in memory) and files have names.
+    fn spool(&self, bytes: Bytes, _room: Option<usize>) -> Body {
+        if bytes.is_empty() { Body::Empty } else { Body::Memory(bytes) }
+    }
+
+    /// Something was said: where handlers of `header_filter` are to see the head now, as in nginx, they
+    /// do. False if nothing can be said after all.
+    fn open(&self) -> bool {
+        true
+    }
 }
 
 /// How a script left a phase.

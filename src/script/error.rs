@@ -216,10 +216,11 @@ fn shorten(text: &mut String, most: usize) {
 fn parts(error: &Error) -> (String, String) {
     match error {
         Error::CallbackError { traceback, cause } => {
+            let is_placed = !is_called_by_native(traceback) && !is_unplaced(cause);
             let traceback = own_frames_out(traceback);
             let (inner, deeper) = parts(cause);
             let deepest = matches!(**cause, Error::CallbackError { .. });
-            let place = if deepest { None } else { position(&traceback) };
+            let place = if deepest || !is_placed { None } else { position(&traceback) };
             let traceback = if deeper.is_empty() { traceback } else { deeper };
             (format!("{}{inner}", place.unwrap_or_default()), traceback)
         }
@@ -240,16 +241,39 @@ fn is_memory(error: &Error) -> bool {
 /// A Luau error's text, its traceback split off; an error raised inside of our own chunks is told
 /// at the script's line that called them.
 fn split(text: &str) -> (String, String) {
-    let (message, traceback) = match text.split_once(TRACEBACK) {
-        Some((message, traceback)) => (message, own_frames_out(traceback)),
-        None => (text, String::new()),
-    };
+    let (message, full) = text.split_once(TRACEBACK).unwrap_or((text, ""));
+    let traceback = own_frames_out(full);
     let Some(own) = message.strip_prefix(OWN_CHUNK) else {
         return (message.to_owned(), traceback);
     };
     let bare = own.splitn(3, ':').nth(2).unwrap_or(own).trim_start();
+    if is_called_by_native(full) {
+        return (bare.to_owned(), traceback);
+    }
     (format!("{}{bare}", position(&traceback).unwrap_or_default()), traceback)
 }
+
+/// Whether what failed was called by a native function, `pcall` mostly: Lua tells no place then.
+fn is_called_by_native(traceback: &str) -> bool {
+    let mut frames = traceback.lines().map(str::trim).filter(|line| {
+        !line.is_empty() && *line != TRACEBACK.trim_start() && !line.starts_with("__mlua")
+    });
+    let mut frames = frames.by_ref().skip_while(|line| line.starts_with(OWN_CHUNK)).peekable();
+    frames.next_if(|line| line.starts_with("[C]"));
+    let caller = frames.find(|line| !line.starts_with(OWN_CHUNK));
+    caller.is_some_and(|line| line.starts_with("[C]") && line.contains("pcall"))
+}
+
+/// Whether an error is told without a place, as those are that lua-resty-core raises for its caller's
+/// caller.
+fn is_unplaced(error: &Error) -> bool {
+    matches!(error, Error::ExternalError(error) if error.is::<Unplaced>())
+}
+
+/// An error that is told without a place.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unplaced(pub String);
 
 /// A traceback, one function a line, without our own chunks and native functions at its top.
 fn own_frames_out(traceback: &str) -> String {
@@ -297,5 +321,14 @@ mod tests {
         let error = Error::CallbackError { traceback, cause: error.into() };
         let error = ScriptError::from_lua(&error);
         assert_eq!(error.message, "a.lua:4: no such thing");
+    }
+
+    #[test]
+    fn a_native_error_that_pcall_called_for_is_told_without_a_place() {
+        let traceback = "stack traceback:\n[C]: in ?\n[C]: in function 'pcall'\n\
+                         moongate/builtins:27: in function 'pcall'\na.lua:4: in function <a.lua:1>";
+        let error = Error::runtime("no such thing");
+        let error = Error::CallbackError { traceback: traceback.into(), cause: error.into() };
+        assert_eq!(message(&error), "no such thing");
     }
 }

@@ -34,7 +34,7 @@ mod within;
 pub use api::{Contexts, set_variable, variable};
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
 pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
-pub use error::{ScriptError, ScriptErrorKind, message as error_text};
+pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
 pub use handler::Handler;
 pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{

@@ -14,7 +14,7 @@ use crate::telemetry::events;
 use crate::transaction::{Request, reason};
 
 /// Empty lines before a request that are passed over (RFC 9112, 2.2).
-const EMPTY_LINES: usize = 4;
+const EMPTY_LINES: usize = 1024;
 /// How long a refused client may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes of a refused client that are read before the connection is closed: a close with unread
@@ -75,7 +75,7 @@ async fn read(stream: &mut ClientStream, limits: &Limits) -> Result<usize, Stop>
     loop {
         skip_empty_lines(&mut stream.unread);
         let bytes = &stream.unread;
-        if let Some(end) = find_end(bytes, seen).map_err(Stop::Refused)? {
+        if let Some(end) = find_end(bytes, seen, limits).map_err(Stop::Refused)? {
             let fits = end <= limits.head_bytes;
             return if fits { Ok(end) } else { Err(Stop::Refused(refusal::TOO_LARGE)) };
         }
@@ -91,12 +91,9 @@ async fn read(stream: &mut ClientStream, limits: &Limits) -> Result<usize, Stop>
 }
 
 fn skip_empty_lines(bytes: &mut BytesMut) {
-    for _ in 0..EMPTY_LINES {
-        if !bytes.starts_with(b"\r\n") {
-            return;
-        }
-        let _ = bytes.split_to(2);
-    }
+    let lines = bytes.chunks_exact(2).take(EMPTY_LINES).take_while(|line| line == b"\r\n");
+    let skipped = 2 * lines.count();
+    let _ = bytes.split_to(skipped);
 }
 
 /// A head that is refused stays where it is, to be told of; what came after it is nobody's.

@@ -96,6 +96,8 @@ impl ScriptFailed<'_> {
     pub fn emit(self) {
         let Self { error, kind, traceback, module, phase, about } = self;
         let place = phase.as_str();
+        // What was raised is no text.
+        let error = if error == "nil" { "unknown reason" } else { error };
         let words = match kind {
             "syntax" | "no_file" | "unreadable" if error_log::is_open() => {
                 if module.starts_with('/') || kind != "syntax" {

@@ -21,7 +21,7 @@ pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Score
 pub use headers::{Header, Headers};
 pub use phase::{Phase, PhaseSet};
 pub use request::{Request, Version, encode_path};
-pub use response::{Reply, Response, reason};
+pub use response::{Manner, Reply, Response, reason};
 pub use variables::Variables;
 
 /// Everything that is known of one exchange: the request as received and as changed by scripts,
@@ -43,6 +43,8 @@ pub struct Transaction {
     /// What scripts stage for the client before there is a response: `ngx.status`, `ngx.header`,
     /// `ngx.say`. It becomes the response if a handler ends the phase.
     pub reply: Reply,
+    /// How its route wants that to be treated.
+    pub manner: Manner,
     /// The response head as it will be sent; none before there is one.
     pub response: Option<Response>,
     /// Whether it goes a way of the node's own: a subrequest, or after an internal redirect.
@@ -125,6 +127,8 @@ pub struct Onward {
     pub body: bool,
     /// Whether error pages take the place of what it answers.
     pub own_error_pages: bool,
+    /// Whether it is sent in HTTP/1.0.
+    pub http10: bool,
 }
 
 /// How an exchange ended.
@@ -198,6 +202,7 @@ impl Transaction {
             body: Body::Unread,
             request,
             reply: Reply::default(),
+            manner: Manner::default(),
             response: None,
             internal: false,
             is_subrequest: false,

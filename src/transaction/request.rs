@@ -91,14 +91,27 @@ impl Request {
 
     /// The `Host` field without its port, lower-case.
     pub fn host(&self) -> Option<String> {
-        let value = self.headers.get_str("host")?;
-        let bare = if value.starts_with('[') {
-            value.find(']').and_then(|end| value.get(..=end)).unwrap_or(value)
-        } else {
-            value.split(':').next().unwrap_or(value)
-        };
-        Some(bare.to_ascii_lowercase())
+        self.headers.get_str("host").map(without_port)
     }
+
+    /// The same of the field as it was received, whatever became of it since.
+    pub fn received_host(&self) -> Option<String> {
+        let mut lines = self.raw_head.split(|byte| *byte == b'\n');
+        let value = lines.find_map(|line| {
+            let (name, value) = line.split_at_checked(5)?;
+            name.eq_ignore_ascii_case(b"host:").then_some(value)
+        })?;
+        std::str::from_utf8(value).ok().map(str::trim).map(without_port)
+    }
+}
+
+fn without_port(host: &str) -> String {
+    let bare = if host.starts_with('[') {
+        host.find(']').and_then(|end| host.get(..=end)).unwrap_or(host)
+    } else {
+        host.split(':').next().unwrap_or(host)
+    };
+    bare.to_ascii_lowercase()
 }
 
 /// A path as it may stand in a request line: what has a meaning there of its own is percent-encoded.

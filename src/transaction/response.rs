@@ -32,13 +32,47 @@ pub struct Reply {
     pub sent: usize,
     /// Whether a script ended its answer (`ngx.eof`).
     pub ended: bool,
+    /// Whether a script took the type away that an answer would have by itself.
+    pub is_untyped: bool,
+    /// Whether its body is sent in chunks, once that is known.
+    pub is_chunked: bool,
+    /// Where the pieces of the staged body end that were said one by one; see [`Manner::pieces`].
+    pub pieces: Vec<usize>,
 }
+
+/// How a route wants what scripts answer to be treated.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// Whether filters of the body see each piece as it was said, and the end on its own.
+    pub pieces: bool,
+    /// Whether `_` stays in the names of response fields.
+    pub keeps_underscores: bool,
+    /// Whether an answer to HTTP/1.0 may leave before it is whole.
+    pub streams_http10: bool,
+}
+
+/// Pieces that are told apart at the most; what is said after them is one.
+const PIECES: usize = 4096;
 
 impl Reply {
     /// The staged body, which is then no longer staged.
     pub fn take_body(&mut self) -> Bytes {
         self.said = false;
         self.body.split().freeze()
+    }
+
+    /// What is staged is dropped.
+    pub fn drop_body(&mut self) {
+        self.pieces.clear();
+        drop(self.take_body());
+    }
+
+    /// A piece of the body ends here; with `joined`, it is one with those before it.
+    pub fn end_piece(&mut self, joined: bool) {
+        if joined || self.pieces.len() >= PIECES {
+            self.pieces.pop();
+        }
+        self.pieces.push(self.body.len());
     }
 }
 

@@ -157,6 +157,8 @@ struct RawForward {
     body: bool,
     #[serde(default)]
     own_error_pages: bool,
+    #[serde(default)]
+    http10: bool,
 }
 
 #[derive(Deserialize)]
@@ -342,6 +344,7 @@ fn forward(raw: RawForward) -> Forward {
         client_headers: raw.client_headers,
         body: raw.body,
         own_error_pages: raw.own_error_pages,
+        http10: raw.http10,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::transaction::{Headers, Version};
 pub(super) fn parse(block: &Bytes, limits: &Limits) -> Result<Headers, Refusal> {
     let mut headers = Headers::with_capacity(ROOM);
     let mut rest = &block[..];
-    while let Some(Split { name, value, after }) = split(rest)? {
+    while let Some(Split { name, value, after }) = split(rest, limits.bare_line_feeds)? {
         if headers.len() == limits.headers {
             return Err(refusal::TOO_MANY_FIELDS);
         }
@@ -32,11 +32,12 @@ struct Split<'a> {
 }
 
 /// None: it is the empty line.
-fn split(block: &[u8]) -> Result<Option<Split<'_>>, Refusal> {
+fn split(block: &[u8], bare_line_feeds: bool) -> Result<Option<Split<'_>>, Refusal> {
     let length = block.iter().take_while(|byte| is_token_byte(**byte)).count();
     let (name, rest) = block.split_at_checked(length).ok_or(refusal::BAD_NAME)?;
     let rest = match (name, rest) {
         ([], [] | [b'\r', b'\n', ..]) => return Ok(None),
+        ([], [b'\n', ..]) if bare_line_feeds => return Ok(None),
         ([], [b' ' | b'\t', ..]) => return Err(refusal::FOLDED),
         ([_, ..], [b':', rest @ ..]) => rest,
         _ => return Err(refusal::BAD_NAME),
@@ -44,7 +45,11 @@ fn split(block: &[u8]) -> Result<Option<Split<'_>>, Refusal> {
     // The first control character is the end of the line, or should not be there.
     let end = control(rest).ok_or(refusal::BAD_VALUE)?;
     let (value, after) = rest.split_at_checked(end).ok_or(refusal::BAD_VALUE)?;
-    let after = after.strip_prefix(b"\r\n").ok_or(refusal::BAD_VALUE)?;
+    let after = match after {
+        [b'\r', b'\n', after @ ..] => after,
+        [b'\n', after @ ..] if bare_line_feeds => after,
+        _ => return Err(refusal::BAD_VALUE),
+    };
     Ok(Some(Split { name, value: value.trim_ascii(), after }))
 }
 

@@ -4,12 +4,32 @@ use super::*;
 
 fn judge(head: &str) -> Result<Request, &'static str> {
     let bytes = Bytes::copy_from_slice(head.as_bytes());
-    let end = match find_end(&bytes, 0) {
+    let end = match find_end(&bytes, 0, &Limits::default()) {
         Ok(Some(end)) => end,
         Ok(None) => return Err("unfinished"),
         Err(refusal) => return Err(refusal.reason),
     };
     parse(&bytes.slice(..end), &Limits::default()).map_err(|refusal| refusal.reason)
+}
+
+#[test]
+fn bare_line_feeds_end_lines_only_where_settings_say_so() {
+    let limits = Limits { bare_line_feeds: true, ..Limits::default() };
+    for head in [
+        "GET /a HTTP/1.1\nHost: a\nB: c d\n\nrest",
+        "GET /a HTTP/1.1\r\nHost: a\nB: c d\r\n\nrest",
+        "GET /a HTTP/1.1\nHost: a\r\nB: c d\n\r\nrest",
+    ] {
+        assert_eq!(judge(head).unwrap_err(), "guard::bare_line_feed");
+        let bytes = Bytes::copy_from_slice(head.as_bytes());
+        for seen in 0..head.len() - 6 {
+            let end = find_end(&bytes, seen, &limits).unwrap().unwrap();
+            assert_eq!(&bytes[end..], b"rest", "{head:?} after {seen}");
+        }
+        let request = parse(&bytes.slice(..bytes.len() - 4), &limits).unwrap();
+        assert_eq!(request.headers.get_str("b"), Some("c d"));
+        assert_eq!((&request.path[..], request.headers.len()), (&b"/a"[..], 2));
+    }
 }
 
 #[test]
@@ -171,7 +191,7 @@ fn any_bytes_are_judged_without_a_panic() {
     let mut judged = 0;
     for _ in 0..20_000 {
         let bytes = mutant.make();
-        if let Ok(Some(end)) = find_end(&bytes, mutant.next() % 8) {
+        if let Ok(Some(end)) = find_end(&bytes, mutant.next() % 8, &Limits::default()) {
             let _ = parse(&bytes.slice(..end), &Limits::default());
             judged += 1;
         }
@@ -185,7 +205,7 @@ fn what_passes_is_read_alike_by_another_parser() {
     let mut passed = 0;
     for _ in 0..15_000 {
         let bytes = mutant.make();
-        let Ok(Some(end)) = find_end(&bytes, 0) else { continue };
+        let Ok(Some(end)) = find_end(&bytes, 0, &Limits::default()) else { continue };
         let Ok(request) = parse(&bytes.slice(..end), &Limits::default()) else { continue };
         // What should have been percent-encoded is, on its way.
         if matches!(encoded(&request.original_target), Cow::Owned(_)) {

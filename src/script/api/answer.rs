@@ -8,7 +8,7 @@ use super::arguments::{
     bad_argument, check_number, fault, number, one, refusal, subject, text, type_name,
 };
 use super::{EXCHANGE, Function, Native, log, redirect};
-use crate::script::{Call, Exit, spec_of};
+use crate::script::{Call, Exit, Subject, spec_of};
 use crate::transaction::{Phase, PhaseSet, Transaction, Version};
 
 /// Bytes that scripts may stage for one answer (or one request body).
@@ -86,9 +86,9 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local ok, err = ngx.send_headers()",
         doc: "Makes the staged status and headers those of the answer: they cannot be changed after \
               it.",
-        native: Native::Now(|_, call, _| {
-            lock(&mut subject(call)?.transaction.borrow_mut());
-            Ok(one(Value::Integer(1)))
+        native: Native::Now(|lua, call, _| match lock(subject(call)?) {
+            true => Ok(one(Value::Integer(1))),
+            false => refusal(lua, OUTPUT_ERROR),
         }),
     },
     Function {
@@ -158,7 +158,7 @@ fn put(
     }
     said.extend_from_slice(end);
     let exchange = subject(call)?;
-    let mut transaction = exchange.transaction.borrow_mut();
+    let transaction = exchange.transaction.borrow();
     let staged = transaction.reply.body.len() + said.len();
     if staged + transaction.reply.sent > call.answer_limit.get() {
         return Err(call.exceed());
@@ -166,8 +166,21 @@ fn put(
     if staged > STAGED_BYTES {
         return refusal(lua, "no memory");
     }
-    lock(&mut transaction);
+    let whole = is_buffered(&transaction);
+    drop(transaction);
+    if !lock(exchange) {
+        return refusal(lua, OUTPUT_ERROR);
+    }
+    let mut transaction = exchange.transaction.borrow_mut();
     transaction.reply.body.extend_from_slice(&said);
+    if transaction.manner.pieces {
+        transaction.reply.end_piece(whole);
+    }
+    if whole {
+        drop(transaction);
+        log::trace(call, || "lua buffering output bufs for the HTTP 1.0 request".to_owned());
+        return Ok(one(Value::Integer(1)));
+    }
     if staged > FLOWING && transaction.response.is_some() {
         exchange.host.nudge();
     }
@@ -179,7 +192,7 @@ fn refused(transaction: &Transaction) -> Option<&'static str> {
     let reply = &transaction.reply;
     let to_head = &transaction.request.method[..] == b"HEAD";
     match reply {
-        _ if reply.is_broken => Some("nginx output filter error"),
+        _ if reply.is_broken => Some(OUTPUT_ERROR),
         _ if to_head && reply.is_locked => Some("header only"),
         _ if reply.ended => Some("seen eof"),
         _ => None,
@@ -187,19 +200,27 @@ fn refused(transaction: &Transaction) -> Option<&'static str> {
 }
 
 /// What is said has a head before it, which cannot be changed from now on. To a client of HTTP/1.0 an
-/// answer is sent when it is whole: there it can.
-fn lock(transaction: &mut Transaction) {
-    let locks = !is_buffered(transaction);
-    let reply = &mut transaction.reply;
-    reply.said = true;
-    reply.is_locked |= locks;
-    if reply.status == 0 {
-        reply.status = 200;
-    }
+/// answer is sent when it is whole: there it can. False if there can be no such head.
+fn lock(exchange: &Subject) -> bool {
+    let opens = {
+        let mut transaction = exchange.transaction.borrow_mut();
+        let locks = !is_buffered(&transaction);
+        let reply = &mut transaction.reply;
+        reply.said = true;
+        if reply.status == 0 {
+            reply.status = 200;
+        }
+        locks && !std::mem::replace(&mut reply.is_locked, true)
+    };
+    !opens || exchange.host.open()
 }
 
+/// What `ngx.say` and its like say where the answer cannot be sent.
+const OUTPUT_ERROR: &str = "nginx output filter error";
+
+/// Whether it leaves when it is whole.
 fn is_buffered(transaction: &Transaction) -> bool {
-    transaction.request.version < Version::Http11
+    transaction.request.version < Version::Http11 && !transaction.manner.streams_http10
 }
 
 async fn flush(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
@@ -223,9 +244,18 @@ async fn flush(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<Multi
     };
     match refused {
         Some(words) => return refusal(&lua, words),
-        None if is_buffered => return refusal(&lua, "buffering"),
+        None if is_buffered => {
+            log::trace(&call, || "lua http 1.0 buffering makes ngx.flush() a no-op".to_owned());
+            return refusal(&lua, "buffering");
+        }
         None if !is_answered => return refusal(&lua, "nothing to flush"),
         None => {}
+    }
+    {
+        let mut transaction = exchange.transaction.borrow_mut();
+        if transaction.manner.pieces {
+            transaction.reply.end_piece(false);
+        }
     }
     let flushed = exchange.host.flush();
     // A client that reads slowly costs the call no patience: its own limits end that.
@@ -315,11 +345,13 @@ fn eof(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue>
         return Err(fault("no argument is expected"));
     }
     let exchange = subject(call)?;
-    let mut transaction = exchange.transaction.borrow_mut();
-    if transaction.reply.ended {
+    if exchange.transaction.borrow().reply.ended {
         return refusal(lua, "seen eof");
     }
-    lock(&mut transaction);
+    if !lock(exchange) {
+        return refusal(lua, OUTPUT_ERROR);
+    }
+    let mut transaction = exchange.transaction.borrow_mut();
     transaction.reply.ended = true;
     transaction.reply.is_locked = true;
     drop(transaction);

@@ -4,11 +4,16 @@ use std::rc::Rc;
 
 use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
-use crate::script::{Call, Subject};
+use crate::script::{Call, Subject, Unplaced};
 
 /// An error with that message; the script's place is put before it where it is caught.
 pub fn fault(message: impl Into<String>) -> mlua::Error {
     mlua::Error::RuntimeError(message.into())
+}
+
+/// An error with that message, and no place before it.
+pub fn unplaced(message: impl Into<String>) -> mlua::Error {
+    mlua::Error::external(Unplaced(message.into()))
 }
 
 /// `bad argument #1 to 'say' (…)`.

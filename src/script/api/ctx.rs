@@ -8,8 +8,9 @@ use bytes::BytesMut;
 use mlua::{Lua, Table, Value};
 
 use super::arguments::{fault, type_name};
-use super::{Function, Native};
+use super::{Function, Native, log};
 use crate::script::Call;
+use crate::telemetry::events;
 use crate::transaction::PhaseSet;
 
 /// How deep tables are carried over.
@@ -65,7 +66,15 @@ pub struct Contexts {
     /// Whether a script dropped the request's body.
     pub(super) is_discarded: bool,
     /// The request body that `ngx.req.init_body` began.
-    pub(super) draft: Option<BytesMut>,
+    pub(super) draft: Option<Draft>,
+}
+
+/// A request body that a script makes piece by piece.
+pub(super) struct Draft {
+    /// What there is of it.
+    pub(super) bytes: BytesMut,
+    /// Bytes that the script wants held in memory; none: as many as of a client's.
+    pub(super) room: Option<usize>,
 }
 
 impl Contexts {
@@ -78,8 +87,18 @@ impl Contexts {
 
     /// The request goes another way: nobody knows any more what its scripts kept for each other.
     pub fn forget(&mut self) {
+        self.tell();
         self.tables.clear();
         self.last = 0;
+    }
+
+    /// In lua-nginx-module's words, that the table is given up.
+    fn tell(&self) {
+        if !self.tables.is_empty() && events::ScriptSaid::is_wanted(log::DEBUG) {
+            let place = self.tables.len();
+            let message = format!("lua release ngx.ctx at ref {place}");
+            events::Said { level: log::DEBUG, message: &message, about: None }.emit();
+        }
     }
 
     /// Has a state's table say what scripts of others made of it.
@@ -113,6 +132,12 @@ impl Contexts {
         self.tables.retain(|(owner, ..)| *owner != state);
         self.tables.push((state, table, lua.clone()));
         self.last = state;
+    }
+}
+
+impl Drop for Contexts {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 

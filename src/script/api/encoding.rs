@@ -8,7 +8,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use mlua::{Lua, MultiValue, Value};
 
-use super::arguments::{at, fault, loose_text, number, one, string, type_name};
+use super::arguments::{
+    at, bad_argument, fault, loose_text, number, number_text, one, string, type_name, unplaced,
+};
 use super::native::ballast::room;
 use super::{EVERYWHERE, Function, Native};
 use crate::script::Call;
@@ -19,7 +21,8 @@ pub const FUNCTIONS: &[Function] = &[
         phases: EVERYWHERE,
         syntax: "local escaped = ngx.escape_uri(str, type?)",
         doc: "Percent-encodes a string: as a URI component (type 2, the default) or as a whole \
-              URI (type 0).",
+              URI (type 0), a query (1), within HTML (3), for `Refresh` (4), a key of memcached (5, \
+              6).",
         native: Native::Now(escape_uri),
     },
     Function {
@@ -78,6 +81,26 @@ pub fn is_uri(byte: u8) -> bool {
     (0x21..0x7f).contains(&byte) && !b"#%?".contains(&byte)
 }
 
+/// Whether a byte stands for itself in a query, as nginx escapes one.
+fn is_argument(byte: u8) -> bool {
+    is_uri(byte) && byte != b'+'
+}
+
+/// Whether a byte stands for itself in a URI within a page of HTML.
+fn is_markup(byte: u8) -> bool {
+    (0x21..0x7f).contains(&byte) && !b"\"#%'".contains(&byte)
+}
+
+/// Whether a byte stands for itself in a URI that a `Refresh` names.
+fn is_refresh(byte: u8) -> bool {
+    (0x21..0x7f).contains(&byte) && !b"\"'".contains(&byte)
+}
+
+/// Whether a byte stands for itself in a key of memcached.
+fn is_key(byte: u8) -> bool {
+    byte > b' ' && byte != b'%'
+}
+
 /// Percent-encodes all bytes for which `stays` does not hold.
 pub fn escape(bytes: &[u8], stays: fn(u8) -> bool) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(bytes.len());
@@ -90,6 +113,24 @@ pub fn escape(bytes: &[u8], stays: fn(u8) -> bool) -> Vec<u8> {
         }
     }
     escaped
+}
+
+/// A text as lua-nginx-module shows one in a message: control characters, quotes, backslashes and all
+/// beyond ASCII as `\x0D`.
+pub fn shown(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' | 0..=0x1f | 0x7f.. => shown.push_str(&format!("\\x{byte:02X}")),
+            plain => shown.push(char::from(*plain)),
+        }
+    }
+    shown
+}
+
+/// The first byte that no URI may have: a control character that is no tab.
+pub fn unsafe_byte(uri: &[u8]) -> Option<u8> {
+    uri.iter().copied().find(|byte| (*byte < 0x20 && *byte != b'\t') || *byte == 0x7f)
 }
 
 /// Undoes percent-encoding and `+`.
@@ -126,10 +167,17 @@ fn escape_uri(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
     let stays = match at(&args, 2) {
         Value::Nil => is_component,
         other => match number(other) {
-            Some(2.0) => is_component,
             Some(0.0) => is_uri,
-            Some(kind) => return Err(fault(format!("\"type\" {kind} out of range"))),
-            None => return Err(fault("\"type\" is not a number")),
+            Some(1.0) => is_argument,
+            Some(2.0) => is_component,
+            Some(3.0) => is_markup,
+            Some(4.0) => is_refresh,
+            Some(5.0 | 6.0) => is_key,
+            Some(kind) => {
+                let kind = number_text(kind);
+                return Err(unplaced(format!("\"type\" {kind} out of range")));
+            }
+            None => return Err(unplaced("\"type\" is not a number")),
         },
     };
     let text = text.as_bytes();
@@ -145,7 +193,8 @@ fn encode_base64(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<Mult
         Value::Boolean(true) => &BASE64_STANDARD_NO_PAD,
         other => {
             let got = type_name(other);
-            return Err(fault(format!("boolean argument only, got {got}")));
+            let why = format!("boolean expected, got {got}");
+            return Err(bad_argument(2, "encode_base64", &why));
         }
     };
     room(lua, text.as_bytes().len() / 3 * 4 + 4)?;

@@ -13,7 +13,7 @@ use crate::telemetry::events;
 /// `ngx.NOTICE`: the level of `print`.
 const NOTICE: i64 = 6;
 /// `ngx.DEBUG`.
-const DEBUG: i64 = 8;
+pub const DEBUG: i64 = 8;
 /// `ngx.ERR`: the level of what the API itself has to say.
 const ERR: i64 = 4;
 /// Bytes of one message, as in nginx; the rest is cut off.

@@ -86,12 +86,8 @@ fn split_pair(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 fn decode(lua: &Lua, query: &[u8], most: usize, table: Table) -> mlua::Result<MultiValue> {
-    let mut taken = 0;
-    for pair in query.split(|byte| *byte == b'&') {
-        let (key, value) = split_pair(pair);
-        if key.is_empty() {
-            continue;
-        }
+    // A pair without a name is counted, and left out.
+    for (taken, pair) in query.split(|byte| *byte == b'&').enumerate() {
         if taken == most {
             if let Some(call) = current() {
                 log::trace(&call, || format!("lua hit query args limit {most}"));
@@ -99,7 +95,10 @@ fn decode(lua: &Lua, query: &[u8], most: usize, table: Table) -> mlua::Result<Mu
             let truncated = string(lua, "truncated")?;
             return Ok(MultiValue::from_vec(vec![Value::Table(table), truncated]));
         }
-        taken += 1;
+        let (key, value) = split_pair(pair);
+        if key.is_empty() {
+            continue;
+        }
         let value = match value {
             None => Value::Boolean(true),
             Some(value) => string(lua, unescape(value))?,

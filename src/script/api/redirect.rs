@@ -8,6 +8,7 @@ use mlua::{Lua, MultiValue, Value};
 use super::arguments::{
     at, bad_argument, check_number, check_text, fault, subject, text, type_name,
 };
+use super::encoding::{shown, unsafe_byte};
 use super::{Function, Native, query, target};
 use crate::script::{Call, Detour, Exit, Way, spec_of};
 use crate::transaction::{PhaseSet, Request};
@@ -114,14 +115,14 @@ fn redirect(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     if uri.len() > LONGEST_LOCATION {
         return Err(fault(format!("a redirect uri is at most {LONGEST_LOCATION} bytes")));
     }
-    if let Some(byte) = uri.iter().find(|byte| **byte < 0x20 || **byte == 0x7f) {
-        let shown = String::from_utf8_lossy(&uri).escape_debug().to_string();
+    if let Some(byte) = unsafe_byte(&uri) {
+        let shown = shown(&uri);
         return Err(fault(format!("unsafe byte \"0x{byte:02x}\" in redirect uri \"{shown}\"")));
     }
     let mut transaction = subject(call)?.transaction.borrow_mut();
     let reply = &mut transaction.reply;
     reply.headers.set("Location", uri.to_vec());
     reply.status = status;
-    drop(reply.take_body());
+    reply.drop_body();
     Err(call.leave(Exit::Respond(status)))
 }

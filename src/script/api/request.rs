@@ -7,8 +7,8 @@ use bytes::Bytes;
 use mlua::{Lua, MultiValue, Value};
 
 use super::arguments::{at, check_text, fault, number, one, string, subject};
-use super::encoding::{escape, is_uri};
-use super::{EXCHANGE, Function, Native, constants, redirect, target};
+use super::encoding::{escape, is_uri, shown, unsafe_byte};
+use super::{EXCHANGE, Function, Native, constants, log, redirect, target};
 use crate::script::{Call, Detour, Exit, Way, spec_of};
 use crate::transaction::{Phase, PhaseSet, Request, Version};
 
@@ -31,7 +31,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.req.set_uri",
-        phases: PhaseSet::of("srachb"),
+        phases: PhaseSet::of("srachbl"),
         syntax: "ngx.req.set_uri(uri, jump?, binary?)",
         doc: "Sets the path that is sent on, given decoded. `jump` (only in `rewrite`) ends the \
               script, and the route that serves the new path takes over. Control characters are \
@@ -105,9 +105,8 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         return Err(fault("attempt to use zero-length uri"));
     }
     let binary = at(&args, 3) == &Value::Boolean(true);
-    let control = uri.iter().find(|byte| **byte < 0x20 || **byte == 0x7f);
-    if let Some(byte) = control.filter(|_| !binary) {
-        let shown = String::from_utf8_lossy(&uri).escape_debug().to_string();
+    if let Some(byte) = unsafe_byte(&uri).filter(|_| !binary) {
+        let shown = shown(&uri);
         return Err(fault(format!(
             "unsafe byte \"0x{byte:02x}\" in uri \"{shown}\" (maybe you want to set the 'binary' \
              argument?)"
@@ -132,7 +131,10 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         target::check(&spec, &request)?;
     }
     if jump {
+        let uri = String::from_utf8_lossy(&uri);
+        log::trace(call, || format!("lua set uri jump to \"{uri}\""));
         redirect::check_abortable(call)?;
+        exchange.contexts.borrow_mut().forget();
         exchange.detour.replace(Some(Detour { to: Way::Rewritten, inside: !spec.guest }));
     }
     let mut transaction = exchange.transaction.borrow_mut();

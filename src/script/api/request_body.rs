@@ -9,6 +9,7 @@ use mlua::{Lua, MultiValue, Value};
 
 use super::answer::STAGED_BYTES;
 use super::arguments::{at, check_number, check_text, fault, number, one, string, subject};
+use super::ctx::Draft;
 use super::{Function, Native};
 use crate::script::{Call, Exit, OPERATOR, Subject, Waiting, spec_of};
 use crate::transaction::{Body, PhaseSet, Transaction};
@@ -141,7 +142,10 @@ fn set_body_file(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<M
         // It is open, and stays what it is until the exchange ends.
         let _ = std::fs::remove_file(&path);
     }
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
+    let path = match cleans {
+        true => format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
+        false => path.into(),
+    };
     exchange.contexts.borrow_mut().file = Some(file);
     let mut transaction = exchange.transaction.borrow_mut();
     resize(&mut transaction, length);
@@ -192,15 +196,17 @@ fn init_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         let seen = args.len();
         return Err(fault(format!("expecting 0 or 1 argument but seen {seen}")));
     }
+    let mut room = None;
     if args.len() == 1 {
         let size = check_number(&args, 1, "init_body")?;
-        if size <= 0.0 {
+        if size < 0.0 {
             return Err(fault(format!("bad size argument: {size}")));
         }
+        room = Some(size as usize);
     }
     let subject = subject(call)?;
     replaceable(subject)?;
-    subject.contexts.borrow_mut().draft = Some(BytesMut::new());
+    subject.contexts.borrow_mut().draft = Some(Draft { bytes: BytesMut::new(), room });
     Ok(MultiValue::new())
 }
 
@@ -214,6 +220,7 @@ fn append_body(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Mul
     let Some(draft) = &mut contexts.draft else {
         return Err(fault("request_body not initialized"));
     };
+    let draft = &mut draft.bytes;
     if draft.len() + data.as_bytes().len() > STAGED_BYTES {
         return Err(fault("no memory"));
     }
@@ -230,7 +237,12 @@ fn finish_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Multi
     let Some(draft) = subject.contexts.borrow_mut().draft.take() else {
         return Err(fault("request_body not initialized"));
     };
-    replace(&mut subject.transaction.borrow_mut(), draft.freeze());
+    let Draft { bytes, room } = draft;
+    let length = bytes.len() as u64;
+    let body = subject.host.spool(bytes.freeze(), room);
+    let mut transaction = subject.transaction.borrow_mut();
+    resize(&mut transaction, length);
+    transaction.body = body;
     Ok(MultiValue::new())
 }
 

@@ -7,7 +7,7 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
 use super::arguments::{at, fault, loose_text, number, one, string, subject};
 use super::{EXCHANGE, Function, Native, log};
 use crate::script::Call;
-use crate::transaction::{Headers, PhaseSet};
+use crate::transaction::{Header, Headers, PhaseSet};
 
 /// Fields that are shown unless a script asks for another number.
 const SHOWN: usize = 100;
@@ -30,7 +30,7 @@ pub const FUNCTIONS: &[Function] = &[
               most 100 fields (0: 1000); if there are more, `err` is `truncated`.",
         native: Native::Now(|lua, call, args| {
             let headers = &subject(call)?.transaction.borrow().request.headers;
-            table_of(lua, call, "request", headers, &args)
+            table_of(lua, call, "request", headers.iter(), &args)
         }),
     },
     Function {
@@ -71,16 +71,18 @@ pub fn field(lua: &Lua, headers: &Headers, name: &str) -> mlua::Result<Value> {
 }
 
 /// The fields in a table, as `get_headers(max?, raw?)` answers.
-pub fn table_of(
+pub fn table_of<'a>(
     lua: &Lua,
     call: &Call,
     whose: &str,
-    headers: &Headers,
+    mut headers: impl Iterator<Item = &'a Header>,
     args: &MultiValue,
 ) -> mlua::Result<MultiValue> {
     let (most, raw) = (limit(at(args, 1), SHOWN), at(args, 2) == &Value::Boolean(true));
     let table = lua.create_table()?;
-    for header in headers.iter().take(most) {
+    let mut shown = 0;
+    for header in headers.by_ref().take(most) {
+        shown += 1;
         let lower = header.name.to_ascii_lowercase();
         let name = lua.create_string(if raw { &header.name[..] } else { &lower })?;
         add(&table, Value::String(name), string(lua, &header.value)?)?;
@@ -89,8 +91,9 @@ pub fn table_of(
         table.set_metatable(Some(any_case(lua)?))?;
     }
     let mut results = one(Value::Table(table));
-    if headers.len() > most {
-        let count = headers.len();
+    let left = headers.count();
+    if left > 0 {
+        let count = shown + left;
         log::trace(call, || format!("lua exceeding {whose} header limit {count} > {most}"));
         results.push_back(string(lua, "truncated")?);
     }

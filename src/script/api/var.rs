@@ -81,7 +81,7 @@ pub fn assign(
     is_guest: bool,
 ) -> mlua::Result<()> {
     match name {
-        "args" | "query_string" => {
+        "args" => {
             let query = value.filter(|query| !query.is_empty());
             transaction.request.query = query.map(|query| query::safe_query(&query).into());
         }

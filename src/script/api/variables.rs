@@ -11,6 +11,7 @@ use time::macros::format_description;
 use super::{query, request};
 use crate::shared::local_offset;
 use crate::transaction::{Body, Headers, Transaction};
+use crate::upstream::keeps_alive;
 
 type Compute = fn(&Transaction) -> Option<Bytes>;
 /// Computes the variable of a family from the rest of its name.
@@ -43,6 +44,7 @@ const NAMED: &[(&str, Compute)] = &[
     ("msec", |_| shown(seconds(since_epoch()))),
     ("nginx_version", |_| shown("1.27.1")),
     ("pid", |_| shown(std::process::id())),
+    ("proxy_add_x_forwarded_for", |t| Some(forwarded_for(t))),
     ("query_string", |t| t.request.query.clone()),
     ("realip_remote_addr", |t| shown(t.client.socket.ip())),
     ("realip_remote_port", |t| shown(t.client.socket.port())),
@@ -83,10 +85,7 @@ const FAMILIES: &[(&str, ComputeOne)] = &[
     ("arg_", argument),
     ("cookie_", cookie),
     ("http_", |t, name| joined(&t.request.headers, name)),
-    ("sent_http_", |t, name| {
-        let headers = t.response.as_ref().map_or(&t.reply.headers, |response| &response.headers);
-        joined(headers, name)
-    }),
+    ("sent_http_", sent),
 ];
 
 /// The value of a built-in variable.
@@ -133,9 +132,19 @@ fn path(transaction: &Transaction) -> Bytes {
 }
 
 fn host(transaction: &Transaction) -> Bytes {
-    match transaction.request.host() {
+    // What a script takes from the head stays the host that was asked.
+    match transaction.request.host().or_else(|| transaction.request.received_host()) {
         Some(host) => host.into(),
         None => transaction.client.server.ip().to_string().into(),
+    }
+}
+
+/// Who asked, and for whom.
+fn forwarded_for(transaction: &Transaction) -> Bytes {
+    let address = transaction.client.address.to_string();
+    match joined(&transaction.request.headers, "x_forwarded_for") {
+        None => address.into(),
+        Some(before) => [&before[..], b", ", address.as_bytes()].concat().into(),
     }
 }
 
@@ -187,6 +196,18 @@ fn cookie(transaction: &Transaction, name: &str) -> Option<Bytes> {
     })
 }
 
+fn sent(transaction: &Transaction, name: &str) -> Option<Bytes> {
+    match name {
+        "connection" => return Some(sent_connection(transaction).into()),
+        "transfer_encoding" => {
+            return transaction.reply.is_chunked.then_some(Bytes::from_static(b"chunked"));
+        }
+        _ => {}
+    }
+    let response = transaction.response.as_ref();
+    joined(response.map_or(&transaction.reply.headers, |response| &response.headers), name)
+}
+
 /// A header field by a variable's spelling of its name; several values are joined.
 fn joined(headers: &Headers, name: &str) -> Option<Bytes> {
     let name = name.replace('_', "-");
@@ -203,6 +224,15 @@ fn joined(headers: &Headers, name: &str) -> Option<Bytes> {
         all.extend_from_slice(value);
     }
     Some(all.into())
+}
+
+/// What `Connection` says in the answer.
+pub fn sent_connection(transaction: &Transaction) -> &'static str {
+    if transaction.status() == 101 {
+        return "upgrade";
+    }
+    let options = transaction.request.headers.get_all("connection").map(|value| &value[..]);
+    if keeps_alive(transaction.request.version, options) { "keep-alive" } else { "close" }
 }
 
 fn since_epoch() -> Duration {

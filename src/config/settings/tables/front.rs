@@ -120,6 +120,13 @@ pub static ROOT: Table = Table {
             "Where the last good policy and spooled bodies are kept.",
         ),
         row(
+            "body_files",
+            Path,
+            "",
+            "/var/lib/moongate/bodies",
+            "A folder in which spooled request bodies have names, for scripts that open them; without it they have none.",
+        ),
+        row(
             "rollout",
             Other("a mapping"),
             "",
@@ -270,7 +277,14 @@ pub static LIMITS: Table = Table {
             "Connections at once of one client address.",
         ),
         row("head_bytes", Size(KIB, MIB), "32KiB", "32KiB", "Bytes of a request head."),
-        row("headers", Count(1, 250), "100", "100", "Fields in a request head."),
+        row("headers", Count(1, 1000), "100", "100", "Fields in a request head."),
+        row(
+            "bare_line_feeds",
+            Flag,
+            "false",
+            "true",
+            "Whether lines of a request head may end without a carriage return, as nginx takes them.",
+        ),
         row(
             "target_bytes",
             Size(64, MIB),
