@@ -49,6 +49,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         variables: None,
         prefix: None,
         max_timers: 0,
+        max_running_timers: 0,
         workers: 1,
         guest: true,
         trusted: false,

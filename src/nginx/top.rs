@@ -63,7 +63,7 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     let mut settings = process(&main, &scope);
     settings.insert("listen".into(), top.listening());
     settings.insert("lua".into(), lua(&scope, tree, &prefix)?);
-    for phase in ["init", "init_worker"] {
+    for phase in ["init", "init_worker", "exit_worker"] {
         scripts::put_phase(&scope, phase, &prefix, &mut settings);
     }
     if !top.upstreams.is_empty() {

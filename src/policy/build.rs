@@ -284,6 +284,7 @@ impl Draft {
                     variables: config.lua.variables.as_deref().map(Arc::from),
                     prefix: config.lua.prefix.as_deref().map(Arc::from),
                     max_timers,
+                    max_running_timers: lua.max_running_timers,
                     workers: config.workers,
                     guest: false,
                     trusted: draft.trusted,

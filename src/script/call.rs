@@ -15,6 +15,7 @@ use super::within::{Captured, Detour, Origin, Subrequest};
 use super::{Threads, api, slot};
 use crate::config::{Budget, SocketSettings};
 use crate::detection::Inspection;
+use crate::telemetry::events;
 use crate::transaction::{Body, Phase, Transaction};
 
 /// A future that stays on its worker's thread.
@@ -29,8 +30,10 @@ pub struct Call {
     pub phase: Phase,
     /// The module's name, or the chunk's: the label in metrics.
     pub module: Rc<str>,
-    /// The exchange; none in `init`, `init_worker` and timers.
+    /// The exchange; none in `init`, `init_worker`, `exit_worker` and timers.
     pub subject: Option<Rc<Subject>>,
+    /// For a timer: whose exchange set it, as logs tell it.
+    pub(super) peer: RefCell<Option<Rc<str>>>,
     /// How the script left, if it did not just return: `ngx.exit`, `ngx.redirect`.
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
@@ -209,6 +212,7 @@ impl Call {
             phase,
             module,
             subject,
+            peer: RefCell::default(),
             exit: Cell::new(None),
             chunk: RefCell::default(),
             arguments: RefCell::default(),
@@ -227,6 +231,24 @@ impl Call {
             budget: Cell::default(),
             errands: RefCell::default(),
         })
+    }
+
+    /// Whose exchange timers that it sets come from: `client: 10.0.0.1, server: 0.0.0.0:80`.
+    pub(super) fn peer(&self) -> Option<Rc<str>> {
+        let Some(subject) = &self.subject else { return self.peer.borrow().clone() };
+        let client = &subject.transaction.try_borrow().ok()?.client;
+        let address = client.address.to_canonical();
+        Some(format!("client: {address}, server: {}", client.listener).into())
+    }
+
+    /// Has something told of the script that is executing, in nginx's words.
+    pub(super) fn say(&self, level: i64, message: &str) {
+        let Some(subject) = &self.subject else {
+            let (phase, peer) = (self.phase, self.peer.borrow().clone());
+            return events::Outside { level, message, phase, peer: peer.as_deref() }.emit();
+        };
+        let about = subject.transaction.try_borrow().ok();
+        events::Said { level, message, about: about.as_deref() }.emit();
     }
 
     /// Has something done for the script that is not its own work, such as reading a body as slowly

@@ -45,6 +45,8 @@ pub struct DomainSpec {
     pub prefix: Option<Arc<str>>,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
+    /// Timers that may run at once, for each state.
+    pub max_running_timers: usize,
     /// How many workers there are (`ngx.worker.count`).
     pub workers: usize,
     /// Whether it is somebody's function: the rules that judge an exchange, and its upstream, are not

@@ -22,6 +22,8 @@ use crate::telemetry::events;
 const CLIENT_GONE: u16 = 499;
 /// nginx's level `info`.
 const INFO: i64 = 7;
+/// As nginx says it.
+const GONE: &str = "client prematurely closed connection";
 
 /// What one call may still cost.
 pub(super) struct Meter {
@@ -97,8 +99,7 @@ impl Meter {
             if waits || self.is_held(context) || !turn.has_come(context) {
                 return Poll::Pending;
             }
-            if call.threads.is_abandoned(context) {
-                tell_gone(call);
+            if call.threads.is_abandoned(context, || call.say(INFO, GONE)) {
                 call.leave(Exit::Respond(CLIENT_GONE));
                 return Poll::Ready(Err(Error::runtime("the client is gone")));
             }
@@ -268,13 +269,6 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.threads.end();
     }
-}
-
-/// As nginx says it.
-fn tell_gone(call: &Call) {
-    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-    let message = "client prematurely closed connection";
-    events::Said { level: INFO, message, about: about.as_deref() }.emit();
 }
 
 impl Drop for Meter {

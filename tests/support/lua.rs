@@ -34,6 +34,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         variables: None,
         prefix: None,
         max_timers: 16,
+        max_running_timers: 16,
         workers: 1,
         guest: false,
         trusted: true,
