@@ -123,6 +123,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         routes: None,
         variables: None,
         prefix: None,
+        pools: Arc::default(),
         max_timers: 0,
         max_running_timers: 0,
         workers: 1,
