@@ -67,7 +67,14 @@ pub struct Call {
     /// What the call may cost: that of its handler, once it runs.
     pub budget: Cell<Budget>,
     errands: RefCell<Vec<Waiting<'static, ()>>>,
+    /// Errors that went through coroutines, innermost first: the words, and the stack there.
+    traces: RefCell<Vec<(String, String)>>,
 }
+
+/// Coroutines whose stacks are kept for one error, as in lua-nginx-module.
+const TRACES: usize = 4;
+/// Bytes of words and of a stack that are kept at the most.
+const TRACE: usize = 4096;
 
 /// What scripts see of one exchange, shared by all its phases.
 pub struct Subject {
@@ -230,6 +237,7 @@ impl Call {
             exceeded: Cell::default(),
             budget: Cell::default(),
             errands: RefCell::default(),
+            traces: RefCell::default(),
         })
     }
 
@@ -266,6 +274,38 @@ impl Call {
         let mut errands = self.errands.borrow_mut();
         errands.retain_mut(|errand| errand.as_mut().poll(context).is_pending());
         errands.is_empty()
+    }
+
+    /// Nobody waits for the errands any more.
+    pub(super) fn end_errands(&self) {
+        drop(self.errands.take());
+    }
+
+    /// Keeps the stack of a coroutine that failed with these words, and in whose place the coroutine
+    /// that resumed it fails.
+    pub(super) fn keep_trace(&self, message: String, stack: String) {
+        if message.len().max(stack.len()) > TRACE {
+            return;
+        }
+        let mut traces = self.traces.borrow_mut();
+        if traces.last().is_some_and(|(known, _)| *known != message) || traces.len() >= TRACES {
+            traces.clear();
+        }
+        traces.push((message, stack));
+    }
+
+    /// A stack, after those of the coroutines from which its error came.
+    pub(super) fn whole_trace(&self, message: &str, stack: String) -> String {
+        let traces = self.traces.take();
+        if !traces.last().is_some_and(|(known, _)| known == message) {
+            return stack;
+        }
+        let mut whole = String::new();
+        for (depth, (_, one)) in traces.iter().enumerate() {
+            whole.push_str(one);
+            whole.push_str(&format!("\ncoroutine {}:\n", depth + 1));
+        }
+        whole + &stack
     }
 
     /// Ends the script that is executing because it answered more than it may; it cannot catch that.

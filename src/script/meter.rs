@@ -125,7 +125,7 @@ impl Meter {
             if was_suspended {
                 context.waker().wake_by_ref();
             }
-            if !call.errands_are_done(context) {
+            if !ended && !call.errands_are_done(context) {
                 limit = None;
                 return Poll::Pending;
             }
@@ -221,7 +221,9 @@ impl Meter {
         } else if self.waited {
             ScriptError::wait(self.budget.wait, &call.module)
         } else {
-            ScriptError::from_lua(error)
+            let ScriptError { kind, message, traceback } = ScriptError::from_lua(error);
+            let traceback = call.whole_trace(&message, traceback);
+            ScriptError { kind, message, traceback }
         }
     }
 }
@@ -262,12 +264,13 @@ fn all<T>(
     }
 }
 
-/// A call is over, however that came: so are its light threads.
+/// A call is over, however that came: so are its light threads, and what it had done for it.
 struct Ending<'a>(&'a Rc<Call>);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.threads.end();
+        self.0.end_errands();
     }
 }
 

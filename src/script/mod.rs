@@ -43,7 +43,7 @@ pub use owner::{
 };
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of, tell};
-pub use threads::{Light, Threads, is_light};
+pub use threads::{Light, Threads, is_light, reason};
 pub use timer::Timers;
 pub use timer::Work;
 pub use trial::{Tried, function_source, nobody, try_function};

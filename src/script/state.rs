@@ -43,6 +43,8 @@ pub struct State {
     pub(super) timers: Rc<Timers>,
     /// The `init` handlers that ran, to be run again in a new VM.
     beginnings: RefCell<Vec<Rc<Handler>>>,
+    /// Whether `init` is running.
+    begins: Cell<bool>,
     /// What `init` said, where that is kept until it is known whether it is to be told.
     hushed: RefCell<Option<Vec<Hushed>>>,
 }
@@ -101,6 +103,7 @@ impl State {
             is_told: Cell::new(false),
             timers: Rc::default(),
             beginnings: RefCell::default(),
+            begins: Cell::default(),
             hushed: RefCell::default(),
         });
         state.vm()?;
@@ -241,9 +244,12 @@ impl State {
         }
     }
 
-    /// Whether what `init` says is told: once for each policy, though it runs in each worker's state
-    /// and again in a new VM.
+    /// Whether what is said now is told: what `init` says once for each policy, though it runs in each
+    /// worker's state and again in a new VM.
     pub(super) fn says(&self, level: i64, module: &str, message: &str) -> bool {
+        if !self.begins.get() {
+            return true;
+        }
         if let Some(hushed) = &mut *self.hushed.borrow_mut() {
             if hushed.len() < HUSHED {
                 hushed.push(Hushed(level, module.to_owned(), message.to_owned()));
@@ -259,6 +265,7 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
+        self.begins.set(handler.phase == Phase::Init);
         call.budget.set(handler.budget);
         let mut meter = Meter::begin(handler.budget, &self.queue)?;
         let result = handler.function(vm, call).and_then(|(function, settings)| {
@@ -267,6 +274,7 @@ impl State {
         if handler.makes_globals() {
             vm.shadowed.set(vm.sandbox.is_shadowed());
         }
+        self.begins.set(false);
         self.finish(vm, call, &meter, result)
     }
 

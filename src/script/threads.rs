@@ -423,6 +423,16 @@ fn tell(error: &mlua::Error) {
     call.say(ERROR, &message);
 }
 
+/// What `ngx.thread.wait` says of an error: what was given to `error`, without the place.
+pub fn reason(error: &mlua::Error) -> String {
+    let ScriptError { message, traceback, .. } = ScriptError::from_lua(error);
+    let mut frames = traceback.lines();
+    let raised = frames.next().is_some_and(|frame| frame == "[C]: in function 'error'");
+    let place = frames.next().and_then(|frame| frame.split_once(": in ")).filter(|_| raised);
+    let bare = place.and_then(|(place, _)| message.strip_prefix(place)?.strip_prefix(": "));
+    bare.map(str::to_owned).unwrap_or(message)
+}
+
 /// What tells coroutines apart.
 fn identity(thread: &Thread) -> usize {
     thread.to_pointer() as usize

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mlua::{Function, MultiValue, Value};
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 use super::incarnation::Incarnation;
 use super::meter::Meter;
 use super::{Call, State, tell};
-use crate::config::Budget;
+use crate::config::{Budget, SocketSettings};
 use crate::telemetry::events;
 use crate::transaction::Phase;
 
@@ -59,6 +60,8 @@ pub struct Work {
     pub budget: Budget,
     /// Whose exchange it comes from, as logs tell it.
     pub peer: Option<Rc<str>>,
+    /// How its sockets behave unless it says otherwise.
+    pub sockets: Option<Arc<SocketSettings>>,
 }
 
 /// Whether a timer came to its time.
@@ -164,9 +167,10 @@ impl Timer {
 
 impl Work {
     async fn run(self, state: &Rc<State>, vm: &Rc<Incarnation>, due: Due) {
-        let Self { function, mut arguments, module, budget, peer } = self;
+        let Self { function, mut arguments, module, budget, peer, sockets } = self;
         let call = Call::new(Phase::Timer, module, None);
         call.peer.replace(peer);
+        call.socket_settings.replace(sockets);
         call.budget.set(budget);
         arguments.push_front(Value::Boolean(due == Due::Premature));
         let ran = match Meter::begin(budget, &state.queue) {

@@ -21,7 +21,7 @@ use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
 use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
 use crate::script;
-use crate::shared::tick;
+use crate::shared::{tick, workers};
 use crate::transaction::Client;
 
 /// Bytes of stack: scripts recurse, and a stack that overflows ends the process.
@@ -95,6 +95,7 @@ async fn run(
     ready: oneshot::Sender<Result<(), Vec<Diagnostic>>>,
     inbox: mpsc::UnboundedReceiver<Command>,
 ) {
+    workers::enroll(index);
     let policy = shared.store.current();
     script::limit_owners(&policy.config.owners);
     let live = match Live::prepare(&policy, index, None) {

@@ -151,7 +151,9 @@ impl ScriptFailed<'_> {
         let stack = match (traceback, phase.may_wait()) {
             ("", _) => String::new(),
             (_, true) if error_log::is_open() => {
-                format!("\nstack traceback:\ncoroutine 0:\n\t{}", traceback.replace('\n', "\n\t"))
+                let stacks =
+                    traceback.replace('\n', "\n\t").replace("\n\tcoroutine ", "\ncoroutine ");
+                format!("\nstack traceback:\ncoroutine 0:\n\t{stacks}")
             }
             _ => format!("\nstack traceback:\n{traceback}"),
         };

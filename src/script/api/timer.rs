@@ -96,7 +96,7 @@ fn timer(
     args.pop_front();
     args.pop_front();
     match schedule(lua, call, Duration::from_secs_f64(delay), repeat, function, args) {
-        Ok(()) => Ok(one(Value::Boolean(true))),
+        Ok(()) => Ok(one(Value::Integer(1))),
         Err(words) => refusal(lua, words),
     }
 }
@@ -120,7 +120,8 @@ fn schedule(
         return Err("process exiting");
     }
     let (module, peer) = (call.module.clone(), call.peer());
-    let work = Work { function, arguments: args, module, budget, peer };
+    let sockets = call.socket_settings.borrow().clone();
+    let work = Work { function, arguments: args, module, budget, peer, sockets };
     state.spawn_timer(delay, every, work)
 }
 
