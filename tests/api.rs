@@ -88,6 +88,7 @@ fn subject(body: Result<Body, u16>) -> Rc<Subject> {
         port: socket.port(),
         socket,
         server: "198.51.100.1:8080".parse().unwrap(),
+        listener: "198.51.100.1:8080".parse().unwrap(),
         connection: 17,
         connection_requests: 3,
         tls: false,

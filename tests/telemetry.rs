@@ -42,6 +42,7 @@ pub fn exchange(id: &str, route: &str) -> Transaction {
         port: socket.port(),
         socket,
         server: "127.0.0.1:8080".parse().unwrap(),
+        listener: "127.0.0.1:8080".parse().unwrap(),
         connection: 1,
         connection_requests: 1,
         tls: false,
@@ -183,8 +184,9 @@ fn emit_of_scripts() {
     let mut exchange = exchange("0123", "shop");
     exchange.client.address = [192, 0, 2, 7].into();
     let (message, about) = ("seen\nforged", Some(&exchange));
-    events::ScriptFailed { error, kind: "runtime", traceback, module, phase, about }.emit();
-    events::ScriptSaid { level: 5, phase, module, message, about }.emit();
+    events::ScriptFailed { error, kind: "runtime", traceback, module, phase, about, peer: None }
+        .emit();
+    events::ScriptSaid { level: 5, phase, module, message, about, peer: None }.emit();
 }
 
 fn emit_of_functions() {
@@ -744,7 +746,15 @@ fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
         let (module, phase) = ("chatty", Phase::Access);
         for level in [4, 8] {
             for _ in 0..5000 {
-                events::ScriptSaid { level, phase, module, message: "again", about: None }.emit();
+                events::ScriptSaid {
+                    level,
+                    phase,
+                    module,
+                    message: "again",
+                    about: None,
+                    peer: None,
+                }
+                .emit();
             }
         }
         assert!(logs::flush(LONG));

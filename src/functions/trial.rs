@@ -50,6 +50,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         prefix: None,
         pools: Arc::default(),
         max_timers: 0,
+        max_running_timers: 0,
         workers: 1,
         guest: true,
         trusted: false,

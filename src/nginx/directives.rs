@@ -33,13 +33,7 @@ const NO_CACHE: Fate = Fate::Left("there is no cache of responses: put one befor
 pub(super) const PHASES: &[Known] = &[
     row("init", "H", 0, 1, CARRIED),
     row("init_worker", "H", 0, 1, CARRIED),
-    row(
-        "exit_worker",
-        "H",
-        0,
-        1,
-        Fate::Left("there is no `exit_worker` phase: timers are told by `premature`"),
-    ),
+    row("exit_worker", "H", 0, 1, CARRIED),
     row("set", "SLIJ", 1, MANY, CARRIED),
     row("server_rewrite", "HS", 0, 1, CARRIED),
     row("rewrite", "HSLI", 0, 1, CARRIED),

@@ -64,7 +64,7 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     settings.insert("body_files".into(), json!(body_files(tree, &prefix)));
     settings.insert("listen".into(), top.listening());
     settings.insert("lua".into(), lua(&scope, tree, &prefix)?);
-    for phase in ["init", "init_worker"] {
+    for phase in ["init", "init_worker", "exit_worker"] {
         scripts::put_phase(&scope, phase, &prefix, &mut settings);
     }
     if !top.upstreams.is_empty() {

@@ -319,6 +319,7 @@ fn tell(phase: Phase, module: &str, subject: &Subject, error: &ScriptError) {
         error: &error.message,
         traceback: &error.traceback,
         about: Some(&subject.transaction.borrow()),
+        peer: None,
     }
     .emit();
 }

@@ -66,17 +66,18 @@ pub(super) async fn of_site(exchange: &Exchange) -> Flow {
     }
     let before = exchange.place();
     exchange.enter(own);
+    // The script comes first: it sees the path as the client sent it.
+    match run_all(exchange, Phase::ServerRewrite).await {
+        Flow::Continue => {}
+        Flow::Reroute if exchange.is_rewritten() => {}
+        flow => return flow,
+    }
     let mut moves = Moves { exchange, route: own, rewritten: false };
     match moves.all(&plan.serving.steps) {
         End::Flow(flow) => return flow,
         End::All | End::Break => {}
     }
     let rewritten = moves.rewritten;
-    match run_all(exchange, Phase::ServerRewrite).await {
-        Flow::Continue => {}
-        Flow::Reroute if exchange.is_rewritten() => {}
-        flow => return flow,
-    }
     // A branch that was entered is of the site, and a route is looked for all the same.
     if rewritten || scripted {
         exchange.find_again();

@@ -209,6 +209,7 @@ pub(super) fn tell(exchange: &Exchange, call: &Call, owner: &Arc<str>, error: &S
         error: &error.message,
         traceback: &error.traceback,
         about: Some(&exchange.subject.transaction.borrow()),
+        peer: None,
     }
     .emit();
 }

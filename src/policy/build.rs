@@ -288,6 +288,7 @@ impl Draft {
                     prefix: config.lua.prefix.as_deref().map(Arc::from),
                     pools: if computes_aside { pools.clone() } else { Arc::default() },
                     max_timers,
+                    max_running_timers: lua.max_running_timers,
                     workers: config.workers,
                     guest: false,
                     trusted: draft.trusted,

@@ -158,7 +158,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         let Some(attached) = self.modules.attach(&attachment, Some(phase)) else { return };
         let mut phases = vec![phase];
         // What a module prepares in `init` it needs wherever it is attached.
-        let early = [Phase::Init, Phase::InitWorker].into_iter();
+        let early = [Phase::Init, Phase::InitWorker, Phase::ExitWorker].into_iter();
         phases
             .extend(early.filter(|early| *early != phase && attached.info.phases.contains(early)));
         self.put(&attached, phases, route, sequence);
@@ -195,7 +195,7 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         }
         let domain = self.domain(attachment);
         if let Some(draft) = self.domains.get_mut(domain) {
-            if matches!(phase, Phase::Init | Phase::InitWorker) {
+            if phase.is_of_worker() {
                 draft.digest.update(&digest);
             }
             draft.digest.update(source_text(&attachment.source).unwrap_or_default().as_bytes());
@@ -283,7 +283,7 @@ struct Sequence {
 
 impl Sequence {
     fn put(&mut self, phase: Phase, id: StepId, mode: HandlerMode) {
-        let early = matches!(phase, Phase::Init | Phase::InitWorker);
+        let early = phase.is_of_worker();
         if early || !mode.is_without_effect() {
             return push(&mut self.phases, phase, id);
         }
@@ -313,7 +313,7 @@ fn default_upstream(config: &Config) -> UpstreamChoice {
 
 fn push(phases: &mut [Vec<StepId>; Phase::PLACES], phase: Phase, id: StepId) {
     if let Some(steps) = phases.get_mut(phase.index()) {
-        let again = matches!(phase, Phase::Init | Phase::InitWorker) && steps.contains(&id);
+        let again = phase.is_of_worker() && steps.contains(&id);
         if !again {
             steps.push(id);
         }

@@ -9,9 +9,13 @@ use super::{Policy, Step, StepId};
 use crate::config::LoadTime;
 use crate::diagnostic::Diagnostic;
 use crate::functions::Record;
-use crate::script::{Call, DomainSpec, Handler, ScriptError, State};
+use crate::script::{self, Call, DomainSpec, Handler, ScriptError, State};
 use crate::shared::Dictionaries;
+use crate::telemetry::events;
 use crate::transaction::Phase;
+
+/// How often it is looked whether exchanges of a policy that is no longer in force are over.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A worker's copy of a policy.
 pub struct Live {
@@ -64,7 +68,14 @@ impl Live {
         let states = scratch(policy)?;
         let handlers = load(policy, &states, None)?;
         let live = Self { policy: policy.clone(), states, handlers, records: Vec::new() };
-        live.run_early(Phase::Init, &vec![true; policy.domains.len()])
+        // What `init` says is said once, by the first worker; what comes before a fault nobody else
+        // would say.
+        live.states.iter().for_each(|state| state.hush());
+        let began = live.run_early(Phase::Init, &vec![true; policy.domains.len()]);
+        if began.is_err() {
+            live.states.iter().for_each(|state| state.speak_up());
+        }
+        began
     }
 
     /// Every script that does not compile, of a policy that will not serve: its settings are at
@@ -91,7 +102,8 @@ impl Live {
     }
 
     /// Retires the states that `next` does not have: the policy that wanted them is no longer in force.
-    pub fn retire_for(&self, next: &Self) {
+    /// Their `exit_worker` runs when its last exchange here is over. It needs the worker's `LocalSet`.
+    pub fn retire_for(self: Rc<Self>, next: &Self) {
         for record in self.records.iter().flatten() {
             if !next.records.iter().flatten().any(|kept| Arc::ptr_eq(kept, record)) {
                 record.unloaded();
@@ -106,6 +118,53 @@ impl Live {
             }
         }
         next.enlist();
+        let gone = |state: &Rc<State>| !next.states.iter().any(|kept| Rc::ptr_eq(kept, state));
+        let gone: Vec<bool> = self.states.iter().map(gone).collect();
+        if self.ends(&gone).next().is_some() {
+            tokio::task::spawn_local(self.leave(gone));
+        }
+    }
+
+    /// The steps of `exit_worker` in these of the states.
+    fn ends<'a>(&'a self, gone: &'a [bool]) -> impl Iterator<Item = (&'a Rc<State>, &'a Handler)> {
+        let steps = self.policy.steps.iter().zip(&self.handlers);
+        steps.filter(|(step, _)| step.phase == Phase::ExitWorker).filter_map(|(step, handler)| {
+            gone.get(step.domain).filter(|gone| **gone)?;
+            Some((self.states.get(step.domain)?, &**handler))
+        })
+    }
+
+    /// Waits for the exchanges that hold this copy, and for its timers; then runs `exit_worker` in the
+    /// states that nobody needs any more.
+    async fn leave(self: Rc<Self>, gone: Vec<bool>) {
+        while Rc::strong_count(&self) > 1 {
+            tokio::time::sleep(LOOK).await;
+        }
+        self.timers_are_over().await;
+        self.run_late(&gone);
+    }
+
+    /// The worker ends, and all exchanges are over: pending timers run at once, told that it is before
+    /// their time, and are waited for until `grace` is over; then `exit_worker` runs.
+    pub async fn end(&self, grace: Duration) {
+        self.states.iter().for_each(|state| state.retire());
+        let _ = tokio::time::timeout(grace, self.timers_are_over()).await;
+        self.run_late(&vec![true; self.states.len()]);
+    }
+
+    async fn timers_are_over(&self) {
+        for state in &self.states {
+            state.timers_are_over().await;
+        }
+    }
+
+    fn run_late(&self, gone: &[bool]) {
+        for (state, handler) in self.ends(gone) {
+            let call = Call::new(Phase::ExitWorker, handler.module.clone(), None);
+            if let Err(error) = state.run_now(handler, &call) {
+                script::tell(&call, state, &error);
+            }
+        }
     }
 
     /// This copy serves.
@@ -140,7 +199,13 @@ impl Live {
             let wanted = step.phase == phase && fresh.get(step.domain) == Some(&true);
             let Some(state) = self.states.get(step.domain).filter(|_| wanted) else { continue };
             let call = Call::new(phase, handler.module.clone(), None);
-            if let Err(error) = state.run_now(handler, &call) {
+            let Err(error) = state.run_now(handler, &call) else { continue };
+            let is_told =
+                phase == Phase::InitWorker && self.policy.config.lua.load == LoadTime::WhenNeeded;
+            if is_told || events::ScriptFailed::has_error_log() {
+                script::tell(&call, state, &error);
+            }
+            if !is_told {
                 faults.push(placed(&self.policy, "script::init", &error));
             }
         }
@@ -170,7 +235,7 @@ fn load(
     for step in &policy.steps {
         let Some(state) = states.get(step.domain) else { continue };
         let new = || match policy.config.lua.load {
-            LoadTime::WhenNeeded if !is_early(step.phase) => Ok(later(step, state)),
+            LoadTime::WhenNeeded if step.phase != Phase::Init => Ok(later(step, state)),
             _ => compile(step, state),
         };
         match known(step, state, previous).map_or_else(new, Ok) {
@@ -179,11 +244,6 @@ fn load(
         }
     }
     if faults.is_empty() { Ok(handlers) } else { Err(faults) }
-}
-
-/// Whether a phase runs before the policy is in force.
-fn is_early(phase: Phase) -> bool {
-    matches!(phase, Phase::Init | Phase::InitWorker)
 }
 
 fn later(step: &Step, state: &Rc<State>) -> Rc<Handler> {

@@ -61,6 +61,7 @@ mod tests {
             port: socket.port(),
             socket,
             server: socket,
+            listener: socket,
             connection: 1,
             connection_requests: 1,
             tls: false,

@@ -15,6 +15,7 @@ use super::within::{Captured, Detour, Origin, Subrequest};
 use super::{Threads, api, slot};
 use crate::config::{Budget, SocketSettings};
 use crate::detection::Inspection;
+use crate::telemetry::events;
 use crate::transaction::{Body, Phase, Transaction};
 
 /// A future that stays on its worker's thread.
@@ -29,8 +30,10 @@ pub struct Call {
     pub phase: Phase,
     /// The module's name, or the chunk's: the label in metrics.
     pub module: Rc<str>,
-    /// The exchange; none in `init`, `init_worker` and timers.
+    /// The exchange; none in `init`, `init_worker`, `exit_worker` and timers.
     pub subject: Option<Rc<Subject>>,
+    /// For a timer: whose exchange set it, as logs tell it.
+    pub(super) peer: RefCell<Option<Rc<str>>>,
     /// How the script left, if it did not just return: `ngx.exit`, `ngx.redirect`.
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
@@ -64,7 +67,14 @@ pub struct Call {
     /// What the call may cost: that of its handler, once it runs.
     pub budget: Cell<Budget>,
     errands: RefCell<Vec<Waiting<'static, ()>>>,
+    /// Errors that went through coroutines, innermost first: the words, and the stack there.
+    traces: RefCell<Vec<(String, String)>>,
 }
+
+/// Coroutines whose stacks are kept for one error, as in lua-nginx-module.
+const TRACES: usize = 4;
+/// Bytes of words and of a stack that are kept at the most.
+const TRACE: usize = 4096;
 
 /// What scripts see of one exchange, shared by all its phases.
 pub struct Subject {
@@ -221,6 +231,7 @@ impl Call {
             phase,
             module,
             subject,
+            peer: RefCell::default(),
             exit: Cell::new(None),
             chunk: RefCell::default(),
             arguments: RefCell::default(),
@@ -238,7 +249,26 @@ impl Call {
             exceeded: Cell::default(),
             budget: Cell::default(),
             errands: RefCell::default(),
+            traces: RefCell::default(),
         })
+    }
+
+    /// Whose exchange timers that it sets come from: `client: 10.0.0.1, server: 0.0.0.0:80`.
+    pub(super) fn peer(&self) -> Option<Rc<str>> {
+        let Some(subject) = &self.subject else { return self.peer.borrow().clone() };
+        let client = &subject.transaction.try_borrow().ok()?.client;
+        let address = client.address.to_canonical();
+        Some(format!("client: {address}, server: {}", client.listener).into())
+    }
+
+    /// Has something told of the script that is executing, in nginx's words.
+    pub(super) fn say(&self, level: i64, message: &str) {
+        let Some(subject) = &self.subject else {
+            let (phase, peer) = (self.phase, self.peer.borrow().clone());
+            return events::Outside { level, message, phase, peer: peer.as_deref() }.emit();
+        };
+        let about = subject.transaction.try_borrow().ok();
+        events::Said { level, message, about: about.as_deref() }.emit();
     }
 
     /// Has something done for the script that is not its own work, such as reading a body as slowly
@@ -256,6 +286,38 @@ impl Call {
         let mut errands = self.errands.borrow_mut();
         errands.retain_mut(|errand| errand.as_mut().poll(context).is_pending());
         errands.is_empty()
+    }
+
+    /// Nobody waits for the errands any more.
+    pub(super) fn end_errands(&self) {
+        drop(self.errands.take());
+    }
+
+    /// Keeps the stack of a coroutine that failed with these words, and in whose place the coroutine
+    /// that resumed it fails.
+    pub(super) fn keep_trace(&self, message: String, stack: String) {
+        if message.len().max(stack.len()) > TRACE {
+            return;
+        }
+        let mut traces = self.traces.borrow_mut();
+        if traces.last().is_some_and(|(known, _)| *known != message) || traces.len() >= TRACES {
+            traces.clear();
+        }
+        traces.push((message, stack));
+    }
+
+    /// A stack, after those of the coroutines from which its error came.
+    pub(super) fn whole_trace(&self, message: &str, stack: String) -> String {
+        let traces = self.traces.take();
+        if !traces.last().is_some_and(|(known, _)| known == message) {
+            return stack;
+        }
+        let mut whole = String::new();
+        for (depth, (_, one)) in traces.iter().enumerate() {
+            whole.push_str(one);
+            whole.push_str(&format!("\ncoroutine {}:\n", depth + 1));
+        }
+        whole + &stack
     }
 
     /// Ends the script that is executing because it answered more than it may; it cannot catch that.

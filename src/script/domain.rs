@@ -48,6 +48,8 @@ pub struct DomainSpec {
     pub pools: Arc<Pools>,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
+    /// Timers that may run at once, for each state.
+    pub max_running_timers: usize,
     /// How many workers there are (`ngx.worker.count`).
     pub workers: usize,
     /// Whether it is somebody's function: the rules that judge an exchange, and its upstream, are not

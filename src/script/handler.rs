@@ -134,7 +134,7 @@ impl Handler {
 
     /// A copy of a chunk in an environment of its own.
     fn prepared(&self, vm: &Incarnation, function: &Function) -> mlua::Result<Function> {
-        let persistent = matches!(self.phase, Phase::Init | Phase::InitWorker);
+        let persistent = self.phase.is_of_worker();
         vm.with_room(|| {
             let function = function.deep_clone()?;
             function.set_environment(vm.environment(persistent)?)?;

@@ -22,6 +22,8 @@ use crate::telemetry::events;
 const CLIENT_GONE: u16 = 499;
 /// nginx's level `info`.
 const INFO: i64 = 7;
+/// As nginx says it.
+const GONE: &str = "client prematurely closed connection";
 
 /// What one call may still cost.
 pub(super) struct Meter {
@@ -97,8 +99,7 @@ impl Meter {
             if waits || self.is_held(context) || !turn.has_come(context) {
                 return Poll::Pending;
             }
-            if call.threads.is_abandoned(context) {
-                tell_gone(call);
+            if call.threads.is_abandoned(context, || call.say(INFO, GONE)) {
                 call.leave(Exit::Respond(CLIENT_GONE));
                 return Poll::Ready(Err(Error::runtime("the client is gone")));
             }
@@ -124,7 +125,7 @@ impl Meter {
             if was_suspended {
                 context.waker().wake_by_ref();
             }
-            if !call.errands_are_done(context) {
+            if !ended && !call.errands_are_done(context) {
                 limit = None;
                 return Poll::Pending;
             }
@@ -220,7 +221,9 @@ impl Meter {
         } else if self.waited {
             ScriptError::wait(self.budget.wait, &call.module)
         } else {
-            ScriptError::from_lua(error)
+            let ScriptError { kind, message, traceback } = ScriptError::from_lua(error);
+            let traceback = call.whole_trace(&message, traceback);
+            ScriptError { kind, message, traceback }
         }
     }
 }
@@ -261,20 +264,14 @@ fn all<T>(
     }
 }
 
-/// A call is over, however that came: so are its light threads.
+/// A call is over, however that came: so are its light threads, and what it had done for it.
 struct Ending<'a>(&'a Rc<Call>);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.threads.end();
+        self.0.end_errands();
     }
-}
-
-/// As nginx says it.
-fn tell_gone(call: &Call) {
-    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-    let message = "client prematurely closed connection";
-    events::Said { level: INFO, message, about: about.as_deref() }.emit();
 }
 
 impl Drop for Meter {

@@ -42,8 +42,9 @@ pub use owner::{
     owner_totals, tell_floods,
 };
 pub use schema::{SettingFault, check_settings, settings_files, settled};
-pub use state::{State, spec_of, state_of};
-pub use threads::{Light, Threads, is_light};
+pub use state::{State, spec_of, state_of, tell};
+pub use threads::{Light, Threads, is_light, reason};
 pub use timer::Timers;
+pub use timer::Work;
 pub use trial::{Tried, function_source, nobody, try_function};
 pub use within::{Captured, DEEPEST, Detour, MOST, Origin, REDIRECTS, Subrequest, Way};

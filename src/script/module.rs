@@ -77,7 +77,8 @@ fn info(lua: &mlua::Lua, module: &Table, name: &str) -> mlua::Result<ModuleInfo>
     let handler = |phase: &Phase| {
         module.raw_get::<Value>(phase.as_str()).is_ok_and(|value| value.is_function())
     };
-    let phases: Vec<Phase> = Phase::NINE.into_iter().filter(handler).collect();
+    let known = Phase::NINE.into_iter().chain([Phase::ExitWorker]);
+    let phases: Vec<Phase> = known.filter(handler).collect();
     if phases.is_empty() {
         let reason = format!("{name}: the module has no function named after a phase");
         return Err(mlua::Error::runtime(reason));
@@ -124,6 +125,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         prefix: None,
         pools: Arc::default(),
         max_timers: 0,
+        max_running_timers: 0,
         workers: 1,
         guest: false,
         trusted: false,

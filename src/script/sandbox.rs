@@ -184,7 +184,11 @@ impl Sandbox {
         let source = include_str!("luau/loaders.luau");
         let package: Table = self.base.raw_get("package")?;
         let loaded: Table = package.raw_get("loaded")?;
-        let arguments = (compile, &self.base, loaded, exchange.0, exchange.1);
+        let home = self.home.clone();
+        let publish = lua.create_function(move |lua, (name, module): (String, Table)| {
+            publish(lua, &home, &name, module)
+        })?;
+        let arguments = (compile, &self.base, loaded, exchange.0, exchange.1, publish);
         let made: (Table, Function) = run(lua, source, "loaders", arguments)?;
         copy(&made.0, &self.base)?;
         package.raw_set("seeall", made.1)
@@ -197,7 +201,7 @@ impl Sandbox {
         let status = lua.create_function(|_, thread: Thread| {
             Ok(api::thread_status(current().as_ref(), &thread))
         })?;
-        let given = (Lua::poll_pending(), pass, status);
+        let given = (Lua::poll_pending(), pass, status, lua.create_function(failed)?);
         let (made, lights): (Table, Table) = run(lua, source, "coroutine", given)?;
         threads::install(lua, &lights)?;
         copy(&made, &self.base.raw_get("coroutine")?)
@@ -255,6 +259,48 @@ pub(super) fn run<R: mlua::FromLuaMulti>(
 
 fn copy(from: &Table, to: &Table) -> mlua::Result<()> {
     from.for_each(|name: LuaString, value: Value| to.raw_set(name, value))
+}
+
+/// A module that calls `module` while `init` loads it is a global of that name, for all: `a.b` a
+/// field of the table `a`.
+fn publish(lua: &Lua, home: &Table, name: &str, module: Table) -> mlua::Result<()> {
+    if !current().is_some_and(|call| call.phase.is_of_worker()) {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = name.split('.').collect();
+    let Some(last) = names.pop() else { return Ok(()) };
+    let mut table = home.clone();
+    for name in names {
+        table = match table.raw_get(name)? {
+            Value::Nil => {
+                let inner = lua.create_table()?;
+                table.raw_set(name, &inner)?;
+                inner
+            }
+            Value::Table(inner) => inner,
+            _ => return Err(mlua::Error::runtime(format!("name conflict for module '{name}'"))),
+        };
+    }
+    table.raw_set(last, module)
+}
+
+/// A coroutine failed, and whoever resumed it fails too; whether the error is told there as well.
+fn failed(_: &Lua, (reason, stack): (Value, String)) -> mlua::Result<bool> {
+    let Some(call) = current() else { return Ok(false) };
+    if !call.phase.may_wait() {
+        return Ok(true);
+    }
+    let message = match reason {
+        Value::Error(error) => error::message(&error),
+        Value::String(text) => text.to_string_lossy(),
+        _ => return Ok(false),
+    };
+    let frames = stack.lines().map(|line| match line.split_once(" function ") {
+        Some((place, name)) => format!("{place}: in function '{name}'"),
+        None => format!("{line}: in main chunk"),
+    });
+    call.keep_trace(message, frames.collect::<Vec<_>>().join("\n"));
+    Ok(false)
 }
 
 fn plain_find(

@@ -43,11 +43,40 @@ pub struct State {
     pub(super) timers: Rc<Timers>,
     /// The `init` handlers that ran, to be run again in a new VM.
     beginnings: RefCell<Vec<Rc<Handler>>>,
+    /// Whether `init` is running.
+    begins: Cell<bool>,
+    /// What `init` said, where that is kept until it is known whether it is to be told.
+    hushed: RefCell<Option<Vec<Hushed>>>,
 }
+
+/// A line of the log that is not written yet: its level, place and text.
+struct Hushed(i64, String, String);
+
+/// Lines that are kept so.
+const HUSHED: usize = 100;
 
 /// The domain in whose state a native function was called.
 pub fn spec_of(lua: &Lua) -> Option<Arc<DomainSpec>> {
     lua.app_data_ref::<Arc<DomainSpec>>().map(|spec| spec.clone())
+}
+
+/// A script outside of any exchange did not come to its end: the log tells why, unless its owner said
+/// too much already.
+pub fn tell(call: &Call, state: &State, error: &ScriptError) {
+    if !state.account().may_speak() {
+        return;
+    }
+    let peer = call.peer.borrow();
+    events::ScriptFailed {
+        module: &call.module,
+        phase: call.phase,
+        kind: error.kind.as_str(),
+        error: &error.message,
+        traceback: &error.traceback,
+        about: None,
+        peer: peer.as_deref(),
+    }
+    .emit();
 }
 
 /// The state in which a native function was called; none if it is being dropped.
@@ -74,6 +103,8 @@ impl State {
             is_told: Cell::new(false),
             timers: Rc::default(),
             beginnings: RefCell::default(),
+            begins: Cell::default(),
+            hushed: RefCell::default(),
         });
         state.vm()?;
         Ok(state)
@@ -192,10 +223,40 @@ impl State {
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
         let vm = self.ready(handler).map_err(|error| self.told(error))?;
+        let result = self.run_in(&vm, handler, call)?;
         if handler.makes_globals() {
             self.beginnings.borrow_mut().push(Rc::new(handler.again()));
         }
-        self.run_in(&vm, handler, call)
+        Ok(result)
+    }
+
+    /// From now on keeps what `init` says.
+    pub fn hush(&self) {
+        self.hushed.replace(Some(Vec::new()));
+    }
+
+    /// Has what was kept told after all.
+    pub fn speak_up(&self) {
+        for Hushed(level, module, message) in self.hushed.take().unwrap_or_default() {
+            let (module, message) = (module.as_str(), message.as_str());
+            let (phase, about, peer) = (Phase::Init, None, None);
+            events::ScriptSaid { level, phase, module, message, about, peer }.emit();
+        }
+    }
+
+    /// Whether what is said now is told: what `init` says once for each policy, though it runs in each
+    /// worker's state and again in a new VM.
+    pub(super) fn says(&self, level: i64, module: &str, message: &str) -> bool {
+        if !self.begins.get() {
+            return true;
+        }
+        if let Some(hushed) = &mut *self.hushed.borrow_mut() {
+            if hushed.len() < HUSHED {
+                hushed.push(Hushed(level, module.to_owned(), message.to_owned()));
+            }
+            return false;
+        }
+        self.worker == 0 && self.vms_made.get() == 1
     }
 
     fn run_in(
@@ -204,6 +265,7 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
+        self.begins.set(handler.phase == Phase::Init);
         call.budget.set(handler.budget);
         let mut meter = Meter::begin(handler.budget, &self.queue)?;
         let result = handler.function(vm, call).and_then(|(function, settings)| {
@@ -212,6 +274,7 @@ impl State {
         if handler.makes_globals() {
             vm.shadowed.set(vm.sandbox.is_shadowed());
         }
+        self.begins.set(false);
         self.finish(vm, call, &meter, result)
     }
 

@@ -34,6 +34,7 @@ fn state() -> Rc<State> {
         prefix: None,
         pools: Arc::default(),
         max_timers: 3,
+        max_running_timers: 2,
         workers: 1,
         guest: false,
         trusted: false,
@@ -251,9 +252,10 @@ fn function(state: &Rc<State>, text: &str) -> Function {
 fn start(state: &Rc<State>, ms: u64, every: Option<u64>, text: &str) -> Result<(), &'static str> {
     let every = every.map(Duration::from_millis);
     let arguments = MultiValue::from_iter([Value::Integer(2)]);
-    let function = function(state, text);
-    let delay = Duration::from_millis(ms);
-    state.spawn_timer(delay, every, function, arguments, "t".into(), Budget::default())
+    let (function, budget) = (function(state, text), Budget::default());
+    let work =
+        super::Work { function, arguments, module: "t".into(), budget, peer: None, sockets: None };
+    state.spawn_timer(Duration::from_millis(ms), every, work)
 }
 
 async fn all_over(state: &Rc<State>) {

@@ -13,7 +13,6 @@ use mlua::thread::AsyncThread;
 use mlua::{Function, Lua, MultiValue, Thread};
 
 use super::{ScriptError, Waiting, current, fairness, slot};
-use crate::telemetry::events;
 
 /// Light threads that one call may have running.
 const MOST: usize = 1_000;
@@ -146,13 +145,14 @@ impl Threads {
     }
 
     /// Whether the client went away and nobody wants to know: the call is to end. Else whoever wants to
-    /// know has its turn.
-    pub(super) fn is_abandoned(&self, context: &mut Context<'_>) -> bool {
+    /// know has its turn. `tell` says that the client is gone.
+    pub(super) fn is_abandoned(&self, context: &mut Context<'_>, tell: impl FnOnce()) -> bool {
         let Some(mut client) = self.client.take() else { return false };
         if client.as_mut().poll(context).is_pending() {
             self.client.replace(Some(client));
             return false;
         }
+        tell();
         let Some(light) = self.on_abort.take() else { return true };
         self.all.borrow_mut().push(light.clone());
         self.turns.borrow_mut().push_back(Coroutine::Light(light));
@@ -420,8 +420,17 @@ fn tell(error: &mlua::Error) {
         "" => message,
         _ => format!("{message}\nstack traceback:\n{traceback}"),
     };
-    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-    events::Said { level: ERROR, message: &message, about: about.as_deref() }.emit();
+    call.say(ERROR, &message);
+}
+
+/// What `ngx.thread.wait` says of an error: what was given to `error`, without the place.
+pub fn reason(error: &mlua::Error) -> String {
+    let ScriptError { message, traceback, .. } = ScriptError::from_lua(error);
+    let mut frames = traceback.lines();
+    let raised = frames.next().is_some_and(|frame| frame == "[C]: in function 'error'");
+    let place = frames.next().and_then(|frame| frame.split_once(": in ")).filter(|_| raised);
+    let bare = place.and_then(|(place, _)| message.strip_prefix(place)?.strip_prefix(": "));
+    bare.map(str::to_owned).unwrap_or(message)
 }
 
 /// What tells coroutines apart.

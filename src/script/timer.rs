@@ -3,18 +3,22 @@
 use std::cell::Cell;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mlua::{Function, MultiValue, Value};
 use tokio::sync::Notify;
 
-use super::api::log;
 use super::incarnation::Incarnation;
 use super::meter::Meter;
-use super::{Call, State};
-use crate::config::Budget;
+use super::{Call, State, tell};
+use crate::config::{Budget, SocketSettings};
 use crate::telemetry::events;
 use crate::transaction::Phase;
+
+/// nginx's levels `alert` and `debug`.
+const ALERT: i64 = 2;
+const DEBUG: i64 = 8;
 
 /// The shortest time between two runs.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -40,10 +44,24 @@ struct Timer {
     delay: Duration,
     at_once: bool,
     repeats: bool,
-    function: Function,
-    arguments: MultiValue,
-    module: Rc<str>,
-    budget: Budget,
+    work: Work,
+}
+
+/// What is run at the time.
+#[derive(Clone)]
+pub struct Work {
+    /// The function; `premature` comes before its arguments.
+    pub function: Function,
+    /// The arguments.
+    pub arguments: MultiValue,
+    /// Whose it is: the label in metrics.
+    pub module: Rc<str>,
+    /// What one run may cost.
+    pub budget: Budget,
+    /// Whose exchange it comes from, as logs tell it.
+    pub peer: Option<Rc<str>>,
+    /// How its sockets behave unless it says otherwise.
+    pub sockets: Option<Arc<SocketSettings>>,
 }
 
 /// Whether a timer came to its time.
@@ -54,8 +72,8 @@ enum Due {
 }
 
 impl State {
-    /// Runs `function(premature, ...)` after `delay`, and then each `every` if that is given. It
-    /// needs the worker's `LocalSet`. A timer does not keep its state alive.
+    /// Runs `work` after `delay`, and then each `every` if that is given, whether or not the run
+    /// before is over. It needs the worker's `LocalSet`. A timer does not keep its state alive.
     ///
     /// # Errors
     /// In lua-nginx-module's words: `too many pending timers`, `process exiting`.
@@ -63,10 +81,7 @@ impl State {
         self: &Rc<Self>,
         delay: Duration,
         every: Option<Duration>,
-        function: Function,
-        arguments: MultiValue,
-        module: Rc<str>,
-        budget: Budget,
+        work: Work,
     ) -> Result<(), &'static str> {
         let timers = self.timers();
         let at_once = delay.is_zero() && every.is_none();
@@ -74,7 +89,7 @@ impl State {
         if timers.retired.get() && !at_once {
             return Err("process exiting");
         }
-        if timers.pending.get() + timers.running.get() >= self.spec().max_timers {
+        if timers.pending.get() >= self.spec().max_timers {
             return Err("too many pending timers");
         }
         let Ok(vm) = self.vm() else { return Err("process exiting") };
@@ -84,13 +99,10 @@ impl State {
             delay: every.map_or(delay, |every| every.max(SHORTEST)),
             at_once,
             repeats: every.is_some(),
-            function,
-            arguments,
-            module,
-            budget,
+            work,
         };
-        timers.pending.set(timers.pending.get() + 1);
-        tokio::task::spawn_local(timer.run(timers.clone()));
+        let counted = Counted::new(timers.clone(), Stage::Pending);
+        tokio::task::spawn_local(timer.wait(counted));
         if timers.retired.get() {
             self.outlive_timers();
         }
@@ -106,76 +118,102 @@ impl State {
     /// `premature` set, and no new ones are taken but for at once. The state lives until they are
     /// over.
     pub fn retire(&self) {
-        self.timers.retire();
-        self.outlive_timers();
+        if !self.timers.retired.get() {
+            self.timers.retire();
+            self.outlive_timers();
+        }
+    }
+
+    /// Waits until no timer is pending or running.
+    pub async fn timers_are_over(&self) {
+        self.timers.are_over().await;
     }
 
     fn outlive_timers(&self) {
-        let timers = self.timers.clone();
         let Some(state) = self.itself.upgrade() else { return };
-        if timers.pending.get() + timers.running.get() == 0 {
-            return;
+        if self.timers.any() {
+            tokio::task::spawn_local(async move { state.timers_are_over().await });
         }
-        tokio::task::spawn_local(async move {
-            while timers.pending.get() + timers.running.get() > 0 {
-                timers.changed.notified().await;
-            }
-            drop(state);
-        });
     }
 }
 
 impl Timer {
-    async fn run(self, timers: Rc<Timers>) {
-        let mut counted = Counted { timers: &timers, count: &timers.pending };
+    /// Waits for its time, again and again if it repeats; each run is a task of its own.
+    async fn wait(self, counted: Counted) {
+        let timers = counted.timers.clone();
+        let mut counted = counted;
         loop {
             let due = timers.due(self.delay, self.at_once).await;
-            counted.become_one_of(&timers.running);
-            let alive = self.fire(due).await;
-            if !alive || !self.repeats || due == Due::Premature {
-                return;
+            let (Some(state), Some(vm)) = (self.state.upgrade(), self.vm.upgrade()) else { return };
+            trace("lua ngx.timer expired");
+            let goes_on = self.repeats && due == Due::InTime;
+            let next = goes_on.then(|| Counted::new(timers.clone(), Stage::Pending));
+            counted.become_running();
+            let work = self.work.clone();
+            if timers.running.get() > state.spec().max_running_timers {
+                work.refused(&state);
+                drop(counted);
+            } else {
+                tokio::task::spawn_local(async move {
+                    work.run(&state, &vm, due).await;
+                    drop(counted);
+                });
             }
-            counted.become_one_of(&timers.pending);
+            let Some(next) = next else { return };
+            counted = next;
         }
     }
+}
 
-    /// Runs the function once; whether there is still somebody to run it for.
-    async fn fire(&self, due: Due) -> bool {
-        let (Some(state), Some(vm)) = (self.state.upgrade(), self.vm.upgrade()) else {
-            return false;
-        };
-        let call = Call::new(Phase::Timer, self.module.clone(), None);
-        log::trace(&call, || "lua ngx.timer expired".to_owned());
-        let mut arguments = self.arguments.clone();
+impl Work {
+    async fn run(self, state: &Rc<State>, vm: &Rc<Incarnation>, due: Due) {
+        let Self { function, mut arguments, module, budget, peer, sockets } = self;
+        let call = Call::new(Phase::Timer, module, None);
+        call.peer.replace(peer);
+        call.socket_settings.replace(sockets);
+        call.budget.set(budget);
         arguments.push_front(Value::Boolean(due == Due::Premature));
-        call.budget.set(self.budget);
-        let ran = match Meter::begin(self.budget, &state.queue) {
+        let ran = match Meter::begin(budget, &state.queue) {
             Ok(mut meter) => {
                 let result = {
                     let _limited = vm.limit_after();
-                    let future = pin!(self.function.call_async::<Value>(arguments));
+                    let future = pin!(function.call_async::<Value>(arguments));
                     let _lifting = vm.no_limit_from();
-                    meter.drive(&vm, &call, future).await
+                    meter.drive(vm, &call, future).await
                 };
-                state.finish(&vm, &call, &meter, result)
+                state.finish(vm, &call, &meter, result)
             }
             Err(error) => Err(error),
         };
-        if let Err(error) = ran
-            && state.account().may_speak()
-        {
-            events::ScriptFailed {
-                module: &self.module,
-                phase: Phase::Timer,
-                kind: error.kind.as_str(),
-                error: &error.message,
-                traceback: &error.traceback,
-                about: None,
-            }
-            .emit();
+        if let Err(error) = ran {
+            tell(&call, state, &error);
         }
-        log::trace(&call, || "http lua close fake http connection".to_owned());
-        true
+        trace("http lua close fake http connection");
+    }
+
+    /// Too many are running: the log says which one is not.
+    fn refused(&self, state: &State) {
+        if !state.account().may_speak() {
+            return;
+        }
+        let defined = self.function.info();
+        let source = defined.source.as_deref().unwrap_or("(unknown)");
+        let file = source.trim_start_matches(['@', '=']);
+        let mark = if file.starts_with('/') { "@" } else { "=" };
+        let line = defined.line_defined.unwrap_or_default();
+        let most = state.spec().max_running_timers;
+        let message = format!(
+            "lua failed to run timer with function defined at {mark}{file}:{line}: {most} \
+             lua_max_running_timers are not enough"
+        );
+        events::Said { level: ALERT, message: &message, about: None }.emit();
+    }
+}
+
+/// What lua-nginx-module tells at level `debug` of its process.
+fn trace(message: &str) {
+    if events::ScriptSaid::is_wanted(DEBUG) {
+        events::Said { level: DEBUG, message, about: None }.emit();
     }
 }
 
@@ -183,6 +221,16 @@ impl Timers {
     /// Whether the policy that wanted them is no longer in force.
     pub fn are_retired(&self) -> bool {
         self.retired.get()
+    }
+
+    fn any(&self) -> bool {
+        self.pending.get() + self.running.get() > 0
+    }
+
+    async fn are_over(&self) {
+        while self.any() {
+            self.changed.notified().await;
+        }
     }
 
     /// Takes no new ones, and wakes those that wait.
@@ -213,22 +261,46 @@ impl Timers {
 }
 
 /// One timer in one of the counts, however its task ends.
-struct Counted<'a> {
-    timers: &'a Timers,
-    count: &'a Cell<usize>,
+struct Counted {
+    timers: Rc<Timers>,
+    stage: Stage,
 }
 
-impl<'a> Counted<'a> {
-    fn become_one_of(&mut self, count: &'a Cell<usize>) {
-        self.count.set(self.count.get().saturating_sub(1));
-        count.set(count.get() + 1);
-        self.count = count;
+/// How far a timer is.
+#[derive(Clone, Copy)]
+enum Stage {
+    Pending,
+    Running,
+}
+
+impl Counted {
+    fn new(timers: Rc<Timers>, stage: Stage) -> Self {
+        let one = Self { timers, stage };
+        one.count().set(one.count().get() + 1);
+        one
+    }
+
+    fn become_running(&mut self) {
+        self.leave();
+        self.stage = Stage::Running;
+        self.count().set(self.count().get() + 1);
+    }
+
+    fn leave(&self) {
+        self.count().set(self.count().get().saturating_sub(1));
+    }
+
+    fn count(&self) -> &Cell<usize> {
+        match self.stage {
+            Stage::Pending => &self.timers.pending,
+            Stage::Running => &self.timers.running,
+        }
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.count.set(self.count.get().saturating_sub(1));
+        self.leave();
         self.timers.changed.notify_waiters();
     }
 }

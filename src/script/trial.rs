@@ -269,6 +269,7 @@ pub fn nobody() -> Client {
         port: 0,
         socket: nowhere,
         server: nowhere,
+        listener: nowhere,
         connection: 1,
         connection_requests: 1,
         tls: false,

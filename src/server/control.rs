@@ -163,12 +163,15 @@ fn check_health(reloader: &Reloader) -> AbortHandle {
     tokio::task::spawn_local(watch_health(upstreams)).abort_handle()
 }
 
+/// How much longer than the grace workers may take: for what scripts do when a worker ends.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Asks every worker to stop and waits for them, up to `grace` or until a second signal says that
 /// this is too long.
 pub(super) async fn stop(reloader: Reloader, grace: Duration, signals: &mut Signals) {
     let mut threads = Vec::new();
     for worker in reloader.workers {
-        drop(worker.commands.send(Command::Stop));
+        drop(worker.commands.send(Command::Stop(grace)));
         threads.push(worker.thread);
     }
     let joined = tokio::task::spawn_blocking(move || {
@@ -177,7 +180,7 @@ pub(super) async fn stop(reloader: Reloader, grace: Duration, signals: &mut Sign
         }
     });
     tokio::select! {
-        _ = tokio::time::timeout(grace, joined) => {}
+        _ = tokio::time::timeout(grace + GOODBYE, joined) => {}
         _ = signals.terminate.recv() => {}
         _ = signals.interrupt.recv() => {}
     }

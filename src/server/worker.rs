@@ -21,7 +21,7 @@ use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
 use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
 use crate::script;
-use crate::shared::tick;
+use crate::shared::{tick, workers};
 use crate::transaction::Client;
 
 /// Bytes of stack: scripts recurse, and a stack that overflows ends the process.
@@ -40,8 +40,9 @@ pub(super) enum Command {
     Prepare(Arc<Policy>, oneshot::Sender<Result<(), Vec<Diagnostic>>>),
     /// Forget what is not in force, and say so.
     Settle(oneshot::Sender<()>),
-    /// Stop accepting; end when the last exchange did.
-    Stop,
+    /// Stop accepting; end when the last exchange did, and timers and `exit_worker` after it, or
+    /// after so long.
+    Stop(Duration),
 }
 
 /// What all workers share.
@@ -94,6 +95,7 @@ async fn run(
     ready: oneshot::Sender<Result<(), Vec<Diagnostic>>>,
     inbox: mpsc::UnboundedReceiver<Command>,
 ) {
+    workers::enroll(index);
     let policy = shared.store.current();
     script::limit_owners(&policy.config.owners);
     let live = match Live::prepare(&policy, index, None) {
@@ -152,14 +154,24 @@ async fn obey(local: &Rc<Local>, mut inbox: mpsc::UnboundedReceiver<Command>) {
                 script::limit_owners(&local.site.current().policy.config.owners);
                 let _ = answer.send(());
             }
-            Command::Stop => break,
+            Command::Stop(grace) => return stop(local, grace).await,
         }
     }
+    stop(local, Duration::MAX).await;
+}
+
+/// Serves to their end those that are here, and then lets the scripts say good-bye.
+async fn stop(local: &Local, grace: Duration) {
+    let began = Instant::now();
     local.stopping.set(true);
     local.stop.notify_waiters();
-    while local.open.get() > 0 {
-        local.stop.notified().await;
-    }
+    let idle = async {
+        while local.open.get() > 0 {
+            local.stop.notified().await;
+        }
+    };
+    let _ = tokio::time::timeout(grace, idle).await;
+    local.site.current().end(grace.saturating_sub(began.elapsed())).await;
 }
 
 async fn accept(local: Rc<Local>, listener: Listener, socket: tokio::net::TcpListener) {
@@ -204,6 +216,7 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
         port: source.port(),
         socket: source,
         server,
+        listener: listener.address,
         connection: local.connections.get(),
         connection_requests: 0,
         tls: false,

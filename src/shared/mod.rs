@@ -8,6 +8,7 @@ mod local_time;
 pub mod tables;
 mod timers;
 mod within;
+pub mod workers;
 
 pub use collections::{
     CollectionId, CollectionKind, CollectionStatistics, Collections, Member, Refused,

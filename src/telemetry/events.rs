@@ -13,7 +13,7 @@ pub use super::function_events::{
     FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled, PolicyRolled,
 };
 pub use super::rule_events::{BodyInspected, RulesRan, ValuesJudged};
-pub use super::script_events::{Said, ScriptFailed, ScriptSaid};
+pub use super::script_events::{Outside, Said, ScriptFailed, ScriptSaid};
 
 /// A client connected.
 pub struct ConnectionOpened;

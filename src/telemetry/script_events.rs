@@ -1,5 +1,7 @@
 //! What scripts and requests have to say.
 
+use std::borrow::Cow;
+
 use super::{error_log, log};
 use crate::transaction::{Phase, Transaction};
 
@@ -16,6 +18,8 @@ pub struct ScriptSaid<'a> {
     pub message: &'a str,
     /// The exchange that it was about.
     pub about: Option<&'a Transaction>,
+    /// For a timer: whose exchange set it, as [`Outside::peer`].
+    pub peer: Option<&'a str>,
 }
 
 impl ScriptSaid<'_> {
@@ -26,10 +30,10 @@ impl ScriptSaid<'_> {
 
     /// Writes it to the process's own log, unless scripts said too much in this second.
     pub fn emit(self) {
-        let Self { level, phase, module, message, about } = self;
+        let Self { level, phase, module, message, about, peer } = self;
         if error_log::is_open() {
             let message = format!("[lua] {module}: {message}");
-            return error_log::write(level, &message, about, outside(phase));
+            return error_log::write(level, &message, about, outside(phase, peer).as_deref());
         }
         log::script(level, || {
             let client = about.map(|about| about.client.address);
@@ -41,11 +45,35 @@ impl ScriptSaid<'_> {
 }
 
 /// Where code runs that no request asked for, as nginx's log tells it.
-fn outside(phase: Phase) -> Option<&'static str> {
-    match phase {
-        Phase::Timer => Some("ngx.timer"),
-        Phase::InitWorker => Some("init_worker_by_lua*"),
-        _ => None,
+fn outside(phase: Phase, peer: Option<&str>) -> Option<Cow<'static, str>> {
+    let context = match phase {
+        Phase::Timer => "ngx.timer",
+        Phase::InitWorker => "init_worker_by_lua*",
+        _ => return None,
+    };
+    Some(peer.map_or(context.into(), |peer| format!("{context}, {peer}").into()))
+}
+
+/// Something of code that runs outside of any exchange.
+pub struct Outside<'a> {
+    /// nginx's level.
+    pub level: i64,
+    /// What, in nginx's words.
+    pub message: &'a str,
+    /// Where the code runs.
+    pub phase: Phase,
+    /// Whose exchange it comes from: `client: 10.0.0.1, server: 0.0.0.0:80`.
+    pub peer: Option<&'a str>,
+}
+
+impl Outside<'_> {
+    /// As [`Said::emit`].
+    pub fn emit(self) {
+        let Self { level, message, phase, peer } = self;
+        if error_log::is_open() {
+            return error_log::write(level, message, None, outside(phase, peer).as_deref());
+        }
+        log::script(level, || format!("{message} ({})", phase.as_str()));
     }
 }
 
@@ -86,19 +114,30 @@ pub struct ScriptFailed<'a> {
     pub module: &'a str,
     /// Where.
     pub phase: Phase,
-    /// The exchange; none in `init`, `init_worker` and timers.
+    /// The exchange; none in `init`, `init_worker`, `exit_worker` and timers.
     pub about: Option<&'a Transaction>,
+    /// For a timer: whose exchange set it, as [`Outside::peer`].
+    pub peer: Option<&'a str>,
 }
 
 impl ScriptFailed<'_> {
+    /// Whether it is told in nginx's form.
+    pub fn has_error_log() -> bool {
+        error_log::is_open()
+    }
+
     /// Writes it to the process's own log, in lua-nginx-module's words, unless scripts said too much
     /// in this second.
     pub fn emit(self) {
-        let Self { error, kind, traceback, module, phase, about } = self;
+        let Self { error, kind, traceback, module, phase, about, peer } = self;
         let place = phase.as_str();
         // What was raised is no text.
         let error = if error == "nil" { "unknown reason" } else { error };
         let words = match kind {
+            _ if phase.is_of_worker() => {
+                let file = if module.starts_with('/') { "_file" } else { "" };
+                format!("{place}_by_lua{file} error")
+            }
             "syntax" | "no_file" | "unreadable" if error_log::is_open() => {
                 if module.starts_with('/') || kind != "syntax" {
                     format!("failed to load external Lua file \"{module}\"")
@@ -114,12 +153,16 @@ impl ScriptFailed<'_> {
         let stack = match (traceback, phase.may_wait()) {
             ("", _) => String::new(),
             (_, true) if error_log::is_open() => {
-                format!("\nstack traceback:\ncoroutine 0:\n\t{}", traceback.replace('\n', "\n\t"))
+                let stacks =
+                    traceback.replace('\n', "\n\t").replace("\n\tcoroutine ", "\ncoroutine ");
+                format!("\nstack traceback:\ncoroutine 0:\n\t{stacks}")
             }
             _ => format!("\nstack traceback:\n{traceback}"),
         };
         if error_log::is_open() {
-            return error_log::write(4, &format!("{words}: {error}{stack}"), about, outside(phase));
+            let context = outside(phase, peer);
+            let message = format!("{words}: {error}{stack}");
+            return error_log::write(4, &message, about, context.as_deref());
         }
         log::script(4, || {
             let request = about.map(|about| format!(", request {}", about.id)).unwrap_or_default();

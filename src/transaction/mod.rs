@@ -80,6 +80,8 @@ pub struct Client {
     pub socket: SocketAddr,
     /// Our end of the socket.
     pub server: SocketAddr,
+    /// What we listen on: [`Client::server`], or the same port of `0.0.0.0`.
+    pub listener: SocketAddr,
     /// A serial number of the connection in this process.
     pub connection: u64,
     /// Which request on the connection this is, from 1.

@@ -1,6 +1,6 @@
 //! The nine phases, by OpenResty's names, and the places in which scripts run.
 
-/// One of OpenResty's nine phases, or a timer (which has no exchange).
+/// One of OpenResty's nine phases, or another moment at which scripts run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// Once for each policy, before it is in force.
@@ -27,6 +27,8 @@ pub enum Phase {
     ServerRewrite,
     /// The request is admitted; what may be done in [`Phase::Access`] may be done here.
     Precontent,
+    /// Once for each worker thread and policy, when that is no longer in force or the worker ends.
+    ExitWorker,
 }
 
 impl Phase {
@@ -44,9 +46,10 @@ impl Phase {
     ];
 
     /// All for which there are handlers.
-    pub const HANDLED: [Self; 11] = [
+    pub const HANDLED: [Self; 12] = [
         Self::Init,
         Self::InitWorker,
+        Self::ExitWorker,
         Self::Set,
         Self::ServerRewrite,
         Self::Rewrite,
@@ -59,7 +62,7 @@ impl Phase {
     ];
 
     /// One more than the highest [`Phase::index`].
-    pub const PLACES: usize = 12;
+    pub const PLACES: usize = 13;
 
     /// As `ngx.get_phase` and the settings spell it.
     pub fn as_str(self) -> &'static str {
@@ -76,6 +79,7 @@ impl Phase {
             Self::Timer => "timer",
             Self::ServerRewrite => "server_rewrite",
             Self::Precontent => "precontent",
+            Self::ExitWorker => "exit_worker",
         }
     }
 
@@ -94,6 +98,7 @@ impl Phase {
             Self::Timer => "ngx.timer",
             Self::ServerRewrite => "server_rewrite_by_lua*",
             Self::Precontent => "precontent_by_lua*",
+            Self::ExitWorker => "exit_worker_by_lua*",
         }
     }
 
@@ -114,7 +119,13 @@ impl Phase {
 
     /// Whether there is an exchange to look at.
     pub fn has_exchange(self) -> bool {
-        !matches!(self, Self::Init | Self::InitWorker | Self::Timer)
+        self != Self::Timer && !self.is_of_worker()
+    }
+
+    /// Whether it is one of a worker's life, and not of an exchange's: [`Phase::Init`],
+    /// [`Phase::InitWorker`], [`Phase::ExitWorker`].
+    pub fn is_of_worker(self) -> bool {
+        matches!(self, Self::Init | Self::InitWorker | Self::ExitWorker)
     }
 
     /// The index in [`Self::NINE`]; those that are not of the nine come after them.
@@ -129,8 +140,8 @@ pub struct PhaseSet(u16);
 
 impl PhaseSet {
     /// From letters as in `docs/lua-api.md`: `i` init, `I` init_worker, `s` set, `r` rewrite,
-    /// `a` access, `c` content, `h` header_filter, `b` body_filter, `l` log, `t` timer. Other
-    /// letters are ignored, so that rows of OpenResty's own tables can be used as they are.
+    /// `a` access, `c` content, `h` header_filter, `b` body_filter, `l` log, `t` timer,
+    /// `X` exit_worker. Other letters are ignored, so that rows of OpenResty's own tables can be used as they are.
     pub const fn of(letters: &str) -> Self {
         let bytes = letters.as_bytes();
         let mut bits = 0;
@@ -148,6 +159,7 @@ impl PhaseSet {
                 b'b' => Phase::BodyFilter,
                 b'l' => Phase::Log,
                 b't' => Phase::Timer,
+                b'X' => Phase::ExitWorker,
                 _ => {
                     index += 1;
                     continue;
@@ -166,7 +178,10 @@ impl PhaseSet {
 
     /// Them, in order.
     pub fn iter(self) -> impl Iterator<Item = Phase> {
-        Phase::NINE.into_iter().chain([Phase::Timer]).filter(move |phase| self.contains(*phase))
+        Phase::NINE
+            .into_iter()
+            .chain([Phase::Timer, Phase::ExitWorker])
+            .filter(move |phase| self.contains(*phase))
     }
 }
 

@@ -12,6 +12,7 @@ pub fn client() -> Client {
         port: 40_000,
         socket: "192.0.2.7:40000".parse().unwrap(),
         server: "198.51.100.1:8080".parse().unwrap(),
+        listener: "198.51.100.1:8080".parse().unwrap(),
         connection: 1,
         connection_requests: 1,
         tls: false,

@@ -35,6 +35,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         prefix: None,
         pools: Arc::default(),
         max_timers: 16,
+        max_running_timers: 16,
         workers: 1,
         guest: false,
         trusted: true,

@@ -35,7 +35,7 @@ pub fn of_route(route: &Section<'_>, scripts: &Scripts, of_steps: Vec<HandlerSou
         on_error: on_error(&lua).or(scripts.on_error),
         budget: budget(&lua.section("budget", &BUDGET), Some(scripts.lua.budget)),
     };
-    let phases = Phase::HANDLED.get(2..).unwrap_or_default();
+    let phases = Phase::HANDLED.get(3..).unwrap_or_default();
     let mut handlers = read(route, phases, inherited);
     for source in of_steps {
         handlers.push(Phase::Set, attachment(source, Phase::Set, inherited));

@@ -78,6 +78,7 @@ fn client(address: &str) -> Client {
         port: 1,
         socket,
         server: socket,
+        listener: socket,
         connection: 1,
         connection_requests: 1,
         tls: false,

@@ -2,13 +2,16 @@
 
 use std::rc::Rc;
 
+use mlua::debug::Debug;
 use mlua::{Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, text, type_name};
 use super::{EVERYWHERE, Function, Native};
 use crate::config::LONGEST_SECRET;
+use crate::script::error::OWN_CHUNK;
 use crate::script::{Call, may_speak, spec_of, state_of};
 use crate::telemetry::events;
+use crate::transaction::Phase;
 
 /// `ngx.NOTICE`: the level of `print`.
 const NOTICE: i64 = 6;
@@ -106,19 +109,27 @@ fn place(lua: &Lua, call: &Call) -> (String, String) {
         let path = source.short_src.as_deref().unwrap_or("?");
         let file = path.rsplit('/').next().unwrap_or(path);
         let line = frame.current_line().unwrap_or_default();
-        let names = frame.names();
-        let function = names.name.map(|name| format!("{name}(): ")).unwrap_or_default();
-        (format!("{file}:{line}"), function)
+        let name = frame.names().name.map(|name| format!("{name}(): "));
+        (format!("{file}:{line}"), name)
+    });
+    // As in Lua 5.1, who calls a function gives it its name: the host and natives give none.
+    let place = place.map(|(place, name)| {
+        let name = name.filter(|_| lua.inspect_stack(2, is_script).unwrap_or_default());
+        (place, name.unwrap_or_default())
     });
     place.unwrap_or_else(|| (call.module.to_string(), String::new()))
+}
+
+/// Whether a frame is one of a script's own functions.
+fn is_script(frame: &Debug<'_>) -> bool {
+    let source = frame.source();
+    source.what != "C" && !source.short_src.is_some_and(|name| name.starts_with(OWN_CHUNK))
 }
 
 /// What lua-nginx-module tells at level `debug`.
 pub fn trace(call: &Call, words: impl FnOnce() -> String) {
     if events::ScriptSaid::is_wanted(DEBUG) {
-        let message = words();
-        let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-        events::Said { level: DEBUG, message: &message, about: about.as_deref() }.emit();
+        call.say(DEBUG, &words());
     }
 }
 
@@ -137,7 +148,8 @@ fn emit(lua: &Lua, call: &Call, level: i64, module: &str, message: &[u8]) {
     if !events::ScriptSaid::is_wanted(level) {
         return;
     }
-    if !state_of(lua).is_none_or(|state| may_speak(&state.spec().owner)) {
+    let state = state_of(lua);
+    if !state.as_ref().is_none_or(|state| may_speak(&state.spec().owner)) {
         return;
     }
     let spec = spec_of(lua);
@@ -146,7 +158,14 @@ fn emit(lua: &Lua, call: &Call, level: i64, module: &str, message: &[u8]) {
         None => message.into(),
     };
     let message = String::from_utf8_lossy(message.get(..MESSAGE_BYTES).unwrap_or(&message));
+    if call.phase == Phase::Init
+        && let Some(state) = state
+        && !state.says(level, module, &message)
+    {
+        return;
+    }
     let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-    let about = about.as_deref();
-    events::ScriptSaid { level, phase: call.phase, module, message: &message, about }.emit();
+    let (about, peer) = (about.as_deref(), call.peer.borrow().clone());
+    let (phase, message, peer) = (call.phase, &*message, peer.as_deref());
+    events::ScriptSaid { level, phase, module, message, about, peer }.emit();
 }

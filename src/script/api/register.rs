@@ -169,6 +169,19 @@ fn entry(function: &Function) -> mlua::Result<Rc<Call>> {
     }
     Err(match call.phase {
         Phase::Init => fault("no request found"),
+        // Where lua-nginx-module has a request that is none, it says so.
+        Phase::InitWorker | Phase::ExitWorker | Phase::Timer if asks_for_request(function.name) => {
+            fault("API disabled in the current context")
+        }
         phase => fault(format!("API disabled in the context of {}", phase.context())),
     })
+}
+
+/// Whether a name is about the request or its answer, and not about a phase of it.
+fn asks_for_request(name: &str) -> bool {
+    match name.strip_prefix("ngx.").unwrap_or(name) {
+        "req.read_body" | "req.socket" => false,
+        "header" | "headers_sent" | "is_subrequest" | "status" | "var" => true,
+        name => name.starts_with("req.") || name.starts_with("resp."),
+    }
 }

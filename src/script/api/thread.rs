@@ -8,7 +8,7 @@ use mlua::{Lua, MultiValue, Thread, Value};
 
 use super::arguments::{at, bad_argument, fault, one, refusal, string};
 use super::{Function, Native};
-use crate::script::{Call, Light, Waiting, error_text};
+use crate::script::{Call, Light, Waiting, reason};
 use crate::transaction::PhaseSet;
 
 /// Where scripts may wait.
@@ -112,7 +112,7 @@ fn wait(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Re
                 Ok(values)
             }
             Some(Err(error)) => {
-                let words = string(&lua, error_text(&error))?;
+                let words = string(&lua, reason(&error))?;
                 Ok(MultiValue::from_vec(vec![Value::Boolean(false), words]))
             }
         }

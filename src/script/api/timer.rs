@@ -7,7 +7,7 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
 use super::{EVERYWHERE, Function, Native, log};
-use crate::script::{Call, State, Waiting, state_of};
+use crate::script::{Call, State, Waiting, Work, state_of};
 use crate::transaction::{Phase, PhaseSet};
 
 /// The longest delay or sleep: a day over which nothing would be remembered anyway.
@@ -96,7 +96,7 @@ fn timer(
     args.pop_front();
     args.pop_front();
     match schedule(lua, call, Duration::from_secs_f64(delay), repeat, function, args) {
-        Ok(()) => Ok(one(Value::Boolean(true))),
+        Ok(()) => Ok(one(Value::Integer(1))),
         Err(words) => refusal(lua, words),
     }
 }
@@ -119,7 +119,19 @@ fn schedule(
         // Else timers that start timers would keep a retired state for ever.
         return Err("process exiting");
     }
-    state.spawn_timer(delay, every, function, args, call.module.clone(), budget)
+    let (module, peer) = (call.module.clone(), call.peer());
+    let sockets = call.socket_settings.borrow().clone();
+    let work = Work { function, arguments: args, module, budget, peer, sockets };
+    state.spawn_timer(delay, every, work)
+}
+
+/// A sleep that was not slept to its end is told when its timer goes.
+struct Pending<'a>(&'a Call);
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        log::trace(self.0, || "lua clean up the timer for pending ngx.sleep".to_owned());
+    }
 }
 
 fn sleep(_: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
@@ -129,7 +141,9 @@ fn sleep(_: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Res
             return Err(fault(format!("invalid sleep duration \"{seconds}\"")));
         }
         log::trace(&call, || format!("lua ready to sleep for {} ms", (seconds * 1000.0) as u64));
+        let pending = Pending(&call);
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        std::mem::forget(pending);
         log::trace(&call, || format!("lua sleep timer expired: \"{}\"", log::target(&call)));
         Ok(MultiValue::new())
     })

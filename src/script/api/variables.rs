@@ -9,7 +9,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use super::{query, request};
-use crate::shared::local_offset;
+use crate::shared::{local_offset, workers};
 use crate::transaction::{Body, Headers, Transaction};
 use crate::upstream::keeps_alive;
 
@@ -43,7 +43,7 @@ const NAMED: &[(&str, Compute)] = &[
     ("is_args", |t| shown(if t.request.query.is_some() { "?" } else { "" })),
     ("msec", |_| shown(seconds(since_epoch()))),
     ("nginx_version", |_| shown("1.27.1")),
-    ("pid", |_| shown(std::process::id())),
+    ("pid", |_| shown(workers::own())),
     ("proxy_add_x_forwarded_for", |t| Some(forwarded_for(t))),
     ("query_string", |t| t.request.query.clone()),
     ("realip_remote_addr", |t| shown(t.client.socket.ip())),

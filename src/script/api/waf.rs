@@ -7,7 +7,7 @@ use super::{Function, Native};
 use crate::transaction::PhaseSet;
 
 /// Where no exchange is needed.
-const ANYWHERE: PhaseSet = PhaseSet::of("iIsrachblt");
+const ANYWHERE: PhaseSet = PhaseSet::of("iIsrachbltX");
 
 /// Where there is an exchange that rules may judge.
 const JUDGED: PhaseSet = PhaseSet::of("srachbl");

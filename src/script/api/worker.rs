@@ -4,7 +4,8 @@ use mlua::{Lua, Value};
 
 use super::arguments::{one, string};
 use super::{EVERYWHERE, Function, Native};
-use crate::script::{WorkerIndex, spec_of};
+use crate::script::{WorkerIndex, spec_of, state_of};
+use crate::shared::workers;
 use crate::transaction::PhaseSet;
 
 pub const FUNCTIONS: &[Function] = &[
@@ -13,7 +14,7 @@ pub const FUNCTIONS: &[Function] = &[
         phases: EVERYWHERE,
         syntax: "local phase = ngx.get_phase()",
         doc: "The phase: `init`, `init_worker`, `set`, `rewrite`, `access`, `content`, \
-              `header_filter`, `body_filter`, `log` or `timer`.",
+              `header_filter`, `body_filter`, `log`, `timer` or `exit_worker`.",
         native: Native::Now(|lua, call, _| string(lua, call.phase.as_str()).map(one)),
     },
     Function {
@@ -37,16 +38,17 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.worker.pid",
         phases: EVERYWHERE,
         syntax: "local pid = ngx.worker.pid()",
-        doc: "The process; all workers are threads of one.",
-        native: Native::Now(|_, _, _| Ok(one(Value::Integer(std::process::id().into())))),
+        doc: "What the system knows this worker by: the number of its thread, which takes signals for \
+              the process.",
+        native: Native::Now(|_, _, _| Ok(one(Value::Integer(workers::own().into())))),
     },
     Function {
         name: "ngx.worker.pids",
         phases: PhaseSet::of("Xsrachblt"),
         syntax: "local pids = ngx.worker.pids()",
-        doc: "An array with the one process.",
+        doc: "An array with `ngx.worker.pid()` of each worker.",
         native: Native::Now(|lua, _, _| {
-            let pids = lua.create_sequence_from([std::process::id()])?;
+            let pids = lua.create_sequence_from(workers::all())?;
             Ok(one(Value::Table(pids)))
         }),
     },
@@ -54,8 +56,11 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.worker.exiting",
         phases: EVERYWHERE,
         syntax: "local exiting = ngx.worker.exiting()",
-        doc: "False: timers are told by their argument `premature`.",
-        native: Native::Now(|_, _, _| Ok(one(Value::Boolean(false)))),
+        doc: "Whether the worker ends, or the policy is no longer in force.",
+        native: Native::Now(|lua, _, _| {
+            let exiting = state_of(lua).is_some_and(|state| state.timers().are_retired());
+            Ok(one(Value::Boolean(exiting)))
+        }),
     },
 ];
 

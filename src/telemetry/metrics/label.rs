@@ -100,7 +100,7 @@ pub(super) const DENIALS: [&str; 9] = [
 /// The outcomes of a call that are kills.
 pub(super) const KILLS: [&str; 4] = ["cpu", "memory", "response", "wait"];
 /// The phases by [`crate::transaction::Phase::index`].
-pub(super) const LUA_PHASES: [&str; 12] = [
+pub(super) const LUA_PHASES: [&str; 13] = [
     "init",
     "init_worker",
     "set",
@@ -113,6 +113,7 @@ pub(super) const LUA_PHASES: [&str; 12] = [
     "timer",
     "server_rewrite",
     "precontent",
+    "exit_worker",
 ];
 
 /// What can come of an exchange that rules judged.

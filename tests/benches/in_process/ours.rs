@@ -167,6 +167,7 @@ fn transaction(sample: &Sample) -> Transaction {
         port: 40_000,
         socket: ([192, 0, 2, 7], 40_000).into(),
         server: ([198, 51, 100, 1], 8080).into(),
+        listener: ([198, 51, 100, 1], 8080).into(),
         connection: 1,
         connection_requests: 1,
         tls: false,

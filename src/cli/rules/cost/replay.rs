@@ -157,6 +157,7 @@ fn transaction(sample: &Sample) -> Transaction {
         port: 40_000,
         socket: (sample.client, 40_000).into(),
         server: ([198, 51, 100, 1], 8080).into(),
+        listener: ([198, 51, 100, 1], 8080).into(),
         connection: 1,
         connection_requests: 1,
         tls: false,

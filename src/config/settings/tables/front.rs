@@ -192,6 +192,14 @@ pub static ROOT: Table = Table {
         ),
         row("init_worker_by_lua_file", Path, "", "lua/init_worker.lua", "The same, in a file."),
         row(
+            "exit_worker_by_lua_block",
+            Script,
+            "",
+            "ngx.log(ngx.NOTICE, \"worker \", ngx.worker.id(), \" ends\")",
+            "A script that runs when a policy is no longer in force, or a worker thread ends.",
+        ),
+        row("exit_worker_by_lua_file", Path, "", "lua/exit_worker.lua", "The same, in a file."),
+        row(
             "init",
             Other("a list of handlers"),
             "",
@@ -204,6 +212,13 @@ pub static ROOT: Table = Table {
             "",
             "[warm_up]",
             "Modules whose `init_worker` runs once for each worker thread and policy.",
+        ),
+        row(
+            "exit_worker",
+            Other("a list of handlers"),
+            "",
+            "[warm_up]",
+            "Modules whose `exit_worker` runs when a policy is no longer in force, or a worker thread ends.",
         ),
     ],
 };
