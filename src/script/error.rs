@@ -216,10 +216,11 @@ fn shorten(text: &mut String, most: usize) {
 fn parts(error: &Error) -> (String, String) {
     match error {
         Error::CallbackError { traceback, cause } => {
+            let tried = is_tried(traceback);
             let traceback = own_frames_out(traceback);
             let (inner, deeper) = parts(cause);
             let deepest = matches!(**cause, Error::CallbackError { .. });
-            let place = if deepest { None } else { position(&traceback) };
+            let place = if deepest || tried { None } else { position(&traceback) };
             let traceback = if deeper.is_empty() { traceback } else { deeper };
             (format!("{}{inner}", place.unwrap_or_default()), traceback)
         }
@@ -249,6 +250,15 @@ fn split(text: &str) -> (String, String) {
     };
     let bare = own.splitn(3, ':').nth(2).unwrap_or(own).trim_start();
     (format!("{}{bare}", position(&traceback).unwrap_or_default()), traceback)
+}
+
+/// Whether it was `pcall` that called the native function: then there is no line to be told.
+fn is_tried(traceback: &str) -> bool {
+    let mut frames = traceback.lines().map(str::trim).filter(|line| {
+        let native = line.starts_with("[C]") || line.starts_with("__mlua");
+        !line.is_empty() && *line != "stack traceback:" && !native
+    });
+    frames.next().is_some_and(|line| line.starts_with(OWN_CHUNK) && line.contains("pcall"))
 }
 
 /// A traceback, one function a line, without our own chunks and native functions at its top.
@@ -288,6 +298,15 @@ mod tests {
         let text = "moongate/builtins:7: bad\nstack traceback:\n\tmoongate/builtins:7: in \
                     function 'sort'\n\ta.lua:9: in function 'f'";
         assert_eq!(message(&Error::RuntimeError(text.into())), "a.lua:9: bad");
+    }
+
+    #[test]
+    fn a_native_error_has_no_place_where_pcall_called_the_function() {
+        let traceback = "stack traceback:\n\t[C]: in ?\n\tmoongate/builtins:27: in function 'pcall'\n\t\
+                         a.lua:4: in function <a.lua:1>";
+        let cause = Error::runtime("no such thing").into();
+        let error = Error::CallbackError { traceback: traceback.into(), cause };
+        assert_eq!(message(&error), "no such thing");
     }
 
     #[test]

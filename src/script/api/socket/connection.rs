@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -67,12 +68,16 @@ pub enum Failure {
 #[derive(Clone)]
 pub enum Requester {
     Call(u64),
-    Exchange(Weak<Subject>),
+    Exchange(Weak<Subject>, Weak<Sockets>),
 }
 
-/// The connections that an exchange, or a call outside of any, has open.
+/// The connections that an exchange, with its subrequests, or a call outside of any has open.
 #[derive(Default)]
-pub struct Sockets(RefCell<Vec<Rc<Connection>>>);
+pub struct Sockets {
+    open: RefCell<Vec<Rc<Connection>>>,
+    /// Places of connections that were closed.
+    free: Cell<usize>,
+}
 
 /// A flag that is set for as long as this is there, also when a coroutine is given up in between.
 pub struct Busy<T, F: Fn(&T) -> &Cell<bool>>(Rc<T>, F);
@@ -91,32 +96,41 @@ impl<T, F: Fn(&T) -> &Cell<bool>> Drop for Busy<T, F> {
 }
 
 impl Sockets {
-    pub(super) fn keep(&self, connection: Rc<Connection>) {
-        self.0.borrow_mut().push(connection);
+    /// Keeps a connection until it is released or all go; whether another's place is its own now.
+    pub(super) fn keep(&self, connection: Rc<Connection>) -> bool {
+        self.open.borrow_mut().push(connection);
+        let free = self.free.get();
+        self.free.set(free.saturating_sub(1));
+        free > 0
     }
 
     pub(super) fn release(&self, connection: &Rc<Connection>) {
-        self.0.borrow_mut().retain(|kept| !Rc::ptr_eq(kept, connection));
+        let mut open = self.open.borrow_mut();
+        let before = open.len();
+        open.retain(|kept| !Rc::ptr_eq(kept, connection));
+        self.free.set(self.free.get() + before - open.len());
     }
 }
 
 impl Requester {
     pub fn of(call: &Call) -> Self {
         match &call.subject {
-            Some(subject) => Self::Exchange(Rc::downgrade(subject)),
+            Some(subject) => {
+                Self::Exchange(Rc::downgrade(subject), Rc::downgrade(&subject.sockets))
+            }
             None => Self::Call(call.serial),
         }
     }
 
-    /// Whether the exchange is over. (Of a call that is over nobody knows.)
+    /// Whether the client's request is over. (Of a call that is over nobody knows.)
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Exchange(own) if own.strong_count() == 0)
+        matches!(self, Self::Exchange(_, all) if all.strong_count() == 0)
     }
 
     pub fn is(&self, call: &Call) -> bool {
         match (self, &call.subject) {
             (Self::Call(serial), None) => *serial == call.serial,
-            (Self::Exchange(own), Some(subject)) => Weak::ptr_eq(own, &Rc::downgrade(subject)),
+            (Self::Exchange(own, _), Some(subject)) => Weak::ptr_eq(own, &Rc::downgrade(subject)),
             _ => false,
         }
     }
@@ -173,6 +187,11 @@ impl Connection {
             ticket: RefCell::default(),
             _held: held,
         }
+    }
+
+    /// The number that the system knows it by; -1: none.
+    pub fn descriptor(&self) -> i32 {
+        self.stream.borrow().socket().map_or(-1, |socket| socket.as_raw_fd())
     }
 
     /// Whether it is closed in both directions.

@@ -1,13 +1,14 @@
 //! `ngx.socket.tcp`.
 
 use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use mlua::{Lua, MultiValue, Value};
 
 use super::super::Function;
-use super::super::arguments::{at, fault, number, one, refusal};
+use super::super::arguments::{at, fault, number, one, refusal, text, type_name};
 use super::connection::{Busy, Connection, Failure, Requester, sockets};
 use super::{
     complain, connect, counted, inner, now, object, payload, receive, settings, timeout, tls,
@@ -35,6 +36,12 @@ pub const FUNCTIONS: &[Function] = &[
         "local sock, err = ngx.socket.connect(host, port, options?)",
         "A TCP socket that is connected: `ngx.socket.tcp()` and `connect` in one.",
         |lua, call, args| Box::pin(connected(lua, call, args)),
+    ),
+    now(
+        "tcpsock:bind",
+        "local ok, err = sock:bind(address, port?)",
+        "Has the next `connect` go out from that address of the machine.",
+        bind,
     ),
     waits(
         "tcpsock:connect",
@@ -165,6 +172,8 @@ pub struct Tcp {
     pub requester: RefCell<Option<Requester>>,
     pub connecting: Cell<bool>,
     pub times: Cell<Times>,
+    /// The address that it is to connect from; port 0: any.
+    pub own: Cell<Option<SocketAddr>>,
     /// The name of its pool.
     pub key: RefCell<Vec<u8>>,
 }
@@ -208,6 +217,7 @@ impl Tcp {
     /// Closes the connection, unless somebody else holds it too.
     pub fn drop_connection(&self, call: &Call) {
         if let Some(connection) = self.connection.take().upgrade() {
+            trace(call, || "lua finalize socket".to_owned());
             sockets(call).release(&connection);
         }
     }
@@ -272,13 +282,40 @@ async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     let bytes = payload(&lua, at(&args, 2))?;
     let settings = settings(&lua, &call);
     let time = socket.times.get().send.unwrap_or(settings.send_timeout);
-    trace(&call, "lua tcp socket send timeout", time);
+    trace(&call, || format!("lua tcp socket send timeout: {}", time.as_millis()));
     let _writing = Busy::new(connection.clone(), |connection| &connection.writing);
     let sent = connection.send(time, &bytes).await;
     if sent == Err(Failure::Timeout) {
         complain(&call, &settings, "lua tcp socket write timed out", Some(&connection.place));
     }
     done(&lua, sent.map(|()| Value::Integer(bytes.len() as i64)))
+}
+
+fn bind(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if !(2..=3).contains(&args.len()) {
+        let seen = args.len();
+        return Err(fault(format!("expecting 2 or 3 arguments, but got {seen}")));
+    }
+    let socket = inner::<Tcp>(&args, "bind")?;
+    let Some(host) = text(lua, at(&args, 2))? else {
+        let why = format!("string expected, got {}", type_name(at(&args, 2)));
+        return Err(super::bad(lua, 1, "bind", &why));
+    };
+    let port = match (args.len(), number(at(&args, 3))) {
+        (2, _) => 0,
+        (_, Some(port @ 0.0..65_536.0)) => port as u16,
+        (_, Some(port)) => return refusal(lua, format!("bad port number: {port}")),
+        (_, None) => {
+            let got = type_name(at(&args, 3));
+            return refusal(lua, format!("expecting port to be a number but got type: {got}"));
+        }
+    };
+    let host = host.to_string_lossy();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let Ok(address) = bare.parse::<IpAddr>() else { return refusal(lua, "bad address") };
+    trace(call, || format!("lua tcp socket bind ip: {host}"));
+    socket.own.set(Some(SocketAddr::new(address, port)));
+    done(lua, Ok(Value::Boolean(true)))
 }
 
 fn close(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
