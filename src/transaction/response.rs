@@ -32,6 +32,8 @@ pub struct Reply {
     pub sent: usize,
     /// Whether a script ended its answer (`ngx.eof`).
     pub ended: bool,
+    /// Whether a script took the connection, and answers by itself.
+    pub is_raw: bool,
 }
 
 impl Reply {

@@ -179,6 +179,7 @@ fn refused(transaction: &Transaction) -> Option<&'static str> {
     let reply = &transaction.reply;
     let to_head = &transaction.request.method[..] == b"HEAD";
     match reply {
+        _ if reply.is_raw => Some("raw request socket acquired"),
         _ if reply.is_broken => Some("nginx output filter error"),
         _ if to_head && reply.is_locked => Some("header only"),
         _ if reply.ended => Some("seen eof"),
@@ -316,6 +317,9 @@ fn eof(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue>
     }
     let exchange = subject(call)?;
     let mut transaction = exchange.transaction.borrow_mut();
+    if transaction.reply.is_raw {
+        return refusal(lua, "raw request socket acquired");
+    }
     if transaction.reply.ended {
         return refusal(lua, "seen eof");
     }

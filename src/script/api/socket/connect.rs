@@ -172,7 +172,9 @@ async fn establish(
         (None, None) => None,
     };
     // What a pool's name leads to must still be allowed.
-    let fits = |connection: &Connection| permitted(lua, &connection.place).is_ok();
+    let fits = |connection: &Connection| {
+        connection.place().is_some_and(|place| permitted(lua, place).is_ok())
+    };
     let mut counted = None;
     if let Some(pool) = &pool {
         if let Some(connection) = pool.take(call, fits) {
@@ -249,7 +251,7 @@ async fn dial(
                     trace(call, || "lua socket tcp_nodelay".to_owned());
                 }
             }
-            Ok(Connection::new(Stream::Plain(plain), place, held))
+            Ok(Connection::new(Stream::Plain(plain), place, Some(held)))
         }
         Err(failure) => {
             if let Some(refused) = &refused {

@@ -12,7 +12,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use super::super::answer::STAGED_BYTES;
@@ -30,7 +30,9 @@ pub struct Connection {
     pub stream: RefCell<Stream>,
     /// Received, but not yet asked for.
     pub buffer: RefCell<BytesMut>,
-    pub place: Place,
+    place: Place,
+    /// Whether it is the client's, which was there before.
+    is_clients: bool,
     /// How often it was taken from a pool.
     pub reused: Cell<u32>,
     /// Its place in the count of a pool.
@@ -41,7 +43,7 @@ pub struct Connection {
     pub write_closed: Cell<bool>,
     /// The ticket of its TLS session.
     pub ticket: RefCell<Option<super::tls::Ticket>>,
-    _held: Held,
+    _held: Option<Held>,
 }
 
 /// Where a connection leads.
@@ -173,8 +175,9 @@ pub trait Wanted {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, place: Place, held: Held) -> Self {
+    pub(super) fn new(stream: Stream, place: Place, held: Option<Held>) -> Self {
         Self {
+            is_clients: matches!(stream, Stream::Client(_)),
             stream: RefCell::new(stream),
             buffer: RefCell::default(),
             place,
@@ -201,7 +204,12 @@ impl Connection {
 
     /// Reads until `wanted` is in the buffer; where it ends there. `time` is how long each read may
     /// take.
-    pub async fn fetch(&self, time: Duration, wanted: &mut impl Wanted) -> Result<usize, Failure> {
+    pub async fn fetch(
+        self: &Rc<Self>,
+        call: &Call,
+        time: Duration,
+        wanted: &mut impl Wanted,
+    ) -> Result<usize, Failure> {
         loop {
             if let Some(end) = wanted.end(&self.buffer.borrow()) {
                 return Ok(end);
@@ -211,7 +219,7 @@ impl Connection {
                 self.read_closed.set(true);
                 return Err(Failure::Memory);
             }
-            match within(time, poll_fn(|context| self.poll_fill(context))).await {
+            match self.fill(call, time).await {
                 Ok(1..) => {}
                 Ok(0) => {
                     self.read_closed.set(true);
@@ -226,15 +234,46 @@ impl Connection {
         }
     }
 
+    /// Reads what is there, and waits until something is; how many bytes.
+    async fn fill(self: &Rc<Self>, call: &Call, time: Duration) -> Result<usize, Failure> {
+        let own = self.clone();
+        let filled = async move {
+            let filled = within(time, poll_fn(|context| own.poll_fill(context))).await;
+            if let Stream::Client(client) = &*own.stream.borrow() {
+                client.rest();
+            }
+            filled
+        };
+        self.wait(call, filled).await
+    }
+
+    /// What a client takes its time for costs a call no patience.
+    async fn wait<T: 'static>(
+        &self,
+        call: &Call,
+        work: impl Future<Output = Result<T, Failure>> + 'static,
+    ) -> Result<T, Failure> {
+        if !self.is_clients {
+            return work.await;
+        }
+        call.errand(work).await.unwrap_or(Err(Failure::Closed))
+    }
+
     /// Sends all of it. `time` is how long each write may take.
-    pub async fn send(&self, time: Duration, mut bytes: &[u8]) -> Result<(), Failure> {
+    pub async fn send(
+        self: &Rc<Self>,
+        call: &Call,
+        time: Duration,
+        mut bytes: Bytes,
+    ) -> Result<(), Failure> {
         while !bytes.is_empty() {
-            let written = within(
-                time,
-                poll_fn(|context| self.stream.borrow_mut().poll_write(context, bytes)),
-            );
-            let written = written.await.inspect_err(|_| self.write_closed.set(true))?;
-            bytes = bytes.get(written..).unwrap_or_default();
+            let (own, rest) = (self.clone(), bytes.clone());
+            let written = async move {
+                let written = poll_fn(|context| own.stream.borrow_mut().poll_write(context, &rest));
+                within(time, written).await
+            };
+            let written = self.wait(call, written).await;
+            bytes.advance(written.inspect_err(|_| self.write_closed.set(true))?);
         }
         let flushed = poll_fn(|context| self.stream.borrow_mut().poll_flush(context));
         within(time, flushed).await.inspect_err(|_| self.write_closed.set(true))
@@ -243,6 +282,11 @@ impl Connection {
     /// Whether the other side closed it, or sent what nobody asked for: then it is of no more use.
     pub fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_fill(context).map(|_| ())
+    }
+
+    /// Where it leads, to be told in the log.
+    pub fn place(&self) -> Option<&Place> {
+        (!self.is_clients).then_some(&self.place)
     }
 
     /// What is there without waiting: how many bytes more came, 0 if the other side closed it; none:

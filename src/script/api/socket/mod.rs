@@ -1,6 +1,7 @@
 //! `ngx.socket`: connections of scripts, to where the settings allow them.
 
 mod allow;
+mod client;
 mod connect;
 mod connection;
 mod pool;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use mlua::{AnyUserData, Lua, MultiValue, Table, Value};
 
+pub use self::client::FUNCTIONS as CLIENT;
 use self::connection::Place;
 pub use self::connection::Sockets;
 pub use self::tcp::FUNCTIONS as TCP;

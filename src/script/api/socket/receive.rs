@@ -132,15 +132,14 @@ pub async fn fetch(
     let time = socket.times.get().read.unwrap_or(settings.read_timeout);
     trace(call, || format!("lua tcp socket read timeout: {}", time.as_millis()));
     let _reading = Busy::new(connection.clone(), |connection| &connection.reading);
-    let fetched = connection.fetch(time, wanted).await;
+    let fetched = connection.fetch(call, time, wanted).await;
     match &fetched {
         Err(Failure::Timeout) => {
-            let place = Some(&connection.place);
-            complain(call, &settings, "lua tcp socket read timed out", place);
+            complain(call, &settings, "lua tcp socket read timed out", connection.place());
         }
         Err(Failure::Error(words)) if words == "connection reset by peer" => {
             let words = "recv() failed (104: Connection reset by peer)";
-            complain(call, &settings, words, Some(&connection.place));
+            complain(call, &settings, words, connection.place());
         }
         _ => {}
     }

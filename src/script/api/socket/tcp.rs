@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use mlua::{Lua, MultiValue, Value};
 
 use super::super::Function;
@@ -90,37 +91,13 @@ pub const FUNCTIONS: &[Function] = &[
         "tcpsock:settimeout",
         "sock:settimeout(ms)",
         "How long each operation may take; 0 is the default.",
-        |_, _, args| {
-            let seen = args.len();
-            if seen != 2 {
-                return Err(fault(format!(
-                    "ngx.socket settimeout: expecting 2 arguments (including the object) but seen \
-                     {seen}"
-                )));
-            }
-            let time = timeout(&args, 2)?;
-            let times = Times { connect: time, send: time, read: time };
-            inner::<Tcp>(&args, "settimeout")?.times.set(times);
-            Ok(MultiValue::new())
-        },
+        set_timeout,
     ),
     now(
         "tcpsock:settimeouts",
         "sock:settimeouts(connect_ms, send_ms, read_ms)",
         "How long each kind of operation may take; 0 is the default.",
-        |_, _, args| {
-            let seen = args.len();
-            if seen != 4 {
-                return Err(fault(format!(
-                    "ngx.socket settimeouts: expecting 4 arguments (including the object) but seen \
-                     {seen}"
-                )));
-            }
-            let at = |index| timeout(&args, index);
-            let times = Times { connect: at(2)?, send: at(3)?, read: at(4)? };
-            inner::<Tcp>(&args, "settimeouts")?.times.set(times);
-            Ok(MultiValue::new())
-        },
+        set_timeouts,
     ),
     now(
         "tcpsock:setoption",
@@ -208,10 +185,12 @@ impl Tcp {
         if self.connecting.get() {
             return Ok(Some("socket busy connecting"));
         }
-        match self.usable(call)? {
-            Some(connection) => Ok(busy(self, &connection, true, true)),
-            None => Ok(None),
+        let Some(connection) = self.usable(call)? else { return Ok(None) };
+        let busy = busy(self, &connection, true, true);
+        if busy.is_none() {
+            trace(call, || "lua tcp socket reconnect without shutting down".to_owned());
         }
+        Ok(busy)
     }
 
     /// Closes the connection, unless somebody else holds it too.
@@ -248,6 +227,32 @@ pub fn busy(
     (to_write && connection.writing.get()).then_some("socket busy writing")
 }
 
+pub fn set_timeout(_: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let seen = args.len();
+    if seen != 2 {
+        return Err(fault(format!(
+            "ngx.socket settimeout: expecting 2 arguments (including the object) but seen {seen}"
+        )));
+    }
+    let time = timeout(&args, 2)?;
+    let times = Times { connect: time, send: time, read: time };
+    inner::<Tcp>(&args, "settimeout")?.times.set(times);
+    Ok(MultiValue::new())
+}
+
+pub fn set_timeouts(_: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let seen = args.len();
+    if seen != 4 {
+        return Err(fault(format!(
+            "ngx.socket settimeouts: expecting 4 arguments (including the object) but seen {seen}"
+        )));
+    }
+    let at = |index| timeout(&args, index);
+    let times = Times { connect: at(2)?, send: at(3)?, read: at(4)? };
+    inner::<Tcp>(&args, "settimeouts")?.times.set(times);
+    Ok(MultiValue::new())
+}
+
 /// What went well, or `nil, words`.
 pub fn done(lua: &Lua, outcome: Result<Value, Failure>) -> mlua::Result<MultiValue> {
     match outcome {
@@ -264,7 +269,7 @@ async fn connected(lua: Lua, call: Rc<Call>, mut args: MultiValue) -> mlua::Resu
     Ok(if at(&outcome, 1).is_nil() { outcome } else { one(socket) })
 }
 
-async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+pub async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     if args.len() != 2 {
         counted(&args, 2..=2, "2 arguments")?;
     }
@@ -279,16 +284,17 @@ async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     if let Some(words) = busy(&socket, &connection, false, true) {
         return refusal(&lua, words);
     }
-    let bytes = payload(&lua, at(&args, 2))?;
+    let bytes = Bytes::from(payload(&lua, at(&args, 2))?);
     let settings = settings(&lua, &call);
     let time = socket.times.get().send.unwrap_or(settings.send_timeout);
     trace(&call, || format!("lua tcp socket send timeout: {}", time.as_millis()));
     let _writing = Busy::new(connection.clone(), |connection| &connection.writing);
-    let sent = connection.send(time, &bytes).await;
+    let length = bytes.len() as i64;
+    let sent = connection.send(&call, time, bytes).await;
     if sent == Err(Failure::Timeout) {
-        complain(&call, &settings, "lua tcp socket write timed out", Some(&connection.place));
+        complain(&call, &settings, "lua tcp socket write timed out", connection.place());
     }
-    done(&lua, sent.map(|()| Value::Integer(bytes.len() as i64)))
+    done(&lua, sent.map(|()| Value::Integer(length)))
 }
 
 fn bind(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
