@@ -17,6 +17,8 @@ pub struct SocketSettings {
     pub keepalive_timeout: Duration,
     /// Connections that a pool keeps.
     pub pool_size: usize,
+    /// Whether what is sent leaves at once, however short it is.
+    pub nodelay: bool,
     /// Whether failures are told in the log.
     pub log_errors: bool,
     /// The certificates that are trusted, as PEM; none: those that the system trusts.
@@ -32,6 +34,7 @@ impl Default for SocketSettings {
             read_timeout: minute,
             keepalive_timeout: minute,
             pool_size: 30,
+            nodelay: true,
             log_errors: true,
             trusted: None,
         }

@@ -183,7 +183,7 @@ pub(super) const TABLE: &[Known] = &[
         1,
         Fate::Left("files are answered whole, ranges are the upstream's"),
     ),
-    row("tcp_nodelay", "HSL", 1, 1, IGNORED),
+    row("tcp_nodelay", "HSL", 1, 1, CARRIED),
     row("tcp_nopush", "HSL", 1, 1, IGNORED),
     row("sendfile", "HSLI", 1, 1, IGNORED),
     row("sendfile_max_chunk", "HSL", 1, 1, IGNORED),

@@ -235,6 +235,7 @@ fn lua(scope: &Scope<'_>, prefix: &Path, route: &mut Map<String, Value>) {
         ("lua_use_default_type", "use_default_type", true),
         ("lua_transform_underscores_in_response_headers", "underscores_to_dashes", true),
         ("lua_socket_log_errors", "log_socket_errors", true),
+        ("tcp_nodelay", "tcp_nodelay", true),
         ("lua_http10_buffering", "buffers_http10", true),
     ] {
         let on = scope.flag(directive, otherwise);

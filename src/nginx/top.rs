@@ -257,7 +257,8 @@ impl Top<'_> {
     fn listening(&self) -> Value {
         let all = |address: &SocketAddr| {
             let wide = |(known, _): &(SocketAddr, bool)| {
-                known.ip().is_unspecified() && known.port() == address.port()
+                let one_family = known.is_ipv4() == address.is_ipv4();
+                one_family && known.ip().is_unspecified() && known.port() == address.port()
             };
             !address.ip().is_unspecified() && self.listeners.iter().any(wide)
         };

@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
 use std::rc::{Rc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use tokio::task::spawn_local;
@@ -16,10 +18,10 @@ use super::{ClientStream, Failure, Sent, Site, respond, subrequest};
 use crate::config::BodyLimits;
 use crate::phases::Exchange;
 use crate::policy::Live;
-use crate::script::{Captured, Host, Subrequest, Waiting};
+use crate::script::{Captured, ClientSide, Host, Part, Subrequest, Waiting};
 use crate::shared::within;
 use crate::telemetry::events;
-use crate::transaction::{Body, Request};
+use crate::transaction::{Body, Request, Version};
 use crate::upstream::{Framing, keeps_alive};
 
 /// Bytes of an unread body that are read and dropped so that the connection can go on after a
@@ -39,8 +41,12 @@ pub(super) struct Downstream {
     file: RefCell<Option<Spool>>,
     declared: Declared,
     expects_continue: Cell<bool>,
-    /// Bytes that are still to come of a body that a script reads.
-    given_away: Cell<u64>,
+    /// What a script took of the connection.
+    given: Cell<Given>,
+    /// Whether a script waits for what the client sends, or knows that it sends no more.
+    read_by_script: Cell<ReadByScript>,
+    /// Who waits for the connection to come back from a loan.
+    waiting: RefCell<Option<Waker>>,
     /// Whether no byte of the body is still to come.
     body_ended: Cell<bool>,
     /// Whether both sides want the connection to go on.
@@ -55,6 +61,28 @@ enum Declared {
     Chunked,
     Length(u64),
     Nothing,
+}
+
+/// What a script took of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Given {
+    /// All of it.
+    All,
+    /// The body, of which so many bytes are still to come.
+    Body(u64),
+    #[default]
+    Nothing,
+}
+
+/// What a script that reads a connection knows of the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum ReadByScript {
+    /// It was told that nothing more comes.
+    Ended,
+    #[default]
+    No,
+    /// It waits for more.
+    Waits,
 }
 
 /// The [`Host`] of an exchange.
@@ -88,13 +116,12 @@ impl Host for Shared {
         Box::pin(async { task.await.is_ok_and(|sent| sent == Sent::Whole) })
     }
 
-    fn take_body(&self) -> Result<(), &'static str> {
-        self.downstream.give_away()
-    }
-
-    fn next_of_body(&self) -> Waiting<'static, Result<Bytes, &'static str>> {
-        let downstream = self.downstream.clone();
-        Box::pin(async move { downstream.next_of_body().await })
+    fn give_away(&self, part: Part) -> Result<Rc<dyn ClientSide>, &'static str> {
+        match part {
+            Part::Body => self.downstream.give_body()?,
+            Part::Raw => self.downstream.give_all()?,
+        }
+        Ok(self.downstream.clone())
     }
 
     fn client_gone(&self) -> Option<Waiting<'static, ()>> {
@@ -136,7 +163,9 @@ impl Downstream {
             file: RefCell::default(),
             declared,
             expects_continue: Cell::new(request.headers.contains("expect")),
-            given_away: Cell::default(),
+            given: Cell::default(),
+            read_by_script: Cell::default(),
+            waiting: RefCell::default(),
             body_ended: Cell::new(matches!(declared, Declared::Nothing | Declared::Length(0))),
             goes_on: !last && keeps_alive(request.version, connection),
             told: Cell::new(false),
@@ -153,7 +182,9 @@ impl Downstream {
             file: RefCell::default(),
             declared: Declared::Nothing,
             expects_continue: Cell::new(false),
-            given_away: Cell::default(),
+            given: Cell::default(),
+            read_by_script: Cell::default(),
+            waiting: RefCell::default(),
             body_ended: Cell::new(true),
             goes_on: false,
             told: Cell::new(false),
@@ -182,7 +213,7 @@ impl Downstream {
 
     /// Lends the connection; it comes back when the loan ends, also by cancellation.
     pub(super) fn lend(&self) -> Option<Loan<'_>> {
-        self.take().map(|stream| Loan { stream: Some(stream), home: &self.stream })
+        self.take().map(|stream| Loan { stream: Some(stream), home: self })
     }
 
     /// Whether the connection can go on after an answer framed so, as the client is then told. What
@@ -208,9 +239,12 @@ impl Downstream {
         loop {
             // While somebody has the connection on loan it is they who would notice; and what the client
             // sent ahead hides its end.
+            // A script that reads it is told by what it reads.
             let gone = poll_fn(|context| match &*self.stream.borrow() {
-                Some(stream) => stream.poll_end(context),
-                None => Poll::Pending,
+                Some(stream) if self.read_by_script.get() == ReadByScript::No => {
+                    stream.poll_end(context)
+                }
+                _ => Poll::Pending,
             });
             if within(LOOK_AGAIN, gone).await.is_ok() {
                 return;
@@ -260,35 +294,106 @@ impl Downstream {
     }
 
     /// A script reads the body from now on; for all others there is none.
-    fn give_away(&self) -> Result<(), &'static str> {
+    fn give_body(&self) -> Result<(), &'static str> {
+        if self.declared == Declared::Chunked {
+            return Err("chunked request bodies not supported yet");
+        }
         if self.held.borrow().is_some() {
             return Err("request body already exists");
         }
-        let length = match self.declared {
-            Declared::Chunked => return Err("chunked request bodies not supported yet"),
-            Declared::Nothing | Declared::Length(0) => return Err("no body"),
-            Declared::Length(length) => length,
-        };
+        let Declared::Length(length @ 1..) = self.declared else { return Err("no body") };
         if self.terms().is_none_or(|(limits, _)| length > limits.total) {
             return Err("request body too large");
         }
-        self.given_away.set(length);
+        self.given.set(Given::Body(length));
         self.held.replace(Some(Ok(Body::Empty)));
         Ok(())
     }
 
-    async fn next_of_body(&self) -> Result<Bytes, &'static str> {
-        let left = self.given_away.get();
-        if left == 0 {
-            return Ok(Bytes::new());
+    /// A script answers by itself from now on.
+    fn give_all(&self) -> Result<(), &'static str> {
+        let exchange = self.exchange().ok_or("closed")?;
+        let mut transaction = exchange.subject.transaction.borrow_mut();
+        if matches!(&*self.held.borrow(), Some(Err(_)))
+            || matches!(self.given.get(), Given::Body(1..))
+        {
+            return Err("pending request body reading in some other thread");
         }
-        let mut loan = self.lend().ok_or("socket busy")?;
-        self.invite(loan.stream()).await.map_err(|_| "closed")?;
-        let next = Incoming::sized(loan.stream(), left).next().await;
-        let bytes = next.map_err(|_| "closed")?.ok_or("closed")?;
-        self.given_away.set(left - bytes.len() as u64);
-        self.body_ended.set(self.given_away.get() == 0);
-        Ok(bytes)
+        if self.given.get() == Given::All {
+            return Err("duplicate call");
+        }
+        let reply = &mut transaction.reply;
+        if !self.outflow.is_idle_or_begun() || self.stream.borrow().is_none() {
+            return Err("pending data to write");
+        }
+        if reply.said && !self.outflow.has_begun() {
+            let is_old = transaction.request.version == Version::Http10;
+            return Err(if is_old { "http 1.0 buffering" } else { "pending data to write" });
+        }
+        if !reply.body.is_empty() {
+            return Err("pending data to write");
+        }
+        reply.is_raw = true;
+        reply.is_locked = true;
+        self.outflow.give_up();
+        self.given.set(Given::All);
+        self.held.borrow_mut().get_or_insert(Ok(Body::Empty));
+        Ok(())
+    }
+
+    /// What a script reads, as far as it may.
+    fn poll_given(&self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let most = match self.given.get() {
+            Given::All => u64::MAX,
+            Given::Body(left) => left,
+            Given::Nothing => 0,
+        };
+        if most == 0 {
+            return Poll::Ready(Ok(Bytes::new()));
+        }
+        let mut stream = self.stream.borrow_mut();
+        let Some(client) = stream.as_mut() else {
+            self.waiting.replace(Some(context.waker().clone()));
+            return Poll::Pending;
+        };
+        ready!(self.poll_invite(client, context))?;
+        if client.unread.is_empty() {
+            let read = usize::try_from(most).unwrap_or(usize::MAX);
+            if ready!(pin!(client.read(read)).poll(context))? == 0 {
+                return Poll::Ready(self.end_of_given());
+            }
+        }
+        let length = client.unread.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+        let bytes = client.unread.split_to(length).freeze();
+        client.body_read += bytes.len() as u64;
+        if let Given::Body(left) = self.given.get() {
+            let left = left - bytes.len() as u64;
+            self.given.set(Given::Body(left));
+            self.body_ended.set(left == 0);
+        }
+        Poll::Ready(Ok(bytes))
+    }
+
+    /// The client sends no more: an error, where it owes some or somebody wants to know.
+    fn end_of_given(&self) -> io::Result<Bytes> {
+        let is_watched = self.exchange().is_some_and(|exchange| exchange.plan().lua.watch_client);
+        if is_watched || matches!(self.given.get(), Given::Body(_)) {
+            return Err(io::Error::other("client aborted"));
+        }
+        Ok(Bytes::new())
+    }
+
+    fn poll_invite(
+        &self,
+        client: &mut ClientStream,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.expects_continue.get() {
+            // So short that it leaves whole or not at all.
+            ready!(client.poll_write(context, LEAVE))?;
+            self.expects_continue.set(false);
+        }
+        Poll::Ready(Ok(()))
     }
 
     async fn read(&self) -> Result<Held, Failure> {
@@ -322,8 +427,7 @@ impl Downstream {
         if !self.expects_continue.replace(false) {
             return Ok(());
         }
-        let leave: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        let sent = client.send([leave, b""]).await;
+        let sent = client.send([LEAVE, b""]).await;
         sent.map_err(|_| Failure::theirs(400, "body::client_gone"))
     }
 
@@ -348,6 +452,37 @@ impl Downstream {
     }
 }
 
+impl ClientSide for Downstream {
+    fn poll_read(&self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let polled = self.poll_given(context);
+        self.read_by_script.set(match &polled {
+            Poll::Pending => ReadByScript::Waits,
+            Poll::Ready(Ok(bytes)) if !bytes.is_empty() => ReadByScript::No,
+            Poll::Ready(_) if matches!(self.given.get(), Given::Body(0)) => ReadByScript::No,
+            Poll::Ready(_) => ReadByScript::Ended,
+        });
+        polled
+    }
+
+    fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match (&mut *self.stream.borrow_mut(), self.given.get()) {
+            (Some(client), Given::All) => client.poll_write(context, bytes).map_ok(|written| {
+                client.body_sent += written as u64;
+                written
+            }),
+            _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn rest(&self) {
+        if self.read_by_script.get() == ReadByScript::Waits {
+            self.read_by_script.set(ReadByScript::No);
+        }
+    }
+}
+
+/// What a client is told that waits for leave to send its body.
+const LEAVE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// How often it is looked whether a client is there of which nothing is heard.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(200);
 /// How long a client may take to send a short body that nobody wants.
@@ -356,7 +491,7 @@ const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(2);
 /// A connection on loan.
 pub(super) struct Loan<'a> {
     stream: Option<Box<ClientStream>>,
-    home: &'a RefCell<Option<Box<ClientStream>>>,
+    home: &'a Downstream,
 }
 
 impl Loan<'_> {
@@ -368,7 +503,10 @@ impl Loan<'_> {
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        *self.home.borrow_mut() = self.stream.take();
+        *self.home.stream.borrow_mut() = self.stream.take();
+        if let Some(waiting) = self.home.waiting.take() {
+            waiting.wake();
+        }
     }
 }
 

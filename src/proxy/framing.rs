@@ -120,6 +120,9 @@ fn same(known: &Header, field: &Header) -> bool {
     known.name.eq_ignore_ascii_case(&field.name)
 }
 
+/// The status before another protocol.
+pub(super) const SWITCHING: u16 = 101;
+
 /// Whether an answer ends with this status: after an informational one the client would take the body
 /// for the next answer.
 pub(super) fn is_final(status: u16) -> bool {
@@ -161,12 +164,19 @@ pub(super) fn framed(
     let endless = endless(&transaction);
     let to_head = &transaction.request.method[..] == b"HEAD";
     let for_script = transaction.is_subrequest;
-    let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
+    let switches = transaction
+        .response
+        .as_ref()
+        .is_some_and(|response| response.status == SWITCHING && length == Length::Unknown);
+    let response = transaction.response.as_mut();
+    let response = response.filter(|response| switches || is_final(response.status))?;
     // A script may remove the length (as it must in nginx before it changes a body); a length of its
     // own making would let the next answer begin in the middle of this one.
     let told = response.headers.remove("content-length") > 0;
-    response.headers.retain(|field| !is_one_of(&HOP_BY_HOP, &field.name));
-    let bodiless = to_head || matches!(response.status, 204 | 304);
+    response.headers.retain(|field| {
+        (switches && is_one_of(&["upgrade"], &field.name)) || !is_one_of(&HOP_BY_HOP, &field.name)
+    });
+    let bodiless = to_head || switches || matches!(response.status, 204 | 304);
     let length = match length {
         Length::AsReceived(length) => length.filter(|_| told && response.status != 204),
         Length::Known(bytes) if !bodiless => Some(bytes as u64),
@@ -177,7 +187,9 @@ pub(super) fn framed(
         Some(length) => Framing::Length(length),
         None => endless,
     };
-    let goes_on = downstream.goes_on(framing);
+    // What follows a switch is no HTTP, whoever speaks it.
+    let framed = if switches { Framing::UntilClose } else { framing };
+    let goes_on = downstream.goes_on(framed);
     ordered::write(out, exchange, response, (length, framing), goes_on)?;
     if let Some(length) = length.filter(|_| for_script || exchange.has(Phase::Log)) {
         response.headers.set("Content-Length", length.to_string());

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::forward::is_one_of;
+use super::framing::SWITCHING;
 use super::{respond, wire};
 use crate::phases::Exchange;
 use crate::transaction::{Header, Headers, Response, reason};
@@ -59,8 +60,11 @@ pub(super) fn write(
             }
         }
     }
-    let connection: &[u8] =
-        if goes_on { b"Connection: keep-alive\r\n" } else { b"Connection: close\r\n" };
+    let connection: &[u8] = match goes_on {
+        _ if response.status == SWITCHING => b"Connection: upgrade\r\n",
+        true => b"Connection: keep-alive\r\n",
+        false => b"Connection: close\r\n",
+    };
     out.extend_from_slice(connection);
     for field in &response.headers {
         if !is_one_of(&FIRST, &field.name) && !is(field, "connection") {

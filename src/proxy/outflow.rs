@@ -60,6 +60,16 @@ impl Outflow {
         !matches!(*self.state.borrow(), State::Idle)
     }
 
+    /// Whether what was said so far left as it is.
+    pub(super) fn is_idle_or_begun(&self) -> bool {
+        matches!(*self.state.borrow(), State::Idle | State::Begun(..))
+    }
+
+    /// Nothing more of it is sent: a script answers by itself.
+    pub(super) fn give_up(&self) {
+        self.set(State::Ended(Sent::Cut));
+    }
+
     /// Whether a task has to be made that sends what is staged.
     pub(super) fn nudge(&self) -> bool {
         !self.is_nudged.replace(true)

@@ -2,10 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,8 +85,8 @@ pub struct Subject {
     pub host: Box<dyn Host>,
     /// `ngx.ctx`: the table of each state that asked for it, and who wrote last.
     pub contexts: RefCell<api::Contexts>,
-    /// Connections that sockets of its scripts have open.
-    pub sockets: api::Sockets,
+    /// Connections that sockets of its scripts have open, and those of its subrequests.
+    pub sockets: Rc<api::Sockets>,
     /// The exchange under the eyes of the rules; none where it has no rules. Borrow it as briefly as
     /// the values.
     pub inspection: RefCell<Option<Box<Inspection>>>,
@@ -115,18 +116,12 @@ pub trait Host {
         Box::pin(std::future::ready(true))
     }
 
-    /// Gives the body away to a script, which reads it by [`Host::next_of_body`]; for all others there is
-    /// none.
+    /// Gives part of the client's connection away to a script; nobody else gets that part then.
     ///
     /// # Errors
     /// In lua-nginx-module's words, if there is none to be given.
-    fn take_body(&self) -> Result<(), &'static str> {
+    fn give_away(&self, _part: Part) -> Result<Rc<dyn ClientSide>, &'static str> {
         Err("request body already exists")
-    }
-
-    /// The next bytes of a body that was given away; empty at its end.
-    fn next_of_body(&self) -> Waiting<'static, Result<Bytes, &'static str>> {
-        Box::pin(std::future::ready(Err("closed")))
     }
 
     /// Waits until the client is gone; none where nobody looks.
@@ -148,6 +143,27 @@ pub trait Host {
     fn open(&self) -> bool {
         true
     }
+}
+
+/// What of its client's connection a script may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The request's body, to be read.
+    Body,
+    /// All that comes and goes from now on.
+    Raw,
+}
+
+/// A client's connection, or a part of it, in a script's hands.
+pub trait ClientSide {
+    /// The next bytes; empty at the end.
+    fn poll_read(&self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>>;
+
+    /// Sends some of the bytes; how many.
+    fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Nobody waits for [`ClientSide::poll_read`] any more.
+    fn rest(&self);
 }
 
 /// How a script left a phase.
@@ -213,7 +229,7 @@ impl Subject {
             transaction: RefCell::new(transaction),
             host,
             contexts: RefCell::default(),
-            sockets: api::Sockets::default(),
+            sockets: origin.sockets.clone(),
             inspection: RefCell::default(),
             origin,
             detour: RefCell::default(),

@@ -258,10 +258,16 @@ fn is_called_by_native(traceback: &str) -> bool {
     let mut frames = traceback.lines().map(str::trim).filter(|line| {
         !line.is_empty() && *line != TRACEBACK.trim_start() && !line.starts_with("__mlua")
     });
-    let mut frames = frames.by_ref().skip_while(|line| line.starts_with(OWN_CHUNK)).peekable();
+    let mut frames = frames.by_ref().skip_while(|line| is_own(line)).peekable();
     frames.next_if(|line| line.starts_with("[C]"));
-    let caller = frames.find(|line| !line.starts_with(OWN_CHUNK));
-    caller.is_some_and(|line| line.starts_with("[C]") && line.contains("pcall"))
+    let caller = frames.find(|line| !is_own(line));
+    let is_native = |line: &str| line.starts_with("[C]") || line.starts_with(OWN_CHUNK);
+    caller.is_some_and(|line| is_native(line) && line.contains("pcall"))
+}
+
+/// Whether a line of a traceback is of a chunk of our own, other than our `pcall`.
+fn is_own(line: &str) -> bool {
+    line.starts_with(OWN_CHUNK) && !line.contains("pcall")
 }
 
 /// Whether an error is told without a place, as those are that lua-resty-core raises for its caller's
@@ -312,6 +318,15 @@ mod tests {
         let text = "moongate/builtins:7: bad\nstack traceback:\n\tmoongate/builtins:7: in \
                     function 'sort'\n\ta.lua:9: in function 'f'";
         assert_eq!(message(&Error::RuntimeError(text.into())), "a.lua:9: bad");
+    }
+
+    #[test]
+    fn a_native_error_has_no_place_where_pcall_called_the_function() {
+        let traceback = "stack traceback:\n\t[C]: in ?\n\tmoongate/builtins:27: in function 'pcall'\n\t\
+                         a.lua:4: in function <a.lua:1>";
+        let cause = Error::runtime("no such thing").into();
+        let error = Error::CallbackError { traceback: traceback.into(), cause };
+        assert_eq!(message(&error), "no such thing");
     }
 
     #[test]

@@ -32,7 +32,9 @@ mod watchdog;
 mod within;
 
 pub use api::{Contexts, set_variable, variable};
-pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};
+pub use call::{
+    Call, Chunk, ClientSide, Exit, Host, Part, Subject, Waiting, current, with_current,
+};
 pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
 pub use handler::Handler;

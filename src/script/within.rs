@@ -26,6 +26,8 @@ pub struct Origin {
     pub made: Rc<Cell<u32>>,
     /// The function's call that asked for it, which pays for what it costs.
     pub payer: Option<Rc<Call>>,
+    /// The connections of the client's request, to which its own are counted: they end with that.
+    pub sockets: Rc<api::Sockets>,
 }
 
 /// A request that a script makes of the node itself.

@@ -38,6 +38,8 @@ pub struct Reply {
     pub is_chunked: bool,
     /// Where the pieces of the staged body end that were said one by one; see [`Manner::pieces`].
     pub pieces: Vec<usize>,
+    /// Whether a script took the connection, and answers by itself.
+    pub is_raw: bool,
 }
 
 /// How a route wants what scripts answer to be treated.

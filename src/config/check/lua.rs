@@ -69,6 +69,7 @@ pub fn of_route(route: &Section<'_>) -> RouteLua {
             read_timeout: lua.time("read_timeout"),
             keepalive_timeout: lua.time("keepalive_timeout"),
             pool_size: lua.count("pool_size") as usize,
+            nodelay: lua.flag("tcp_nodelay"),
             log_errors: lua.flag("log_socket_errors"),
             trusted: trusted(&lua),
         }),

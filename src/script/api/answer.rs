@@ -192,6 +192,7 @@ fn refused(transaction: &Transaction) -> Option<&'static str> {
     let reply = &transaction.reply;
     let to_head = &transaction.request.method[..] == b"HEAD";
     match reply {
+        _ if reply.is_raw => Some("raw request socket acquired"),
         _ if reply.is_broken => Some(OUTPUT_ERROR),
         _ if to_head && reply.is_locked => Some("header only"),
         _ if reply.ended => Some("seen eof"),
@@ -345,6 +346,9 @@ fn eof(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue>
         return Err(fault("no argument is expected"));
     }
     let exchange = subject(call)?;
+    if exchange.transaction.borrow().reply.is_raw {
+        return refusal(lua, "raw request socket acquired");
+    }
     if exchange.transaction.borrow().reply.ended {
         return refusal(lua, "seen eof");
     }

@@ -149,7 +149,8 @@ fn origin(lua: &Lua, call: &Rc<Call>, spec: &DomainSpec) -> mlua::Result<Origin>
     }
     before.made.set(before.made.get() + 1);
     let payer = if spec.guest { Some(call.clone()) } else { before.payer.clone() };
-    Ok(Origin { depth: before.depth + 1, made: before.made.clone(), payer })
+    let (made, sockets) = (before.made.clone(), before.sockets.clone());
+    Ok(Origin { depth: before.depth + 1, made, payer, sockets })
 }
 
 /// The options of one subrequest.

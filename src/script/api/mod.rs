@@ -25,7 +25,6 @@ mod register;
 mod request;
 mod request_body;
 mod request_headers;
-mod request_socket;
 mod rule;
 mod semaphore;
 mod shared;
@@ -125,7 +124,7 @@ pub const TABLES: &[&[Function]] = &[
     request::FUNCTIONS,
     request_body::FUNCTIONS,
     request_headers::FUNCTIONS,
-    request_socket::FUNCTIONS,
+    socket::CLIENT,
     rule::FUNCTIONS,
     semaphore::FUNCTIONS,
     shared::FUNCTIONS,

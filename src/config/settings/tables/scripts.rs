@@ -189,6 +189,13 @@ pub static ROUTE_LUA: Table = Table {
             "Whether failing sockets of scripts are told in the log.",
         ),
         row(
+            "tcp_nodelay",
+            Flag,
+            "true",
+            "false",
+            "Whether what sockets of scripts send leaves at once, however short it is.",
+        ),
+        row(
             "buffers_http10",
             Flag,
             "true",

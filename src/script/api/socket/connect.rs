@@ -1,10 +1,12 @@
 //! `tcpsock:connect`.
 
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::{Lua, MultiValue, Table, Value};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use super::super::arguments::{at, number, refusal, text, type_name};
 use super::connection::{Busy, Connection, Failure, Place, Requester, sockets, within};
@@ -23,6 +25,8 @@ const LARGEST_POOL: usize = 10_000;
 /// What `connect` was asked for.
 struct Wish {
     place: Place,
+    /// The address to go out from.
+    own: Option<SocketAddr>,
     /// Under which name the connection is kept.
     key: Vec<u8>,
     pool_size: Option<usize>,
@@ -39,7 +43,7 @@ pub async fn connect(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result
     }
     let socket = inner::<Tcp>(&args, "connect")?;
     let settings = settings(&lua, &call);
-    let wish = match wish(&lua, &args, &settings)? {
+    let wish = match wish(&lua, &args, (&settings, socket.own.get()))? {
         Ok(wish) => wish,
         Err(words) => return refusal(&lua, words),
     };
@@ -47,14 +51,18 @@ pub async fn connect(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result
         return refusal(&lua, words);
     }
     socket.drop_connection(&call);
-    *socket.requester.borrow_mut() = Some(Requester::of(&call));
+    if socket.requester.replace(Some(Requester::of(&call))).is_some() {
+        trace(&call, || "lua reuse socket upstream ctx".to_owned());
+    }
     socket.key.replace(wish.key.clone());
     let _connecting = Busy::new(socket.clone(), |socket| &socket.connecting);
     let patience = socket.times.get().connect.unwrap_or(settings.connect_timeout);
     match establish(&lua, &call, &settings, wish, patience).await {
         Ok(connection) => {
             socket.connection.replace(Rc::downgrade(&connection));
-            sockets(&call).keep(connection);
+            if sockets(&call).keep(connection) {
+                trace(&call, || "lua http cleanup reuse".to_owned());
+            }
             done(&lua, Ok(Value::Integer(1)))
         }
         Err(words) => refusal(&lua, words),
@@ -65,7 +73,7 @@ pub async fn connect(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result
 fn wish(
     lua: &Lua,
     args: &MultiValue,
-    settings: &SocketSettings,
+    (settings, own): (&SocketSettings, Option<SocketAddr>),
 ) -> mlua::Result<Result<Wish, String>> {
     let host = text(lua, at(args, 2))?.ok_or_else(|| {
         let why = format!("string expected, got {}", type_name(at(args, 2)));
@@ -99,7 +107,7 @@ fn wish(
     });
     let port = port.filter(|_| !is_path(&host));
     let place = Place { host, port, address: None };
-    Ok(Ok(Wish { place, key, pool_size, backlog }))
+    Ok(Ok(Wish { place, own, key, pool_size, backlog }))
 }
 
 /// Whether a host is a Unix socket's path.
@@ -160,19 +168,21 @@ async fn establish(
     let pools = pools(lua);
     let pool = match (pools.find(&wish.key), wish.pool_size) {
         (Some(pool), _) => Some(pool),
-        (None, Some(size)) => pools.open(&wish.key, size, wish.backlog),
+        (None, Some(size)) => pools.open(call, &wish.key, size, wish.backlog),
         (None, None) => None,
     };
     // What a pool's name leads to must still be allowed.
-    let fits = |connection: &Connection| permitted(lua, &connection.place).is_ok();
+    let fits = |connection: &Connection| {
+        connection.place().is_some_and(|place| permitted(lua, place).is_ok())
+    };
     let mut counted = None;
     if let Some(pool) = &pool {
-        if let Some(connection) = pool.take(fits) {
+        if let Some(connection) = pool.take(call, fits) {
             return Ok(connection);
         }
-        match pool.enter(patience).await {
+        match pool.enter(call, patience).await {
             Ok(Entered::AtOnce(one)) => counted = Some(one),
-            Ok(Entered::Queued(one)) => match pool.take(fits) {
+            Ok(Entered::Queued(one)) => match pool.take(call, fits) {
                 Some(connection) => {
                     one.forgo();
                     return Ok(connection);
@@ -182,8 +192,11 @@ async fn establish(
             Err(failure) => return Err(queued(call, settings, &wish.place, &failure)),
         }
     }
-    trace(call, "lua tcp socket connect timeout", patience);
-    let connection = dial(lua, call, settings, wish.place, patience).await?;
+    if wish.place.host.is_empty() {
+        return Err("failed to parse host name \"\": no host".to_owned());
+    }
+    trace(call, || format!("lua tcp socket connect timeout: {}", patience.as_millis()));
+    let connection = dial(lua, call, settings, (wish.place, wish.own), patience).await?;
     connection.counted.replace(counted);
     Ok(Rc::new(connection))
 }
@@ -204,7 +217,7 @@ async fn dial(
     lua: &Lua,
     call: &Call,
     settings: &SocketSettings,
-    mut place: Place,
+    (mut place, own): (Place, Option<SocketAddr>),
     patience: Duration,
 ) -> Result<Connection, String> {
     let held = opened(lua, call)?;
@@ -213,7 +226,10 @@ async fn dial(
         let addresses = resolved(lua, &place.host, port).await?;
         place.address = addresses.first().copied();
         within(patience, async {
-            let dialled = TcpStream::connect(&*addresses).await;
+            let dialled = match own {
+                Some(own) => go_out(call, own, &addresses).await,
+                None => TcpStream::connect(&*addresses).await,
+            };
             dialled.inspect_err(|error| refused = Some(system_words(error)))
         })
         .await
@@ -222,7 +238,7 @@ async fn dial(
         let path = place.host.get(5..).unwrap_or_default();
         within(patience, async {
             let dialled = UnixStream::connect(path).await;
-            dialled.inspect_err(|error| refused = Some(system_words(error)))
+            dialled.inspect_err(|error| tell_refusal(call, &place.host, error))
         })
         .await
         .map(Plain::Unix)
@@ -231,20 +247,46 @@ async fn dial(
         Ok(plain) => {
             if let Plain::Tcp(tcp) = &plain {
                 place.address = tcp.peer_addr().ok();
-                // Scripts send whole messages; waiting for more would only delay them.
-                let _ = tcp.set_nodelay(true);
+                if settings.nodelay && tcp.set_nodelay(true).is_ok() {
+                    trace(call, || "lua socket tcp_nodelay".to_owned());
+                }
             }
-            Ok(Connection::new(Stream::Plain(plain), place, held))
+            Ok(Connection::new(Stream::Plain(plain), place, Some(held)))
         }
         Err(failure) => {
-            let words = match &refused {
-                Some(refused) => format!("connect() failed {refused}"),
-                None => "lua tcp socket connect timed out".to_owned(),
-            };
-            complain(call, settings, &words, Some(&place));
+            if let Some(refused) = &refused {
+                complain(call, settings, &format!("connect() failed {refused}"), Some(&place));
+            } else if failure == Failure::Timeout {
+                complain(call, settings, "lua tcp socket connect timed out", Some(&place));
+            }
             Err(failure.to_string())
         }
     }
+}
+
+/// Connects from an address of the machine to the first that lets it.
+async fn go_out(call: &Call, own: SocketAddr, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::AddrNotAvailable.into();
+    for address in addresses.iter().filter(|address| address.is_ipv4() == own.is_ipv4()) {
+        let socket = if own.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if let Err(error) = socket.bind(own) {
+            let words = format!("bind({}) failed {}", own.ip(), system_words(&error));
+            super::say(call, super::CRIT, &words);
+            return Err(error);
+        }
+        match socket.connect(*address).await {
+            Ok(connected) => return Ok(connected),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Tells of a path that cannot be connected to, as nginx does at once.
+fn tell_refusal(call: &Call, host: &str, error: &io::Error) {
+    let usual = error.kind() == io::ErrorKind::ConnectionRefused;
+    let level = if usual { super::ERR } else { super::CRIT };
+    super::say(call, level, &format!("connect() to {host} failed {}", system_words(error)));
 }
 
 /// `tcpsock:setkeepalive`: gives a connection to its pool.
@@ -287,7 +329,7 @@ pub fn keep(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
         }
         (_, size) => size.map_or(settings.pool_size, |size| size as usize).min(LARGEST_POOL),
     };
-    if let Some(pool) = known.or_else(|| pools(lua).open(&key, size, None)) {
+    if let Some(pool) = known.or_else(|| pools(lua).open(call, &key, size, None)) {
         hand_over(&socket, call, &pool, &connection, time);
     } else {
         socket.drop_connection(call);
@@ -307,6 +349,12 @@ fn hand_over(
         *counted = Some(pool.count_in());
     }
     drop(counted);
+    trace(call, || {
+        if time.is_zero() {
+            return "lua tcp socket keepalive timeout: unlimited".to_owned();
+        }
+        format!("lua tcp socket keepalive timeout: {} ms", time.as_millis())
+    });
     socket.drop_connection(call);
     pool.keep(connection.clone(), (!time.is_zero()).then_some(time));
 }

@@ -6,12 +6,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use super::super::answer::STAGED_BYTES;
@@ -29,7 +30,9 @@ pub struct Connection {
     pub stream: RefCell<Stream>,
     /// Received, but not yet asked for.
     pub buffer: RefCell<BytesMut>,
-    pub place: Place,
+    place: Place,
+    /// Whether it is the client's, which was there before.
+    is_clients: bool,
     /// How often it was taken from a pool.
     pub reused: Cell<u32>,
     /// Its place in the count of a pool.
@@ -40,7 +43,7 @@ pub struct Connection {
     pub write_closed: Cell<bool>,
     /// The ticket of its TLS session.
     pub ticket: RefCell<Option<super::tls::Ticket>>,
-    _held: Held,
+    _held: Option<Held>,
 }
 
 /// Where a connection leads.
@@ -67,12 +70,16 @@ pub enum Failure {
 #[derive(Clone)]
 pub enum Requester {
     Call(u64),
-    Exchange(Weak<Subject>),
+    Exchange(Weak<Subject>, Weak<Sockets>),
 }
 
-/// The connections that an exchange, or a call outside of any, has open.
+/// The connections that an exchange, with its subrequests, or a call outside of any has open.
 #[derive(Default)]
-pub struct Sockets(RefCell<Vec<Rc<Connection>>>);
+pub struct Sockets {
+    open: RefCell<Vec<Rc<Connection>>>,
+    /// Places of connections that were closed.
+    free: Cell<usize>,
+}
 
 /// A flag that is set for as long as this is there, also when a coroutine is given up in between.
 pub struct Busy<T, F: Fn(&T) -> &Cell<bool>>(Rc<T>, F);
@@ -91,32 +98,41 @@ impl<T, F: Fn(&T) -> &Cell<bool>> Drop for Busy<T, F> {
 }
 
 impl Sockets {
-    pub(super) fn keep(&self, connection: Rc<Connection>) {
-        self.0.borrow_mut().push(connection);
+    /// Keeps a connection until it is released or all go; whether another's place is its own now.
+    pub(super) fn keep(&self, connection: Rc<Connection>) -> bool {
+        self.open.borrow_mut().push(connection);
+        let free = self.free.get();
+        self.free.set(free.saturating_sub(1));
+        free > 0
     }
 
     pub(super) fn release(&self, connection: &Rc<Connection>) {
-        self.0.borrow_mut().retain(|kept| !Rc::ptr_eq(kept, connection));
+        let mut open = self.open.borrow_mut();
+        let before = open.len();
+        open.retain(|kept| !Rc::ptr_eq(kept, connection));
+        self.free.set(self.free.get() + before - open.len());
     }
 }
 
 impl Requester {
     pub fn of(call: &Call) -> Self {
         match &call.subject {
-            Some(subject) => Self::Exchange(Rc::downgrade(subject)),
+            Some(subject) => {
+                Self::Exchange(Rc::downgrade(subject), Rc::downgrade(&subject.sockets))
+            }
             None => Self::Call(call.serial),
         }
     }
 
-    /// Whether the exchange is over. (Of a call that is over nobody knows.)
+    /// Whether the client's request is over. (Of a call that is over nobody knows.)
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Exchange(own) if own.strong_count() == 0)
+        matches!(self, Self::Exchange(_, all) if all.strong_count() == 0)
     }
 
     pub fn is(&self, call: &Call) -> bool {
         match (self, &call.subject) {
             (Self::Call(serial), None) => *serial == call.serial,
-            (Self::Exchange(own), Some(subject)) => Weak::ptr_eq(own, &Rc::downgrade(subject)),
+            (Self::Exchange(own, _), Some(subject)) => Weak::ptr_eq(own, &Rc::downgrade(subject)),
             _ => false,
         }
     }
@@ -159,8 +175,9 @@ pub trait Wanted {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, place: Place, held: Held) -> Self {
+    pub(super) fn new(stream: Stream, place: Place, held: Option<Held>) -> Self {
         Self {
+            is_clients: matches!(stream, Stream::Client(_)),
             stream: RefCell::new(stream),
             buffer: RefCell::default(),
             place,
@@ -175,6 +192,11 @@ impl Connection {
         }
     }
 
+    /// The number that the system knows it by; -1: none.
+    pub fn descriptor(&self) -> i32 {
+        self.stream.borrow().socket().map_or(-1, |socket| socket.as_raw_fd())
+    }
+
     /// Whether it is closed in both directions.
     pub fn is_closed(&self) -> bool {
         self.read_closed.get() && self.write_closed.get()
@@ -182,7 +204,12 @@ impl Connection {
 
     /// Reads until `wanted` is in the buffer; where it ends there. `time` is how long each read may
     /// take.
-    pub async fn fetch(&self, time: Duration, wanted: &mut impl Wanted) -> Result<usize, Failure> {
+    pub async fn fetch(
+        self: &Rc<Self>,
+        call: &Call,
+        time: Duration,
+        wanted: &mut impl Wanted,
+    ) -> Result<usize, Failure> {
         loop {
             if let Some(end) = wanted.end(&self.buffer.borrow()) {
                 return Ok(end);
@@ -192,7 +219,7 @@ impl Connection {
                 self.read_closed.set(true);
                 return Err(Failure::Memory);
             }
-            match within(time, poll_fn(|context| self.poll_fill(context))).await {
+            match self.fill(call, time).await {
                 Ok(1..) => {}
                 Ok(0) => {
                     self.read_closed.set(true);
@@ -207,15 +234,46 @@ impl Connection {
         }
     }
 
+    /// Reads what is there, and waits until something is; how many bytes.
+    async fn fill(self: &Rc<Self>, call: &Call, time: Duration) -> Result<usize, Failure> {
+        let own = self.clone();
+        let filled = async move {
+            let filled = within(time, poll_fn(|context| own.poll_fill(context))).await;
+            if let Stream::Client(client) = &*own.stream.borrow() {
+                client.rest();
+            }
+            filled
+        };
+        self.wait(call, filled).await
+    }
+
+    /// What a client takes its time for costs a call no patience.
+    async fn wait<T: 'static>(
+        &self,
+        call: &Call,
+        work: impl Future<Output = Result<T, Failure>> + 'static,
+    ) -> Result<T, Failure> {
+        if !self.is_clients {
+            return work.await;
+        }
+        call.errand(work).await.unwrap_or(Err(Failure::Closed))
+    }
+
     /// Sends all of it. `time` is how long each write may take.
-    pub async fn send(&self, time: Duration, mut bytes: &[u8]) -> Result<(), Failure> {
+    pub async fn send(
+        self: &Rc<Self>,
+        call: &Call,
+        time: Duration,
+        mut bytes: Bytes,
+    ) -> Result<(), Failure> {
         while !bytes.is_empty() {
-            let written = within(
-                time,
-                poll_fn(|context| self.stream.borrow_mut().poll_write(context, bytes)),
-            );
-            let written = written.await.inspect_err(|_| self.write_closed.set(true))?;
-            bytes = bytes.get(written..).unwrap_or_default();
+            let (own, rest) = (self.clone(), bytes.clone());
+            let written = async move {
+                let written = poll_fn(|context| own.stream.borrow_mut().poll_write(context, &rest));
+                within(time, written).await
+            };
+            let written = self.wait(call, written).await;
+            bytes.advance(written.inspect_err(|_| self.write_closed.set(true))?);
         }
         let flushed = poll_fn(|context| self.stream.borrow_mut().poll_flush(context));
         within(time, flushed).await.inspect_err(|_| self.write_closed.set(true))
@@ -224,6 +282,11 @@ impl Connection {
     /// Whether the other side closed it, or sent what nobody asked for: then it is of no more use.
     pub fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_fill(context).map(|_| ())
+    }
+
+    /// Where it leads, to be told in the log.
+    pub fn place(&self) -> Option<&Place> {
+        (!self.is_clients).then_some(&self.place)
     }
 
     /// What is there without waiting: how many bytes more came, 0 if the other side closed it; none:

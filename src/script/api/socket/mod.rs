@@ -1,6 +1,7 @@
 //! `ngx.socket`: connections of scripts, to where the settings allow them.
 
 mod allow;
+mod client;
 mod connect;
 mod connection;
 mod pool;
@@ -20,11 +21,13 @@ use std::time::Duration;
 
 use mlua::{AnyUserData, Lua, MultiValue, Table, Value};
 
+pub use self::client::FUNCTIONS as CLIENT;
 use self::connection::Place;
 pub use self::connection::Sockets;
 pub use self::tcp::FUNCTIONS as TCP;
 pub use self::udp::FUNCTIONS as UDP;
 use super::arguments::{at, bad_argument, check_number, fault, number, type_name};
+use super::log::trace;
 use super::{Function, Native, answer, register};
 use crate::config::SocketSettings;
 use crate::script::owner::Held;
@@ -35,6 +38,7 @@ use crate::transaction::PhaseSet;
 /// Where scripts may wait for sockets.
 const PHASES: PhaseSet = PhaseSet::of("ractCFH");
 /// nginx's levels of what is told about sockets.
+const CRIT: i64 = 3;
 const ERR: i64 = 4;
 const DEBUG: i64 = 8;
 
@@ -56,10 +60,10 @@ fn complain(call: &Call, settings: &SocketSettings, words: &str, place: Option<&
     say(call, ERR, &message);
 }
 
-/// What lua-nginx-module writes at level `debug`.
-fn trace(call: &Call, words: &str, time: Duration) {
+/// What lua-nginx-module writes at level `debug` where no call is.
+fn trace_alone(words: impl FnOnce() -> String) {
     if events::ScriptSaid::is_wanted(DEBUG) {
-        say(call, DEBUG, &format!("{words}: {}", time.as_millis()));
+        events::Said { level: DEBUG, message: &words(), about: None }.emit();
     }
 }
 
@@ -134,8 +138,19 @@ fn payload(lua: &Lua, value: &Value) -> mlua::Result<Vec<u8>> {
     }
 }
 
-/// Only strings and numbers may be in an array that is sent.
+/// Only strings and numbers may be in an array that is sent, and it may have no gaps.
 fn check_strings(table: &Table, depth: usize) -> Result<(), String> {
+    let (mut entries, mut last) = (0, 0);
+    let walked = table.for_each::<Value, Value>(|key, _| {
+        entries += 1;
+        let index = number(&key).filter(|index| *index >= 1.0 && index.fract() == 0.0);
+        last = last.max(index.ok_or_else(|| fault("non-array table found"))? as usize);
+        Ok(())
+    });
+    walked.map_err(|_| "non-array table found".to_owned())?;
+    if entries < last {
+        return Err("bad data type nil found".to_owned());
+    }
     for value in table.sequence_values::<Value>().filter_map(Result::ok) {
         match (&value, depth.checked_sub(1)) {
             (Value::String(_) | Value::Integer(_) | Value::Number(_), _) => {}

@@ -1,6 +1,7 @@
 //! Connections that wait for the next script, kept by each state for itself: what one domain keeps,
 //! no other can take.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -12,6 +13,8 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Failure};
+use super::{trace, trace_alone};
+use crate::script::Call;
 
 /// Names of pools that a state may have at once.
 const MOST_POOLS: usize = 1024;
@@ -49,6 +52,15 @@ pub enum Entered {
     Queued(Counted),
 }
 
+/// A connect that waits for room; dropped, it was given up.
+struct Queueing;
+
+impl Drop for Queueing {
+    fn drop(&mut self) {
+        trace_alone(|| "lua tcp socket abort queueing".to_owned());
+    }
+}
+
 /// A connection that waits, and the task that watches it.
 struct Idle {
     number: u64,
@@ -80,6 +92,7 @@ impl Pools {
     /// The pool of that name; one that is there keeps its size. None if there are too many.
     pub fn open(
         self: &Rc<Self>,
+        call: &Call,
         key: &[u8],
         size: usize,
         backlog: Option<usize>,
@@ -101,6 +114,14 @@ impl Pools {
             last: Cell::default(),
             pools: Rc::downgrade(self),
         });
+        trace(call, || {
+            let waiting = backlog.map_or("-1".to_owned(), |backlog| backlog.to_string());
+            format!("lua tcp socket connection pool size: {size}, backlog: {waiting}")
+        });
+        trace(call, || {
+            let key = pool.name();
+            format!("lua tcp socket keepalive create connection pool for key \"{key}\"")
+        });
         pools.insert(pool.key.clone(), pool.clone());
         Some(pool)
     }
@@ -109,6 +130,10 @@ impl Pools {
         // While the state is dropped, all of them go anyway.
         let Ok(mut pools) = self.0.try_borrow_mut() else { return };
         if pools.get(&gone.key).is_some_and(|pool| Rc::ptr_eq(pool, gone)) {
+            trace_alone(|| {
+                let key = gone.name();
+                format!("lua tcp socket keepalive: free connection pool for \"{key}\"")
+            });
             pools.remove(&gone.key);
         }
     }
@@ -116,17 +141,32 @@ impl Pools {
 
 impl Pool {
     /// The connection that came back last and may be used by `fits`, if any waits.
-    pub fn take(&self, fits: impl Fn(&Connection) -> bool) -> Option<Rc<Connection>> {
+    pub fn take(&self, call: &Call, fits: impl Fn(&Connection) -> bool) -> Option<Rc<Connection>> {
         let mut idle = self.idle.borrow_mut();
-        let place = idle.iter().position(|idle| fits(&idle.connection))?;
+        let Some(place) = idle.iter().position(|idle| fits(&idle.connection)) else {
+            trace(call, || "lua tcp socket keepalive: connection pool empty".to_owned());
+            return None;
+        };
         let connection = idle.remove(place).map(|idle| idle.connection.clone())?;
         connection.reused.set(connection.reused.get() + 1);
+        trace(call, || {
+            let (at, number) = (Rc::as_ptr(&connection), connection.descriptor());
+            format!("lua tcp socket get keepalive peer: using connection {at:p}, fd:{number}")
+        });
         Some(connection)
+    }
+
+    fn name(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.key)
     }
 
     /// Room for one more connection; where all are in use and the pool has a backlog, after one of
     /// them is given back or closed.
-    pub async fn enter(self: &Rc<Self>, patience: Duration) -> Result<Entered, Failure> {
+    pub async fn enter(
+        self: &Rc<Self>,
+        call: &Call,
+        patience: Duration,
+    ) -> Result<Entered, Failure> {
         let count = self.count.get() + 1;
         let Some(backlog) = self.backlog else { return Ok(Entered::AtOnce(self.count_in())) };
         if count > self.size + backlog {
@@ -137,9 +177,19 @@ impl Pool {
             return Ok(Entered::AtOnce(counted));
         }
         counted.has_room = false;
+        trace(call, || {
+            let key = self.name();
+            format!(
+                "lua tcp socket queue connect operation for connection pool \"{key}\", \
+                 connections: {count}"
+            )
+        });
         let (wake, woken) = oneshot::channel();
         self.waiting.borrow_mut().push_back(wake);
-        tokio::time::timeout(patience, woken).await.map_err(|_| Failure::Timeout)?.ok();
+        let queueing = Queueing;
+        let woken = tokio::time::timeout(patience, woken).await;
+        std::mem::forget(queueing);
+        woken.map_err(|_| Failure::Timeout)?.ok();
         counted.has_room = true;
         Ok(Entered::Queued(counted))
     }
@@ -161,10 +211,17 @@ impl Pool {
                 Some(connection) => connection.poll_over(context),
                 None => std::task::Poll::Ready(()),
             });
-            match time {
-                Some(time) => drop(tokio::time::timeout(time, over).await),
-                None => over.await,
-            }
+            let waited = match time {
+                Some(time) => tokio::time::timeout(time, over).await.is_err(),
+                None => {
+                    over.await;
+                    false
+                }
+            };
+            trace_alone(|| match waited {
+                true => "lua tcp socket keepalive max idle timeout".to_owned(),
+                false => "lua tcp socket keepalive close handler check stale events".to_owned(),
+            });
             if let Some(pool) = pool.upgrade() {
                 pool.discard(number);
             }
@@ -184,6 +241,12 @@ impl Pool {
         let place = idle.iter().position(|idle| idle.number == number);
         let gone = place.and_then(|place| idle.remove(place));
         drop(idle);
+        if let Some(gone) = &gone {
+            trace_alone(|| {
+                let number = gone.connection.descriptor();
+                format!("lua tcp socket keepalive close handler: fd:{number}")
+            });
+        }
         drop(gone);
     }
 

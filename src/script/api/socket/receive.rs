@@ -69,6 +69,9 @@ pub async fn receive_any(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Re
     let Some(most @ 1.0..) = number(at(&args, 2)) else {
         return Err(bad(&lua, 1, "receiveany", "bad max argument"));
     };
+    trace(&call, || {
+        format!("lua tcp socket calling receiveany() method to read at most {most:.0} bytes")
+    });
     take(lua, call, args, connection, Amount::Any(most as usize)).await
 }
 
@@ -127,17 +130,16 @@ pub async fn fetch(
 ) -> Result<usize, Failure> {
     let settings = settings(lua, call);
     let time = socket.times.get().read.unwrap_or(settings.read_timeout);
-    trace(call, "lua tcp socket read timeout", time);
+    trace(call, || format!("lua tcp socket read timeout: {}", time.as_millis()));
     let _reading = Busy::new(connection.clone(), |connection| &connection.reading);
-    let fetched = connection.fetch(time, wanted).await;
+    let fetched = connection.fetch(call, time, wanted).await;
     match &fetched {
         Err(Failure::Timeout) => {
-            let place = Some(&connection.place);
-            complain(call, &settings, "lua tcp socket read timed out", place);
+            complain(call, &settings, "lua tcp socket read timed out", connection.place());
         }
         Err(Failure::Error(words)) if words == "connection reset by peer" => {
             let words = "recv() failed (104: Connection reset by peer)";
-            complain(call, &settings, words, Some(&connection.place));
+            complain(call, &settings, words, connection.place());
         }
         _ => {}
     }

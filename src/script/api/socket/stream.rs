@@ -2,12 +2,15 @@
 
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
+
+use crate::script::ClientSide;
 
 /// A stream without TLS.
 pub enum Plain {
@@ -17,6 +20,8 @@ pub enum Plain {
 
 /// A stream.
 pub enum Stream {
+    /// The client's own, or a part of it.
+    Client(Rc<dyn ClientSide>),
     /// It is being made another one.
     Gone,
     Plain(Plain),
@@ -30,6 +35,7 @@ impl Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
+            Self::Client(client) => client.poll_write(context, bytes),
             Self::Gone => Poll::Ready(Ok(0)),
             Self::Plain(plain) => Pin::new(plain).poll_write(context, bytes),
             Self::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
@@ -39,14 +45,14 @@ impl Stream {
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tls(tls) => Pin::new(tls).poll_flush(context),
-            Self::Gone | Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Client(_) | Self::Gone | Self::Plain(_) => Poll::Ready(Ok(())),
         }
     }
 
     /// The socket, for its options.
     pub fn socket(&self) -> Option<SockRef<'_>> {
         let plain = match self {
-            Self::Gone => return None,
+            Self::Client(_) | Self::Gone => return None,
             Self::Plain(plain) => plain,
             Self::Tls(tls) => tls.get_ref().0,
         };
@@ -71,6 +77,9 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
+            Self::Client(client) => {
+                client.poll_read(context).map_ok(|bytes| buffer.put_slice(&bytes))
+            }
             Self::Gone => Poll::Ready(Ok(())),
             Self::Plain(plain) => Pin::new(plain).poll_read(context, buffer),
             Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),

@@ -1,13 +1,15 @@
 //! `ngx.socket.tcp`.
 
 use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use mlua::{Lua, MultiValue, Value};
 
 use super::super::Function;
-use super::super::arguments::{at, fault, number, one, refusal};
+use super::super::arguments::{at, fault, number, one, refusal, text, type_name};
 use super::connection::{Busy, Connection, Failure, Requester, sockets};
 use super::{
     complain, connect, counted, inner, now, object, payload, receive, settings, timeout, tls,
@@ -35,6 +37,12 @@ pub const FUNCTIONS: &[Function] = &[
         "local sock, err = ngx.socket.connect(host, port, options?)",
         "A TCP socket that is connected: `ngx.socket.tcp()` and `connect` in one.",
         |lua, call, args| Box::pin(connected(lua, call, args)),
+    ),
+    now(
+        "tcpsock:bind",
+        "local ok, err = sock:bind(address, port?)",
+        "Has the next `connect` go out from that address of the machine.",
+        bind,
     ),
     waits(
         "tcpsock:connect",
@@ -83,37 +91,13 @@ pub const FUNCTIONS: &[Function] = &[
         "tcpsock:settimeout",
         "sock:settimeout(ms)",
         "How long each operation may take; 0 is the default.",
-        |_, _, args| {
-            let seen = args.len();
-            if seen != 2 {
-                return Err(fault(format!(
-                    "ngx.socket settimeout: expecting 2 arguments (including the object) but seen \
-                     {seen}"
-                )));
-            }
-            let time = timeout(&args, 2)?;
-            let times = Times { connect: time, send: time, read: time };
-            inner::<Tcp>(&args, "settimeout")?.times.set(times);
-            Ok(MultiValue::new())
-        },
+        set_timeout,
     ),
     now(
         "tcpsock:settimeouts",
         "sock:settimeouts(connect_ms, send_ms, read_ms)",
         "How long each kind of operation may take; 0 is the default.",
-        |_, _, args| {
-            let seen = args.len();
-            if seen != 4 {
-                return Err(fault(format!(
-                    "ngx.socket settimeouts: expecting 4 arguments (including the object) but seen \
-                     {seen}"
-                )));
-            }
-            let at = |index| timeout(&args, index);
-            let times = Times { connect: at(2)?, send: at(3)?, read: at(4)? };
-            inner::<Tcp>(&args, "settimeouts")?.times.set(times);
-            Ok(MultiValue::new())
-        },
+        set_timeouts,
     ),
     now(
         "tcpsock:setoption",
@@ -165,6 +149,8 @@ pub struct Tcp {
     pub requester: RefCell<Option<Requester>>,
     pub connecting: Cell<bool>,
     pub times: Cell<Times>,
+    /// The address that it is to connect from; port 0: any.
+    pub own: Cell<Option<SocketAddr>>,
     /// The name of its pool.
     pub key: RefCell<Vec<u8>>,
 }
@@ -199,15 +185,18 @@ impl Tcp {
         if self.connecting.get() {
             return Ok(Some("socket busy connecting"));
         }
-        match self.usable(call)? {
-            Some(connection) => Ok(busy(self, &connection, true, true)),
-            None => Ok(None),
+        let Some(connection) = self.usable(call)? else { return Ok(None) };
+        let busy = busy(self, &connection, true, true);
+        if busy.is_none() {
+            trace(call, || "lua tcp socket reconnect without shutting down".to_owned());
         }
+        Ok(busy)
     }
 
     /// Closes the connection, unless somebody else holds it too.
     pub fn drop_connection(&self, call: &Call) {
         if let Some(connection) = self.connection.take().upgrade() {
+            trace(call, || "lua finalize socket".to_owned());
             sockets(call).release(&connection);
         }
     }
@@ -238,6 +227,32 @@ pub fn busy(
     (to_write && connection.writing.get()).then_some("socket busy writing")
 }
 
+pub fn set_timeout(_: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let seen = args.len();
+    if seen != 2 {
+        return Err(fault(format!(
+            "ngx.socket settimeout: expecting 2 arguments (including the object) but seen {seen}"
+        )));
+    }
+    let time = timeout(&args, 2)?;
+    let times = Times { connect: time, send: time, read: time };
+    inner::<Tcp>(&args, "settimeout")?.times.set(times);
+    Ok(MultiValue::new())
+}
+
+pub fn set_timeouts(_: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let seen = args.len();
+    if seen != 4 {
+        return Err(fault(format!(
+            "ngx.socket settimeouts: expecting 4 arguments (including the object) but seen {seen}"
+        )));
+    }
+    let at = |index| timeout(&args, index);
+    let times = Times { connect: at(2)?, send: at(3)?, read: at(4)? };
+    inner::<Tcp>(&args, "settimeouts")?.times.set(times);
+    Ok(MultiValue::new())
+}
+
 /// What went well, or `nil, words`.
 pub fn done(lua: &Lua, outcome: Result<Value, Failure>) -> mlua::Result<MultiValue> {
     match outcome {
@@ -254,7 +269,7 @@ async fn connected(lua: Lua, call: Rc<Call>, mut args: MultiValue) -> mlua::Resu
     Ok(if at(&outcome, 1).is_nil() { outcome } else { one(socket) })
 }
 
-async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+pub async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     if args.len() != 2 {
         counted(&args, 2..=2, "2 arguments")?;
     }
@@ -269,16 +284,44 @@ async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     if let Some(words) = busy(&socket, &connection, false, true) {
         return refusal(&lua, words);
     }
-    let bytes = payload(&lua, at(&args, 2))?;
+    let bytes = Bytes::from(payload(&lua, at(&args, 2))?);
     let settings = settings(&lua, &call);
     let time = socket.times.get().send.unwrap_or(settings.send_timeout);
-    trace(&call, "lua tcp socket send timeout", time);
+    trace(&call, || format!("lua tcp socket send timeout: {}", time.as_millis()));
     let _writing = Busy::new(connection.clone(), |connection| &connection.writing);
-    let sent = connection.send(time, &bytes).await;
+    let length = bytes.len() as i64;
+    let sent = connection.send(&call, time, bytes).await;
     if sent == Err(Failure::Timeout) {
-        complain(&call, &settings, "lua tcp socket write timed out", Some(&connection.place));
+        complain(&call, &settings, "lua tcp socket write timed out", connection.place());
     }
-    done(&lua, sent.map(|()| Value::Integer(bytes.len() as i64)))
+    done(&lua, sent.map(|()| Value::Integer(length)))
+}
+
+fn bind(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    if !(2..=3).contains(&args.len()) {
+        let seen = args.len();
+        return Err(fault(format!("expecting 2 or 3 arguments, but got {seen}")));
+    }
+    let socket = inner::<Tcp>(&args, "bind")?;
+    let Some(host) = text(lua, at(&args, 2))? else {
+        let why = format!("string expected, got {}", type_name(at(&args, 2)));
+        return Err(super::bad(lua, 1, "bind", &why));
+    };
+    let port = match (args.len(), number(at(&args, 3))) {
+        (2, _) => 0,
+        (_, Some(port @ 0.0..65_536.0)) => port as u16,
+        (_, Some(port)) => return refusal(lua, format!("bad port number: {port}")),
+        (_, None) => {
+            let got = type_name(at(&args, 3));
+            return refusal(lua, format!("expecting port to be a number but got type: {got}"));
+        }
+    };
+    let host = host.to_string_lossy();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let Ok(address) = bare.parse::<IpAddr>() else { return refusal(lua, "bad address") };
+    trace(call, || format!("lua tcp socket bind ip: {host}"));
+    socket.own.set(Some(SocketAddr::new(address, port)));
+    done(lua, Ok(Value::Boolean(true)))
 }
 
 fn close(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {

@@ -74,7 +74,7 @@ pub async fn handshake(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Resu
     if let Err(Refused { words, told }) = shaken {
         socket.drop_connection(&call);
         if let Some(told) = told {
-            complain(&call, &settings, &told, Some(&connection.place));
+            complain(&call, &settings, &told, connection.place());
         }
         return refusal(&lua, words);
     }
@@ -122,7 +122,7 @@ async fn shake(
     };
     let ticket = ticket(settings, wish).map_err(Refused::plainly)?;
     let config = ticket.config.clone();
-    let name = server_name(&connection.place, wish)?;
+    let name = server_name(connection.place(), wish)?;
     let shaken = TlsConnector::from(config).connect(name, plain);
     let tls = match tokio::time::timeout(time, shaken).await {
         Err(_) => return Err(Refused::plainly("timeout".to_owned())),
@@ -163,8 +163,9 @@ fn config(settings: &SocketSettings, wish: &Wish) -> Result<Arc<ClientConfig>, S
 }
 
 /// The name that the server's certificate is for. Without one nothing is sent and nothing compared.
-fn server_name(place: &Place, wish: &Wish) -> Result<ServerName<'static>, Refused> {
-    let unnamed = || place.address.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+fn server_name(place: Option<&Place>, wish: &Wish) -> Result<ServerName<'static>, Refused> {
+    let address = place.and_then(|place| place.address);
+    let unnamed = || address.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
     match &wish.name {
         None => Ok(ServerName::from(unnamed())),
         Some(name) => ServerName::try_from(name.clone()).map_err(|_| {
