@@ -274,20 +274,8 @@ pub(super) const TABLE: &[Known] = &[
     row("satisfy", "HSL", 1, 1, CARRIED),
     row("auth_basic", "HSL", 1, 1, Fate::Left("use the module `basic_auth`")),
     row("auth_basic_user_file", "HSL", 1, 1, Fate::Left("use the module `basic_auth`")),
-    row(
-        "auth_request",
-        "HSL",
-        1,
-        1,
-        Fate::Left("ask in `access_by_lua_block` by `ngx.location.capture`"),
-    ),
-    row(
-        "auth_request_set",
-        "HSL",
-        2,
-        2,
-        Fate::Left("ask in `access_by_lua_block` by `ngx.location.capture`"),
-    ),
+    row("auth_request", "HSL", 1, 1, CARRIED),
+    row("auth_request_set", "HSL", 2, 2, CARRIED),
     row(
         "valid_referers",
         "SL",

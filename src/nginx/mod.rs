@@ -10,6 +10,7 @@ mod known;
 mod lua_directives;
 mod location;
 mod lua_block;
+mod memc;
 mod proxy;
 mod reader;
 mod scope;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::known::Context;
 use super::scope::{self, Scope};
 use super::tree::Directive;
-use super::{Emerg, Left, Translation, scripts, server, steps};
+use super::{Emerg, Left, Translation, memc, scripts, server, steps};
 
 /// Where the error log goes, and from which level on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +157,9 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     }
     let mut variables = Vec::new();
     steps::variables(tree, &mut variables);
+    if mentions(tree, "memc_pass") {
+        variables.extend(memc::VARIABLES.map(str::to_owned));
+    }
     lua.insert("variables".into(), json!(variables));
     lua.insert("error_status".into(), json!(500));
     lua.insert("load".into(), json!("when_needed"));
@@ -175,6 +178,11 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
         lua.insert("code_cache".into(), json!(false));
     }
     Ok(Value::Object(lua))
+}
+
+/// Whether a directive stands anywhere in the file.
+fn mentions(block: &[Directive], name: &str) -> bool {
+    block.iter().any(|directive| directive.name == name || mentions(&directive.block, name))
 }
 
 /// Whether no place of the file wants its scripts read anew for each request.
@@ -231,9 +239,14 @@ impl Top<'_> {
         Value::Array(shown.collect())
     }
 
+    /// The upstream block of that name.
+    pub(super) fn block(&self, name: &str) -> Option<&Directive> {
+        self.blocks.iter().copied().find(|block| block.arg(0) == name)
+    }
+
     /// The name of the upstream for an authority as written in `proxy_pass`.
     pub(super) fn upstream(&mut self, authority: &str, settings: Map<String, Value>) -> String {
-        let mut upstream = match self.blocks.iter().find(|block| block.arg(0) == authority) {
+        let mut upstream = match self.block(authority) {
             Some(block) => group(block),
             None => Map::from_iter([("peers".to_owned(), json!([with_port(authority)]))]),
         };

@@ -37,7 +37,9 @@ pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
     let mut flow = Flow::Continue;
     for (before, id) in steps.iter().enumerate() {
         beside::note_at(exchange, phase, before);
-        flow = after(exchange, run(exchange, *id).await);
+        let end = run(exchange, *id).await;
+        exchange.note_declined(matches!(end, End::Left(Exit::Declined)));
+        flow = after(exchange, end);
         if flow != Flow::Continue {
             break;
         }

@@ -9,7 +9,6 @@ use super::framing::{endless, is_final};
 use super::outflow::{self, State};
 use super::page::page;
 use super::{Sent, conditional, ordered, wire};
-use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::script::Chunk;
 use crate::transaction::{Headers, Response, Version, reason};
@@ -106,8 +105,8 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
         status = conditional::status(&transaction.request, &headers);
     }
     let pages = exchange.live.policy.config.pages;
-    let is_shown = pages == Pages::Html || !transaction.is_subrequest;
-    if !said && has_page(status) && is_shown {
+    // Who asked from within sees the status.
+    if !said && has_page(status) && !transaction.is_subrequest {
         let (shown, kind) = page(pages, status, &transaction.id);
         body = shown;
         headers.set("Content-Type", kind);
@@ -174,6 +173,7 @@ fn write_head(
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let to_head = &transaction.request.method[..] == b"HEAD";
     let endless = endless(&transaction);
+    let for_script = transaction.is_subrequest;
     let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
     let bodiless = matches!(response.status, 204 | 304);
     response.headers.remove("transfer-encoding");
@@ -186,6 +186,9 @@ fn write_head(
     };
     let goes_on = downstream.goes_on(framing);
     ordered::write(out, exchange, response, (length, framing), goes_on)?;
+    if let Some(length) = length.filter(|_| for_script) {
+        response.headers.set("Content-Length", length.to_string());
+    }
     Some(framing)
 }
 

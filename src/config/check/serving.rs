@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::config::check::handlers::file_at_call;
 use crate::config::section::{Found, Section};
 use crate::config::serving::{
-    Admit, AfterRewrite, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep, Serving,
+    Admit, AfterRewrite, Ask, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep, Serving,
     Test,
 };
 use crate::config::{HandlerSource, Template, values};
@@ -24,6 +24,7 @@ pub fn read(route: &Section<'_>) -> (Serving, Vec<HandlerSource>) {
             .map(|raw| raw.into_iter().filter_map(|raw| admit(route, &raw)).collect())
             .unwrap_or_default(),
         either_admits: route.choice("satisfy") == "any",
+        ask: typed::<RawAsk>(route, "auth_request").map(ask),
         server: route.text("server").map(|(text, _)| text.into()),
         root: route.text("root").map(|(text, _)| text.into()),
         files: typed::<RawFiles>(route, "files").map(files),
@@ -157,6 +158,14 @@ struct RawForward {
     body: bool,
     #[serde(default)]
     own_error_pages: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAsk {
+    path: String,
+    #[serde(default)]
+    set: Vec<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -343,6 +352,11 @@ fn forward(raw: RawForward) -> Forward {
         body: raw.body,
         own_error_pages: raw.own_error_pages,
     }
+}
+
+fn ask(raw: RawAsk) -> Ask {
+    let set = raw.set.into_iter().map(|(name, value)| (name, Template::new(&value)));
+    Ask { path: Template::new(&raw.path), set: set.collect() }
 }
 
 fn page(raw: RawPage) -> ErrorPage {

@@ -157,11 +157,17 @@ pub fn safe_query(query: &[u8]) -> Vec<u8> {
     escape(query, |byte| byte > b' ' && byte != b'#' && byte != 0x7f)
 }
 
+/// A query that a script wrote for the node itself: as it is, but for what no line may hold. What an
+/// upstream gets of it is encoded when it leaves.
+pub fn plain_query(query: &[u8]) -> Vec<u8> {
+    escape(query, |byte| byte >= b' ' && byte != 0x7f)
+}
+
 /// A table as a query.
 pub fn encode(lua: &Lua, table: &Table) -> mlua::Result<Vec<u8>> {
     let (mut query, mut left) = (Vec::new(), PAIRS);
     table.for_each::<Value, Value>(|key, value| {
-        let Some(key) = text(lua, &key)? else {
+        let Value::String(key) = key else {
             return Err(fault("attempt to use a non-string key in the \"args\" option table"));
         };
         let key = escape(&key.as_bytes(), is_component);
