@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Source};
 
 pub use checked::{
-    AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
+    AccessLog, Address, Admin, Attachment, Balance, Balancing, BodyLimits, Budget, Config, HandlerSource,
     Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua, Network, OnError,
     Pages, Peer, Retries, Timeouts, TrustedProxies, Upstream,
 };

@@ -7,6 +7,7 @@
 mod access;
 mod admission;
 mod ask;
+mod balancer;
 mod beside;
 mod body_filter;
 mod content;
@@ -31,6 +32,7 @@ mod rules_beside;
 mod set;
 mod step;
 
+pub use balancer::choose_peer;
 pub use beside::see_chunk;
 pub use body_filter::{Aborted, BodyFilter};
 pub use exchange::Exchange;

@@ -84,7 +84,10 @@ const CLOSED: u16 = 444;
 pub(super) fn closed(exchange: &Exchange) -> Flow {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     transaction.outcome.verdict = Verdict::Refused;
-    transaction.reply.status = CLOSED;
+    // A script that asked gets what was said until then.
+    if !transaction.is_subrequest {
+        transaction.reply.status = CLOSED;
+    }
     Flow::Close
 }
 

@@ -27,6 +27,7 @@ mod site;
 mod stream;
 mod subrequest;
 mod tunnel;
+mod turns;
 mod wire;
 
 use std::rc::Rc;

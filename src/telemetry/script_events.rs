@@ -28,7 +28,7 @@ impl ScriptSaid<'_> {
     pub fn emit(self) {
         let Self { level, phase, module, message, about } = self;
         if error_log::is_open() {
-            let message = format!("[lua] {module}: {message}");
+            let message = format!("[lua] {module}: {message}{}", doing(phase));
             return error_log::write(level, &message, about, outside(phase));
         }
         log::script(level, || {
@@ -38,6 +38,11 @@ impl ScriptSaid<'_> {
             format!("{place}{message} ({}{client})", phase.as_str())
         });
     }
+}
+
+/// What nginx is doing for the request meanwhile, as its log tells it.
+fn doing(phase: Phase) -> &'static str {
+    if phase == Phase::Balancer { " while connecting to upstream" } else { "" }
 }
 
 /// Where code runs that no request asked for, as nginx's log tells it.
@@ -117,7 +122,8 @@ impl ScriptFailed<'_> {
             _ => format!("\nstack traceback:\n{traceback}"),
         };
         if error_log::is_open() {
-            return error_log::write(4, &format!("{words}: {error}{stack}"), about, outside(phase));
+            let message = format!("{words}: {error}{stack}{}", doing(phase));
+            return error_log::write(4, &message, about, outside(phase));
         }
         log::script(4, || {
             let request = about.map(|about| format!(", request {}", about.id)).unwrap_or_default();

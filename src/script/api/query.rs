@@ -41,7 +41,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.req.set_uri_args",
-        phases: PhaseSet::of("srachb"),
+        phases: PhaseSet::of("srachbB"),
         syntax: "ngx.req.set_uri_args(args)",
         doc: "Sets the query that is sent on: a string as it is (spaces and control characters \
               encoded), or a table as for `ngx.encode_args`.",
