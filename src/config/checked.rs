@@ -153,6 +153,17 @@ pub struct Upstream {
     pub keepalive_time: Duration,
     /// What the `Host` field says to the upstream; none: what the client said.
     pub host: Option<String>,
+    /// The script that chooses the peer of each try, if one does.
+    pub balancing: Option<Box<Balancing>>,
+}
+
+/// A script that chooses the peer of each try.
+#[derive(Debug, Clone)]
+pub struct Balancing {
+    /// The script.
+    pub handler: Attachment,
+    /// Tries of a request at the most, however many more the script wants; 0: as many as it wants.
+    pub most_tries: u32,
 }
 
 /// One server of an upstream.

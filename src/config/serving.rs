@@ -47,6 +47,8 @@ pub struct Serving {
     pub admission: Vec<Admit>,
     /// Whether either [`Serving::admission`] or the `access` handlers are enough.
     pub either_admits: bool,
+    /// The route that is asked whether a request is admitted.
+    pub ask: Option<Ask>,
     /// The folder that `$document_root` names.
     pub root: Option<Arc<str>>,
     /// The files that answer, if files do.
@@ -171,6 +173,15 @@ pub struct Admit {
     pub network: Option<IpNet>,
     /// Whether they are.
     pub allowed: bool,
+}
+
+/// A route that is asked whether a request is admitted.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The path that it serves.
+    pub path: Template,
+    /// Variables, and what they are after it was asked.
+    pub set: Vec<(String, Template)>,
 }
 
 /// Where files are.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::location::Place;
 use super::scope::Scope;
 use super::tree::Directive;
-use super::{Emerg, echo, proxy, scripts};
+use super::{Emerg, echo, memc, proxy, scripts};
 
 /// Puts who answers into a route.
 pub(super) fn put(
@@ -22,6 +22,12 @@ pub(super) fn put(
         let first = own.iter().find(|directive| directive.name.starts_with("echo"));
         let line = first.map_or(0, |directive| directive.line);
         let name = format!("echo(nginx.conf:{line})");
+        route.insert("content_by_lua_block".into(), json!({ "name": name, "code": code }));
+        return Ok(());
+    }
+    if let Some(pass) = own.iter().rfind(|directive| directive.name == "memc_pass") {
+        let name = format!("memc_pass(nginx.conf:{})", pass.line);
+        let code = memc::script(place, pass, scope)?;
         route.insert("content_by_lua_block".into(), json!({ "name": name, "code": code }));
         return Ok(());
     }

@@ -42,8 +42,16 @@ const PREAMBLE: &str = "\
 local own = {
   echo_request_method = function() return ngx.req.get_method() end,
   echo_client_request_method = function() return ngx.req.get_method() end,
-  echo_client_request_headers = function() return ngx.req.raw_header() end,
-  echo_request_body = function() ngx.req.read_body() return ngx.req.get_body_data() end,
+  echo_client_request_headers = function() return (ngx.req.raw_header():gsub(\"\\r\\n\\r\\n$\", \"\\r\\n\")) end,
+  echo_request_body = function()
+    ngx.req.read_body()
+    local path = ngx.req.get_body_file()
+    if not path then return ngx.req.get_body_data() end
+    local file = io.open(path, \"rb\")
+    local body = file and file:read(\"*a\")
+    if file then file:close() end
+    return body
+  end,
   echo_request_uri = function() return ngx.var.uri .. ngx.var.is_args .. (ngx.var.args or \"\") end,
   echo_response_status = function() return ngx.status end,
   echo_timer_elapsed = function() return string.format(\"%.3f\", ngx.now() - ngx.req.start_time()) end,
@@ -65,7 +73,7 @@ fn line(directive: &Directive, code: &mut String) -> Result<(), Emerg> {
         "echo_status" => writeln!(code, "ngx.status = tonumber({}) or 200", arg(0)),
         "echo_read_request_body" => writeln!(code, "ngx.req.read_body()"),
         "echo_request_body" => {
-            writeln!(code, "ngx.req.read_body() ngx.print(ngx.req.get_body_data() or \"\")")
+            writeln!(code, "ngx.print(v(\"echo_request_body\"))")
         }
         "echo_exec" => match directive.args.len() {
             1 => writeln!(code, "return ngx.exec({})", arg(0)),
@@ -119,7 +127,7 @@ fn text(directive: &Directive) -> String {
 }
 
 /// A text with variables as an expression.
-fn template(text: &str) -> String {
+pub(super) fn template(text: &str) -> String {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -148,7 +156,8 @@ fn name(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-fn literal(text: &str) -> String {
+/// A text as a string of Lua.
+pub(super) fn literal(text: &str) -> String {
     let mut out = String::from("\"");
     for byte in text.bytes() {
         match byte {

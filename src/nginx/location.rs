@@ -166,6 +166,15 @@ fn admission(scope: &Scope<'_>, route: &mut Map<String, Value>) -> Result<(), Em
     if !rules.is_empty() {
         route.insert("admission".into(), Value::Array(rules));
     }
+    if let Some(asked) = scope.get("auth_request").filter(|asked| asked.arg(0) != "off") {
+        let mut set = Vec::new();
+        for directive in scope.all("auth_request_set") {
+            let invalid =
+                || directive.fault(format!("invalid variable name \"{}\"", directive.arg(0)));
+            set.push([directive.arg(0).strip_prefix('$').ok_or_else(invalid)?, directive.arg(1)]);
+        }
+        route.insert("auth_request".into(), json!({ "path": asked.arg(0), "set": set }));
+    }
     if scope.get("satisfy").is_some_and(|found| found.arg(0) == "any") {
         route.insert("satisfy".into(), json!("any"));
     }

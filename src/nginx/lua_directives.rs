@@ -81,4 +81,14 @@ pub(super) const LUA: &[Known] = &[
     row("echo_after_body", "LI", 0, MANY, CARRIED),
     row("echo_blocking_sleep", "LI", 1, 1, CARRIED),
     row("echo_end", "LI", 0, 0, IGNORED),
+    // What the memc module says; its location becomes a content script too.
+    row("memc_pass", "LI", 1, 1, CARRIED),
+    row("memc_cmds_allowed", "HSLI", 1, MANY, CARRIED),
+    row("memc_connect_timeout", "HSL", 1, 1, CARRIED),
+    row("memc_send_timeout", "HSL", 1, 1, CARRIED),
+    row("memc_read_timeout", "HSL", 1, 1, CARRIED),
+    row("memc_buffer_size", "HSL", 1, 1, IGNORED),
+    row("memc_next_upstream", "HSL", 1, MANY, IGNORED),
+    row("memc_ignore_client_abort", "HSL", 1, 1, IGNORED),
+    row("memc_flags_to_last_modified", "HSL", 1, 1, IGNORED),
 ];

@@ -10,6 +10,7 @@ mod known;
 mod location;
 mod lua_block;
 mod lua_directives;
+mod memc;
 mod pools;
 mod proxy;
 mod reader;

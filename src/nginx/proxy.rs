@@ -106,5 +106,11 @@ fn timeouts(scope: &Scope<'_>) -> Map<String, Value> {
             settings.insert(key.into(), json!(time(wanted.max(1))));
         }
     }
+    let tries = scope.get("proxy_next_upstream_tries").and_then(|found| found.arg(0).parse().ok());
+    let never = scope.get("proxy_next_upstream").is_some_and(|found| found.arg(0) == "off");
+    settings.insert(
+        "most_tries".into(),
+        json!(if never { 1 } else { tries.unwrap_or(0_u64).min(1000) }),
+    );
     settings
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::known::Context;
 use super::scope::{self, Scope};
 use super::tree::Directive;
-use super::{Emerg, Left, Translation, pools, scripts, server, steps};
+use super::{Emerg, Left, Translation, memc, pools, scripts, server, steps};
 
 /// Where the error log goes, and from which level on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,9 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     let mut sites = Vec::new();
     for directive in http.block.iter().filter(|directive| directive.name == "server") {
         sites.extend(server::translate(&mut top, directive, &scope)?);
+    }
+    if passes_by_variable(tree) {
+        top.upstreams_by_name();
     }
     let mut settings = process(&main, &scope, tree);
     settings.insert("body_files".into(), json!(body_files(tree, &prefix)));
@@ -193,6 +196,9 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     }
     let mut variables = Vec::new();
     steps::variables(tree, &mut variables);
+    if mentions(tree, "memc_pass") {
+        variables.extend(memc::VARIABLES.map(str::to_owned));
+    }
     lua.insert("variables".into(), json!(variables));
     lua.insert("error_status".into(), json!(500));
     lua.insert("on_error".into(), json!("refuse"));
@@ -213,6 +219,19 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
         lua.insert("code_cache".into(), json!(false));
     }
     Ok(Value::Object(lua))
+}
+
+/// Whether an upstream is named by a variable somewhere.
+fn passes_by_variable(block: &[Directive]) -> bool {
+    block.iter().any(|directive| {
+        (directive.name == "proxy_pass" && directive.arg(0).contains('$'))
+            || passes_by_variable(&directive.block)
+    })
+}
+
+/// Whether a directive stands anywhere in the file.
+fn mentions(block: &[Directive], name: &str) -> bool {
+    block.iter().any(|directive| directive.name == name || mentions(&directive.block, name))
 }
 
 /// Whether no place of the file wants its scripts read anew for each request.
@@ -270,16 +289,28 @@ impl Top<'_> {
         Value::Array(shown.collect())
     }
 
+    /// Every block is an upstream that requests may go to.
+    fn upstreams_by_name(&mut self) {
+        for block in self.blocks {
+            self.upstream(block.arg(0), Map::new());
+        }
+    }
+
+    /// The upstream block of that name.
+    pub(super) fn block(&self, name: &str) -> Option<&Directive> {
+        self.blocks.iter().copied().find(|block| block.arg(0) == name)
+    }
+
     /// The name of the upstream for an authority as written in `proxy_pass`.
     pub(super) fn upstream(&mut self, authority: &str, settings: Map<String, Value>) -> String {
-        let mut upstream = match self.blocks.iter().find(|block| block.arg(0) == authority) {
-            Some(block) => group(block),
+        let mut upstream = match self.block(authority) {
+            Some(block) => group(block, self.prefix),
             None => Map::from_iter([("peers".to_owned(), json!([with_port(authority)]))]),
         };
         upstream.entry("connect_timeout").or_insert(json!("1m"));
         upstream.entry("max_fails").or_insert(json!(0));
-        upstream.entry("retries").or_insert(json!(0));
         upstream.extend(settings);
+        limit_tries(&mut upstream);
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-.".contains(letter);
         let base: String =
             authority.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
@@ -298,14 +329,28 @@ impl Top<'_> {
     }
 }
 
+/// Each server is tried once, as in nginx, if a limit of tries does not say otherwise; that is told as
+/// `most_tries`, which only an upstream with a script has.
+fn limit_tries(upstream: &mut Map<String, Value>) {
+    let peers = upstream.get("peers").and_then(Value::as_array).map_or(1, Vec::len) as u64;
+    let most = match upstream.get("most_tries").and_then(Value::as_u64) {
+        None | Some(0) => u64::MAX,
+        Some(most) => most,
+    };
+    upstream.insert("retries".into(), json!(peers.min(most).clamp(1, 11) - 1));
+    if !upstream.keys().any(|key| key.starts_with("balancer_by_lua")) {
+        upstream.remove("most_tries");
+    }
+}
+
 /// An upstream block.
-fn group(block: &Directive) -> Map<String, Value> {
+fn group(block: &Directive, prefix: &Path) -> Map<String, Value> {
     let mut group = Map::new();
     let mut peers = Vec::new();
     for directive in &block.block {
         match directive.name.as_str() {
             "server" => peers.push(peer(directive)),
-            "keepalive" => {
+            "keepalive" | "balancer_keepalive" => {
                 let kept = directive.arg(0).parse::<u64>().unwrap_or(32);
                 group.insert("keepalive".into(), json!(kept));
             }
@@ -317,10 +362,15 @@ fn group(block: &Directive) -> Map<String, Value> {
                 let key = directive.arg(0).trim_start_matches('$');
                 group.insert("balance".into(), json!({ "consistent_hash": key }));
             }
+            name if scripts::is_of(name, "balancer") => {
+                scripts::put_one(directive, "balancer", prefix, &mut group);
+            }
             _ => {}
         }
     }
-    group.insert("peers".into(), Value::Array(peers));
+    if !peers.is_empty() {
+        group.insert("peers".into(), Value::Array(peers));
+    }
     group
 }
 

@@ -1,7 +1,7 @@
 //! `access`: handlers admit or refuse; after them the rules judge the request, head and body.
 
-use super::step::run_all;
-use super::{Exchange, Flow, admission, request_body, rules, rules_beside};
+use super::step::{decided, run_all};
+use super::{Exchange, Flow, admission, ask, request_body, rules, rules_beside};
 use crate::transaction::{Phase, RulePhase};
 
 /// What the operator's own scripts ask of the node was admitted with the request for which they ask,
@@ -26,15 +26,56 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     rules::run(exchange, RulePhase::RequestBody).await
 }
 
-/// Address and handlers admit: both, or either.
+/// Address, another route and handlers admit: all of them, or one of them.
 async fn admit(exchange: &Exchange) -> Flow {
-    let either = exchange.plan().serving.either_admits;
-    match admission::judge(exchange) {
-        Some(true) if either => return Flow::Continue,
-        Some(false) if !either || !exchange.has(Phase::Access) => {
-            return admission::refuse(exchange);
+    if exchange.plan().serving.either_admits {
+        return either_admits(exchange).await;
+    }
+    if admission::judge(exchange) == Some(false) {
+        return admission::refuse(exchange);
+    }
+    let serving = exchange.plan().serving.clone();
+    if let Some(ask) = &serving.ask {
+        let flow = ask::ask(exchange, ask).await;
+        if flow != Flow::Continue {
+            return flow;
         }
-        _ => {}
     }
     run_all(exchange, Phase::Access).await
+}
+
+/// The first that admits is enough; where none does, the last refusal stands, but for 401: that says
+/// how to be admitted.
+async fn either_admits(exchange: &Exchange) -> Flow {
+    let mut refused = match admission::judge(exchange) {
+        Some(true) => return Flow::Continue,
+        Some(false) => Some(403),
+        None => None,
+    };
+    let serving = exchange.plan().serving.clone();
+    if let Some(ask) = &serving.ask {
+        match ask::ask(exchange, ask).await {
+            Flow::Respond(status @ (401 | 403)) => refused = Some(status),
+            flow => return flow,
+        }
+    }
+    if exchange.has(Phase::Access) {
+        let flow = run_all(exchange, Phase::Access).await;
+        match flow {
+            Flow::Respond(status @ (401 | 403)) if !is_said(exchange) => {
+                refused = refused.filter(|before| *before == 401).or(Some(status));
+            }
+            Flow::Continue if exchange.is_declined() => {}
+            flow => return flow,
+        }
+    }
+    match refused {
+        None => Flow::Continue,
+        Some(403) => admission::refuse(exchange),
+        Some(status) => decided(exchange, status),
+    }
+}
+
+fn is_said(exchange: &Exchange) -> bool {
+    exchange.subject.transaction.borrow().reply.said
 }

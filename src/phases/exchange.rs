@@ -41,6 +41,8 @@ pub struct Exchange {
     pub(super) redirects: Cell<u32>,
     /// Whether it may be served by routes that serve only what comes from within.
     inside: Cell<bool>,
+    /// Whether the last handler that ran left the decision to others.
+    declined: Cell<bool>,
     /// The status of the page that answers instead of another; none: there is no such page.
     page: Cell<Page>,
     /// The index of its route's plan.
@@ -86,6 +88,7 @@ impl Exchange {
             earlier: RefCell::default(),
             redirects: Cell::default(),
             inside: Cell::new(inside),
+            declined: Cell::default(),
             page: Cell::default(),
             plan: Cell::new(plan),
         };
@@ -137,6 +140,16 @@ impl Exchange {
     pub(super) fn is_rewritten(&self) -> bool {
         let mut detour = self.subject.detour.borrow_mut();
         detour.take_if(|detour| detour.to == Way::Rewritten).is_some()
+    }
+
+    /// Notes whether the handler that ran left the decision to others.
+    pub(super) fn note_declined(&self, declined: bool) {
+        self.declined.set(declined);
+    }
+
+    /// Whether the last handler that ran left the decision to others.
+    pub(super) fn is_declined(&self) -> bool {
+        self.declined.get()
     }
 
     /// Whether a page answers instead of a status.

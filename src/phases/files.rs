@@ -43,9 +43,6 @@ pub(super) async fn run(exchange: &Exchange, files: &Files) -> Flow {
     if uri.ends_with(b"/") {
         return folder(exchange, files, &uri);
     }
-    if &method[..] == b"POST" {
-        return decided(exchange, 405);
-    }
     file(exchange, files, &uri).await
 }
 
@@ -133,6 +130,9 @@ async fn file(exchange: &Exchange, files: &Files, uri: &[u8]) -> Flow {
     };
     if found.is_dir() {
         return redirect(exchange, uri);
+    }
+    if &exchange.subject.transaction.borrow().request.method[..] == b"POST" {
+        return decided(exchange, 405);
     }
     if !found.is_file() || found.len() > LARGEST {
         return decided(exchange, 404);

@@ -6,6 +6,8 @@
 
 mod access;
 mod admission;
+mod ask;
+mod balancer;
 mod beside;
 mod body_filter;
 mod content;
@@ -30,6 +32,7 @@ mod rules_beside;
 mod set;
 mod step;
 
+pub use balancer::choose_peer;
 pub use beside::see_chunk;
 pub use body_filter::{Aborted, BodyFilter};
 pub use exchange::Exchange;
@@ -61,7 +64,10 @@ pub async fn request(exchange: &Exchange) -> Flow {
             flow => flow,
         };
         let flow = match flow {
-            Flow::Respond(status) => error_page::instead(exchange, status),
+            // A script that asked sees the status itself, as in lua-nginx-module.
+            Flow::Respond(status) if !is_subrequest(exchange) => {
+                error_page::instead(exchange, status)
+            }
             flow => flow,
         };
         if flow != Flow::Reroute {
@@ -73,6 +79,10 @@ pub async fn request(exchange: &Exchange) -> Flow {
             return flow;
         }
     }
+}
+
+fn is_subrequest(exchange: &Exchange) -> bool {
+    exchange.subject.transaction.borrow().is_subrequest
 }
 
 /// The way of a request through the route that serves it now.

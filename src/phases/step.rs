@@ -37,7 +37,9 @@ pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
     let mut flow = Flow::Continue;
     for (before, id) in steps.iter().enumerate() {
         beside::note_at(exchange, phase, before);
-        flow = after(exchange, run(exchange, *id).await);
+        let end = run(exchange, *id).await;
+        exchange.note_declined(matches!(end, End::Left(Exit::Declined)));
+        flow = after(exchange, end);
         if flow != Flow::Continue {
             break;
         }
@@ -82,7 +84,10 @@ const CLOSED: u16 = 444;
 pub(super) fn closed(exchange: &Exchange) -> Flow {
     let mut transaction = exchange.subject.transaction.borrow_mut();
     transaction.outcome.verdict = Verdict::Refused;
-    transaction.reply.status = CLOSED;
+    // A script that asked gets what was said until then.
+    if !transaction.is_subrequest {
+        transaction.reply.status = CLOSED;
+    }
     Flow::Close
 }
 

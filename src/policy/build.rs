@@ -14,7 +14,7 @@ use super::modules::Modules;
 use super::rules::Rulesets;
 use super::{
     AttachedModule, Bundle, Origin, Policy, RoutePlan, RouteRules, Router, RulesBeside, Ruleset,
-    Step, Terms,
+    Step, StepId, Terms,
 };
 use crate::config::{self, Config, Files, HandlerMode, Network, Overrides, Rollout};
 use crate::detection::Matchers;
@@ -79,6 +79,7 @@ struct Draft {
     config: Config,
     plans: Vec<RoutePlan>,
     steps: Vec<Step>,
+    balancers: Vec<(Box<str>, StepId)>,
     domains: Vec<DomainDraft>,
     modules: Vec<AttachedModule>,
     library: Arc<Library>,
@@ -114,6 +115,7 @@ fn draft(
     let root = config.root.clone();
     let mut flattener = Flattener::new(Modules::new(recorder, &root), previous);
     let mut plans = flattener.plans(&config);
+    let balancers = flattener.balancers(&config);
     let matchers = previous.map(|policy| policy.matchers.clone()).unwrap_or_default();
     let before = previous.map_or(&[][..], |policy| &policy.rulesets);
     let mut rulesets = Rulesets::new(recorder, before, &matchers);
@@ -142,6 +144,7 @@ fn draft(
         config,
         plans,
         steps,
+        balancers,
         domains,
         modules,
         library,
@@ -234,6 +237,7 @@ impl Draft {
             mut config,
             plans,
             steps,
+            balancers,
             domains,
             modules,
             library,
@@ -303,6 +307,7 @@ impl Draft {
             router: Router::of(&config),
             plans,
             steps,
+            balancers,
             modules,
             ledger: previous.map(|policy| policy.ledger.clone()).unwrap_or_default(),
             domains,

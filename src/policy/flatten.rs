@@ -96,6 +96,18 @@ impl<'a, 'disk> Flattener<'a, 'disk> {
         plans
     }
 
+    /// The scripts that choose peers, by the names of their upstreams.
+    pub(super) fn balancers(&mut self, config: &Config) -> Vec<(Box<str>, StepId)> {
+        let mut balancers = Vec::new();
+        for upstream in &config.upstreams {
+            if let Some(balancing) = &upstream.balancing {
+                let id = self.step(Phase::Balancer, &balancing.handler, false);
+                balancers.push((upstream.name.as_str().into(), id));
+            }
+        }
+        balancers
+    }
+
     /// The scripts that a route's rules call, by path. They may do what a handler of `access` may.
     pub(super) fn scripts(
         &mut self,

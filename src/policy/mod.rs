@@ -66,6 +66,8 @@ pub struct Policy {
     pub plans: Vec<RoutePlan>,
     /// Every handler that is attached anywhere, once.
     pub steps: Vec<Step>,
+    /// The scripts that choose peers, by the names of their upstreams.
+    pub balancers: Vec<(Box<str>, StepId)>,
     /// The operator's modules, in the order of the settings.
     pub modules: Vec<AttachedModule>,
     /// What workers hold of them: that of the process, the same for all policies.
@@ -90,6 +92,11 @@ impl Policy {
     /// Whether both are of the same files and secrets.
     pub fn is_same(&self, other: &Self) -> bool {
         self.digest == other.digest && self.config.secrets == other.config.secrets
+    }
+
+    /// The script that chooses the peers of an upstream.
+    pub fn balancer(&self, upstream: &str) -> Option<StepId> {
+        self.balancers.iter().find(|(name, _)| **name == *upstream).map(|(_, id)| *id)
     }
 
     /// The step that is the same as one of another policy.

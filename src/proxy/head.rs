@@ -132,10 +132,10 @@ pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
     Ok(request)
 }
 
-/// A target as it may stand in a request line: quotes, angle brackets and bytes beyond ASCII
+/// A target as it may stand in a request line: blanks, quotes, angle brackets and bytes beyond ASCII
 /// percent-encoded, all else as it is.
 pub(in crate::proxy) fn encoded(target: &[u8]) -> Cow<'_, [u8]> {
-    let odd = |byte: &u8| matches!(byte, b'"' | b'<' | b'>') | !byte.is_ascii();
+    let odd = |byte: &u8| matches!(byte, b' ' | b'"' | b'<' | b'>') | !byte.is_ascii();
     if !target.iter().fold(false, |found, byte| found | odd(byte)) {
         return Cow::Borrowed(target);
     }

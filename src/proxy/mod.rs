@@ -28,6 +28,7 @@ mod spool;
 mod stream;
 mod subrequest;
 mod tunnel;
+mod turns;
 mod wire;
 
 use std::rc::Rc;

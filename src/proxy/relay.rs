@@ -1,16 +1,18 @@
 //! An exchange and its upstream: connect, send, read the head, try again where that is safe.
 
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use pingora_error::{Error, ErrorType};
 use tokio::io::AsyncReadExt as _;
 
 use super::choose::choose;
 use super::downstream::Downstream;
+use super::turns::{Chosen, Turns};
 use super::{Answered, Failure, Sent, Site, forward, respond, stream, tunnel};
 use crate::phases::Exchange;
-use crate::script::variable;
 use crate::shared::within;
 use crate::telemetry::events;
 use crate::transaction::{Body, Transaction, Verdict};
@@ -40,42 +42,40 @@ async fn try_upstream(
     downstream: &Downstream,
 ) -> Result<Answered, Failure> {
     hold_body(exchange, downstream).await?;
-    let group = choose(site, exchange)?;
-    let key = hash_key(exchange, &group);
-    let mut tried = Vec::new();
-    let mut fresh = false;
+    let mut turns = Turns::new(exchange, choose(site, exchange)?);
+    let mut next = turns.next()?;
     loop {
-        let lease = group.pick(key.as_deref(), &tried).ok_or(NO_PEER)?;
-        let head = forward::head(&exchange.subject.transaction.borrow(), group.config())?;
-        let asked = note_try(exchange, &group);
+        let Chosen { lease, fresh } = next;
+        let head = forward::head(&exchange.subject.transaction.borrow(), turns.group().config())?;
+        let asked = note_try(exchange, turns.group());
         let (error, reused) = match attempt(site, exchange, &lease, &head, fresh).await {
             Ok((connection, reply)) => {
                 lease.succeeded();
                 note_head(exchange, &connection, asked);
-                report(&group, "ok", connection.reused);
+                report(turns.group(), "ok", connection.reused);
                 let Heard { upgraded, took_all } = reply;
                 return Ok(Answered { connection, lease, asked, upgraded, took_all });
             }
             Err(attempt) => attempt,
         };
-        report(&group, error.outcome(), reused);
+        report(turns.group(), error.outcome(), reused);
         if reused && is_idempotent(exchange) && !fresh {
             // The peer closed an idle connection just as we took it: that says nothing of the peer.
-            fresh = true;
+            next = Chosen { lease, fresh: true };
             continue;
         }
         lease.failed();
-        let again = matches!(error, UpstreamError::Connect { .. } | UpstreamError::Resolve { .. })
-            || is_idempotent(exchange);
+        let failure = failure(&error);
         tell(exchange, &error);
-        if !again || tried.len() >= group.config().retries.tries as usize {
-            return Err(failure(&error));
+        let may_repeat =
+            matches!(error, UpstreamError::Connect { .. } | UpstreamError::Resolve { .. })
+                || is_idempotent(exchange);
+        if !turns.failed(&lease, failure.status, may_repeat) {
+            return Err(failure);
         }
-        tried.push(lease.index());
+        next = turns.next()?;
     }
 }
-
-const NO_PEER: Failure = Failure::ours(503, "upstream::no_peer");
 
 async fn hold_body(exchange: &Exchange, downstream: &Downstream) -> Result<(), Failure> {
     let unread = matches!(exchange.subject.transaction.borrow().body, Body::Unread);
@@ -99,10 +99,6 @@ fn is_disowned(transaction: &Transaction) -> bool {
         && transaction.body.length().is_some_and(|length| length > 0)
         && !says("content-length")
         && !says("transfer-encoding")
-}
-
-fn hash_key(exchange: &Exchange, group: &Group) -> Option<Bytes> {
-    variable(&exchange.subject.transaction.borrow(), group.hash_key()?)
 }
 
 fn note_try(exchange: &Exchange, group: &Group) -> Instant {
@@ -134,10 +130,30 @@ fn is_idempotent(exchange: &Exchange) -> bool {
 
 /// What went wrong, in nginx's words, where there is a log that has them.
 fn tell(exchange: &Exchange, error: &UpstreamError) {
-    let message = match error {
-        UpstreamError::Connect { .. } => {
-            "connect() failed (111: Connection refused) while connecting to upstream"
-        }
+    if let UpstreamError::Connect { address, .. } = error {
+        exchange.subject.transaction.borrow_mut().upstream.peer = Some(*address);
+    }
+    let transaction = exchange.subject.transaction.borrow();
+    if transaction.site.is_none() {
+        return;
+    }
+    let about = Some(&*transaction);
+    if let Some((level, message)) = words(error) {
+        events::Said { level, message: &message, about }.emit();
+    }
+    let kind = if matches!(error, UpstreamError::Timeout { .. }) { 4 } else { 2 };
+    let message = format!("http next upstream, {kind}");
+    events::Said { level: DEBUG, message: &message, about }.emit();
+}
+
+/// `ngx.CRIT`, `ngx.ERR`, `ngx.DEBUG`.
+const CRITICAL: i64 = 3;
+const ERROR: i64 = 4;
+const DEBUG: i64 = 8;
+
+fn words(error: &UpstreamError) -> Option<(i64, Cow<'static, str>)> {
+    let words = match error {
+        UpstreamError::Connect { address, source, .. } => return Some(refused(*address, source)),
         UpstreamError::Timeout { deed: "accept a connection", .. } => {
             "upstream timed out (110: Connection timed out) while connecting to upstream"
         }
@@ -152,12 +168,33 @@ fn tell(exchange: &Exchange, error: &UpstreamError) {
             "upstream sent invalid header while reading response header from upstream"
         }
         UpstreamError::Resolve { .. } => "no resolver defined to resolve the upstream's name",
-        UpstreamError::NoPeer { .. } | UpstreamError::Write { .. } => return,
+        UpstreamError::NoPeer { .. } | UpstreamError::Write { .. } => return None,
     };
-    if exchange.subject.transaction.borrow().site.is_some() {
-        let transaction = exchange.subject.transaction.borrow();
-        events::Said { level: 4, message, about: Some(&transaction) }.emit();
+    Some((ERROR, words.into()))
+}
+
+/// Why no connection was made. What the system refuses at once nginx tells with the address.
+fn refused(address: SocketAddr, error: &Error) -> (i64, Cow<'static, str>) {
+    const WAITED_FOR: [i32; 4] =
+        [libc::ECONNREFUSED, libc::ECONNRESET, libc::EHOSTUNREACH, libc::ETIMEDOUT];
+    let mut cause = std::error::Error::source(error);
+    let mut found = None;
+    while let Some(error) = cause {
+        found = found.or(error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error));
+        cause = error.source();
     }
+    let code = found.unwrap_or(libc::ECONNREFUSED);
+    let text = io::Error::from_raw_os_error(code).to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    if WAITED_FOR.contains(&code) {
+        let words = format!("connect() failed ({code}: {text}) while connecting to upstream");
+        return (ERROR, words.into());
+    }
+    let is_usual = [libc::ENETDOWN, libc::ENETUNREACH, libc::EHOSTDOWN].contains(&code);
+    let level = if is_usual { ERROR } else { CRITICAL };
+    let words =
+        format!("connect() to {address} failed ({code}: {text}) while connecting to upstream");
+    (level, words.into())
 }
 
 fn failure(error: &UpstreamError) -> Failure {

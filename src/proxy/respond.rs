@@ -9,7 +9,6 @@ use super::framing::{endless, is_final};
 use super::outflow::{self, State};
 use super::page::page;
 use super::{Sent, conditional, ordered, wire};
-use crate::config::Pages;
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
 use crate::transaction::{Headers, Phase, Response, Transaction, Version, reason};
 use crate::upstream::Framing;
@@ -157,8 +156,8 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let status = conditional(&transaction, &headers, wanted);
     let said = was_said && (status == wanted || status != PRECONDITION_FAILED);
     let pages = exchange.live.policy.config.pages;
-    let is_shown = pages == Pages::Html || !transaction.is_subrequest;
-    if !said && has_page(status) && is_shown {
+    // Who asked from within sees the status.
+    if !said && has_page(status) && !transaction.is_subrequest {
         let (shown, kind) = page(pages, status, &transaction.id);
         body = shown;
         transaction.reply.pieces.clear();
@@ -265,6 +264,7 @@ fn write_head(
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let to_head = &transaction.request.method[..] == b"HEAD";
     let endless = endless(&transaction);
+    let for_script = transaction.is_subrequest;
     let response = transaction.response.as_mut().filter(|response| is_final(response.status))?;
     let bodiless = is_bodiless(response.status);
     response.headers.remove("transfer-encoding");
@@ -278,7 +278,7 @@ fn write_head(
     let ends = leaves == Leaves::AsTheEnd || framing == Framing::Nothing;
     let goes_on = downstream.goes_on(if ends { framing } else { Framing::UntilClose });
     ordered::write(out, exchange, response, (length, framing), goes_on)?;
-    if let Some(length) = length.filter(|_| exchange.has(Phase::Log)) {
+    if let Some(length) = length.filter(|_| for_script || exchange.has(Phase::Log)) {
         response.headers.set("Content-Length", length.to_string());
     }
     Some(framing)

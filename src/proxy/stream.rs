@@ -14,7 +14,10 @@ use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::script::Chunk;
 use crate::telemetry::events;
 use crate::transaction::Verdict;
-use crate::upstream::Connection;
+use crate::upstream::{Connection, UpstreamError};
+
+/// `ngx.ERR`.
+const ERROR: i64 = 4;
 
 /// Sends the answer of an upstream whose head was read.
 pub(super) async fn stream(
@@ -150,6 +153,15 @@ async fn begun(pieces: Option<Pieces>, connection: &mut Connection) -> Pieces {
 /// The upstream died in the middle of its answer: the client must not take what it has for all.
 fn cut(exchange: &Exchange, connection: &Connection, error: Box<pingora_error::Error>) -> Sent {
     let error = connection.error(error);
+    if exchange.subject.transaction.borrow().site.is_some() {
+        let transaction = exchange.subject.transaction.borrow();
+        let what = match error {
+            UpstreamError::Timeout { .. } => "upstream timed out (110: Connection timed out)",
+            _ => "upstream prematurely closed connection",
+        };
+        let message = format!("{what} while reading upstream");
+        events::Said { level: ERROR, message: &message, about: Some(&transaction) }.emit();
+    }
     let mut transaction = exchange.subject.transaction.borrow_mut();
     transaction.outcome.verdict = Verdict::Failed;
     transaction.outcome.reason = Some("upstream::cut_short".to_owned());

@@ -63,16 +63,17 @@ fn captured(exchange: &Exchange, downstream: &Downstream, sent: Sent) -> Capture
     let contexts = exchange.subject.contexts.take();
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let variables = std::mem::take(&mut transaction.variables);
-    let (status, headers) = match transaction.response.take() {
+    let mut body = kept.map(|kept| kept.body.freeze()).unwrap_or_default();
+    let response = transaction.response.take();
+    let reply = &mut transaction.reply;
+    let (status, headers) = match response {
         Some(response) => (response.status, response.headers),
+        // What was said before the end is what there is.
+        None if reply.said => {
+            body = reply.take_body();
+            (reply.status, std::mem::take(&mut reply.headers))
+        }
         None => (CLOSED, Headers::default()),
     };
-    Captured {
-        status,
-        headers,
-        body: kept.map(|kept| kept.body.freeze()).unwrap_or_default(),
-        truncated: sent == Sent::Cut,
-        variables,
-        contexts,
-    }
+    Captured { status, headers, body, truncated: sent == Sent::Cut, variables, contexts }
 }

@@ -106,6 +106,12 @@ fn describe(about: &Transaction, line: &mut String) {
         let path = about.request.normalized_path();
         let _ = write!(line, ", subrequest: \"{}\"", String::from_utf8_lossy(&path));
     }
+    if let Some(peer) = about.upstream.peer {
+        let onward = about.upstream.onward.as_ref().and_then(|onward| onward.target.clone());
+        let target = onward.unwrap_or_else(|| about.request.target());
+        let target = String::from_utf8_lossy(&target);
+        let _ = write!(line, ", upstream: \"http://{peer}{target}\"");
+    }
     for (name, field) in [("host", "host"), ("referrer", "referer")] {
         if let Some(value) = about.request.headers.get(field) {
             let _ = write!(line, ", {name}: \"{}\"", String::from_utf8_lossy(value));

@@ -32,7 +32,7 @@ impl ScriptSaid<'_> {
     pub fn emit(self) {
         let Self { level, phase, module, message, about, peer } = self;
         if error_log::is_open() {
-            let message = format!("[lua] {module}: {message}");
+            let message = format!("[lua] {module}: {message}{}", doing(phase));
             return error_log::write(level, &message, about, outside(phase, peer).as_deref());
         }
         log::script(level, || {
@@ -42,6 +42,11 @@ impl ScriptSaid<'_> {
             format!("{place}{message} ({}{client})", phase.as_str())
         });
     }
+}
+
+/// What nginx is doing for the request meanwhile, as its log tells it.
+fn doing(phase: Phase) -> &'static str {
+    if phase == Phase::Balancer { " while connecting to upstream" } else { "" }
 }
 
 /// Where code runs that no request asked for, as nginx's log tells it.
@@ -161,7 +166,7 @@ impl ScriptFailed<'_> {
         };
         if error_log::is_open() {
             let context = outside(phase, peer);
-            let message = format!("{words}: {error}{stack}");
+            let message = format!("{words}: {error}{stack}{}", doing(phase));
             return error_log::write(4, &message, about, context.as_deref());
         }
         log::script(4, || {

@@ -8,6 +8,7 @@ mod headers;
 mod phase;
 mod request;
 mod response;
+mod turn;
 mod variables;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ pub use headers::{Header, Headers};
 pub use phase::{Phase, PhaseSet};
 pub use request::{Request, Version, encode_path};
 pub use response::{Manner, Reply, Response, reason};
+pub use turn::{Kept, PeerFailure, Times, Turn};
 pub use variables::Variables;
 
 /// Everything that is known of one exchange: the request as received and as changed by scripts,
@@ -100,6 +102,8 @@ pub struct Upstream {
     pub wanted: Option<String>,
     /// What the route's settings make of the request for it; none: it goes as it is.
     pub onward: Option<Box<Onward>>,
+    /// What a script that chooses peers decides; none: no such script has a say.
+    pub turn: Option<Box<Turn>>,
     /// The peer that was tried last.
     pub peer: Option<SocketAddr>,
     /// How many peers were tried.

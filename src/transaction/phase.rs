@@ -23,6 +23,8 @@ pub enum Phase {
     Log,
     /// `ngx.timer`: no exchange.
     Timer,
+    /// The peer of an upstream is to be chosen, once for each try.
+    Balancer,
     /// The site is known, and no route yet; what may be done in [`Phase::Rewrite`] may be done here.
     ServerRewrite,
     /// The request is admitted; what may be done in [`Phase::Access`] may be done here.
@@ -62,7 +64,7 @@ impl Phase {
     ];
 
     /// One more than the highest [`Phase::index`].
-    pub const PLACES: usize = 13;
+    pub const PLACES: usize = 1 + Self::ExitWorker as usize;
 
     /// As `ngx.get_phase` and the settings spell it.
     pub fn as_str(self) -> &'static str {
@@ -77,6 +79,7 @@ impl Phase {
             Self::BodyFilter => "body_filter",
             Self::Log => "log",
             Self::Timer => "timer",
+            Self::Balancer => "balancer",
             Self::ServerRewrite => "server_rewrite",
             Self::Precontent => "precontent",
             Self::ExitWorker => "exit_worker",
@@ -96,6 +99,7 @@ impl Phase {
             Self::BodyFilter => "body_filter_by_lua*",
             Self::Log => "log_by_lua*",
             Self::Timer => "ngx.timer",
+            Self::Balancer => "balancer_by_lua*",
             Self::ServerRewrite => "server_rewrite_by_lua*",
             Self::Precontent => "precontent_by_lua*",
             Self::ExitWorker => "exit_worker_by_lua*",
@@ -141,7 +145,8 @@ pub struct PhaseSet(u16);
 impl PhaseSet {
     /// From letters as in `docs/lua-api.md`: `i` init, `I` init_worker, `s` set, `r` rewrite,
     /// `a` access, `c` content, `h` header_filter, `b` body_filter, `l` log, `t` timer,
-    /// `X` exit_worker. Other letters are ignored, so that rows of OpenResty's own tables can be used as they are.
+    /// `X` exit_worker, `B` balancer. Other letters are ignored, so that rows of OpenResty's own tables
+    /// can be used as they are.
     pub const fn of(letters: &str) -> Self {
         let bytes = letters.as_bytes();
         let mut bits = 0;
@@ -160,6 +165,7 @@ impl PhaseSet {
                 b'l' => Phase::Log,
                 b't' => Phase::Timer,
                 b'X' => Phase::ExitWorker,
+                b'B' => Phase::Balancer,
                 _ => {
                     index += 1;
                     continue;
@@ -191,7 +197,7 @@ mod tests {
 
     #[test]
     fn letters_of_other_contexts_are_passed_over() {
-        let set = PhaseSet::of("rachtBCFOH");
+        let set = PhaseSet::of("rachtCFOH");
         assert!(set.contains(Phase::Timer) && set.contains(Phase::HeaderFilter));
         assert!(!set.contains(Phase::BodyFilter) && !set.contains(Phase::Init));
         assert_eq!(set.iter().count(), 5);

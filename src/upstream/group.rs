@@ -1,5 +1,6 @@
 //! A named group of peers, and the choice among them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::PeerStatus;
 use super::balance::Balancer;
 use super::peer::{Moment, Peer};
 use crate::config::{self, Address, Balance, HealthCheck, Retries, Timeouts};
+use crate::transaction::Times;
 
 /// A named group of peers.
 pub struct Group {
@@ -22,6 +24,15 @@ pub struct Lease {
     group: Arc<Group>,
     peer: Arc<Peer>,
     index: usize,
+}
+
+/// On what terms a peer that a script chose is asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// How long it may take, where not as the upstream's settings say.
+    pub times: Times,
+    /// How long a connection to it is kept; none: it is not.
+    pub idle: Option<Duration>,
 }
 
 impl Group {
@@ -48,8 +59,30 @@ impl Group {
             keepalive: 4,
             keepalive_time: Duration::from_secs(10),
             host: None,
+            balancing: None,
         };
         Arc::new(Self::new(config, None))
+    }
+
+    /// A peer at an address that a script chose, which need be none of the group's. Nobody judges it:
+    /// the script does.
+    pub fn lease_of(&self, address: SocketAddr, terms: &Terms) -> Option<Lease> {
+        let declared = &self.config;
+        let config = config::Upstream {
+            peers: vec![config::Peer { address: Address::Socket(address), weight: 1 }],
+            balance: Balance::RoundRobin,
+            timeouts: Timeouts {
+                connect: terms.times.connect.unwrap_or(declared.timeouts.connect),
+                read: terms.times.read.unwrap_or(declared.timeouts.read),
+                write: terms.times.send.unwrap_or(declared.timeouts.write),
+            },
+            health: HealthCheck { max_fails: 0, ..HealthCheck::default() },
+            keepalive: terms.idle.map_or(0, |_| declared.keepalive),
+            keepalive_time: terms.idle.unwrap_or_default(),
+            balancing: None,
+            ..declared.clone()
+        };
+        Arc::new(Self::new(config, None)).pick(None, &[])
     }
 
     /// As declared; a computed one's is its address.
@@ -188,8 +221,6 @@ impl Drop for Lease {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
 
     /// An upstream of peers 10.0.0.1, 10.0.0.2 and so on, with these weights.
@@ -207,6 +238,7 @@ pub(super) mod tests {
             keepalive: 8,
             keepalive_time: Duration::from_secs(60),
             host: None,
+            balancing: None,
         }
     }
 

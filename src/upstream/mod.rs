@@ -25,7 +25,7 @@ mod pool;
 pub use allow::allowed;
 pub use connection::{Asked, Connection};
 pub use error::UpstreamError;
-pub use group::{Group, Lease};
+pub use group::{Group, Lease, Terms};
 pub use head::{Framing, Head, keeps_alive};
 pub use health::watch_health;
 pub use peer::PeerStatus;

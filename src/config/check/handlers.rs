@@ -43,6 +43,14 @@ pub fn of_route(route: &Section<'_>, scripts: &Scripts, of_steps: Vec<HandlerSou
     handlers
 }
 
+/// The script of an upstream that chooses its peers.
+pub fn of_upstream(upstream: &Section<'_>, scripts: &Scripts) -> Option<Attachment> {
+    let inherited = Inherited { on_error: scripts.on_error, budget: scripts.lua.budget };
+    let keys = ["balancer_by_lua_block", "balancer_by_lua_file"];
+    let source = keys.iter().find_map(|key| chunk(&upstream.get(key)?, None))?;
+    Some(attachment(source, Phase::Balancer, inherited))
+}
+
 fn attachment(source: HandlerSource, phase: Phase, inherited: Inherited) -> Attachment {
     Attachment {
         source,
@@ -86,7 +94,9 @@ fn default_on_error(phase: Option<Phase>) -> OnError {
     match phase {
         None => OnError::Refuse,
         Some(phase) => match phase.like() {
-            Phase::Set | Phase::Rewrite | Phase::Access | Phase::Content => OnError::Refuse,
+            Phase::Set | Phase::Rewrite | Phase::Access | Phase::Content | Phase::Balancer => {
+                OnError::Refuse
+            }
             _ => OnError::Pass,
         },
     }

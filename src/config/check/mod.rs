@@ -102,8 +102,8 @@ impl<'a> Check<'a> {
         }
         self.duplicates(tree);
         let file = Section::open(&Found { check: self, node: tree, path: String::new() }, &ROOT);
-        let upstreams = upstreams::read(&file);
         let scripts = lua::read(&file);
+        let upstreams = upstreams::read(&file, &scripts);
         self.module_folders.borrow_mut().clone_from(&scripts.lua.modules);
         let limits = limits(&file.section("limits", &LIMITS));
         let handlers = handlers::global(&file, &scripts);

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::config::check::handlers::file_at_call;
 use crate::config::section::{Found, Section};
 use crate::config::serving::{
-    Admit, AfterRewrite, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep, Serving,
-    Test,
+    Admit, AfterRewrite, Ask, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep,
+    Serving, Test,
 };
 use crate::config::{HandlerSource, Template, values};
 use crate::diagnostic::Diagnostic;
@@ -24,6 +24,7 @@ pub fn read(route: &Section<'_>) -> (Serving, Vec<HandlerSource>) {
             .map(|raw| raw.into_iter().filter_map(|raw| admit(route, &raw)).collect())
             .unwrap_or_default(),
         either_admits: route.choice("satisfy") == "any",
+        ask: typed::<RawAsk>(route, "auth_request").map(ask),
         server: route.text("server").map(|(text, _)| text.into()),
         root: route.text("root").map(|(text, _)| text.into()),
         files: typed::<RawFiles>(route, "files").map(files),
@@ -159,6 +160,14 @@ struct RawForward {
     own_error_pages: bool,
     #[serde(default)]
     http10: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAsk {
+    path: String,
+    #[serde(default)]
+    set: Vec<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -346,6 +355,11 @@ fn forward(raw: RawForward) -> Forward {
         own_error_pages: raw.own_error_pages,
         http10: raw.http10,
     }
+}
+
+fn ask(raw: RawAsk) -> Ask {
+    let set = raw.set.into_iter().map(|(name, value)| (name, Template::new(&value)));
+    Ask { path: Template::new(&raw.path), set: set.collect() }
 }
 
 fn page(raw: RawPage) -> ErrorPage {

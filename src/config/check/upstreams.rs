@@ -3,27 +3,33 @@
 use crate::config::raw::Value;
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
-use crate::config::{Address, Balance, HealthCheck, Peer, Retries, Timeouts, Upstream, values};
+use crate::config::{
+    Address, Balance, Balancing, HealthCheck, Peer, Retries, Timeouts, Upstream, values,
+};
 use crate::diagnostic::{Diagnostic, Span};
 
 use super::admission::unfit_address;
+use super::handlers;
+use super::lua::Scripts;
 
 /// The name of what `--upstream` declares where the file declares nothing.
 const DEFAULT_NAME: &str = "default";
 
 /// The upstreams in the order written; `--upstream` takes the place of the first one's peers.
-pub fn read(file: &Section<'_>) -> Vec<Upstream> {
+pub fn read(file: &Section<'_>, scripts: &Scripts) -> Vec<Upstream> {
     let entries =
         file.get("upstreams").map(|found| found.entries("declare one as `app: 127.0.0.1:3000`"));
     let entries = entries.unwrap_or_default();
-    let mut upstreams: Vec<Upstream> =
-        entries.into_iter().map(|(name, span, found)| upstream(name, span, &found)).collect();
+    let mut upstreams: Vec<Upstream> = entries
+        .into_iter()
+        .map(|(name, span, found)| upstream(name, span, &found, scripts))
+        .collect();
     if let Some(peer) = overriding(file) {
         if let Some(first) = upstreams.first_mut() {
             first.peers = vec![peer];
         } else {
             let defaults = Section::absent(file.check, &UPSTREAM);
-            upstreams.push(assemble(DEFAULT_NAME, vec![peer], &defaults));
+            upstreams.push(assemble(DEFAULT_NAME, vec![peer], &defaults, None));
         }
     }
     upstreams
@@ -42,7 +48,7 @@ fn overriding(file: &Section<'_>) -> Option<Peer> {
     }
 }
 
-fn upstream(name: &str, span: Span, found: &Found<'_>) -> Upstream {
+fn upstream(name: &str, span: Span, found: &Found<'_>, scripts: &Scripts) -> Upstream {
     check_name(name, span, found);
     let map = matches!(found.node.value, Value::Map(_));
     let section =
@@ -50,11 +56,17 @@ fn upstream(name: &str, span: Span, found: &Found<'_>) -> Upstream {
     let place = if map { section.get("peers") } else { Some(found.clone()) };
     let place = place.filter(|place| !place.node.is_null());
     let peers = place.as_ref().map(|place| peers(name, place));
-    if peers.is_none() {
+    let balancing = balancing(&section, scripts);
+    if peers.is_none() && balancing.is_none() {
         let fault = Diagnostic::error("config::missing", format!("upstream `{name}` has no peers"));
         found.check.report(fault.help("add `peers: [127.0.0.1:3000]`"), span, "this upstream");
     }
-    assemble(name, peers.unwrap_or_default(), &section)
+    assemble(name, peers.unwrap_or_default(), &section, balancing)
+}
+
+fn balancing(section: &Section<'_>, scripts: &Scripts) -> Option<Box<Balancing>> {
+    let handler = handlers::of_upstream(section, scripts)?;
+    Some(Box::new(Balancing { handler, most_tries: section.count("most_tries") as u32 }))
 }
 
 fn check_name(name: &str, span: Span, found: &Found<'_>) {
@@ -67,7 +79,12 @@ fn check_name(name: &str, span: Span, found: &Found<'_>) {
     }
 }
 
-fn assemble(name: &str, peers: Vec<Peer>, section: &Section<'_>) -> Upstream {
+fn assemble(
+    name: &str,
+    peers: Vec<Peer>,
+    section: &Section<'_>,
+    balancing: Option<Box<Balancing>>,
+) -> Upstream {
     Upstream {
         name: name.to_owned(),
         peers,
@@ -82,6 +99,7 @@ fn assemble(name: &str, peers: Vec<Peer>, section: &Section<'_>) -> Upstream {
         keepalive: section.count("keepalive") as usize,
         keepalive_time: section.time("keepalive_time"),
         host: host(section),
+        balancing,
     }
 }
 

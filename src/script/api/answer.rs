@@ -9,7 +9,7 @@ use super::arguments::{
 };
 use super::{EXCHANGE, Function, Native, log, redirect};
 use crate::script::{Call, Exit, Subject, spec_of};
-use crate::transaction::{Phase, PhaseSet, Transaction, Version};
+use crate::transaction::{Phase, PhaseSet, Reply, Transaction, Version};
 
 /// Bytes that scripts may stage for one answer (or one request body).
 pub const STAGED_BYTES: usize = 8 << 20;
@@ -369,6 +369,7 @@ fn exit(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         redirect::check_abortable(call)?;
     }
     Err(call.leave(match code {
+        -1 if is_unbegun_subrequest(call) => respond(lua, call, 500),
         -1 | 444 => Exit::Close,
         -5 => Exit::Declined,
         200 => respond(lua, call, 200),
@@ -376,6 +377,17 @@ fn exit(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         0 | -4 | -2 => Exit::Phase,
         _ => return Err(bad_argument(1, "exit", "does not take such a status")),
     }))
+}
+
+/// Whether nobody's connection would be closed by closing: a script made the request, and waits.
+fn is_unbegun_subrequest(call: &Call) -> bool {
+    let Some(subject) = &call.subject else { return false };
+    let mut transaction = subject.transaction.borrow_mut();
+    let unbegun = transaction.is_subrequest && !transaction.is_answered();
+    if unbegun {
+        transaction.reply = Reply::default();
+    }
+    unbegun
 }
 
 /// Answers with a status; 200 keeps a staged one, as in `ngx.status = 403 ngx.exit(ngx.HTTP_OK)`. One

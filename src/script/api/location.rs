@@ -9,7 +9,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::{at, fault, string, subject, text, type_name};
 use super::request_headers::{add, replace, room, safe_name, values_of};
-use super::{Contexts, Function, Native, constants, log, query, target, var};
+use super::{Contexts, Function, Native, constants, log, query, target, var, variables};
 use crate::script::{
     Call, Captured, DEEPEST, DomainSpec, Light, MOST, Origin, Subrequest, spec_of,
 };
@@ -123,7 +123,17 @@ fn wanted(lua: &Lua, call: &Rc<Call>, uri: &Value, options: Option<Table>) -> ml
     let (path, args) = target::parse(&uri).ok_or_else(unsafe_uri)?;
     let args = target::joined(args, options.args.clone());
     let exchange = subject(call)?;
-    let transaction = transaction(lua, &exchange.transaction.borrow(), path, args, &options)?;
+    let transaction = {
+        let parent = exchange.transaction.borrow();
+        transaction((lua, call), &parent, path, args, &options)?
+    };
+    log::trace(call, || {
+        let request = &transaction.request;
+        let path = request.normalized_path();
+        let query = request.query.as_deref().unwrap_or_default();
+        let (path, query) = (String::from_utf8_lossy(&path), String::from_utf8_lossy(query));
+        format!("lua http subrequest \"{path}?{query}\"")
+    });
     let spec = spec_of(lua).ok_or_else(|| fault("no ctx found"))?;
     target::check(&spec, &transaction.request)?;
     let contexts = options.context.map(|table| Contexts::with(lua, table));
@@ -144,7 +154,7 @@ fn origin(lua: &Lua, call: &Rc<Call>, spec: &DomainSpec) -> mlua::Result<Origin>
     if before.depth >= DEEPEST || before.made.get() >= MOST {
         let uri = exchange.transaction.borrow().request.path.clone();
         let uri = String::from_utf8_lossy(&uri).into_owned();
-        log::complain(lua, call, &format!("subrequests cycle while processing \"{uri}\""));
+        log::complain(lua, call, &format!("lua subrequests cycle while processing \"{uri}\""));
         return Err(fault("failed to issue subrequest: -1"));
     }
     before.made.set(before.made.get() + 1);
@@ -175,7 +185,7 @@ impl Options {
             Value::Table(args) => Some(query::encode(lua, &args)?),
             other => {
                 let text = text(lua, &other)?.ok_or_else(|| fault("Bad args option value"))?;
-                Some(query::safe_query(&text.as_bytes()))
+                Some(query::plain_query(&text.as_bytes()))
             }
         };
         let variables = pairs(lua, &given, "vars")?;
@@ -259,7 +269,7 @@ fn bad_pair(value: &Value) -> mlua::Error {
 
 /// The transaction of a subrequest at its beginning.
 fn transaction(
-    lua: &Lua,
+    (lua, call): (&Lua, &Call),
     parent: &Transaction,
     path: Bytes,
     args: Option<Bytes>,
@@ -268,7 +278,10 @@ fn transaction(
     let wanted = options.method.unwrap_or(GET);
     let known = constants::METHODS.iter().find(|(_, value)| *value == wanted);
     let method = known.and_then(|(name, _)| name.strip_prefix("HTTP_"));
-    let method = method.ok_or_else(|| fault("failed to adjust the subrequest: -1"))?;
+    let method = method.ok_or_else(|| {
+        log::complain(lua, call, &format!("unsupported HTTP method: {wanted}"));
+        fault("failed to adjust the subrequest: -1")
+    })?;
     let forwards = options.forwards_body || matches!(method, "POST" | "PUT");
     let mut request = Request {
         method: Bytes::from_static(method.as_bytes()),
@@ -302,11 +315,28 @@ fn transaction(
         transaction.variables = parent.variables.clone();
         transaction.upstream.wanted.clone_from(&parent.upstream.wanted);
     }
-    let is_guest = spec_of(lua).is_some_and(|spec| spec.guest);
+    let spec = spec_of(lua);
+    let is_guest = spec.as_ref().is_some_and(|spec| spec.guest);
+    let declared = spec.as_ref().and_then(|spec| spec.variables.as_deref());
     for (name, value) in &options.variables {
+        check_variable(name, declared)?;
         var::assign(&mut transaction, name, Some(value.clone()), is_guest)?;
     }
     Ok(transaction)
+}
+
+/// Whether a subrequest may be given this variable.
+fn check_variable(name: &str, declared: Option<&[String]>) -> mlua::Result<()> {
+    if name == "query_string" {
+        return Err(fault(format!("variable \"{name}\" not changeable")));
+    }
+    let known = |known: &[String]| known.iter().any(|known| known == name);
+    if variables::is_named(name) || declared.is_none_or(known) {
+        return Ok(());
+    }
+    Err(fault(format!(
+        "variable \"{name}\" cannot be assigned a value (maybe you forgot to define it first?)"
+    )))
 }
 
 /// Makes them all, and waits for all.

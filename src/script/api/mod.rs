@@ -102,9 +102,9 @@ pub type ReadField = fn(&Lua, &Rc<Call>, Value) -> mlua::Result<Value>;
 pub type WriteField = fn(&Lua, &Rc<Call>, Value, Value) -> mlua::Result<()>;
 
 /// Every phase, and code that runs outside of any (which counts as `init`).
-pub const EVERYWHERE: PhaseSet = PhaseSet::of("iIsrachbltX");
+pub const EVERYWHERE: PhaseSet = PhaseSet::of("iIsrachbltXB");
 /// The phases of an exchange.
-pub const EXCHANGE: PhaseSet = PhaseSet::of("srachbl");
+pub const EXCHANGE: PhaseSet = PhaseSet::of("srachblB");
 
 /// The lists, one for each file.
 pub const TABLES: &[&[Function]] = &[

@@ -41,7 +41,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.req.set_uri_args",
-        phases: PhaseSet::of("srachb"),
+        phases: PhaseSet::of("srachbB"),
         syntax: "ngx.req.set_uri_args(args)",
         doc: "Sets the query that is sent on: a string as it is (spaces and control characters \
               encoded), or a table as for `ngx.encode_args`.",
@@ -156,11 +156,17 @@ pub fn safe_query(query: &[u8]) -> Vec<u8> {
     escape(query, |byte| byte > b' ' && byte != b'#' && byte != 0x7f)
 }
 
+/// A query that a script wrote for the node itself: as it is, but for what no line may hold. What an
+/// upstream gets of it is encoded when it leaves.
+pub fn plain_query(query: &[u8]) -> Vec<u8> {
+    escape(query, |byte| byte >= b' ' && byte != 0x7f)
+}
+
 /// A table as a query.
 pub fn encode(lua: &Lua, table: &Table) -> mlua::Result<Vec<u8>> {
     let (mut query, mut left) = (Vec::new(), PAIRS);
     table.for_each::<Value, Value>(|key, value| {
-        let Some(key) = text(lua, &key)? else {
+        let Value::String(key) = key else {
             return Err(fault("attempt to use a non-string key in the \"args\" option table"));
         };
         let key = escape(&key.as_bytes(), is_component);

@@ -9,7 +9,7 @@ use super::arguments::{
     at, bad_argument, check_number, check_text, fault, subject, text, type_name,
 };
 use super::encoding::{shown, unsafe_byte};
-use super::{Function, Native, query, target};
+use super::{Function, Native, log, query, target};
 use crate::script::{Call, Detour, Exit, Way, spec_of};
 use crate::transaction::{PhaseSet, Request};
 
@@ -59,7 +59,12 @@ fn exec(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
     }
     let exchange = subject(call)?;
     check_abortable(call)?;
-    let (path, own) = target::parse(&uri).ok_or_else(|| fault("unsafe uri"))?;
+    let (path, own) = target::parse(&uri).ok_or_else(|| {
+        let shown: String = String::from_utf8_lossy(&uri).chars().take(256).collect();
+        let shown = shown.escape_debug();
+        log::complain(lua, call, &format!("unsafe URI \"{shown}\" was detected"));
+        fault("unsafe uri")
+    })?;
     let args = match at(&args, 2) {
         Value::Nil => None,
         Value::Table(table) => Some(query::encode(lua, table)?),
@@ -69,7 +74,7 @@ fn exec(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
                 let why = format!("string, number, or table expected, but got {got}");
                 bad_argument(2, "exec", &why)
             })?;
-            Some(query::safe_query(&text.as_bytes()))
+            Some(query::plain_query(&text.as_bytes()))
         }
     };
     if exchange.transaction.borrow().is_answered() {
@@ -80,7 +85,9 @@ fn exec(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         if spec.guest {
             return Err(fault("a function cannot go to a named route"));
         }
-        Way::Named(String::from_utf8_lossy(&uri).chars().take(LONGEST_NAME).collect())
+        // A named route gets the request as it is, whatever is said of a query.
+        let name = uri.split(|byte| *byte == b'?').next().unwrap_or_default();
+        Way::Named(String::from_utf8_lossy(name).chars().take(LONGEST_NAME).collect())
     } else {
         let request =
             Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };

@@ -35,7 +35,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.req.set_header",
-        phases: PhaseSet::of("srachb"),
+        phases: PhaseSet::of("srachbB"),
         syntax: "ngx.req.set_header(name, value)",
         doc: "Sets a field of the request; a table sets several of that name, nil removes. Bytes \
               that would end a field are percent-encoded.",
@@ -43,7 +43,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.req.clear_header",
-        phases: PhaseSet::of("srachb"),
+        phases: PhaseSet::of("srachbB"),
         syntax: "ngx.req.clear_header(name)",
         doc: "Removes all fields of that name.",
         native: Native::Now(|lua, call, args| {

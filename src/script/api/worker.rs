@@ -19,7 +19,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.worker.id",
-        phases: PhaseSet::of("IXsrachblt"),
+        phases: PhaseSet::of("IXsrachbltB"),
         syntax: "local id = ngx.worker.id()",
         doc: "Which worker thread this is, from 0.",
         native: Native::Now(|lua, _, _| Ok(one(Value::Integer(index(lua) as i64)))),
@@ -44,7 +44,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.worker.pids",
-        phases: PhaseSet::of("Xsrachblt"),
+        phases: PhaseSet::of("XsrachbltB"),
         syntax: "local pids = ngx.worker.pids()",
         doc: "An array with `ngx.worker.pid()` of each worker.",
         native: Native::Now(|lua, _, _| {

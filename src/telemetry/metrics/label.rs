@@ -100,7 +100,7 @@ pub(super) const DENIALS: [&str; 9] = [
 /// The outcomes of a call that are kills.
 pub(super) const KILLS: [&str; 4] = ["cpu", "memory", "response", "wait"];
 /// The phases by [`crate::transaction::Phase::index`].
-pub(super) const LUA_PHASES: [&str; 13] = [
+pub(super) const LUA_PHASES: [&str; 14] = [
     "init",
     "init_worker",
     "set",
@@ -111,6 +111,7 @@ pub(super) const LUA_PHASES: [&str; 13] = [
     "body_filter",
     "log",
     "timer",
+    "balancer",
     "server_rewrite",
     "precontent",
     "exit_worker",

@@ -1,7 +1,7 @@
 //! Rows of `upstreams`.
 
 use super::{ADDRESSES, DAY, HOUR, row};
-use crate::config::settings::Shape::{Count, Other, Text, Time};
+use crate::config::settings::Shape::{Count, Other, Path, Script, Text, Time};
 use crate::config::settings::Table;
 
 /// One upstream.
@@ -75,6 +75,21 @@ pub static UPSTREAM: Table = Table {
             "",
             "app.internal",
             "What `Host` says to the upstream; without it what the client said.",
+        ),
+        row(
+            "balancer_by_lua_block",
+            Script,
+            "",
+            "require(\"ngx.balancer\").set_current_peer(\"127.0.0.1\", 3000)",
+            "A script that chooses the peer of each try, by the module `ngx.balancer`. It cannot wait.",
+        ),
+        row("balancer_by_lua_file", Path, "", "lua/balancer.lua", "The same, in a file."),
+        row(
+            "most_tries",
+            Count(0, 1000),
+            "0",
+            "5",
+            "Tries of a request at the most, however many more such a script wants; 0: as many as it wants.",
         ),
     ],
 };

@@ -103,7 +103,14 @@ pub static ROUTE: Table = Table {
             Choice(&["all", "any"]),
             "all",
             "any",
-            "Whether `admission` and `access` handlers must both admit, or either.",
+            "Whether `admission`, `auth_request` and `access` handlers must all admit, or one of them.",
+        ),
+        row(
+            "auth_request",
+            Other("a mapping"),
+            "",
+            "{ path: /auth, set: [[user, \"$sent_http_x_user\"]] }",
+            "A path whose route is asked whether a request is admitted: 2xx admits, 401 and 403 refuse; then these variables are set.",
         ),
         row(
             "server",

@@ -3,6 +3,7 @@
 //! Each is one file in Luau, with natives where Luau would be slow.
 
 mod aes;
+mod balancer;
 mod cjson;
 mod decode;
 mod hash;
@@ -53,6 +54,12 @@ const IN_LUAU: &[Module] = &[
         include_str!("lfs.luau"),
         "LuaFileSystem, reading the policy's own files.",
         files,
+    ),
+    native(
+        "ngx.balancer",
+        include_str!("ngx_balancer.luau"),
+        "Which peer an upstream's script chooses, and how it is asked.",
+        balancer::natives,
     ),
     plain("ngx.base64", include_str!("ngx_base64.luau"), "Base64 for URLs."),
     plain("ngx.errlog", include_str!("ngx_errlog.luau"), "`raw_log`; the log is not read back."),

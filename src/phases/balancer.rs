@@ -1,0 +1,70 @@
+//! `balancer`: a script chooses the peer of one try.
+
+use std::time::Instant;
+
+use super::step::{End, call, run_now};
+use super::{Exchange, Flow, onward};
+use crate::policy::StepId;
+use crate::script::Exit;
+use crate::telemetry::events;
+use crate::transaction::{Phase, Verdict};
+
+/// Lets the script choose the peer of the try that begins: what it decided is in
+/// [`crate::transaction::Upstream::turn`].
+///
+/// # Errors
+/// The status for the client, if the script failed or wants no peer.
+pub fn choose_peer(exchange: &Exchange, step: StepId) -> Result<(), u16> {
+    if let Some(turn) = &mut exchange.subject.transaction.borrow_mut().upstream.turn {
+        turn.begin();
+    }
+    let started = Instant::now();
+    let result = run(exchange, step);
+    events::PhaseRan { phase: Phase::Balancer, took: started.elapsed() }.emit();
+    if let Some(turn) = &mut exchange.subject.transaction.borrow_mut().upstream.turn {
+        turn.settle();
+    }
+    result
+}
+
+fn run(exchange: &Exchange, step: StepId) -> Result<(), u16> {
+    const FAILED: u16 = 500;
+    let Some((_, _, handler)) = exchange.live.step(step) else { return Err(FAILED) };
+    let call = call(exchange, Phase::Balancer, &handler.module);
+    match run_now(exchange, step, &call) {
+        End::Left(Exit::Respond(status @ 300..)) => Err(ended(exchange, status)),
+        End::Left(Exit::Declined) => Err(ended(exchange, 502)),
+        End::Left(Exit::Close | Exit::Reroute | Exit::Respond(_)) | End::Refused(_) => {
+            Err(ended(exchange, FAILED))
+        }
+        End::Left(Exit::Phase) | End::Passed | End::Returned(_) => {
+            recreate(exchange);
+            Ok(())
+        }
+    }
+}
+
+/// The request as the upstream gets it is made anew, where the script wants that.
+fn recreate(exchange: &Exchange) {
+    let wanted = {
+        let transaction = exchange.subject.transaction.borrow();
+        transaction.upstream.turn.as_ref().is_some_and(|turn| turn.recreates)
+    };
+    let serving = exchange.plan().serving.clone();
+    if let Some(forward) = serving.forward.as_ref().filter(|_| wanted)
+        && onward::prepare(exchange, forward) != Flow::Continue
+    {
+        events::Trouble {
+            what: "a request could not be made anew for its upstream",
+            next: "look at the variables in the address of `forward`",
+        }
+        .emit();
+    }
+}
+
+fn ended(exchange: &Exchange, status: u16) -> u16 {
+    let mut transaction = exchange.subject.transaction.borrow_mut();
+    transaction.outcome.verdict = Verdict::of_status(status);
+    transaction.reply = crate::transaction::Reply::default();
+    status
+}
