@@ -29,6 +29,7 @@ mod timer;
 mod trial;
 mod watchdog;
 mod within;
+mod words;
 
 pub use api::{Contexts, set_variable, variable};
 pub use call::{Call, Chunk, Exit, Host, Subject, Waiting, current, with_current};

@@ -37,6 +37,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         workers: 1,
         guest: false,
         trusted: true,
+        open: false,
     }
 }
 
