@@ -275,6 +275,9 @@ pub struct Lua {
     pub prefix: Option<String>,
     /// Whether what was compiled is kept from one request to the next.
     pub code_cache: bool,
+    /// Whether the operator's own scripts have globals of their own for each call, and reach neither
+    /// files nor programs.
+    pub confined: bool,
     /// Timers that may run at once, for each state.
     pub max_running_timers: usize,
     /// Where scripts have things computed aside.

@@ -54,6 +54,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         workers: 1,
         guest: true,
         trusted: false,
+        open: false,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Where the Lua of a `*_by_lua_block` ends: at the brace that closes it, outside of its strings and
 //! comments.
 
+/// Bytes of a long bracket at the most: nginx reads its file by pieces of that size.
+const LONGEST: usize = 4096;
+
 /// Why no end was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Endless {
@@ -75,8 +78,12 @@ fn long_bracket(rest: &[u8]) -> Option<usize> {
 fn closed(text: &str, start: usize, level: usize) -> Result<usize, Endless> {
     let close = format!("]{}]", "=".repeat(level));
     let rest = text.get(start..).unwrap_or_default();
-    rest.find(&close).map(|at| at + close.len()).ok_or_else(|| Endless {
-        message: format!("Lua code block missing the closing long bracket \"{close}\""),
+    let found = rest.find(&close).map(|at| at + close.len());
+    found.filter(|length| *length <= LONGEST).ok_or_else(|| Endless {
+        message: format!(
+            "Lua code block missing the closing long bracket \"{close}\", the inlined Lua code may be \
+             too long"
+        ),
         lines: lines(text, start).saturating_sub(1),
     })
 }

@@ -17,6 +17,7 @@ mod reader;
 mod scope;
 mod scripts;
 mod server;
+mod set_misc;
 mod steps;
 mod top;
 mod tree;

@@ -231,7 +231,8 @@ mod tests {
             ("a \"b\"c;", "unexpected \"c\"", 1),
             (
                 "x_by_lua_block {\n [[a\n }",
-                "Lua code block missing the closing long bracket \"]]\"",
+                "Lua code block missing the closing long bracket \"]]\", the inlined Lua code may be \
+                 too long",
                 1,
             ),
         ] {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::tree::Directive;
-use super::{Emerg, scripts};
+use super::{Emerg, scripts, set_misc};
 
 /// What becomes of the `if` blocks of one place: those that say more than steps are routes of their
 /// own.
@@ -35,6 +35,10 @@ impl<'a> Steps<'a> {
             "rewrite" => rewrite(directive)?,
             "if" => self.branch(directive)?,
             name if scripts::is_of(name, "set") => self.script(directive)?,
+            name if set_misc::is_one(name) => {
+                let chunk = scripts::chunk_name(directive, "set");
+                set_misc::step(directive, variable(directive)?, chunk)
+            }
             _ => return Ok(None),
         }))
     }
@@ -70,15 +74,17 @@ impl<'a> Steps<'a> {
 
 /// Whether a directive is a step.
 pub(super) fn is_step(name: &str) -> bool {
-    matches!(name, "break" | "if" | "return" | "rewrite" | "set") || scripts::is_of(name, "set")
+    matches!(name, "break" | "if" | "return" | "rewrite" | "set")
+        || scripts::is_of(name, "set")
+        || set_misc::is_one(name)
 }
 
 /// The names of variables that steps make, wherever they stand.
 pub(super) fn variables(block: &[Directive], names: &mut Vec<String>) {
     for directive in block {
-        if matches!(&*directive.name, "set" | "auth_request_set")
-            || scripts::is_of(&directive.name, "set")
-        {
+        let name = directive.name.as_str();
+        let makes_one = matches!(name, "set" | "auth_request_set");
+        if makes_one || scripts::is_of(name, "set") || set_misc::is_one(name) {
             let name = directive.arg(0).trim_start_matches('$').to_owned();
             if !names.contains(&name) {
                 names.push(name);

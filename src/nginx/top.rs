@@ -202,6 +202,7 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     lua.insert("variables".into(), json!(variables));
     lua.insert("error_status".into(), json!(500));
     lua.insert("on_error".into(), json!("refuse"));
+    lua.insert("confined".into(), json!(false));
     lua.insert("load".into(), json!("when_needed"));
     lua.insert("network".into(), json!(["*:*"]));
     let budget = json!({ "cpu": "60s", "memory": MEMORY, "wait": "1h", "connections": 10_000 });

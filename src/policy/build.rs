@@ -296,6 +296,7 @@ impl Draft {
                     workers: config.workers,
                     guest: false,
                     trusted: draft.trusted,
+                    open: draft.trusted && !lua.confined,
                 })
             })
             .collect();

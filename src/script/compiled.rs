@@ -1,4 +1,4 @@
-//! Which globals a script names, told by its compiled form: the compiler has resolved what is local.
+//! What a script names, told by its compiled form: the compiler has resolved what is local.
 //!
 //! The format is that of the Luau that mlua is pinned to (`Common/include/Luau/Bytecode.h`, versions 6
 //! to 9). What cannot be read to its end is told as nothing: this serves to warn early, not to contain.
@@ -24,11 +24,74 @@ const LONG: [u8; 30] = [
 ];
 const VERSIONS: std::ops::RangeInclusive<u8> = 6..=9;
 
+/// A function of compiled text.
+#[derive(Debug, Default)]
+pub(super) struct Unit {
+    /// Its instructions, and the words behind those that have one.
+    pub(super) words: Vec<u32>,
+    /// By word: its line, from 1.
+    pub(super) lines: Vec<u32>,
+    /// Its constants, as far as they are texts.
+    pub(super) texts: Vec<Option<String>>,
+    /// Its locals, if they were compiled in.
+    pub(super) locals: Vec<Local>,
+    /// The names of what it sees of the functions around it, if they were compiled in.
+    pub(super) upvalues: Vec<String>,
+}
+
+/// A local variable.
+#[derive(Debug)]
+pub(super) struct Local {
+    pub(super) name: String,
+    /// The words between which it lives.
+    pub(super) lives: std::ops::Range<usize>,
+    pub(super) register: u8,
+}
+
+impl Unit {
+    /// Where each instruction begins, in order.
+    pub(super) fn starts(&self) -> Vec<usize> {
+        let (mut starts, mut at) = (Vec::new(), 0);
+        while let Some(word) = self.words.get(at) {
+            starts.push(at);
+            at += 1 + usize::from(LONG.contains(&((word & 0xFF) as u8)));
+        }
+        starts
+    }
+
+    /// The text of a constant.
+    pub(super) fn text(&self, number: usize) -> Option<&str> {
+        self.texts.get(number)?.as_deref()
+    }
+}
+
+/// The functions of compiled text, the inner ones first, as far as they can be read.
+pub(super) fn units(bytes: &[u8]) -> Vec<Unit> {
+    let mut units = Vec::new();
+    // What was found before a fault is true all the same.
+    let _ = Reader { bytes, at: 0 }.script(&mut units);
+    units
+}
+
 /// The globals that compiled text names, in the order of its functions.
 pub(super) fn globals(bytes: &[u8]) -> Vec<Named> {
     let mut found = Vec::new();
-    // What was found before a fault is true all the same.
-    let _ = Reader { bytes, at: 0 }.script(&mut found);
+    for unit in units(bytes) {
+        for at in unit.starts() {
+            let operation = unit.words.get(at).map_or(0, |word| (word & 0xFF) as u8);
+            let line = unit.lines.get(at).copied().unwrap_or(0);
+            let behind = unit.words.get(at + 1).copied().unwrap_or(0);
+            let text = |number: usize| unit.text(number).map(str::to_owned);
+            let path: Option<Vec<String>> = match operation {
+                GETGLOBAL | SETGLOBAL => text(behind as usize).map(|name| vec![name]),
+                GETIMPORT => import(behind).into_iter().map(text).collect(),
+                _ => None,
+            };
+            if let Some(path) = path {
+                found.push(Named { path, line, is_written: operation == SETGLOBAL });
+            }
+        }
+    }
     found
 }
 
@@ -44,7 +107,7 @@ enum Constant {
 }
 
 impl Reader<'_> {
-    fn script(&mut self, found: &mut Vec<Named>) -> Option<()> {
+    fn script(&mut self, units: &mut Vec<Unit>) -> Option<()> {
         let version = self.byte()?;
         let types = self.byte()?;
         if !VERSIONS.contains(&version) || !(1..=3).contains(&types) {
@@ -62,50 +125,34 @@ impl Reader<'_> {
             }
         }
         for _ in 0..self.number()? {
-            self.function(&texts, found)?;
+            units.push(self.function(&texts)?);
         }
         Some(())
     }
 
-    fn function(&mut self, texts: &[String], found: &mut Vec<Named>) -> Option<()> {
+    fn function(&mut self, texts: &[String]) -> Option<Unit> {
         // Stack, parameters, upvalues, variadic, flags; then types.
         self.take(5)?;
         let types = self.number()?;
         self.take(types)?;
         let words = self.number()?;
-        let code = self.take(words.checked_mul(4)?)?.to_vec();
-        let constants = self.constants()?;
+        let code = self.take(words.checked_mul(4)?)?;
+        let code = code.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        let text = |place: usize| texts.get(place.checked_sub(1)?).cloned();
+        let known = |constant: Constant| match constant {
+            Constant::Text(place) => text(place),
+            Constant::Other => None,
+        };
+        let constants = self.constants()?.into_iter().map(known).collect();
         for _ in 0..self.number()? {
             self.number()?;
         }
         self.number()?;
         self.number()?;
         let lines = self.lines(words)?;
-        self.names()?;
-        let text = |number: usize| match constants.get(number)? {
-            Constant::Text(place) => texts.get(place.checked_sub(1)?).cloned(),
-            Constant::Other => None,
-        };
-        let word = |at: usize| {
-            let bytes = code.get(at.checked_mul(4)?..)?.first_chunk::<4>()?;
-            Some(u32::from_le_bytes(*bytes))
-        };
-        let mut at = 0;
-        while let Some(instruction) = word(at) {
-            let operation = (instruction & 0xFF) as u8;
-            let line = lines.get(at).copied().unwrap_or(0);
-            let behind = word(at + 1).unwrap_or(0);
-            let path: Option<Vec<String>> = match operation {
-                GETGLOBAL | SETGLOBAL => text(behind as usize).map(|name| vec![name]),
-                GETIMPORT => import(behind).into_iter().map(text).collect(),
-                _ => None,
-            };
-            if let Some(path) = path {
-                found.push(Named { path, line, is_written: operation == SETGLOBAL });
-            }
-            at += 1 + usize::from(LONG.contains(&operation));
-        }
-        Some(())
+        let mut unit = Unit { words: code, lines, texts: constants, ..Unit::default() };
+        self.names(text, &mut unit)?;
+        Some(unit)
     }
 
     fn constants(&mut self) -> Option<Vec<Constant>> {
@@ -168,18 +215,17 @@ impl Reader<'_> {
     }
 
     /// The names of locals and upvalues.
-    fn names(&mut self) -> Option<()> {
+    fn names(&mut self, text: impl Fn(usize) -> Option<String>, unit: &mut Unit) -> Option<()> {
         if self.byte()? == 0 {
             return Some(());
         }
         for _ in 0..self.number()? {
-            self.number()?;
-            self.number()?;
-            self.number()?;
-            self.byte()?;
+            let name = text(self.number()?).unwrap_or_default();
+            let lives = self.number()?..self.number()?;
+            unit.locals.push(Local { name, lives, register: self.byte()? });
         }
         for _ in 0..self.number()? {
-            self.number()?;
+            unit.upvalues.push(text(self.number()?).unwrap_or_default());
         }
         Some(())
     }

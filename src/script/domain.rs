@@ -57,6 +57,9 @@ pub struct DomainSpec {
     pub guest: bool,
     /// Whether scripts are the operator's own (`loadstring` is given only to those).
     pub trusted: bool,
+    /// Whether they are not confined: one table of globals for all calls, built-in tables that may
+    /// be changed, files and programs. Only if `trusted`.
+    pub open: bool,
 }
 
 /// The secrets that a domain may read, and those that no text of it shows.

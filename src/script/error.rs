@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use mlua::{Error, Lua, Value};
+use mlua::{Error, Function, Lua, Value};
 
-use super::Call;
+use super::{Call, words};
 use crate::config::{self, LONGEST_SECRET, Secrets};
 
 /// Why a script did not come to its end.
@@ -131,6 +131,9 @@ impl ScriptError {
             _ if is_memory(error) || message.ends_with(NO_MEMORY) => ScriptErrorKind::Memory,
             _ => ScriptErrorKind::Runtime,
         };
+        if let Some(said) = words::of_lua(&message) {
+            message = said;
+        }
         // As much more as a secret may be long, lest half of one is cut off and the rest not known.
         for text in [&mut message, &mut traceback] {
             shorten(text, TOLD + LONGEST_SECRET);
@@ -204,6 +207,60 @@ pub(super) fn plain(lua: &Lua, reason: Value) -> mlua::Result<Value> {
 
 /// Bytes of a message or a traceback that are told: a script chooses how long they are.
 const TOLD: usize = 4096;
+
+/// `debug.traceback`: a message, and the functions that are on their way, as Lua tells them.
+/// `luaus` is Luau's own, which can look into another coroutine.
+pub(super) fn traceback(
+    lua: &Lua,
+    luaus: &Function,
+    args: mlua::MultiValue,
+) -> mlua::Result<Value> {
+    let mut args = args.into_iter();
+    let first = args.next().unwrap_or(Value::Nil);
+    let (thread, message, level) = match first {
+        Value::Thread(thread) => (Some(thread), args.next().unwrap_or(Value::Nil), args.next()),
+        message => (None, message, args.next()),
+    };
+    if !matches!(message, Value::Nil | Value::String(_) | Value::Integer(_) | Value::Number(_)) {
+        return Ok(message);
+    }
+    let level = level.and_then(|level| level.as_usize());
+    let trace = match thread {
+        Some(thread) => {
+            let trace: mlua::LuaString = luaus.call((thread, "", level.unwrap_or(0)))?;
+            trace.to_string_lossy().lines().map(as_lua_frame).collect::<Vec<_>>().join("\n")
+        }
+        None => lua.traceback(None, level.unwrap_or(1))?.to_string_lossy(),
+    };
+    let frames = lua_frames(&trace);
+    let frames = frames.trim_start_matches('\n');
+    let told = match message {
+        Value::Nil => frames.to_owned(),
+        message => format!("{}\n{frames}", message.to_string()?),
+    };
+    lua.create_string(told).map(Value::String)
+}
+
+/// `file:3 function name`, as Luau has it, in Lua's words.
+fn as_lua_frame(line: &str) -> String {
+    match line.rsplit_once(" function ") {
+        Some((place, name)) => format!("{place}: in function '{name}'"),
+        None if line.trim().is_empty() => String::new(),
+        None => {
+            format!("{line}: in function <{}:1>", line.rsplit_once(':').unwrap_or((line, "")).0)
+        }
+    }
+}
+
+/// A traceback with its heading, one function a line, as Lua writes it; it begins with a new line.
+pub(super) fn lua_frames(traceback: &str) -> String {
+    let mut text = TRACEBACK.to_owned();
+    for line in own_frames_out(traceback).lines() {
+        text.push_str("\n\t");
+        text.push_str(line);
+    }
+    text
+}
 
 fn shorten(text: &mut String, most: usize) {
     if text.len() > most {
@@ -287,7 +344,15 @@ fn own_frames_out(traceback: &str) -> String {
         let ours = line.starts_with(OWN_CHUNK) || line.starts_with("__mlua");
         !line.is_empty() && *line != "stack traceback:" && !ours
     });
-    lines.collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<Cow<'_, str>> = lines.map(Cow::Borrowed).collect();
+    // What runs at the bottom is a whole file, which Luau tells as a function of its first line.
+    if let Some(last) = lines.last_mut()
+        && let Some((place, from)) = last.split_once(": in function <")
+        && from.ends_with(":1>")
+    {
+        *last = Cow::Owned(format!("{place}: in main chunk"));
+    }
+    lines.join("\n")
 }
 
 /// `file:line: ` of the first frame that has a line.

@@ -11,7 +11,7 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State, WorkerIndex, dialect};
+use super::{DomainSpec, State, WorkerIndex, dialect, words};
 
 /// Coroutines kept for calls to come.
 const THREADS_KEPT: usize = 64;
@@ -106,6 +106,10 @@ impl Incarnation {
         if let Some(words) = dialect::is_compiled(name, text.as_bytes()) {
             return Err(mlua::Error::runtime(words));
         }
+        if self.sandbox.shared().is_some() {
+            words::note(name, source);
+            dialect::check(name, source)?;
+        }
         let chunk = self.lua.load(source).set_name(format!("@{name}"));
         let compiled = chunk.set_mode(ChunkMode::Text).into_function();
         compiled.map_err(|fault| dialect::explained(fault, source))
@@ -116,6 +120,10 @@ impl Incarnation {
     /// # Errors
     /// If the state's memory is spent.
     pub(super) fn environment(&self, persistent: bool) -> mlua::Result<Table> {
+        if let Some(shared) = self.sandbox.shared() {
+            shared.set_safeenv(!self.sandbox.is_shadowed());
+            return Ok(shared.clone());
+        }
         if persistent {
             return self.sandbox.lasting_environment(&self.lua);
         }

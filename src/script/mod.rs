@@ -30,6 +30,7 @@ mod timer;
 mod trial;
 mod watchdog;
 mod within;
+mod words;
 
 pub use api::{Contexts, set_variable, variable};
 pub use call::{

@@ -129,6 +129,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         workers: 1,
         guest: false,
         trusted: false,
+        open: false,
     }
 }
 

@@ -1,11 +1,12 @@
 //! `require`: `package.loaded`, `package.preload`, then the files that the policy holds.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mlua::{Function, Lua, Table, Value};
 
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, api, current, dialect, error};
+use super::{DomainSpec, api, current, dialect, error, words};
 
 /// Libraries that scripts may know as built in.
 const LIBRARIES: [&str; 8] =
@@ -27,6 +28,9 @@ const LONGEST_NAME: usize = 128;
 pub(super) fn install(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<()> {
     let globals = lua.globals();
     let (loaded, preload) = (lua.create_table()?, lua.create_table()?);
+    if spec.open {
+        loaded.raw_set("resty.core", lua.create_table()?)?;
+    }
     for name in LIBRARIES {
         loaded.raw_set(name, globals.raw_get::<Value>(name)?)?;
     }
@@ -38,10 +42,11 @@ pub(super) fn install(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> m
     let raw_pcall: Function = globals.raw_get("pcall")?;
     let call = lua.create_function(|_, ()| Ok(current().map_or(0.0, |call| call.serial as f64)))?;
     let ffi = lua.create_function(stands_in_for_ffi)?;
-    let arguments = (&loaded, &preload, search, raw_pcall, call, ffi);
+    let package = lua.create_table()?;
+    let path = if spec.open { Some(&package) } else { None };
+    let arguments = (&loaded, &preload, search, raw_pcall, call, ffi, path);
     let require: Function =
         sandbox::run(lua, include_str!("luau/require.luau"), "require", arguments)?;
-    let package = lua.create_table()?;
     package.raw_set("loaded", &loaded)?;
     package.raw_set("preload", preload)?;
     package.raw_set("path", spec.library.patterns.join(";"))?;
@@ -54,22 +59,31 @@ pub(super) fn install(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> m
 /// A function that compiles the file of a name, or tells where it looked.
 fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<Function> {
     let spec = spec.clone();
-    let metatable = sandbox.environment_metatable();
-    lua.create_function(move |lua, name: String| {
+    let (environments, open) = (sandbox.environments(), spec.open && spec.trusted);
+    lua.create_function(move |lua, (name, path): (String, Option<String>)| {
         if name.len() > LONGEST_NAME {
             let words = format!("module name longer than {LONGEST_NAME} bytes");
             return Ok((None, Some(words), Value::Nil));
         }
-        if let Some((loader, natives)) = api::built_in(lua, &name)? {
+        let found = match (open, path) {
+            (true, Some(path)) => spec.library.find_on_disk(&name, &path),
+            _ => spec.library.find(&name).map(|(path, text)| (path, Cow::Borrowed(text))),
+        };
+        // What is built in goes before files, but for a file that can do the same here.
+        let wanted = open && found.as_ref().is_ok_and(|(_, text)| !needs_ffi(text));
+        if !wanted && let Some((loader, natives)) = api::built_in(lua, &name)? {
             return Ok((Some(loader), None, natives));
         }
-        match spec.library.find(&name) {
+        match found {
             Ok((path, text)) => {
-                let environment = sandbox::environment(lua, &metatable)?;
-                let chunk = lua.load(text).set_name(format!("@{path}"));
-                let compiled = chunk.set_environment(environment).into_function();
+                if open {
+                    words::note(&path, &text);
+                    dialect::check(&path, &text)?;
+                }
+                let chunk = lua.load(&*text).set_name(format!("@{path}"));
+                let compiled = chunk.set_environment(environments.next(lua)?).into_function();
                 compiled.map(|loader| (Some(loader), None, Value::Nil)).map_err(|fault| {
-                    let fault = error::message(&dialect::explained(fault, text));
+                    let fault = error::message(&dialect::explained(fault, &text));
                     mlua::Error::runtime(format!(
                         "error loading module '{name}' from file '{path}':\n\t{fault}"
                     ))
@@ -78,6 +92,11 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
             Err(tried) => Ok((None, Some(not_found(&name, &tried)), Value::Nil)),
         }
     })
+}
+
+/// Whether a file asks for what is not here.
+fn needs_ffi(text: &str) -> bool {
+    ["\"ffi\"", "'ffi'", "[[ffi]]"].iter().any(|asked| text.contains(asked))
 }
 
 /// A library that names the FFI and does without it here: it has client certificates by it.
@@ -120,6 +139,27 @@ impl super::Library {
             let path = pattern.replace('?', &stem);
             match self.files.get(&path) {
                 Some(text) => return Ok((path, text)),
+                None => tried.push(path),
+            }
+        }
+        Err(tried)
+    }
+
+    /// As [`Self::find`], at the paths that a script says, on the disk as it is now.
+    fn find_on_disk(&self, name: &str, path: &str) -> Result<(String, Cow<'_, str>), Vec<String>> {
+        let stem = name.replace('.', "/");
+        let mut tried = Vec::new();
+        for pattern in path.split(';').filter(|pattern| !pattern.is_empty()) {
+            let path = pattern.replace('?', &stem);
+            if let Ok(mut bytes) = std::fs::read(&path) {
+                // As Lua's own loader, it passes over a first line such as `#!/usr/bin/lua`.
+                if bytes.starts_with(b"#") {
+                    bytes.splice(0..0, *b"--");
+                }
+                return Ok((path, Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())));
+            }
+            match self.files.get(&path) {
+                Some(text) => return Ok((path, Cow::Borrowed(text))),
                 None => tried.push(path),
             }
         }

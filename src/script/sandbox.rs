@@ -1,11 +1,14 @@
 //! What scripts find when they start: bounded built-ins, frozen tables, an environment of their own.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
-use super::{DomainSpec, OPERATOR, api, current, dialect, error, pattern, require, threads};
+use super::{DomainSpec, OPERATOR, api, current, dialect, error, pattern, require, threads, words};
+use crate::transaction::Phase;
 
 /// Globals of Luau and mlua that stay as they are.
 const KEPT: [&str; 27] = [
@@ -51,6 +54,32 @@ pub(super) struct Sandbox {
     seen_by_all: Table,
     /// The built-ins.
     base: Table,
+    /// Whether all calls see one table of globals, which is `home`.
+    open: bool,
+    /// Whether a script that is not confined made a global that hides a built-in.
+    hides: Rc<Cell<bool>>,
+}
+
+/// Where chunks that come in later get their globals.
+#[derive(Clone)]
+pub(super) enum Environments {
+    /// One for all.
+    One(Table),
+    /// One of its own for each, with that metatable.
+    Own(Table),
+}
+
+impl Environments {
+    /// The environment of the next chunk.
+    ///
+    /// # Errors
+    /// If the state's memory is spent.
+    pub(super) fn next(&self, lua: &Lua) -> mlua::Result<Table> {
+        match self {
+            Self::One(home) => Ok(home.clone()),
+            Self::Own(metatable) => environment(lua, metatable),
+        }
+    }
 }
 
 /// An environment that sees what `metatable` shows and keeps what is written to it.
@@ -84,7 +113,8 @@ impl Sandbox {
         lasting.raw_set("__newindex", &home)?;
         lasting.raw_set("__metatable", "locked")?;
         lasting.set_readonly(true);
-        let sandbox = Self { home, lasting, seen_by_all, base };
+        let (open, hides) = (spec.open && spec.trusted, Rc::default());
+        let sandbox = Self { home, lasting, seen_by_all, base, open, hides };
         let base = &sandbox.base;
         let exchange: (Function, Function) = (base.get("getfenv")?, base.get("setfenv")?);
         sandbox.replace_builtins(lua, spec)?;
@@ -92,9 +122,16 @@ impl Sandbox {
         if spec.trusted {
             sandbox.give_loaders(lua, exchange)?;
         }
+        if open {
+            api::install_system(lua)?;
+        }
         api::install(lua)?;
         sandbox.replace_coroutines(lua)?;
-        sandbox.freeze(lua)?;
+        if open {
+            sandbox.leave_open(lua)?;
+        } else {
+            sandbox.freeze(lua)?;
+        }
         Ok(sandbox)
     }
 
@@ -114,9 +151,17 @@ impl Sandbox {
         environment(lua, &self.lasting)
     }
 
-    /// Whether an `init` script made a global that hides a built-in, so that chunks may not take
-    /// built-ins for known.
+    /// The one environment of all calls, if scripts are not confined.
+    pub(super) fn shared(&self) -> Option<&Table> {
+        self.open.then_some(&self.home)
+    }
+
+    /// Whether a script made a global that hides a built-in, so that chunks may not take built-ins
+    /// for known.
     pub(super) fn is_shadowed(&self) -> bool {
+        if self.open {
+            return self.hides.get();
+        }
         let mut names = self.home.pairs::<Value, Value>().filter_map(Result::ok);
         names.any(|(name, _)| {
             name.is_string() && self.base.raw_get::<Value>(name).is_ok_and(|value| !value.is_nil())
@@ -128,14 +173,19 @@ impl Sandbox {
         &self.base
     }
 
-    /// The metatable of environments, for `require`.
-    pub(super) fn environment_metatable(&self) -> Table {
-        self.seen_by_all.clone()
+    /// The environments of chunks that come in later.
+    pub(super) fn environments(&self) -> Environments {
+        if self.open {
+            return Environments::One(self.home.clone());
+        }
+        Environments::Own(self.seen_by_all.clone())
     }
 
     fn replace_builtins(&self, lua: &Lua, spec: &DomainSpec) -> mlua::Result<()> {
         let host = lua.create_table()?;
         host.raw_set("message", lua.create_function(error::plain)?)?;
+        host.raw_set("open", self.open)?;
+        host.raw_set("words", lua.create_function(|_, text: LuaString| Ok(in_lua_words(&text)))?)?;
         host.raw_set("plain_find", lua.create_function(plain_find)?)?;
         host.raw_set("bounded", lua.create_function(bounded)?)?;
         host.raw_set("longest", spec.memory / LONGEST_PART)?;
@@ -146,7 +196,13 @@ impl Sandbox {
         let debug: Table = self.base.raw_get("debug")?;
         let traceback: Function = debug.raw_get("traceback")?;
         self.prune()?;
-        let debug = lua.create_table_from([("traceback", traceback)])?;
+        let debug = lua.create_table_from([("traceback", traceback.clone())])?;
+        if self.open {
+            let luaus = traceback;
+            let told = lua.create_function(move |lua, args| error::traceback(lua, &luaus, args))?;
+            debug.raw_set("traceback", told)?;
+            debug.raw_set("getinfo", lua.create_function(words::info)?)?;
+        }
         self.base.raw_set("debug", debug)?;
         copy(&functions, &self.base)?;
         for (library, additions) in
@@ -173,13 +229,14 @@ impl Sandbox {
 
     /// What Lua 5.1 has to compile text and to exchange environments: for the operator's own scripts.
     fn give_loaders(&self, lua: &Lua, exchange: (Function, Function)) -> mlua::Result<()> {
-        let metatable = self.environment_metatable();
+        let environments = self.environments();
+        let most = if self.open { LOADABLE_IF_OPEN } else { LOADABLE };
         let compile = lua.create_function(move |lua, (text, name, caller): Loading| {
             let environment = match caller {
                 Some(environment) => environment,
-                None => environment(lua, &metatable)?,
+                None => environments.next(lua)?,
             };
-            load_text(lua, environment, &text, name.as_deref())
+            load_text(lua, environment, &text, name.as_deref(), most)
         })?;
         let source = include_str!("luau/loaders.luau");
         let package: Table = self.base.raw_get("package")?;
@@ -205,6 +262,49 @@ impl Sandbox {
         let (made, lights): (Table, Table) = run(lua, source, "coroutine", given)?;
         threads::install(lua, &lights)?;
         copy(&made, &self.base.raw_get("coroutine")?)
+    }
+
+    /// One table of globals, whose new ones are told; libraries that scripts may change.
+    fn leave_open(&self, lua: &Lua) -> mlua::Result<()> {
+        self.base.raw_remove("_G")?;
+        self.home.raw_set("_G", &self.home)?;
+        self.home.raw_set("ngx", self.base.raw_get::<Value>("ngx")?)?;
+        let package: Table = self.base.raw_get("package")?;
+        package.raw_get::<Table>("loaded")?.raw_set("_G", &self.home)?;
+        let through = lua.create_table()?;
+        through.raw_set("__index", &self.base)?;
+        through.raw_set("__newindex", self.guard(lua)?)?;
+        through.raw_set("__metatable", "locked")?;
+        through.set_readonly(true);
+        self.home.set_metatable(Some(through))?;
+        lua.sandbox(true)?;
+        lua.globals().set_readonly(true);
+        for (_, library) in self.base.pairs::<Value, Value>().filter_map(Result::ok) {
+            if let Value::Table(library) = library {
+                library.set_readonly(false);
+            }
+        }
+        Ok(())
+    }
+
+    /// What runs when a global is written for the first time.
+    fn guard(&self, lua: &Lua) -> mlua::Result<Function> {
+        let (base, hides) = (self.base.clone(), self.hides.clone());
+        lua.create_function(move |lua, (home, name, value): (Table, Value, Value)| {
+            home.raw_set(name.clone(), value)?;
+            if !base.raw_get::<Value>(name.clone())?.is_nil() {
+                // Chunks may no longer take built-ins for known.
+                hides.set(true);
+                home.set_safeenv(false);
+            }
+            let Some(call) = current() else { return Ok(()) };
+            if !matches!(call.phase, Phase::Init | Phase::InitWorker) {
+                let trace = lua.traceback(None, 1)?;
+                let trace = error::lua_frames(&trace.to_string_lossy());
+                api::warn_of_global(lua, &call, &name.to_string()?, &trace);
+            }
+            Ok(())
+        })
     }
 
     fn freeze(&self, lua: &Lua) -> mlua::Result<()> {
@@ -326,6 +426,13 @@ type Loading = (Value, Option<String>, Option<Table>);
 
 /// Bytes of source that `loadstring` compiles: the compiler's memory and time are not the budget's.
 const LOADABLE: usize = 32 << 10;
+/// The same, where scripts are not confined.
+const LOADABLE_IF_OPEN: usize = 4 << 20;
+
+/// What Lua would say in place of Luau, of a script that is not confined.
+fn in_lua_words(text: &LuaString) -> Option<String> {
+    words::of_lua(&text.to_string_lossy())
+}
 
 /// `loadstring`: text only, since Luau does not verify bytecode.
 fn load_text(
@@ -333,6 +440,7 @@ fn load_text(
     environment: Table,
     text: &Value,
     name: Option<&str>,
+    most: usize,
 ) -> mlua::Result<(Option<Function>, Option<String>)> {
     let Value::String(text) = text else {
         return Ok((None, Some("only a string of source text can be loaded".into())));
@@ -341,10 +449,14 @@ fn load_text(
     if let Some(words) = dialect::is_compiled(name.unwrap_or("(load)"), &text) {
         return Ok((None, Some(words)));
     }
-    if text.len() > LOADABLE {
-        return Ok((None, Some(format!("source is longer than {LOADABLE} bytes"))));
+    if text.len() > most {
+        return Ok((None, Some(format!("source is longer than {most} bytes"))));
     }
-    let name = name.map_or_else(|| "=(load)".to_owned(), |name| format!("@{name}"));
+    let name = match name {
+        None => "=(load)".to_owned(),
+        Some(name) if name.starts_with(['=', '@']) => name.to_owned(),
+        Some(name) => format!("@{name}"),
+    };
     let chunk = lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
     match chunk.set_environment(environment).into_function() {
         Ok(function) => Ok((Some(function), None)),

@@ -38,6 +38,7 @@ fn state() -> Rc<State> {
         workers: 1,
         guest: false,
         trusted: false,
+        open: false,
     };
     State::new(Arc::new(spec), 0).expect("the sandbox fits into its memory")
 }

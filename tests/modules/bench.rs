@@ -157,6 +157,7 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         workers: 1,
         guest: false,
         trusted: false,
+        open: false,
     }
 }
 

@@ -39,6 +39,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         workers: 1,
         guest: false,
         trusted: true,
+        open: false,
     }
 }
 

@@ -44,6 +44,7 @@ pub fn read(file: &Section<'_>) -> Scripts {
         variables: section.get("variables").map(|_| names(&section)),
         prefix: section.text("prefix").map(|(text, _)| text),
         code_cache: section.flag("code_cache"),
+        confined: section.flag("confined"),
         max_running_timers: section.count("max_running_timers") as usize,
         thread_pools: pools::read(&section),
     };

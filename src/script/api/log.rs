@@ -15,6 +15,8 @@ use crate::transaction::Phase;
 
 /// `ngx.NOTICE`: the level of `print`.
 const NOTICE: i64 = 6;
+/// `ngx.WARN`.
+const WARN: i64 = 5;
 /// `ngx.DEBUG`.
 pub const DEBUG: i64 = 8;
 /// `ngx.ERR`: the level of what the API itself has to say.
@@ -32,7 +34,7 @@ pub const FUNCTIONS: &[Function] = &[
         native: Native::Now(|lua, call, args| {
             let level = check_number(&args, 1, "log")? as i64;
             if !(0..=8).contains(&level) {
-                return Err(bad_argument(1, "log", "bad log level"));
+                return Err(bad_argument(1, "log", &format!("bad log level: {level}")));
             }
             say(lua, call, level, &args, 1, "log")
         }),
@@ -45,6 +47,16 @@ pub const FUNCTIONS: &[Function] = &[
         native: Native::Now(|lua, call, args| say(lua, call, NOTICE, &args, 0, "print")),
     },
 ];
+
+/// Tells of a global that a script made while a request is served, and from where.
+pub fn warn_of_global(lua: &Lua, call: &Call, name: &str, trace: &str) {
+    let (place, _) = place(lua, call);
+    let words = format!(
+        "writing a global Lua variable ('{name}') which may lead to race conditions between \
+         concurrent requests, so prefer the use of 'local' variables{trace}"
+    );
+    emit(lua, call, WARN, &place, words.as_bytes());
+}
 
 /// What the API itself has to say about a script that goes on.
 pub fn complain(lua: &Lua, call: &Call, words: &str) {
@@ -64,7 +76,8 @@ pub fn say(
     let (place, message) = place(lua, call);
     let mut message = message.into_bytes();
     for index in skipped + 1..=args.len() {
-        write(lua, at(args, index), &mut message).map_err(|why| bad_argument(index, name, &why))?;
+        write(lua, at(args, index), &mut message)
+            .map_err(|why| bad_argument(index - skipped, name, &why))?;
         // A secret that begins within what is written is known by all of it.
         if message.len() > MESSAGE_BYTES + LONGEST_SECRET {
             message.truncate(MESSAGE_BYTES + LONGEST_SECRET);
@@ -124,6 +137,12 @@ fn place(lua: &Lua, call: &Call) -> (String, String) {
 fn is_script(frame: &Debug<'_>) -> bool {
     let source = frame.source();
     source.what != "C" && !source.short_src.is_some_and(|name| name.starts_with(OWN_CHUNK))
+}
+
+/// A line of lua-nginx-module's own, without a place.
+pub fn tell_error(call: &Call, words: &str) {
+    let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    events::Said { level: ERR, message: words, about: about.as_deref() }.emit();
 }
 
 /// What lua-nginx-module tells at level `debug`.

@@ -27,8 +27,10 @@ mod request_body;
 mod request_headers;
 mod rule;
 mod semaphore;
+mod set_var;
 mod shared;
 mod socket;
+mod system;
 mod target;
 mod thread;
 mod time;
@@ -45,9 +47,11 @@ use mlua::{Lua, MultiValue, Value};
 
 pub use arguments::is_small;
 pub use ctx::Contexts;
+pub(super) use log::warn_of_global;
 pub(super) use modules::find as built_in;
 pub use page::page;
 pub use socket::Sockets;
+pub(super) use system::install as install_system;
 pub use thread::status as thread_status;
 pub use var::{set as set_variable, value as variable};
 
@@ -156,5 +160,6 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     constants::install(lua)?;
     register::finish(lua)?;
     shared::install(lua)?;
+    set_var::install(lua)?;
     modules::install(lua)
 }

@@ -91,6 +91,13 @@ pub static LUA: Table = Table {
             "Whether states are kept from one request to the next; `false` is for trying things.",
         ),
         row(
+            "confined",
+            Flag,
+            "true",
+            "false",
+            "Whether the operator's own `*_by_lua_*` scripts are confined. `false` is OpenResty's way: they share their globals, may change built-in tables, and have `io`, `os.execute` and their like.",
+        ),
+        row(
             "max_running_timers",
             Count(1, 100_000),
             "256",

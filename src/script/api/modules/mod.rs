@@ -111,6 +111,10 @@ const IN_LUAU: &[Module] = &[
 pub fn install(lua: &Lua) -> mlua::Result<()> {
     let package = inner(lua, &lua.globals(), "package")?;
     let preload = inner(lua, &package, "preload")?;
+    let loaded = inner(lua, &package, "loaded")?;
+    for name in ["ngx", "ndk"] {
+        loaded.raw_set(name, lua.globals().raw_get::<Value>(name)?)?;
+    }
     preload.raw_set("ngx.semaphore", lua.create_function(|lua, ()| semaphore::module(lua))?)?;
     preload.raw_set("cjson", lua.create_function(|lua, ()| cjson::module(lua, false))?)?;
     preload.raw_set("cjson.safe", lua.create_function(|lua, ()| cjson::module(lua, true))?)

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use fancy_regex::BytesMode;
 use mlua::Lua;
 use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::util::syntax;
 
 use super::found::Found;
+use super::longest::Longest;
 use super::pcre::{self, Translated};
 use crate::script::api::arguments::fault;
 use crate::script::api::native::ballast::Ballast;
@@ -58,6 +60,7 @@ struct Program {
 enum Engine {
     Backtracking(Box<fancy_regex::Regex>),
     Linear(Regex),
+    Longest(Longest),
 }
 
 #[derive(Default)]
@@ -75,7 +78,11 @@ struct Options {
     duplicates: bool,
     extended: bool,
     ignore_case: bool,
+    /// Whether `\uHHHH` is a character, as in JavaScript.
+    javascript: bool,
     lines: bool,
+    /// Whether the longest of the leftmost matches is meant, without its groups.
+    longest: bool,
     utf8: bool,
     /// Whether a subject need not be UTF-8.
     unchecked: bool,
@@ -97,6 +104,9 @@ impl Compiled {
         }
         let found = match &self.program.engine {
             Engine::Linear(regex) => regex.captures_at(subject, start).map(Found::Linear),
+            Engine::Longest(longest) => longest
+                .at(subject, start)
+                .map(|whole| Found::Backtracked { subject, groups: vec![Some(whole)] }),
             Engine::Backtracking(regex) => {
                 let found = regex.captures_from_pos(subject, start).map_err(|_| MATCH_LIMIT)?;
                 found.map(|captures| Found::backtracked(subject, &captures))
@@ -196,7 +206,7 @@ fn compile(text: &[u8], options: Options, automaton_bytes: usize) -> Result<Prog
         return Err(TOO_LARGE.to_owned());
     }
     let Translated { text, names, backtracks } =
-        pcre::translate(text, options.utf8, options.extended)?;
+        pcre::translate(text, options.utf8, options.extended, options.javascript)?;
     if !options.duplicates && has_duplicates(&names) {
         return Err("two named subpatterns have the same name".to_owned());
     }
@@ -208,6 +218,12 @@ fn compile(text: &[u8], options: Options, automaton_bytes: usize) -> Result<Prog
         return Ok(Program { engine, bytes, subject_bytes: BACKTRACKED_BYTES, names, groups });
     }
     let (regex, bytes, subject_bytes) = linear(&text, options, automaton_bytes)?;
+    if options.longest
+        && let Some(longest) = Longest::new(&text, options.syntax(), &regex, automaton_bytes)
+    {
+        let engine = Engine::Longest(longest);
+        return Ok(Program { engine, bytes, subject_bytes, names: Vec::new(), groups: 1 });
+    }
     let groups = regex.captures_len();
     Ok(Program { engine: Engine::Linear(regex), bytes, subject_bytes, names, groups })
 }
@@ -286,6 +302,18 @@ fn pcre_words(error: &str) -> String {
 }
 
 impl Options {
+    /// As `regex_automata` has them.
+    fn syntax(self) -> syntax::Config {
+        syntax::Config::new()
+            .unicode(self.utf8)
+            .utf8(false)
+            .case_insensitive(self.ignore_case)
+            .multi_line(self.lines)
+            .dot_matches_new_line(self.dot_all)
+            .ignore_whitespace(self.extended)
+            .nest_limit(100)
+    }
+
     fn parse(letters: &[u8]) -> mlua::Result<Self> {
         let mut options = Self::default();
         for letter in letters {
@@ -297,8 +325,10 @@ impl Options {
                 b'u' => options.utf8 = true,
                 b'U' => (options.utf8, options.unchecked) = (true, true),
                 b'D' => options.duplicates = true,
+                b'd' => options.longest = true,
+                b'J' => options.javascript = true,
                 b'x' => options.extended = true,
-                b'd' | b'j' | b'J' | b'o' => {}
+                b'j' | b'o' => {}
                 other => {
                     let letters = String::from_utf8_lossy(letters);
                     let other = char::from(*other);

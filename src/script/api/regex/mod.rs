@@ -3,6 +3,7 @@
 mod cache;
 mod found;
 mod groups;
+mod longest;
 mod pcre;
 
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use mlua::{Function as LuaFunction, Lua, LuaString, MultiValue, Table, Value};
 use self::cache::{Compiled, compiled};
 use self::found::Found;
 use super::arguments::{at, fault, loose_text, number, one, refusal, string, text, type_name};
-use super::{EVERYWHERE, Function, Native};
+use super::{EVERYWHERE, Function, Native, log};
 use crate::script::api::answer::STAGED_BYTES;
 use crate::script::{Call, spec_of};
 
@@ -26,7 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
               none. `ctx.pos` is where to begin, and then where the match ended. Options: `a` \
               anchored, `i` without case, `m` lines, `s` dot matches new lines, `u` UTF-8, `x` \
               extended, `U` UTF-8 that is not checked, `D` names that stand for several groups (as \
-              a list); `d`, `j`, `o`, `J` are accepted. A regex takes linear time unless it needs \
+              a list), `J` JavaScript's `\\uHHHH`, `d` the longest match, without groups; `j`, `o` are accepted. A regex takes linear time unless it needs \
               look-around, back-references, atomic groups or possessive quantifiers; those take a \
               bounded number of steps (`pcre_exec() failed: -8`). `$` is the very end of the \
               subject.",
@@ -53,14 +54,14 @@ pub const FUNCTIONS: &[Function] = &[
         doc: "Replaces the first match. In a replacement `$1` or `${1}` is a group, `$0` the whole \
               match, `$$` a dollar; or it is a function that gets the captures and returns a \
               string.",
-        native: Native::Now(|lua, _, args| substitute(lua, &args, Scope::First)),
+        native: Native::Now(|lua, call, args| substitute(lua, call, &args, Scope::First)),
     },
     Function {
         name: "ngx.re.gsub",
         phases: EVERYWHERE,
         syntax: "local text, count, err = ngx.re.gsub(subject, regex, replacement, options?)",
         doc: "Replaces all matches.",
-        native: Native::Now(|lua, _, args| substitute(lua, &args, Scope::All)),
+        native: Native::Now(|lua, call, args| substitute(lua, call, &args, Scope::All)),
     },
 ];
 
@@ -103,16 +104,11 @@ fn first_match(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
         Ok(found) => found,
         Err(words) => return refusal(lua, words),
     };
-    let Some(captures) = found else {
-        forget_place(context)?;
-        return Ok(one(Value::Nil));
-    };
+    let Some(captures) = found else { return Ok(one(Value::Nil)) };
     note_place(context, &captures)?;
     let table = match at(&args, 5) {
-        Value::Table(table) => {
-            table.clear()?;
-            table.clone()
-        }
+        // What it holds of another match stays, as there.
+        Value::Table(table) => table.clone(),
         _ => lua.create_table()?,
     };
     fill(lua, &table, &job.compiled, &captures)?;
@@ -135,10 +131,7 @@ fn find(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
         Ok(found) => found,
         Err(words) => return find_refusal(lua, words.to_owned()),
     };
-    let Some(captures) = found else {
-        forget_place(context)?;
-        return Ok(one(Value::Nil));
-    };
+    let Some(captures) = found else { return Ok(one(Value::Nil)) };
     note_place(context, &captures)?;
     Ok(match captures.get(nth as usize) {
         None => one(Value::Nil),
@@ -184,7 +177,12 @@ fn gmatch(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue>
     Ok(one(Value::Function(next)))
 }
 
-fn substitute(lua: &Lua, args: &MultiValue, scope: Scope) -> mlua::Result<MultiValue> {
+fn substitute(
+    lua: &Lua,
+    call: &Rc<Call>,
+    args: &MultiValue,
+    scope: Scope,
+) -> mlua::Result<MultiValue> {
     let job = match Job::new(lua, args, 4)? {
         Ok(job) => job,
         Err(words) => return find_refusal(lua, words),
@@ -192,8 +190,9 @@ fn substitute(lua: &Lua, args: &MultiValue, scope: Scope) -> mlua::Result<MultiV
     let replacement = match at(args, 3) {
         Value::Function(function) => Replacement::Function(function.clone()),
         other => match text(lua, other)?.map(|text| template(&text.as_bytes())) {
-            Some(Some(parts)) => Replacement::Template(parts),
-            Some(None) => {
+            Some(Ok(parts)) => Replacement::Template(parts),
+            Some(Err(why)) => {
+                log::tell_error(call, &why);
                 let words = "failed to compile the replacement template".to_owned();
                 return find_refusal(lua, words);
             }
@@ -280,35 +279,73 @@ impl Replacement {
 /// Bytes of a replacement: each byte may become a part of many.
 const LONGEST_TEMPLATE: usize = 64 << 10;
 
-/// A replacement's parts; none if it is malformed, or longer than a template may be.
-fn template(text: &[u8]) -> Option<Vec<Part>> {
+/// A replacement's parts, or why it has none, in lua-nginx-module's words.
+fn template(text: &[u8]) -> Result<Vec<Part>, String> {
     let (mut parts, mut rest) = (Vec::new(), text);
     if text.len() > LONGEST_TEMPLATE && memchr::memchr(b'$', text).is_some() {
-        return None;
+        return Err(format!(
+            "a replacement with variables is longer than {LONGEST_TEMPLATE} bytes"
+        ));
     }
     while let Some(mark) = memchr::memchr(b'$', rest) {
-        let (before, after) = rest.split_at_checked(mark)?;
+        let (before, after) = rest.split_at(mark);
         parts.push(Part::Text(before.to_vec()));
-        match after.get(1..)? {
-            [b'$', tail @ ..] => {
-                parts.push(Part::Text(b"$".to_vec()));
-                rest = tail;
-            }
-            [b'{', tail @ ..] => {
-                let (digits, tail) = tail.split_at_checked(memchr::memchr(b'}', tail)?)?;
-                parts.push(Part::Group(group(digits)?));
-                rest = tail.get(1..)?;
-            }
-            tail => {
-                let digits = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                let (digits, tail) = tail.split_at_checked(digits)?;
-                parts.push(Part::Group(group(digits)?));
-                rest = tail;
-            }
+        let after = after.get(1..).unwrap_or_default();
+        if let Some(tail) = after.strip_prefix(b"$") {
+            parts.push(Part::Text(b"$".to_vec()));
+            rest = tail;
+            continue;
         }
+        let (number, tail) = variable(after).map_err(|fault| match fault {
+            Misnamed::Nothing => {
+                let text = String::from_utf8_lossy(text);
+                format!("lua script: invalid capturing variable name found in \"{text}\"")
+            }
+            Misnamed::Named(name) => format!(
+                "attempt to use named capturing variable \"{name}\" (named captures not supported \
+                 yet)"
+            ),
+            Misnamed::Open(name) => {
+                format!("the closing bracket in \"{name}\" variable is missing")
+            }
+        })?;
+        parts.push(Part::Group(number));
+        rest = tail;
     }
     parts.push(Part::Text(rest.to_vec()));
-    Some(parts)
+    Ok(parts)
+}
+
+/// What is wrong with a variable of a replacement.
+enum Misnamed {
+    Named(String),
+    Nothing,
+    Open(String),
+}
+
+/// The group of a variable whose `$` was just taken, and what stands behind it.
+fn variable(text: &[u8]) -> Result<(usize, &[u8]), Misnamed> {
+    let bracketed = text.strip_prefix(b"{");
+    let text = bracketed.unwrap_or(text);
+    if text.is_empty() {
+        return Err(Misnamed::Nothing);
+    }
+    let is_number = text.first().is_some_and(u8::is_ascii_digit);
+    let of_name = |byte: &&u8| match is_number {
+        true => byte.is_ascii_digit(),
+        false => byte.is_ascii_alphanumeric() || **byte == b'_',
+    };
+    let (name, tail) = text.split_at(text.iter().take_while(of_name).count());
+    let shown = || String::from_utf8_lossy(name).into_owned();
+    let tail = match (bracketed.is_some(), tail.strip_prefix(b"}")) {
+        (true, Some(tail)) => tail,
+        (true, None) => return Err(Misnamed::Open(shown())),
+        (false, _) => tail,
+    };
+    if name.is_empty() {
+        return Err(Misnamed::Nothing);
+    }
+    group(name).map(|number| (number, tail)).ok_or_else(|| Misnamed::Named(shown()))
 }
 
 fn group(digits: &[u8]) -> Option<usize> {
@@ -362,8 +399,4 @@ fn note_place(context: Option<&Table>, captures: &Found<'_>) -> mlua::Result<()>
         (Some(context), Some(whole)) => context.set("pos", whole.end + 1),
         _ => Ok(()),
     }
-}
-
-fn forget_place(context: Option<&Table>) -> mlua::Result<()> {
-    context.map_or(Ok(()), |context| context.set("pos", Value::Nil))
 }

@@ -16,11 +16,16 @@ pub struct Translated {
 }
 
 /// Rewrites a PCRE. Without `utf8` every byte from 128 stands for itself; in an `extended` one there
-/// are comments.
+/// are comments, in one of `javascript`'s `\\uHHHH` is a character.
 ///
 /// # Errors
 /// With what is not supported.
-pub fn translate(text: &[u8], utf8: bool, extended: bool) -> Result<Translated, String> {
+pub fn translate(
+    text: &[u8],
+    utf8: bool,
+    extended: bool,
+    javascript: bool,
+) -> Result<Translated, String> {
     if utf8 && std::str::from_utf8(text).is_err() {
         return Err("invalid UTF-8 string".to_owned());
     }
@@ -30,6 +35,7 @@ pub fn translate(text: &[u8], utf8: bool, extended: bool) -> Result<Translated, 
         raw: Vec::new(),
         utf8,
         extended,
+        javascript,
         groups: 0,
         names: Vec::new(),
         backtracks: false,
@@ -49,6 +55,7 @@ pub(super) struct Translator<'a> {
     raw: Vec<u8>,
     utf8: bool,
     extended: bool,
+    javascript: bool,
     /// Groups that capture, so far.
     pub(super) groups: usize,
     pub(super) names: Vec<(String, usize)>,
@@ -162,7 +169,8 @@ impl Translator<'_> {
             }
             b'g' => self.numbered_reference(),
             b'K' => self.backtracking(r"\K"),
-            b'G' | b'C' | b'X' => Err(format!(r"\{} is not supported", char::from(byte))),
+            b'G' => self.backtracking(r"\G"),
+            b'C' | b'X' => Err(format!(r"\{} is not supported", char::from(byte))),
             b'R' => self.put(r"(?:\r\n|[\n\x0B\f\r])"),
             b'N' => self.put(r"[^\n]"),
             b'h' => self.put(r"[\t ]"),
@@ -188,6 +196,7 @@ impl Translator<'_> {
                 self.byte(control.to_ascii_uppercase() ^ 64)
             }
             b'x' => self.hexadecimal(),
+            b'u' if self.javascript => self.javascript_escape(),
             b'd' | b'D' | b's' | b'S' | b'w' | b'W' | b'n' | b'r' | b't' | b'f' | b'p' | b'P' => {
                 self.put(&format!(r"\{}", char::from(byte)))
             }
@@ -218,6 +227,16 @@ impl Translator<'_> {
             self.next();
         }
         self.byte(value as u8)
+    }
+
+    /// `\uHHHH`; without four digits it is a `u`.
+    fn javascript_escape(&mut self) -> Outcome {
+        let digits =
+            self.rest.first_chunk::<4>().filter(|four| four.iter().all(u8::is_ascii_hexdigit));
+        let Some(digits) = digits else { return self.literal(b'u') };
+        let text = format!(r"\x{{{}}}", String::from_utf8_lossy(digits));
+        self.rest = self.rest.get(4..).unwrap_or_default();
+        self.put(&text)
     }
 
     fn until_brace(&mut self) -> Outcome {
@@ -352,9 +371,13 @@ mod tests {
             (r"\0", r"\x00"),
             ("é", r"\xC3\xA9"),
         ] {
-            assert_eq!(translate(pcre.as_bytes(), false, false).unwrap().text, ours, "{pcre}");
+            assert_eq!(
+                translate(pcre.as_bytes(), false, false, false).unwrap().text,
+                ours,
+                "{pcre}"
+            );
         }
-        assert_eq!(translate("é".as_bytes(), true, false).unwrap().text, "é");
+        assert_eq!(translate("é".as_bytes(), true, false, false).unwrap().text, "é");
         assert_eq!(translate(b"a # (\nb", false, true).unwrap().text, "a b");
     }
 
@@ -371,14 +394,14 @@ mod tests {
             ("a{2}+", "a{2}+"),
             (r"a\Kb", r"a\Kb"),
         ] {
-            let translated = translate(pcre.as_bytes(), false, false).expect(pcre);
+            let translated = translate(pcre.as_bytes(), false, false, false).expect(pcre);
             assert_eq!((translated.text.as_str(), translated.backtracks), (ours, true), "{pcre}");
         }
         for (pcre, word) in [("(?R)", "recursion"), ("(*FAIL)", "verbs"), (r"\k<x>", "reference")] {
-            let why = translate(pcre.as_bytes(), false, false).unwrap_err();
+            let why = translate(pcre.as_bytes(), false, false, false).unwrap_err();
             assert!(why.contains(word), "{pcre}: {why}");
         }
-        assert!(!translate(b"a+(b|c)[d]?", false, false).unwrap().backtracks);
+        assert!(!translate(b"a+(b|c)[d]?", false, false, false).unwrap().backtracks);
     }
 
     #[test]
@@ -393,8 +416,8 @@ mod tests {
                 letters[state as usize % letters.len()]
             };
             let text: Vec<u8> = (0..seed % 12).map(next).collect();
-            let _ = translate(&text, false, seed % 2 == 0);
-            let _ = translate(&text, true, seed % 3 == 0);
+            let _ = translate(&text, false, seed % 2 == 0, false);
+            let _ = translate(&text, true, seed % 3 == 0, false);
         }
     }
 }
