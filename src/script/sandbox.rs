@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
-use super::{DomainSpec, OPERATOR, api, current, dialect, error, pattern, require, threads};
+use super::{DomainSpec, OPERATOR, api, current, dialect, error, guard, pattern, require, threads};
 
 /// Globals of Luau and mlua that stay as they are.
 const KEPT: [&str; 27] = [
@@ -138,6 +138,8 @@ impl Sandbox {
         host.raw_set("message", lua.create_function(error::plain)?)?;
         host.raw_set("plain_find", lua.create_function(plain_find)?)?;
         host.raw_set("bounded", lua.create_function(bounded)?)?;
+        host.raw_set("guarded", lua.create_function(guard::guarded)?)?;
+        host.raw_set("sorter", lua.create_function(guard::sorter)?)?;
         host.raw_set("longest", spec.memory / LONGEST_PART)?;
         host.raw_set("guest", *spec.owner != *OPERATOR)?;
         let source = include_str!("luau/builtins.luau");

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use bytes::BytesMut;
 use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::{
@@ -172,6 +173,28 @@ fn put(
         exchange.host.nudge();
     }
     Ok(one(Value::Integer(1)))
+}
+
+/// Says what `write` puts at the end of the answer, if it may be said and fits; whether it was.
+pub fn staged(call: &Rc<Call>, write: impl FnOnce(&mut BytesMut) -> bool) -> bool {
+    let Some(exchange) = &call.subject else { return false };
+    let Ok(mut transaction) = exchange.transaction.try_borrow_mut() else { return false };
+    if refused(&transaction).is_some() {
+        return false;
+    }
+    let reply = &mut transaction.reply;
+    let before = reply.body.len();
+    let written = write(&mut reply.body);
+    let staged = reply.body.len();
+    if !written || staged > STAGED_BYTES || staged + reply.sent > call.answer_limit.get() {
+        reply.body.truncate(before);
+        return false;
+    }
+    lock(&mut transaction);
+    if staged > FLOWING && transaction.response.is_some() {
+        exchange.host.nudge();
+    }
+    true
 }
 
 /// Why nothing more can be said.

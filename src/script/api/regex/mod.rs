@@ -9,7 +9,8 @@ use std::rc::Rc;
 
 use mlua::{Function as LuaFunction, Lua, LuaString, MultiValue, Table, Value};
 
-use self::cache::{Compiled, compiled};
+pub use self::cache::Compiled;
+use self::cache::compiled;
 use self::found::Found;
 use super::arguments::{at, fault, loose_text, number, one, refusal, string, text, type_name};
 use super::{EVERYWHERE, Function, Native};
@@ -234,7 +235,8 @@ enum Replacement {
     Template(Vec<Part>),
 }
 
-enum Part {
+/// A part of a replacement.
+pub enum Part {
     Group(usize),
     Text(Vec<u8>),
 }
@@ -281,7 +283,7 @@ impl Replacement {
 const LONGEST_TEMPLATE: usize = 64 << 10;
 
 /// A replacement's parts; none if it is malformed, or longer than a template may be.
-fn template(text: &[u8]) -> Option<Vec<Part>> {
+pub fn template(text: &[u8]) -> Option<Vec<Part>> {
     let (mut parts, mut rest) = (Vec::new(), text);
     if text.len() > LONGEST_TEMPLATE && memchr::memchr(b'$', text).is_some() {
         return None;
