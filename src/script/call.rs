@@ -200,6 +200,11 @@ pub fn current() -> Option<Rc<Call>> {
     CURRENT.with(|current| current.borrow().clone())
 }
 
+/// Looks at the call whose script is executing, without a share in it: `work` runs no script.
+pub(super) fn with_current_call<T>(work: impl FnOnce(Option<&Rc<Call>>) -> T) -> T {
+    CURRENT.with(|current| work(current.borrow().as_ref()))
+}
+
 /// Runs `work` (a poll of a script, mostly) with `call` as the [`current`] one.
 pub fn with_current<T>(call: &Rc<Call>, work: impl FnOnce() -> T) -> T {
     let before = CURRENT.with(|current| current.borrow_mut().replace(call.clone()));

@@ -8,6 +8,7 @@ mod dialect;
 mod domain;
 mod error;
 mod fairness;
+mod guard;
 mod handler;
 mod incarnation;
 mod interrupt;

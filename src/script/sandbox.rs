@@ -7,7 +7,9 @@ use std::sync::Arc;
 use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
-use super::{DomainSpec, OPERATOR, api, current, dialect, error, pattern, require, threads, words};
+use super::{
+    DomainSpec, OPERATOR, api, current, dialect, error, guard, pattern, require, threads, words,
+};
 use crate::transaction::Phase;
 
 /// Globals of Luau and mlua that stay as they are.
@@ -188,6 +190,8 @@ impl Sandbox {
         host.raw_set("words", lua.create_function(|_, text: LuaString| Ok(in_lua_words(&text)))?)?;
         host.raw_set("plain_find", lua.create_function(plain_find)?)?;
         host.raw_set("bounded", lua.create_function(bounded)?)?;
+        host.raw_set("guarded", lua.create_function(guard::guarded)?)?;
+        host.raw_set("sorter", lua.create_function(guard::sorter)?)?;
         host.raw_set("longest", spec.memory / LONGEST_PART)?;
         host.raw_set("guest", *spec.owner != *OPERATOR)?;
         let source = include_str!("luau/builtins.luau");

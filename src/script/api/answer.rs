@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use bytes::BytesMut;
 use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::{
@@ -185,6 +186,33 @@ fn put(
         exchange.host.nudge();
     }
     Ok(one(Value::Integer(1)))
+}
+
+/// Says what `write` puts at the end of an answer whose head is made, if it fits; whether it was said.
+pub fn staged(call: &Rc<Call>, write: impl FnOnce(&mut BytesMut) -> bool) -> bool {
+    let Some(exchange) = &call.subject else { return false };
+    let Ok(mut transaction) = exchange.transaction.try_borrow_mut() else { return false };
+    // With the first words the head is made, by scripts too.
+    let is_open = transaction.reply.is_locked && !is_buffered(&transaction);
+    if !is_open || refused(&transaction).is_some() {
+        return false;
+    }
+    let pieces = transaction.manner.pieces;
+    let reply = &mut transaction.reply;
+    let before = reply.body.len();
+    let written = write(&mut reply.body);
+    let staged = reply.body.len();
+    if !written || staged > STAGED_BYTES || staged + reply.sent > call.answer_limit.get() {
+        reply.body.truncate(before);
+        return false;
+    }
+    if pieces {
+        reply.end_piece(false);
+    }
+    if staged > FLOWING && transaction.response.is_some() {
+        exchange.host.nudge();
+    }
+    true
 }
 
 /// Why nothing more can be said.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use bytes::BufMut;
 use mlua::{Lua, LuaString, MultiValue, Table, Value};
 
 use crate::script::{Call, Subject, Unplaced};
@@ -155,7 +156,9 @@ pub fn number_text(number: f64) -> String {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
     if number.fract() == 0.0 && number.abs() < 1e14 {
-        return format!("{number:.0}");
+        let negative_zero = number == 0.0 && number.is_sign_negative();
+        let whole = itoa::Buffer::new().format(number as i64).to_owned();
+        return if negative_zero { format!("-{whole}") } else { whole };
     }
     let scientific = format!("{number:.13e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -166,6 +169,17 @@ pub fn number_text(number: f64) -> String {
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+}
+
+/// As [`number_text`], after what is there.
+pub fn push_number(number: f64, out: &mut impl BufMut) {
+    let whole = number as i64;
+    // -0 is written with its sign.
+    if number.abs() < 1e14 && whole as f64 == number && (whole != 0 || number.is_sign_positive()) {
+        out.put_slice(itoa::Buffer::new().format(whole).as_bytes());
+    } else {
+        out.put_slice(number_text(number).as_bytes());
+    }
 }
 
 fn trimmed(digits: &str) -> &str {

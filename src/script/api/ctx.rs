@@ -1,6 +1,6 @@
 //! `ngx.ctx`: a table for each exchange, carried over between the states of its handlers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use mlua::{Lua, Table, Value};
 
 use super::arguments::{fault, type_name};
-use super::{Function, Native, log};
+use super::{Function, Native, log, quick};
 use crate::script::Call;
 use crate::telemetry::events;
 use crate::transaction::PhaseSet;
@@ -19,6 +19,11 @@ const DEPTH: usize = 16;
 const ENTRIES: usize = 4096;
 /// How many bytes of texts: one text of a script may stand in every entry.
 const BYTES: usize = 1 << 20;
+
+thread_local! {
+    /// How many tables were made the `ngx.ctx` of something so far.
+    static TABLES: Cell<u64> = const { Cell::new(0) };
+}
 
 /// What can still be carried over.
 struct Left {
@@ -61,6 +66,8 @@ pub struct Contexts {
     tables: Vec<(usize, Table, Lua)>,
     /// The state that had it last: its table is the valid one.
     last: usize,
+    /// Of this thread's tables, the one that is valid now; 0: none yet.
+    number: u64,
     /// The file that a script made the request's body.
     pub(super) file: Option<File>,
     /// Whether a script dropped the request's body.
@@ -90,6 +97,12 @@ impl Contexts {
         self.tell();
         self.tables.clear();
         self.last = 0;
+        self.number = 0;
+    }
+
+    /// Of this thread's tables, the one that is valid now; 0: none yet.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// In lua-nginx-module's words, that the table is given up.
@@ -132,6 +145,8 @@ impl Contexts {
         self.tables.retain(|(owner, ..)| *owner != state);
         self.tables.push((state, table, lua.clone()));
         self.last = state;
+        self.number = TABLES.get() + 1;
+        TABLES.set(self.number);
     }
 }
 
@@ -142,7 +157,10 @@ impl Drop for Contexts {
 }
 
 fn read(lua: &Lua, call: &Rc<Call>) -> mlua::Result<Value> {
-    contexts(call).borrow_mut().table(lua).map(Value::Table)
+    let mut contexts = contexts(call).borrow_mut();
+    let table = contexts.table(lua)?;
+    quick::keep_context(lua, contexts.number, &table)?;
+    Ok(Value::Table(table))
 }
 
 fn write(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {

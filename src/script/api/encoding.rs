@@ -15,6 +15,14 @@ use super::native::ballast::room;
 use super::{EVERYWHERE, Function, Native};
 use crate::script::Call;
 
+/// Base64 as nginx reads it: with or without padding, whatever the last bits are.
+pub const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "ngx.escape_uri",
@@ -73,7 +81,8 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// Whether a byte stands for itself in a URI component.
 pub fn is_component(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!'()*".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'\'' | b'(' | b')' | b'*')
 }
 
 /// Whether a byte stands for itself in a URI's path, as nginx escapes one.
@@ -103,16 +112,20 @@ fn is_key(byte: u8) -> bool {
 
 /// Percent-encodes all bytes for which `stays` does not hold.
 pub fn escape(bytes: &[u8], stays: fn(u8) -> bool) -> Vec<u8> {
-    let mut escaped = Vec::with_capacity(bytes.len());
+    let mut escaped = Vec::with_capacity(bytes.len() + bytes.len() / 2);
+    escape_into(bytes, stays, &mut escaped);
+    escaped
+}
+
+/// As [`escape`], after what is there.
+pub fn escape_into(bytes: &[u8], stays: fn(u8) -> bool, escaped: &mut Vec<u8>) {
     for byte in bytes {
         if stays(*byte) {
             escaped.push(*byte);
         } else {
-            escaped.push(b'%');
-            escaped.extend([byte >> 4, byte & 15].map(hex_digit));
+            escaped.extend([b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
         }
     }
-    escaped
 }
 
 /// A text as lua-nginx-module shows one in a message: control characters, quotes, backslashes and all
@@ -155,7 +168,7 @@ pub fn unescape(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn hex_digit(nibble: u8) -> u8 {
-    char::from_digit(nibble.into(), 16).map_or(b'0', |digit| digit.to_ascii_uppercase() as u8)
+    if nibble < 10 { b'0' + nibble } else { b'A' - 10 + nibble }
 }
 
 fn hex_value(digit: u8) -> Option<u8> {
@@ -206,10 +219,7 @@ fn decode_base64(lua: &Lua, value: &Value, keep: fn(u8) -> bool) -> mlua::Result
     let text = text.as_bytes();
     let digits = text.iter().copied().take_while(|byte| *byte != b'=').filter(|byte| keep(*byte));
     let digits: Vec<u8> = digits.collect();
-    let lenient = GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    match GeneralPurpose::new(&STANDARD, lenient).decode(digits) {
+    match LENIENT_BASE64.decode(digits) {
         Ok(bytes) => string(lua, bytes).map(one),
         Err(_) => Ok(one(Value::Nil)),
     }

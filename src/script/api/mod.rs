@@ -19,6 +19,7 @@ mod modules;
 mod native;
 mod page;
 mod query;
+mod quick;
 mod redirect;
 mod regex;
 mod register;
@@ -154,6 +155,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
 /// # Errors
 /// If the state's memory does not hold it.
 pub fn install(lua: &Lua) -> mlua::Result<()> {
+    quick::prepare(lua)?;
     for function in functions() {
         register::place(lua, function)?;
     }

@@ -78,7 +78,8 @@ pub fn first<'a>(query: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     })
 }
 
-fn split_pair(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
+/// Name and value of a pair; no value where there is no `=`.
+pub fn split_pair(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b'=', pair).and_then(|mark| pair.split_at_checked(mark)) {
         Some((key, value)) => (key, value.get(1..)),
         None => (pair, None),

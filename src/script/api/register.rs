@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
 
 use super::arguments::fault;
-use super::{Function, Native, Read, Write, functions};
+use super::{Function, Native, Read, Write, functions, quick};
 use crate::script::{Call, current};
 use crate::transaction::Phase;
 
@@ -24,7 +24,10 @@ struct Properties(Vec<Property>);
 pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
     let (home, key) = home(lua, function.name)?;
     match function.native {
-        Native::Now(native) => home.raw_set(key, now(lua, function, native)?),
+        Native::Now(native) => {
+            let long = now(lua, function, native)?;
+            home.raw_set(key, quick::before(lua, function.name, Some(function), long)?)
+        }
         Native::Waits(native) => {
             let waiting = lua.create_async_function(move |lua, args| {
                 let started = entry(function)
@@ -58,8 +61,10 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
                     };
                     entry(function).and_then(|call| write(lua, &call, key, value))
                 })?;
-            meta.raw_set("__index", index)?;
-            meta.raw_set("__newindex", assign)?;
+            let names = [" read", " write"].map(|deed| [function.name, deed].concat());
+            let [reads, writes] = &names;
+            meta.raw_set("__index", quick::before(lua, reads, Some(function), index)?)?;
+            meta.raw_set("__newindex", quick::before(lua, writes, Some(function), assign)?)?;
             meta.raw_set("__metatable", "locked")?;
             meta.set_readonly(true);
             table.set_metatable(Some(meta))?;
@@ -85,7 +90,7 @@ pub fn finish(lua: &Lua) -> mlua::Result<()> {
         };
         entry(property.function).and_then(|call| write(lua, &call, value))
     })?;
-    meta.raw_set("__index", index)?;
+    meta.raw_set("__index", quick::before(lua, "ngx read", None, index)?)?;
     meta.raw_set("__newindex", assign)?;
     meta.raw_set("__metatable", "locked")?;
     meta.set_readonly(true);

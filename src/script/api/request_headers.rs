@@ -206,7 +206,11 @@ fn change(lua: &Lua, call: &Rc<Call>, name: &Value, value: &Value) -> mlua::Resu
     replace(&mut subject(call)?.transaction.borrow_mut().request.headers, &name, values)
 }
 
-fn any_case(lua: &Lua) -> mlua::Result<Table> {
+/// The metatable of tables whose fields are found in any spelling.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn any_case(lua: &Lua) -> mlua::Result<Table> {
     if let Some(meta) = lua.named_registry_value::<Option<Table>>(ANY_CASE)? {
         return Ok(meta);
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use mlua::{AnyUserData, Lua, LuaString, MultiValue, Table, Value};
 
 use super::arguments::{at, fault, number, one, refusal, string, text, type_name};
-use super::{EVERYWHERE, Function, Native, register, worker};
+use super::{EVERYWHERE, Function, Native, quick, register, worker};
 use crate::script::{Call, spec_of};
 use crate::shared::{Dictionary, End, Fault, Outcome, Scalar};
 use crate::transaction::Phase;
@@ -202,8 +202,10 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     let ngx: Table = lua.globals().raw_get("ngx")?;
     let shared = lua.create_table()?;
     if let Some(spec) = spec_of(lua) {
-        for (name, dictionary) in spec.dictionaries.iter() {
-            shared.raw_set(name, register::object(lua, CLASS, dictionary.clone())?)?;
+        for (place, (name, dictionary)) in spec.dictionaries.iter().enumerate() {
+            let object = register::object(lua, CLASS, dictionary.clone())?;
+            quick::mark(lua, &object, place)?;
+            shared.raw_set(name, object)?;
         }
     }
     shared.set_readonly(true);

@@ -7,6 +7,7 @@ use crate::script::api::answer::STAGED_BYTES;
 use crate::script::api::arguments::{
     self, at, fault, number, number_text, one, refusal, string, type_name,
 };
+use crate::script::api::quick;
 use crate::script::spec_of;
 
 /// How deep values may be nested, in both directions (`serde_json` stops at 128).
@@ -31,8 +32,9 @@ pub fn module(lua: &Lua, safe: bool) -> mlua::Result<Table> {
     module.raw_set("_VERSION", "2.1.0.14")?;
     let encode = move |lua: &Lua, args: MultiValue| reported(lua, safe, encode(lua, &args));
     let decode = move |lua: &Lua, args: MultiValue| reported(lua, safe, decode(lua, &args));
-    module.raw_set("encode", lua.create_function(encode)?)?;
-    module.raw_set("decode", lua.create_function(decode)?)?;
+    let (encode, decode) = (lua.create_function(encode)?, lua.create_function(decode)?);
+    module.raw_set("encode", quick::before(lua, "cjson.encode", None, encode)?)?;
+    module.raw_set("decode", quick::before(lua, "cjson.decode", None, decode)?)?;
     module.raw_set("new", lua.create_function(move |lua, ()| self::module(lua, safe))?)?;
     for setting in SETTINGS {
         module.raw_set(*setting, lua.create_function(|_, args: MultiValue| Ok(args))?)?;
@@ -224,9 +226,13 @@ impl Writer {
 
 /// A JSON string as lua-cjson writes it: `/` and control characters escaped, other bytes as they
 /// are (so that what comes in as UTF-8 goes out as UTF-8).
-fn quote(text: &[u8], out: &mut Vec<u8>) {
+pub fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    for byte in text {
+    let is_plain = |byte: &u8| *byte >= 0x20 && !matches!(byte, b'"' | b'\\' | b'/' | 0x7f);
+    let plain = text.iter().position(|byte| !is_plain(byte)).unwrap_or(text.len());
+    let (plain, rest) = text.split_at_checked(plain).unwrap_or((text, &[]));
+    out.extend_from_slice(plain);
+    for byte in rest {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),

@@ -10,6 +10,8 @@ mod hash;
 mod networks;
 mod signing;
 
+pub(super) use self::cjson::quote;
+
 use std::fmt::Write;
 
 use mlua::chunk::ChunkMode;

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::rc::Rc;
 
 use fancy_regex::BytesMode;
 use mlua::Lua;
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use regex_automata::util::syntax;
 
 use super::found::Found;
@@ -14,6 +15,7 @@ use super::longest::Longest;
 use super::pcre::{self, Translated};
 use crate::script::api::arguments::fault;
 use crate::script::api::native::ballast::Ballast;
+use crate::script::api::quick;
 use crate::script::spec_of;
 
 /// Compiled regexes that a state keeps; past them the oldest goes.
@@ -43,6 +45,8 @@ const BAD_UTF8: &str = "pcre_exec() failed: -10";
 pub struct Compiled {
     program: Program,
     options: Options,
+    /// Where the groups of the last search were: used again by the next.
+    groups: RefCell<Option<CaptureLocations>>,
     _ballast: Ballast,
 }
 
@@ -116,6 +120,39 @@ impl Compiled {
         Ok(found.filter(|found| !anchored || found.get(0).is_some_and(|all| all.start == start)))
     }
 
+    /// Whether a search of any subject is over in linear time and cannot fail.
+    pub fn is_plain(&self) -> bool {
+        let Options { utf8, anchored, duplicates, .. } = self.options;
+        !utf8 && !anchored && !duplicates && matches!(self.program.engine, Engine::Linear(_))
+    }
+
+    /// Where the first match at or after `start` is. Only of a plain one.
+    pub fn whole(&self, subject: &[u8], start: usize) -> Option<Range<usize>> {
+        match &self.program.engine {
+            Engine::Linear(regex) => regex.find_at(subject, start).map(|found| found.range()),
+            Engine::Backtracking(_) | Engine::Longest(_) => None,
+        }
+    }
+
+    /// Shows where each group of the first match at or after `start` is; whether there is a match.
+    /// Only of a plain one.
+    pub fn groups_at(
+        &self,
+        subject: &[u8],
+        start: usize,
+        mut show: impl FnMut(usize, Option<Range<usize>>),
+    ) -> bool {
+        let Engine::Linear(regex) = &self.program.engine else { return false };
+        let mut kept = self.groups.borrow_mut();
+        let places = kept.get_or_insert_with(|| regex.capture_locations());
+        let found = regex.captures_read_at(places, subject, start).is_some();
+        if found {
+            (0..places.len())
+                .for_each(|group| show(group, places.get(group).map(|(from, to)| from..to)));
+        }
+        found
+    }
+
     /// Whether a subject of that many bytes may be searched.
     pub fn admits(&self, bytes: usize) -> bool {
         bytes <= self.program.subject_bytes
@@ -146,6 +183,7 @@ pub fn compiled(
     let cache = cache(lua);
     let key = (text.to_vec(), Options::parse(options)?);
     if let Some(known) = cache.borrow().known.get(&key) {
+        quick::note_regex(lua, text, options, known);
         return Ok(Ok(known.clone()));
     }
     let program = match compile(text, key.1, automaton_bytes(lua)) {
@@ -156,7 +194,12 @@ pub fn compiled(
         }
     };
     let ballast = cache.borrow_mut().room(lua, program.bytes + automaton_bytes(lua))?;
-    let compiled = Rc::new(Compiled { program, options: key.1, _ballast: ballast });
+    let compiled = Rc::new(Compiled {
+        program,
+        options: key.1,
+        groups: RefCell::default(),
+        _ballast: ballast,
+    });
     cache.borrow_mut().keep(key, compiled.clone());
     Ok(Ok(compiled))
 }

@@ -10,7 +10,8 @@ use std::rc::Rc;
 
 use mlua::{Function as LuaFunction, Lua, LuaString, MultiValue, Table, Value};
 
-use self::cache::{Compiled, compiled};
+pub use self::cache::Compiled;
+use self::cache::compiled;
 use self::found::Found;
 use super::arguments::{at, fault, loose_text, number, one, refusal, string, text, type_name};
 use super::{EVERYWHERE, Function, Native, log};
@@ -233,7 +234,8 @@ enum Replacement {
     Template(Vec<Part>),
 }
 
-enum Part {
+/// A part of a replacement.
+pub enum Part {
     Group(usize),
     Text(Vec<u8>),
 }
@@ -280,7 +282,7 @@ impl Replacement {
 const LONGEST_TEMPLATE: usize = 64 << 10;
 
 /// A replacement's parts, or why it has none, in lua-nginx-module's words.
-fn template(text: &[u8]) -> Result<Vec<Part>, String> {
+pub fn template(text: &[u8]) -> Result<Vec<Part>, String> {
     let (mut parts, mut rest) = (Vec::new(), text);
     if text.len() > LONGEST_TEMPLATE && memchr::memchr(b'$', text).is_some() {
         return Err(format!(

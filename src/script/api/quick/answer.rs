@@ -1,0 +1,58 @@
+//! Short ways into `ngx.say` and `ngx.print`.
+
+use std::rc::Rc;
+
+use bytes::BytesMut;
+
+use super::{Answer, Out, Quick, Run, Stack};
+use crate::script::Call;
+use crate::script::api::answer;
+use crate::script::api::arguments::push_number;
+
+pub const QUICK: &[Quick] = &[
+    Quick { name: "ngx.print", run: Run::Answers(print) },
+    Quick { name: "ngx.say", run: Run::Answers(say) },
+];
+
+fn print<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    put(stack, call, b"", answer)
+}
+
+fn say<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    put(stack, call, b"\n", answer)
+}
+
+fn put<'a>(stack: &Stack<'a>, call: &Rc<Call>, end: &[u8], answer: &mut Answer<'a>) -> bool {
+    let said = |body: &mut BytesMut| {
+        let fits = (1..=stack.len() as i32).all(|index| write(stack, index, body));
+        body.extend_from_slice(end);
+        fits
+    };
+    answer::staged(call, said) && answer.give(Out::Number(1.0))
+}
+
+fn write(stack: &Stack<'_>, index: i32, body: &mut BytesMut) -> bool {
+    if let Some(text) = stack.bytes(index) {
+        body.extend_from_slice(text);
+    } else if let Some(number) = stack.number(index) {
+        push_number(number, body);
+    } else if let Some(value) = stack.boolean(index) {
+        body.extend_from_slice(if value { b"true" } else { b"false" });
+    } else if stack.is_nil(index) {
+        body.extend_from_slice(b"nil");
+    } else {
+        return write_list(stack, index, body);
+    }
+    true
+}
+
+/// A list of texts, numbers and the like, in order.
+fn write_list(stack: &Stack<'_>, index: i32, body: &mut BytesMut) -> bool {
+    let mut expected = 0.0;
+    stack.is_plain_table(index)
+        && stack.walk(index, |key, value| {
+            expected += 1.0;
+            let simple = stack.kind(value) <= mlua::ffi::LUA_TSTRING;
+            stack.number(key) == Some(expected) && simple && write(stack, value, body)
+        })
+}

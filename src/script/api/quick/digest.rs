@@ -1,0 +1,51 @@
+//! Short ways into digests and check sums.
+
+use std::rc::Rc;
+
+use hmac::{Hmac, Mac};
+use md5::Md5;
+use sha1::{Digest, Sha1};
+
+use super::{Answer, Out, Quick, Run, Stack};
+use crate::script::Call;
+
+pub const QUICK: &[Quick] = &[
+    Quick { name: "ngx.md5", run: Run::Answers(md5) },
+    Quick { name: "ngx.md5_bin", run: Run::Answers(md5_bin) },
+    Quick { name: "ngx.sha1_bin", run: Run::Answers(sha1_bin) },
+    Quick { name: "ngx.hmac_sha1", run: Run::Answers(hmac_sha1) },
+    Quick { name: "ngx.crc32_short", run: Run::Answers(crc32) },
+    Quick { name: "ngx.crc32_long", run: Run::Answers(crc32) },
+];
+
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
+fn md5<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(text) = stack.bytes(1) else { return false };
+    let mut hex = [0; 32];
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(Md5::digest(text)) {
+        let digits = [byte >> 4, byte & 15].map(|nibble| HEX.get(usize::from(nibble)));
+        pair.copy_from_slice(&digits.map(|digit| digit.copied().unwrap_or_default()));
+    }
+    answer.short(&hex)
+}
+
+fn md5_bin<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    stack.bytes(1).is_some_and(|text| answer.short(&Md5::digest(text)))
+}
+
+fn sha1_bin<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    stack.bytes(1).is_some_and(|text| answer.short(&Sha1::digest(text)))
+}
+
+fn hmac_sha1<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let (Some(key), Some(text)) = (stack.bytes(1), stack.bytes(2)) else { return false };
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key) else { return false };
+    mac.update(text);
+    answer.short(&mac.finalize().into_bytes())
+}
+
+fn crc32<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(text) = stack.bytes(1) else { return false };
+    answer.give(Out::Number(crc32fast::hash(text).into()))
+}

@@ -1,0 +1,49 @@
+//! Short ways into encodings, for texts of which what comes is small beside any state's memory.
+
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::{Answer, Out, Quick, Run, Stack};
+use crate::script::Call;
+use crate::script::api::encoding::{LENIENT_BASE64, escape, is_component, unescape};
+
+/// Bytes of a text that goes the short way.
+const SMALL: usize = 8 << 10;
+
+pub const QUICK: &[Quick] = &[
+    Quick { name: "ngx.escape_uri", run: Run::Answers(escape_uri) },
+    Quick { name: "ngx.unescape_uri", run: Run::Answers(unescape_uri) },
+    Quick { name: "ngx.encode_base64", run: Run::Answers(encode_base64) },
+    Quick { name: "ngx.decode_base64", run: Run::Answers(decode_base64) },
+];
+
+fn small<'a>(stack: &Stack<'a>) -> Option<&'a [u8]> {
+    stack.bytes(1).filter(|text| text.len() <= SMALL)
+}
+
+fn escape_uri<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(text) = small(stack).filter(|_| stack.is_nil(2)) else { return false };
+    if text.iter().copied().all(is_component) {
+        return answer.give(Out::Bytes(text));
+    }
+    answer.give(Out::Owned(escape(text, is_component)))
+}
+
+fn unescape_uri<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(text) = small(stack).filter(|_| stack.is_nil(2)) else { return false };
+    answer.give(Out::Owned(unescape(text)))
+}
+
+fn encode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(text) = small(stack).filter(|_| stack.is_nil(2)) else { return false };
+    answer.give(Out::Owned(BASE64_STANDARD.encode(text).into_bytes()))
+}
+
+fn decode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(text) = small(stack) else { return false };
+    let digits = memchr::memchr(b'=', text).and_then(|end| text.get(..end)).unwrap_or(text);
+    let decoded = LENIENT_BASE64.decode(digits).ok();
+    answer.give(decoded.map_or(Out::Nil, Out::Owned))
+}

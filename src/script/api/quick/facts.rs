@@ -1,0 +1,44 @@
+//! What short ways know of the state in which they are.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mlua::Lua;
+
+use super::regex::Memo;
+use crate::script::{DomainSpec, WorkerIndex, spec_of};
+
+/// What short ways know of their state.
+pub struct Facts {
+    /// Its domain; none in a state without one.
+    pub spec: Option<Arc<DomainSpec>>,
+    /// Which worker's it is, from 0.
+    pub worker: usize,
+    /// Which of the exchanges' tables `ngx.ctx` is kept at hand: the number that its owner gave it.
+    pub context: Cell<u64>,
+    /// Regexes used lately.
+    pub regexes: Memo,
+}
+
+impl Facts {
+    /// Whether its scripts are a function's, for whom more is counted.
+    pub fn is_guest(&self) -> bool {
+        self.spec.as_ref().is_none_or(|spec| spec.guest)
+    }
+}
+
+/// Those of a state. They live as long as it does.
+pub fn facts(lua: &Lua) -> Rc<Facts> {
+    if let Some(facts) = lua.app_data_ref::<Rc<Facts>>() {
+        return facts.clone();
+    }
+    let facts = Rc::new(Facts {
+        spec: spec_of(lua),
+        worker: lua.app_data_ref::<WorkerIndex>().map_or(0, |worker| worker.0),
+        context: Cell::default(),
+        regexes: Memo::default(),
+    });
+    lua.set_app_data(facts.clone());
+    facts
+}

@@ -1,0 +1,93 @@
+//! The short way into functions that scripts call a hundred times in a request.
+//!
+//! mlua protects each value that crosses between Lua and Rust on its own; that is dear where there is
+//! a memory limit. What is here reads arguments from the stack and puts results there, inside of the
+//! one protection that Luau gives every native function. It answers the common case only: whatever
+//! else it is given goes the long way, in the same frame, as if there were no short one. So all errors,
+//! refusals and rare types are in one place.
+
+mod answer;
+mod context;
+mod digest;
+mod encoding;
+mod facts;
+mod headers;
+mod json;
+mod log;
+mod regex;
+mod request;
+mod route;
+mod shared;
+mod time;
+mod variables;
+
+use std::rc::Rc;
+
+use mlua::{Function as LuaFunction, Lua};
+
+pub use self::context::keep as keep_context;
+pub use self::facts::{Facts, facts};
+pub use self::regex::note as note_regex;
+pub use self::route::{Answer, Key, Out, Stack};
+pub use self::shared::mark;
+
+use super::Function;
+use super::request_headers::any_case;
+use crate::script::Call;
+
+/// A short way into one function of the API.
+pub struct Quick {
+    /// The function's name; of a table's fields: the table's, and what is done with them.
+    pub name: &'static str,
+    /// What runs.
+    pub run: Run,
+}
+
+/// What runs on a short way. `false`: this is a case for the long way, and nothing was done.
+pub enum Run {
+    /// Works the results out; whatever it does, no script runs, and nothing is allocated in Lua.
+    Answers(for<'a> fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool),
+    /// Makes its one result as it reads its first argument, a text.
+    Makes(fn(&mut Stack<'_>, &[u8]) -> bool),
+}
+
+/// The lists, one for each family.
+const TABLES: &[&[Quick]] = &[
+    answer::QUICK,
+    context::QUICK,
+    digest::QUICK,
+    encoding::QUICK,
+    headers::QUICK,
+    json::QUICK,
+    log::QUICK,
+    regex::QUICK,
+    request::QUICK,
+    shared::QUICK,
+    time::QUICK,
+    variables::QUICK,
+];
+
+/// Makes what short ways of a fresh state need.
+///
+/// # Errors
+/// If its memory does not hold it.
+pub fn prepare(lua: &Lua) -> mlua::Result<()> {
+    lua.set_named_registry_value(context::KEPT, lua.create_table()?)?;
+    any_case(lua).map(drop)
+}
+
+/// The function with its short way before it, if it has one of that name.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn before(
+    lua: &Lua,
+    name: &str,
+    function: Option<&'static Function>,
+    long: LuaFunction,
+) -> mlua::Result<LuaFunction> {
+    match TABLES.iter().copied().flatten().find(|quick| quick.name == name) {
+        Some(quick) => route::shorten(lua, quick, function, long),
+        None => Ok(long),
+    }
+}

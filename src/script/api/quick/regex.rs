@@ -1,0 +1,133 @@
+//! Short ways into `ngx.re`, for regexes that were compiled before.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use mlua::Lua;
+
+use super::{Answer, Key, Out, Quick, Run, Stack, facts};
+use crate::script::Call;
+use crate::script::api::regex::{Compiled, Part, template};
+
+/// Regexes that are at hand.
+const AT_HAND: usize = 64;
+/// Bytes of a subject whose replacement is made on the short way.
+const SMALL: usize = 8 << 10;
+
+pub const QUICK: &[Quick] = &[
+    Quick { name: "ngx.re.find", run: Run::Answers(find) },
+    Quick { name: "ngx.re.gsub", run: Run::Answers(gsub) },
+    Quick { name: "ngx.re.match", run: Run::Answers(matched) },
+];
+
+/// Regexes used lately, each where the address of its text says. A text is compared before its
+/// regex is taken: another may stand at that address by now.
+pub struct Memo(RefCell<Vec<Option<Known>>>);
+
+struct Known {
+    text: Box<[u8]>,
+    letters: Box<[u8]>,
+    /// The state's cache holds it, and may let it go.
+    compiled: Weak<Compiled>,
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self(RefCell::new((0..AT_HAND).map(|_| None).collect()))
+    }
+}
+
+impl Memo {
+    fn find(&self, text: &[u8], letters: &[u8]) -> Option<Rc<Compiled>> {
+        let known = self.0.borrow();
+        let known = known.get(place_of(text, letters))?.as_ref()?;
+        (*known.text == *text && *known.letters == *letters).then(|| known.compiled.upgrade())?
+    }
+}
+
+fn place_of(text: &[u8], letters: &[u8]) -> usize {
+    ((text.as_ptr() as usize >> 4) ^ letters.len()) % AT_HAND
+}
+
+/// A regex is at hand from now on.
+pub fn note(lua: &Lua, text: &[u8], letters: &[u8], compiled: &Rc<Compiled>) {
+    let facts = facts(lua);
+    let mut known = facts.regexes.0.borrow_mut();
+    if let Some(place) = known.get_mut(place_of(text, letters)) {
+        let compiled = Rc::downgrade(compiled);
+        *place = Some(Known { text: text.into(), letters: letters.into(), compiled });
+    }
+}
+
+/// The subject and the regex, whose letters are argument `letters`, if a search of it is plain.
+fn job<'a>(stack: &Stack<'a>, letters: i32) -> Option<(&'a [u8], Rc<Compiled>)> {
+    let subject = stack.bytes(1)?;
+    let letters = if stack.is_nil(letters) { b"" } else { stack.bytes(letters)? };
+    let compiled = stack.facts().regexes.find(stack.bytes(2)?, letters)?;
+    (compiled.is_plain() && compiled.admits(subject.len())).then_some((subject, compiled))
+}
+
+fn find<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some((subject, compiled)) = job(stack, 3).filter(|_| stack.len() <= 3) else {
+        return false;
+    };
+    match compiled.whole(subject, 0) {
+        None => answer.give(Out::Nil),
+        Some(found) => {
+            answer.give(Out::Number(found.start as f64 + 1.0));
+            answer.give(Out::Number(found.end as f64))
+        }
+    }
+}
+
+fn matched<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some((subject, compiled)) = job(stack, 3).filter(|_| stack.len() <= 3) else {
+        return false;
+    };
+    if !compiled.names().is_empty() {
+        return false;
+    }
+    let mut entries = Vec::with_capacity(compiled.groups());
+    let found = compiled.groups_at(subject, 0, |group, found| {
+        let bytes = found.and_then(|found| subject.get(found));
+        entries.push((Key::Number(group as i32), bytes.map_or(Out::Boolean(false), Out::Bytes)));
+    });
+    answer.give(if found { Out::Fields(entries, false) } else { Out::Nil })
+}
+
+/// With a text in the place of each match.
+fn gsub<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some((subject, compiled)) = job(stack, 4).filter(|(text, _)| text.len() <= SMALL) else {
+        return false;
+    };
+    let parts = stack.bytes(3).and_then(|text| template(text).ok());
+    let Some(parts) = parts else { return false };
+    let (mut out, mut copied, mut count, mut start) = (Vec::new(), 0, 0, 0);
+    let mut groups = Vec::new();
+    while start <= subject.len() && out.len() <= SMALL {
+        groups.clear();
+        if !compiled.groups_at(subject, start, |_, found| groups.push(found)) {
+            break;
+        }
+        let Some(whole) = groups.first().cloned().flatten() else { break };
+        out.extend_from_slice(subject.get(copied..whole.start).unwrap_or_default());
+        for part in &parts {
+            out.extend_from_slice(match part {
+                Part::Text(text) => text,
+                Part::Group(group) => {
+                    let found = groups.get(*group).cloned().flatten();
+                    found.and_then(|found| subject.get(found)).unwrap_or_default()
+                }
+            });
+        }
+        count += 1;
+        copied = whole.end;
+        start = if whole.is_empty() { whole.end + 1 } else { whole.end };
+    }
+    if out.len() > SMALL {
+        return false;
+    }
+    out.extend_from_slice(subject.get(copied..).unwrap_or_default());
+    answer.give(Out::Owned(out));
+    answer.give(Out::Number(f64::from(count)))
+}

@@ -1,0 +1,101 @@
+//! Short ways into the dictionaries that all workers share.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mlua::{Lua, Table};
+
+use super::{Answer, Out, Quick, Run, Stack, route};
+use crate::script::Call;
+use crate::shared::{Dictionary, Scalar};
+use crate::transaction::Phase;
+
+pub const QUICK: &[Quick] = &[
+    Quick { name: "ngx.shared.DICT:get", run: Run::Answers(get) },
+    Quick { name: "ngx.shared.DICT:set", run: Run::Answers(set) },
+    Quick { name: "ngx.shared.DICT:incr", run: Run::Answers(incr) },
+];
+
+/// Lets the object of a dictionary be known at a glance: the one of that place in the domain's list.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn mark(lua: &Lua, object: &Table, place: usize) -> mlua::Result<()> {
+    route::mark_object(lua, object, place)
+}
+
+/// The dictionary of the first argument, and the key, if that is a plain one.
+fn with_key<'a>(stack: &Stack<'a>) -> Option<(&'a Arc<Dictionary>, &'a [u8])> {
+    let spec = stack.facts().spec.as_ref()?;
+    let (_, dictionary) = spec.dictionaries.iter().nth(stack.handle()?)?;
+    let key = stack.bytes(2).filter(|key| (1..=u16::MAX.into()).contains(&key.len()))?;
+    Some((dictionary, key))
+}
+
+fn get<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some((dictionary, key)) = with_key(stack) else { return false };
+    match dictionary.get(key) {
+        Ok(None) => answer.give(Out::Nil),
+        Ok(Some(entry)) => {
+            answer.give(match entry.value {
+                Scalar::Boolean(value) => Out::Boolean(value),
+                Scalar::Number(value) => Out::Number(value),
+                Scalar::Text(text) => Out::Shared(text),
+            });
+            if entry.flags != 0 {
+                answer.give(Out::Number(entry.flags.into()));
+            }
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+fn set<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some((dictionary, key)) = with_key(stack) else { return false };
+    let Some(ttl) = duration(stack, 4) else { return false };
+    if call.phase == Phase::Init || !stack.is_nil(5) {
+        return false;
+    }
+    let value = match (stack.bytes(3), stack.number(3), stack.boolean(3)) {
+        (Some(text), ..) => Scalar::Text(Bytes::copy_from_slice(text)),
+        (_, Some(number), _) => Scalar::Number(number),
+        (.., Some(value)) => Scalar::Boolean(value),
+        _ => return false,
+    };
+    // What is refused is refused again on the long way: nothing was written.
+    let Ok(written) = dictionary.set(key, value, ttl, 0) else { return false };
+    answer.give(Out::Boolean(true));
+    answer.give(Out::Nil);
+    answer.give(Out::Boolean(written.forcible))
+}
+
+fn incr<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some((dictionary, key)) = with_key(stack) else { return false };
+    let init = stack.number(4);
+    if call.phase == Phase::Init || (init.is_none() && !stack.is_nil(4)) || !stack.is_nil(5) {
+        return false;
+    }
+    let Some(Ok(written)) = stack.number(3).map(|by| dictionary.incr(key, by, init, None)) else {
+        return false;
+    };
+    answer.give(Out::Number(written.result));
+    answer.give(Out::Nil);
+    answer.give(Out::Boolean(written.forcible))
+}
+
+/// A time to live that is a plain number of seconds, or for ever; none if it is something else.
+fn duration(stack: &Stack<'_>, index: i32) -> Option<Option<Duration>> {
+    if stack.is_nil(index) {
+        return Some(None);
+    }
+    match stack.number(index)? {
+        0.0 => Some(None),
+        seconds => {
+            let time = Duration::try_from_secs_f64(seconds).ok()?;
+            Some(Some(time.max(Duration::from_millis(1))))
+        }
+    }
+}
