@@ -48,6 +48,7 @@ mod plain;
 mod policy_rollout;
 mod prometheus;
 mod reload;
+mod review;
 mod rollout;
 mod rule_set;
 mod rules_beside;

@@ -2,10 +2,15 @@
 //! rules of the operator's own that are dear.
 
 use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::{Policy, base};
+use super::diagnose::{line_span, sources};
+use super::{Policy, Step, base};
+use crate::config::HandlerSource;
 use crate::detection::{self, Rule, cost};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Source};
+use crate::script::{Remark, Script, State, review};
 
 /// Each thing once: routes have much in common. Of rules that come in packages nothing is said: who
 /// runs them did not write them, and `moongate rules cost` tells what they cost.
@@ -19,6 +24,50 @@ pub(super) fn undeclared(policy: &Policy) -> Vec<Diagnostic> {
     let plans = policy.rulesets.iter().map(|ruleset| &ruleset.plan);
     let is_declared = |name: &str| policy.tables.is_declared(name);
     once(plans.flat_map(|plan| detection::undeclared(plan, is_declared)).collect())
+}
+
+/// What the operator's scripts ask for that is not here.
+pub(super) fn of_scripts(policy: &Policy) -> Vec<Diagnostic> {
+    let sources = sources(policy);
+    let remarks = policy.domains.iter().enumerate().flat_map(|(domain, spec)| {
+        let steps = policy.steps.iter().filter(|step| step.domain == domain);
+        let scripts = steps.filter_map(script).collect();
+        // A state that cannot be made is told by the rehearsal.
+        State::new(spec.clone(), 0).map_or_else(|_| Vec::new(), |state| review(&state, scripts))
+    });
+    once(remarks.map(|remark| placed(&remark, &sources)).collect())
+}
+
+fn script(step: &Step) -> Option<Script> {
+    let phase = Some(step.phase);
+    match &step.source {
+        HandlerSource::Chunk { name, text, line_offset, .. } => {
+            let text = "\n".repeat(*line_offset) + text;
+            Some(Script { name: name.clone(), text, phase })
+        }
+        HandlerSource::Module { origin, text, .. } => {
+            // What comes with Moongate is tested with it.
+            let (name, text) = (origin.clone(), text.to_string());
+            Path::new(origin).exists().then_some(Script { name, text, phase: None })
+        }
+        HandlerSource::File { .. } | HandlerSource::RuleScript { .. } => None,
+    }
+}
+
+fn placed(remark: &Remark, sources: &[Arc<Source>]) -> Diagnostic {
+    let (what, instead) = remark.message.split_once(": ").unwrap_or((&remark.message, ""));
+    let warning = Diagnostic::warning("script::absent", what).help(match instead {
+        "" => "take it out; docs/lua-api.md has all there is",
+        instead => instead,
+    });
+    let source = sources.iter().find(|source| source.name == remark.name);
+    match source {
+        Some(source) => {
+            let span = line_span(&source.text, remark.line as usize);
+            warning.at(source, span, "asked for here")
+        }
+        None => warning,
+    }
 }
 
 fn once(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use super::advice::{advice, undeclared};
+use super::advice::{advice, of_scripts, undeclared};
 use super::bundle::{Recorder, hex, text};
 use super::flatten::{DomainDraft, Flattener};
 use super::live::Live;
@@ -61,11 +61,13 @@ pub fn build(
 }
 
 /// Everything that `run` would find at fault: the settings, the scripts, and what `init` says. And
-/// which rules of the operator's own are dear, and what is wrong with the token file.
+/// which rules of the operator's own are dear, what scripts ask for that is not here, and what is wrong
+/// with the token file.
 pub fn check(path: Option<&Path>, overrides: &Overrides) -> Vec<Diagnostic> {
     let built = build(path, overrides, Origin::Disk, None);
     let mut diagnostics = built.diagnostics;
     diagnostics.extend(built.policy.as_ref().map(advice).unwrap_or_default());
+    diagnostics.extend(built.policy.as_ref().map(of_scripts).unwrap_or_default());
     let tokens = built.policy.as_ref().map(|policy| config::token_faults(&policy.config));
     diagnostics.extend(tokens.unwrap_or_default());
     let rehearsed = built.policy.map_or(Ok(()), |policy| Live::rehearse(&Arc::new(policy)));

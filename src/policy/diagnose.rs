@@ -71,7 +71,8 @@ fn split(text: &str) -> Option<(&str, usize, &str)> {
     })
 }
 
-fn line_span(text: &str, line: usize) -> Span {
+/// The line of that number in a text, from 1, without its indentation.
+pub(super) fn line_span(text: &str, line: usize) -> Span {
     let mut start = 0;
     for (number, content) in text.split('\n').enumerate() {
         let end = start + content.len();

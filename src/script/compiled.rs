@@ -59,6 +59,28 @@ impl Unit {
         starts
     }
 
+    /// The globals that it names, in their order.
+    pub(super) fn named(&self) -> Vec<Named> {
+        let named = self.starts().into_iter().filter_map(|at| {
+            let operation = self.words.get(at).map_or(0, |word| (word & 0xFF) as u8);
+            let line = self.lines.get(at).copied().unwrap_or(0);
+            Some(Named { path: self.path(at)?, line, is_written: operation == SETGLOBAL })
+        });
+        named.collect()
+    }
+
+    /// The global that an instruction reads or writes, if it does that.
+    pub(super) fn path(&self, at: usize) -> Option<Vec<String>> {
+        let operation = self.words.get(at).map_or(0, |word| (word & 0xFF) as u8);
+        let behind = self.words.get(at + 1).copied().unwrap_or(0);
+        let text = |number: usize| self.text(number).map(str::to_owned);
+        match operation {
+            GETGLOBAL | SETGLOBAL => text(behind as usize).map(|name| vec![name]),
+            GETIMPORT => import(behind).into_iter().map(text).collect(),
+            _ => None,
+        }
+    }
+
     /// The text of a constant.
     pub(super) fn text(&self, number: usize) -> Option<&str> {
         self.texts.get(number)?.as_deref()
@@ -75,24 +97,7 @@ pub(super) fn units(bytes: &[u8]) -> Vec<Unit> {
 
 /// The globals that compiled text names, in the order of its functions.
 pub(super) fn globals(bytes: &[u8]) -> Vec<Named> {
-    let mut found = Vec::new();
-    for unit in units(bytes) {
-        for at in unit.starts() {
-            let operation = unit.words.get(at).map_or(0, |word| (word & 0xFF) as u8);
-            let line = unit.lines.get(at).copied().unwrap_or(0);
-            let behind = unit.words.get(at + 1).copied().unwrap_or(0);
-            let text = |number: usize| unit.text(number).map(str::to_owned);
-            let path: Option<Vec<String>> = match operation {
-                GETGLOBAL | SETGLOBAL => text(behind as usize).map(|name| vec![name]),
-                GETIMPORT => import(behind).into_iter().map(text).collect(),
-                _ => None,
-            };
-            if let Some(path) = path {
-                found.push(Named { path, line, is_written: operation == SETGLOBAL });
-            }
-        }
-    }
-    found
+    units(bytes).iter().flat_map(Unit::named).collect()
 }
 
 struct Reader<'a> {

@@ -44,6 +44,25 @@ pub(super) fn lint(vm: &Incarnation, name: &str, text: &str, phases: &[Phase]) -
     faults.into_iter().map(|(line, fault)| format!("{name}:{line}: {fault}")).collect()
 }
 
+/// Tables whose members are all known.
+const CLOSED: [&str; 6] = ["io", "ndk", "ngx", "os", "package", "waf"];
+
+/// What is to be said of a global that the operator's own scripts name: others of them may make globals,
+/// so only what is known to be absent is told.
+pub(super) fn doubt(vm: &Incarnation, path: &[String], phase: Option<Phase>) -> Option<String> {
+    let first = path.first()?;
+    let is_there = vm.sandbox.base().contains_key(first.as_str()).unwrap_or(true);
+    let known = ABSENT.iter().any(|(name, _)| name == first);
+    let closed = CLOSED.contains(&first.as_str());
+    let anywhere = [Phase::Content];
+    match (is_there, phase) {
+        (false, _) if !known => None,
+        (true, _) if !closed => None,
+        (_, Some(phase)) => fault(vm, path, &[phase]),
+        (_, None) => fault(vm, path, &anywhere).filter(|words| !words.contains("may not be used")),
+    }
+}
+
 fn fault(vm: &Incarnation, path: &[String], phases: &[Phase]) -> Option<String> {
     let shown = path.join(".");
     for length in (1..=path.len()).rev() {

@@ -19,6 +19,7 @@ mod owner;
 mod pattern;
 pub mod pool;
 mod require;
+mod review;
 mod sandbox;
 mod schema;
 mod slot;
@@ -45,6 +46,7 @@ pub use owner::{
     OwnerLimits, OwnerTotals, cpu_of_owner, is_owner_full, limit_owner, limit_owners, may_speak,
     owner_totals, tell_floods,
 };
+pub use review::{Remark, Script, review};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of, tell};
 pub use threads::{Light, Threads, is_light, reason};

@@ -118,21 +118,28 @@ fn not_found(name: &str, tried: &[String]) -> String {
     for path in tried {
         message.extend(["\n\tno file '", path, "'"]);
     }
-    if name == "ffi" {
-        message.push_str(
-            "\n\t(there is no FFI: what it is used for is in `ngx`, `bit`, `string.buffer` and the \
-             `resty` modules that are built in)",
-        );
-    } else if C_MODULES.iter().any(|known| name == *known || name.starts_with(&format!("{known}.")))
-    {
-        message.push_str("\n\t(it is a C module: those are not loaded into a sandbox)");
+    match advice(name) {
+        Some(advice) => format!("{message}\n\t({advice})"),
+        None => message,
     }
-    message
+}
+
+/// What to do about a module that is known to be nowhere.
+pub(super) fn advice(name: &str) -> Option<&'static str> {
+    if name == "ffi" {
+        return Some(
+            "there is no FFI: what it is used for is in `ngx`, `bit`, `string.buffer` and the `resty` \
+             modules that are built in",
+        );
+    }
+    let mut compiled = C_MODULES.iter();
+    let is_one = compiled.any(|known| name == *known || name.starts_with(&format!("{known}.")));
+    is_one.then_some("it is a C module: those are not loaded into a sandbox")
 }
 
 impl super::Library {
     /// The path and text of a module, or the paths at which there is none.
-    fn find(&self, name: &str) -> Result<(String, &str), Vec<String>> {
+    pub(super) fn find(&self, name: &str) -> Result<(String, &str), Vec<String>> {
         let stem = name.replace('.', "/");
         let mut tried = Vec::new();
         for pattern in &self.patterns {
