@@ -124,7 +124,8 @@ impl Meter {
             if was_suspended {
                 context.waker().wake_by_ref();
             }
-            if !call.errands_are_done(context) {
+            let leaves = call.exit.get().is_some();
+            if !leaves && !call.errands_are_done(context) {
                 limit = None;
                 return Poll::Pending;
             }
