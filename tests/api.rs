@@ -1,18 +1,22 @@
 //! The `ngx` table: every function with a case, every phase that refuses, hostile arguments.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use moongate::config::Budget;
 use moongate::script::api::{Native, functions};
-use moongate::script::{Call, Chunk, DomainSpec, Exit, Host, State, Subject, Waiting};
+use moongate::script::{
+    Call, Chunk, ClientSide, DomainSpec, Exit, Host, Part, State, Subject, Waiting,
+};
 use moongate::shared::Dictionaries;
 use moongate::shared::tables::{Declaration, Tables};
 use moongate::transaction::{
@@ -26,13 +30,13 @@ use super::support::lua::{chunk, domain, on_a_worker};
 /// A client that sent `body`.
 struct Sent {
     body: Result<Body, u16>,
-    /// Pieces that a script that reads by itself is still to get.
-    pieces: RefCell<Option<VecDeque<Bytes>>>,
+    /// What scripts read by themselves.
+    given: RefCell<Vec<Part>>,
 }
 
 impl Sent {
     fn new(body: Result<Body, u16>) -> Self {
-        Self { body, pieces: RefCell::default() }
+        Self { body, given: RefCell::default() }
     }
 }
 
@@ -41,25 +45,41 @@ impl Host for Sent {
         Box::pin(async { self.body.clone() })
     }
 
-    fn take_body(&self) -> Result<(), &'static str> {
-        if self.pieces.borrow().is_some() {
-            return Err("request body already exists");
+    fn give_away(&self, part: Part) -> Result<Rc<dyn ClientSide>, &'static str> {
+        if self.given.borrow().contains(&part) {
+            let raw = part == Part::Raw;
+            return Err(if raw { "duplicate call" } else { "request body already exists" });
         }
+        self.given.borrow_mut().push(part);
         let bytes = match &self.body {
             Ok(Body::Memory(bytes)) => bytes.clone(),
             _ => Bytes::new(),
         };
-        self.pieces.replace(Some(bytes.chunks(4).map(Bytes::copy_from_slice).collect()));
-        Ok(())
+        let pieces = bytes.chunks(4).map(Bytes::copy_from_slice).collect();
+        Ok(Rc::new(Pieces { pieces: RefCell::new(pieces), waits: Cell::new(true) }))
+    }
+}
+
+/// What a client sends, four bytes at a time, each after a while.
+struct Pieces {
+    pieces: RefCell<VecDeque<Bytes>>,
+    waits: Cell<bool>,
+}
+
+impl ClientSide for Pieces {
+    fn poll_read(&self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        if self.waits.replace(!self.waits.get()) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(self.pieces.borrow_mut().pop_front().unwrap_or_default()))
     }
 
-    fn next_of_body(&self) -> Waiting<'static, Result<Bytes, &'static str>> {
-        let next = self.pieces.borrow_mut().as_mut().and_then(VecDeque::pop_front);
-        Box::pin(async move {
-            tokio::task::yield_now().await;
-            Ok(next.unwrap_or_default())
-        })
+    fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len().min(4)))
     }
+
+    fn rest(&self) {}
 }
 
 fn request() -> Request {
@@ -92,6 +112,7 @@ fn subject(body: Result<Body, u16>) -> Rc<Subject> {
         connection: 17,
         connection_requests: 3,
         tls: false,
+        path: None,
     };
     let id = "0123456789abcdef0123456789abcdef".to_owned();
     let transaction = Transaction::new(id, Instant::now(), client, request());
@@ -230,7 +251,8 @@ fn every_function_is_refused_where_lua_nginx_module_refuses_it() {
         let subject = subject(Ok(Body::Empty));
         let keep = "package.loaded.kept = {tcpsock = ngx.socket.tcp(), udpsock = ngx.socket.udp(), \
                     collection = waf.collection('keys'), \
-                    semaphore = require('ngx.semaphore').new(), reqsock = ngx.req.socket()}";
+                    semaphore = require('ngx.semaphore').new(), reqsock = ngx.req.socket(), \
+                    rawsock = ngx.req.socket(true)}";
         run(&state, Phase::Access, Some(&subject), keep).await.0.unwrap();
         answered(&subject);
         let mut refused = 0;

@@ -46,6 +46,7 @@ pub fn exchange(id: &str, route: &str) -> Transaction {
         connection: 1,
         connection_requests: 1,
         tls: false,
+        path: None,
     };
     let mut exchange = Transaction::new(id.to_owned(), Instant::now(), client, request);
     exchange.response = Some(Response { status: 200, headers: Headers::default() });

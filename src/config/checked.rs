@@ -20,6 +20,8 @@ use crate::transaction::Phase;
 pub struct Config {
     /// Where clients connect.
     pub listen: Vec<Listener>,
+    /// The paths of Unix sockets on which clients connect.
+    pub listen_paths: Vec<Arc<str>>,
     /// Where operators and Prometheus connect.
     pub admin: Admin,
     /// How many worker threads; at least 1.

@@ -15,6 +15,8 @@ use super::Template;
 pub struct Site {
     /// Where its clients connect; empty: wherever.
     pub listen: Vec<SocketAddr>,
+    /// The Unix sockets on which they do.
+    pub listen_paths: Vec<Arc<str>>,
     /// Whether it serves what no site of its addresses names.
     pub default: bool,
     /// The hosts it serves.

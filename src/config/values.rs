@@ -103,6 +103,11 @@ impl Unfit {
     }
 }
 
+/// The path of a Unix socket written `unix:/path`.
+pub fn unix_path(text: &str) -> Option<&str> {
+    text.strip_prefix("unix:").filter(|path| path.starts_with('/') && !path.contains('\0'))
+}
+
 /// An address to listen on; without a host every address of the machine.
 pub fn listening(text: &str) -> Result<SocketAddr, Unfit> {
     let (host, port) = host_port(text)?;

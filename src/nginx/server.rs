@@ -42,9 +42,14 @@ fn listening(top: &mut Top<'_>, scope: &Scope<'_>) -> Result<Option<Map<String, 
         let has = |word: &str| directive.args.iter().any(|arg| arg == word);
         default |= has("default_server") || has("default");
         let why = match () {
-            () if directive.arg(0).starts_with("unix:") => "listen on an address and port",
             () if has("ssl") => "TLS is not spoken yet: end it before Moongate",
             () if has("quic") => "HTTP/3 is not spoken",
+            () if directive.arg(0).starts_with("unix:") => {
+                let path = path(directive)?;
+                top.listen_on(&path);
+                addresses.push(path);
+                continue;
+            }
             () => {
                 let address = address(directive)?;
                 top.listen(address, has("proxy_protocol"));
@@ -66,6 +71,19 @@ fn listening(top: &mut Top<'_>, scope: &Scope<'_>) -> Result<Option<Map<String, 
     }
     let site = [("listen".to_owned(), json!(addresses)), ("default".to_owned(), json!(default))];
     Ok((!addresses.is_empty()).then(|| site.into_iter().collect()))
+}
+
+/// A Unix socket, as our settings write it.
+fn path(directive: &Directive) -> Result<String, Emerg> {
+    let text = directive.arg(0);
+    match text.strip_prefix("unix:") {
+        Some("") => Err(directive.fault(format!(
+            "no path in the unix domain socket in \"{text}\" of the \"listen\" directive"
+        ))),
+        // A relative one is relative to wherever nginx was started.
+        Some(path) if !path.starts_with('/') => Ok(format!("unix:/{path}")),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 fn address(directive: &Directive) -> Result<SocketAddr, Emerg> {

@@ -24,6 +24,7 @@ pub(super) struct Top<'t> {
     pub(super) prefix: &'t Path,
     pub(super) left: Vec<Left>,
     listeners: Vec<(SocketAddr, bool)>,
+    paths: Vec<String>,
     /// The blocks of that name in the file.
     blocks: &'t [&'t Directive],
     upstreams: Map<String, Value>,
@@ -53,6 +54,7 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
         prefix: &prefix,
         left,
         listeners: Vec::new(),
+        paths: Vec::new(),
         blocks: &blocks,
         upstreams: Map::new(),
     };
@@ -273,6 +275,13 @@ impl Top<'_> {
         }
     }
 
+    /// One more Unix socket to listen on.
+    pub(super) fn listen_on(&mut self, path: &str) {
+        if !self.paths.iter().any(|known| known == path) {
+            self.paths.push(path.to_owned());
+        }
+    }
+
     /// The addresses to open: one of all interfaces takes in those of one.
     fn listening(&self) -> Value {
         let all = |address: &SocketAddr| {
@@ -287,7 +296,8 @@ impl Top<'_> {
             true => json!({ "address": address.to_string(), "proxy_protocol": true }),
             false => json!(address.to_string()),
         });
-        Value::Array(shown.collect())
+        let paths = self.paths.iter().map(|path| json!(path));
+        Value::Array(shown.chain(paths).collect())
     }
 
     /// Every block is an upstream that requests may go to.

@@ -279,7 +279,7 @@ impl Exchange {
 
 /// The site that serves a request, unless that is known.
 fn locate(transaction: &mut Transaction, policy: &Policy) {
-    let found = || policy.router.site(transaction.client.server, &transaction.request);
+    let found = || policy.router.site(&transaction.client, &transaction.request);
     let site = transaction.request.site.or_else(found);
     transaction.request.site = site;
     transaction.site = site.and_then(|site| policy.router.own(site)).map(|(_, name)| name.clone());

@@ -1,13 +1,12 @@
 //! Which route serves a request.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::sites::Sites;
 use crate::config::{Config, Match, PathMatch, Route};
-use crate::transaction::Request;
+use crate::transaction::{Client, Request};
 
 /// The routes' matches in the order written.
 #[derive(Debug, Default)]
@@ -40,9 +39,9 @@ impl Router {
 
     /// The site that serves a request, by the address to which its client connected; none where there
     /// are no sites.
-    pub fn site(&self, server: SocketAddr, request: &Request) -> Option<usize> {
+    pub fn site(&self, client: &Client, request: &Request) -> Option<usize> {
         let host = request.host();
-        self.sites.as_ref().map(|sites| sites.of(server, host.as_deref()))
+        self.sites.as_ref().map(|sites| sites.of(client, host.as_deref()))
     }
 
     /// The route of what none of the site's routes serves, and the site's name.

@@ -8,6 +8,7 @@ use regex::bytes::Regex;
 
 use crate::config::serving::{Site, SiteName};
 use crate::config::{Config, PathMatch};
+use crate::transaction::Client;
 
 /// All sites.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(super) struct Sites {
 #[derive(Debug)]
 struct Named {
     listen: Vec<SocketAddr>,
+    listen_paths: Vec<Arc<str>>,
     default: bool,
     names: Vec<SiteName>,
 }
@@ -67,6 +69,7 @@ impl Sites {
     pub(super) fn new(config: &Config) -> Self {
         let named = |site: &Site| Named {
             listen: site.listen.clone(),
+            listen_paths: site.listen_paths.clone(),
             default: site.default,
             names: site.names.clone(),
         };
@@ -78,11 +81,21 @@ impl Sites {
 
     /// The site of a host at an address: of its exact name, else the longest name with a star before,
     /// else behind, else the first pattern, else the default.
-    pub(super) fn of(&self, server: SocketAddr, host: Option<&str>) -> usize {
-        let here = self.at(server);
+    pub(super) fn of(&self, client: &Client, host: Option<&str>) -> usize {
+        let here = match &client.path {
+            Some(path) => self.by(path),
+            None => self.at(client.server),
+        };
         let named = host.and_then(|host| self.named(&here, host));
         let default = || here.iter().copied().find(|site| self.is_default(*site));
         named.or_else(default).or_else(|| here.first().copied()).unwrap_or_default()
+    }
+
+    /// Sites that listen on a Unix socket.
+    fn by(&self, path: &Arc<str>) -> Vec<usize> {
+        let sites = self.names.iter().enumerate();
+        let here = sites.filter(|(_, site)| site.listen_paths.contains(path));
+        here.map(|(index, _)| index).collect()
     }
 
     /// Sites that listen on the very address, else those that listen on all of its port.

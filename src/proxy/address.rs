@@ -65,6 +65,7 @@ mod tests {
             connection: 1,
             connection_requests: 1,
             tls: false,
+            path: None,
         };
         believe_proxies(&mut client, &headers, &trusted);
         client.address.to_string()

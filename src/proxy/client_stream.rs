@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
+use super::Socket;
 use crate::shared::within;
 
 /// Room for a head with a dozen fields.
@@ -22,11 +22,15 @@ const PIECE: usize = 64 << 10;
 /// Bytes that are gathered at the most; more than that is sent, with what waits before it.
 pub(super) const GATHERED: usize = 32 << 10;
 
+/// Bytes that are read and dropped before a connection is closed, and how long that may take.
+const LINGERED: usize = 1 << 20;
+const LINGER_TIME: Duration = Duration::from_secs(5);
+
 /// A client's connection.
 #[derive(Debug)]
 pub struct ClientStream {
     /// None while Pingora reads from it.
-    socket: Option<TcpStream>,
+    socket: Option<Socket>,
     /// What is kept instead of being sent, where a script asked.
     pub(super) kept: Option<Kept>,
     /// Bytes that were read and belong to what comes next.
@@ -82,9 +86,9 @@ impl ClientStream {
     }
 
     /// Takes over a socket.
-    pub fn new(socket: TcpStream) -> Self {
+    pub fn new(socket: impl Into<Socket>) -> Self {
         Self {
-            socket: Some(socket),
+            socket: Some(socket.into()),
             kept: None,
             unread: BytesMut::new(),
             room: ROOM,
@@ -150,12 +154,7 @@ impl ClientStream {
 
     /// Waits until the client closed its side, as far as that can be seen.
     pub(super) fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(socket) = &self.socket else { return Poll::Pending };
-        let mut byte = [0];
-        match socket.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
-            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
-            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
-        }
+        self.socket.as_ref().map_or(Poll::Pending, |socket| socket.poll_end(context))
     }
 
     /// Sends some of the bytes at once; how many.
@@ -171,18 +170,33 @@ impl ClientStream {
     }
 
     /// The socket, which is then no longer here.
-    pub(super) fn take(&mut self) -> Option<TcpStream> {
+    pub(super) fn take(&mut self) -> Option<Socket> {
         self.socket.take()
     }
 
     /// The socket is here again.
-    pub(super) fn give_back(&mut self, socket: Option<TcpStream>) {
+    pub(super) fn give_back(&mut self, socket: Option<Socket>) {
         self.socket = socket;
     }
 
     /// The socket, to be read and written at the same time.
-    pub(super) fn socket(&mut self) -> Option<&mut TcpStream> {
+    pub(super) fn socket(&mut self) -> Option<&mut Socket> {
         self.socket.as_mut()
+    }
+
+    /// Reads and drops what the client still sends, for a while.
+    pub(super) async fn linger(mut self) {
+        let dropping = async {
+            let mut total = 0;
+            while total < LINGERED {
+                self.unread.clear();
+                match self.read(0).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(length) => total += length,
+                }
+            }
+        };
+        let _ = within(LINGER_TIME, dropping).await;
     }
 
     /// Says that nothing follows.
@@ -196,7 +210,7 @@ impl ClientStream {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 

@@ -41,6 +41,8 @@ pub(super) struct Downstream {
     file: RefCell<Option<Spool>>,
     declared: Declared,
     expects_continue: Cell<bool>,
+    /// Whether a script wants the body.
+    is_asked_for: Cell<bool>,
     /// What a script took of the connection.
     given: Cell<Given>,
     /// Whether a script waits for what the client sends, or knows that it sends no more.
@@ -116,6 +118,10 @@ impl Host for Shared {
         Box::pin(async { task.await.is_ok_and(|sent| sent == Sent::Whole) })
     }
 
+    fn expect_reading(&self) {
+        self.downstream.is_asked_for.set(true);
+    }
+
     fn give_away(&self, part: Part) -> Result<Rc<dyn ClientSide>, &'static str> {
         match part {
             Part::Body => self.downstream.give_body()?,
@@ -163,6 +169,7 @@ impl Downstream {
             file: RefCell::default(),
             declared,
             expects_continue: Cell::new(request.headers.contains("expect")),
+            is_asked_for: Cell::default(),
             given: Cell::default(),
             read_by_script: Cell::default(),
             waiting: RefCell::default(),
@@ -182,6 +189,7 @@ impl Downstream {
             file: RefCell::default(),
             declared: Declared::Nothing,
             expects_continue: Cell::new(false),
+            is_asked_for: Cell::default(),
             given: Cell::default(),
             read_by_script: Cell::default(),
             waiting: RefCell::default(),
@@ -314,9 +322,7 @@ impl Downstream {
     fn give_all(&self) -> Result<(), &'static str> {
         let exchange = self.exchange().ok_or("closed")?;
         let mut transaction = exchange.subject.transaction.borrow_mut();
-        if matches!(&*self.held.borrow(), Some(Err(_)))
-            || matches!(self.given.get(), Given::Body(1..))
-        {
+        if self.is_being_read() {
             return Err("pending request body reading in some other thread");
         }
         if self.given.get() == Given::All {
@@ -339,6 +345,20 @@ impl Downstream {
         self.given.set(Given::All);
         self.held.borrow_mut().get_or_insert(Ok(Body::Empty));
         Ok(())
+    }
+
+    /// Whether a script waits for the body, or reads it piece by piece.
+    fn is_being_read(&self) -> bool {
+        match &*self.held.borrow() {
+            None => self.is_asked_for.get() && !self.body_ended.get(),
+            Some(held) => held.is_err() || matches!(self.given.get(), Given::Body(1..)),
+        }
+    }
+
+    /// Whether the client may still send what nobody reads: a connection that is closed meanwhile takes
+    /// the answer with it.
+    pub(super) fn may_linger(&self) -> bool {
+        self.given.get() == Given::All || matches!(self.given.get(), Given::Body(1..))
     }
 
     /// What a script reads, as far as it may.

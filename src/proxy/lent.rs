@@ -12,25 +12,26 @@ use pingora_core::protocols::{
     TimingDigest, UniqueID, UniqueIDType, raw_connect::ProxyDigest,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::Socket;
 
 /// A client's socket on loan. Its lock is never waited for: one task has both ends.
 #[derive(Debug, Clone)]
-pub(super) struct Lent(Arc<Mutex<Option<TcpStream>>>);
+pub(super) struct Lent(Arc<Mutex<Option<Socket>>>);
 
 impl Lent {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(super) fn new(socket: Socket) -> Self {
         Self(Arc::new(Mutex::new(Some(socket))))
     }
 
     /// Takes the socket back.
-    pub(super) fn back(&self) -> Option<TcpStream> {
+    pub(super) fn back(&self) -> Option<Socket> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn poll<T>(
         &self,
-        poll: impl FnOnce(Pin<&mut TcpStream>) -> Poll<io::Result<T>>,
+        poll: impl FnOnce(Pin<&mut Socket>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(socket) => poll(Pin::new(socket)),

@@ -24,6 +24,7 @@ mod pieces;
 mod relay;
 mod respond;
 mod site;
+mod socket;
 mod spool;
 mod stream;
 mod subrequest;
@@ -34,9 +35,12 @@ mod wire;
 use std::rc::Rc;
 use std::time::Instant;
 
+use tokio::task::spawn_local;
+
 pub use address::is_trusted;
 pub use client_stream::ClientStream;
 pub use site::Site;
+pub use socket::Socket;
 
 use crate::phases::{self, Exchange, Flow};
 use crate::script::Subject;
@@ -97,6 +101,9 @@ async fn answer(
     }
     // The client may be gone already; there is nobody to tell.
     let _ = stream.shutdown().await;
+    if downstream.may_linger() {
+        spawn_local(async move { stream.linger().await });
+    }
     None
 }
 

@@ -116,6 +116,9 @@ pub trait Host {
         Box::pin(std::future::ready(true))
     }
 
+    /// A script is about to call [`Host::read_body`].
+    fn expect_reading(&self) {}
+
     /// Gives part of the client's connection away to a script; nobody else gets that part then.
     ///
     /// # Errors

@@ -273,6 +273,7 @@ pub fn nobody() -> Client {
         connection: 1,
         connection_requests: 1,
         tls: false,
+        path: None,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Listening sockets, shared by all workers.
 
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -23,6 +26,27 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Opens a Unix socket, for everybody who can reach its folder. One that is left of a process that is
+/// no more gives way.
+pub(super) fn open_path(path: &str) -> Result<UnixListener, StartError> {
+    let fault = |source| StartError::ListenPath { path: path.to_owned(), source };
+    let opened = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left(path) => {
+            fs::remove_file(path).and_then(|()| UnixListener::bind(path))
+        }
+        opened => opened,
+    };
+    let listener = opened.map_err(fault)?;
+    fs::set_permissions(path, Permissions::from_mode(0o666)).map_err(fault)?;
+    listener.set_nonblocking(true).map_err(fault)?;
+    Ok(listener)
+}
+
+/// Whether nobody listens there any more.
+fn is_left(path: &str) -> bool {
+    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// The next step for a person whose address cannot be listened on.

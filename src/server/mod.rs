@@ -53,6 +53,15 @@ pub enum StartError {
     /// What the operator wrote is at fault, and no last good policy was kept.
     #[error("not started: {}", count(.0))]
     Faults(Vec<Diagnostic>),
+    /// A Unix socket cannot be listened on.
+    #[error("cannot listen on unix:{path}: {source}")]
+    ListenPath {
+        /// Its path.
+        path: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}\n  = help: {}", listen::advice(source))]
     Listen {

@@ -1,5 +1,6 @@
 //! From the command line to a serving appliance, and to its end.
 
+use std::os::unix::net::UnixListener;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +71,9 @@ async fn serve(options: Options) -> Result<(), StartError> {
         functions: functions.clone(),
         admission: Arc::new(Admission::default()),
         listeners: Arc::new(listeners),
+        paths: Arc::new(open_paths(config)?),
     };
+    let paths = config.listen_paths.clone();
     let workers = start_workers(workers, shared).await?;
     let ready = Arc::new(AtomicBool::new(true));
     tokio::task::spawn_local(functions::expire(functions.clone()));
@@ -112,6 +115,10 @@ async fn serve(options: Options) -> Result<(), StartError> {
     control::run(&reloader, &admin, first.bundle, requests, &mut signals).await;
     ready.store(false, Ordering::Relaxed);
     control::stop(reloader, grace, &mut signals).await;
+    for path in paths {
+        // Whoever comes next may have taken it out already.
+        drop(std::fs::remove_file(&*path));
+    }
     tables.close();
     telemetry::logs::flush(grace);
     Ok(())
@@ -279,6 +286,11 @@ fn open_listeners(config: &Config) -> Result<(Listening, Bound), StartError> {
         listeners.push((listener.clone(), socket));
     }
     Ok((listeners, Bound { listeners: addresses, admin: config.admin.address }))
+}
+
+fn open_paths(config: &Config) -> Result<Vec<(Arc<str>, UnixListener)>, StartError> {
+    let open = |path: &Arc<str>| listen::open_path(path).map(|listener| (path.clone(), listener));
+    config.listen_paths.iter().map(open).collect()
 }
 
 /// The listening sockets are then the workers' alone: they close when these stop accepting.

@@ -2,12 +2,13 @@
 //! their end.
 
 use std::cell::Cell;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
 
@@ -52,6 +53,7 @@ pub(super) struct Shared {
     pub(super) functions: Arc<FunctionStore>,
     pub(super) admission: Arc<Admission>,
     pub(super) listeners: Arc<Vec<(Listener, TcpListener)>>,
+    pub(super) paths: Arc<Vec<(Arc<str>, UnixListener)>>,
 }
 
 /// A running worker, as the control thread knows it.
@@ -123,6 +125,16 @@ async fn run(
         };
         tokio::task::spawn_local(accept(local.clone(), listener.clone(), socket));
     }
+    for (path, socket) in shared.paths.iter() {
+        let socket = match socket.try_clone().and_then(tokio::net::UnixListener::from_std) {
+            Ok(socket) => socket,
+            Err(error) => {
+                let fault = Diagnostic::error("server::listen", error.to_string());
+                return drop(ready.send(Err(vec![fault])));
+            }
+        };
+        tokio::task::spawn_local(accept_near(local.clone(), path.clone(), socket));
+    }
     drop(shared);
     tokio::task::spawn_local(tick());
     tokio::task::spawn_local(sweep(local.clone()));
@@ -190,6 +202,46 @@ async fn accept(local: Rc<Local>, listener: Listener, socket: tokio::net::TcpLis
     }
 }
 
+/// Accepts what comes by a Unix socket.
+async fn accept_near(local: Rc<Local>, path: Arc<str>, socket: tokio::net::UnixListener) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = local.stop.notified() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tokio::task::spawn_local(admit_near(local.clone(), path.clone(), stream));
+            }
+            Err(_) => tokio::time::sleep(EXHAUSTED).await,
+        }
+    }
+}
+
+/// From an accepted Unix socket to its last request. Who is behind it nobody knows, so that none is
+/// refused for having many connections.
+async fn admit_near(local: Rc<Local>, path: Arc<str>, stream: UnixStream) {
+    let policy = local.site.current().policy.clone();
+    let limits = &policy.config.limits;
+    let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let Some(admitted) = local.admission.admit(near.ip(), limits) else { return };
+    let Some(_admitted) = admitted.of_client(None, limits) else { return };
+    drop(policy);
+    local.connections.set(local.connections.get() + 1);
+    let client = Client {
+        address: near.ip(),
+        port: 0,
+        socket: near,
+        server: near,
+        connection: local.connections.get(),
+        connection_requests: 0,
+        tls: false,
+        path: Some(path),
+    };
+    let _open = Open::count(&local);
+    serve(&local, ClientStream::new(stream), client).await;
+}
+
 /// From an accepted socket to its last request.
 async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, socket: SocketAddr) {
     let policy = local.site.current().policy.clone();
@@ -220,9 +272,10 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
         connection: local.connections.get(),
         connection_requests: 0,
         tls: false,
+        path: None,
     };
     let _open = Open::count(&local);
-    serve(&local, stream, client).await;
+    serve(&local, ClientStream::new(stream), client).await;
 }
 
 /// A connection that the worker waits for when it stops; also one whose exchange panicked.
@@ -245,8 +298,8 @@ impl Drop for Open<'_> {
 }
 
 /// Request after request, until the client or a limit ends it.
-async fn serve(local: &Local, stream: TcpStream, mut client: Client) {
-    let mut stream = Box::new(ClientStream::new(stream));
+async fn serve(local: &Local, stream: ClientStream, mut client: Client) {
+    let mut stream = Box::new(stream);
     loop {
         // Copied, for a connection that waits must not keep a policy from being forgotten.
         let limits = local.site.current().policy.config.limits.clone();

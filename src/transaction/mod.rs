@@ -90,6 +90,8 @@ pub struct Client {
     pub connection_requests: u64,
     /// Whether the client spoke TLS to us.
     pub tls: bool,
+    /// The path of the Unix socket by which it came; its addresses are then this machine's.
+    pub path: Option<Arc<str>>,
 }
 
 /// Where the request is to go and what came of it.

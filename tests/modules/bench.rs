@@ -172,6 +172,7 @@ fn transaction() -> Transaction {
         connection: 1,
         connection_requests: 1,
         tls: false,
+        path: None,
     };
     let target = Bytes::from_static(b"/");
     let request =

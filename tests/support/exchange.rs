@@ -16,6 +16,7 @@ pub fn client() -> Client {
         connection: 1,
         connection_requests: 1,
         tls: false,
+        path: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who connects where: `listen`, `admin`, `trusted_proxies`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::config::raw::Value;
 use crate::config::section::{Found, Section};
@@ -12,11 +13,30 @@ use crate::diagnostic::Diagnostic;
 /// Characters of a token; what is shorter can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Where clients connect.
+/// The Unix sockets on which clients connect.
+pub fn listen_paths(file: &Section<'_>) -> Vec<Arc<str>> {
+    let items = file.get("listen").map(|found| found.items()).unwrap_or_default();
+    let mut paths: Vec<Arc<str>> = items.iter().filter_map(path).collect();
+    if !file.check.overrides.listen.is_empty() {
+        paths.clear();
+    }
+    paths
+}
+
+/// The path of `unix:/path`.
+fn path(item: &Found<'_>) -> Option<Arc<str>> {
+    match &item.node.value {
+        Value::Scalar(text) => values::unix_path(text.as_str()?).map(Arc::from),
+        _ => None,
+    }
+}
+
+/// Where clients connect, but for Unix sockets.
 pub fn listen(file: &Section<'_>) -> Vec<Listener> {
     let written = file.get("listen").map(|found| (found.items(), found));
+    let addresses = written.iter().flat_map(|(items, _)| items.iter());
     let mut listeners: Vec<Listener> =
-        written.iter().flat_map(|(items, _)| items.iter().filter_map(listener)).collect();
+        addresses.filter(|item| path(item).is_none()).filter_map(listener).collect();
     if let Some((_, found)) = written.filter(|(items, _)| items.is_empty()) {
         found.bad_value(
             "an empty list",
@@ -28,7 +48,7 @@ pub fn listen(file: &Section<'_>) -> Vec<Listener> {
         let address = |text: &String| flag(file, "--listen", text);
         listeners = overridden.iter().filter_map(address).map(plain).collect();
     }
-    if listeners.is_empty() {
+    if listeners.is_empty() && listen_paths(file).is_empty() {
         vec![plain(SocketAddr::from(([0, 0, 0, 0], 8080)))]
     } else {
         listeners

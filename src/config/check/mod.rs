@@ -117,6 +117,7 @@ impl<'a> Check<'a> {
         let sites = sites::read(&file, around, &mut routes);
         let config = Config {
             listen: admission::listen(&file),
+            listen_paths: admission::listen_paths(&file),
             admin: admission::admin(&file),
             workers: workers(&file),
             trusted_proxies: admission::trusted_proxies(&file),

@@ -1,6 +1,7 @@
 //! `sites`: hosts, and trees of routes of which the best match serves.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::config::section::{Found, Section};
 use crate::config::serving::{Site, SiteName};
@@ -25,8 +26,12 @@ fn site(item: &Found<'_>, around: Around<'_>, routes: &mut Vec<Route>) -> Site {
     let own = add(own, routes);
     let inside = inside(&section, around, routes);
     let names = section.texts("names");
+    let listen = section.texts("listen");
+    let is_path = |text: &str| values::unix_path(text).is_some();
+    let paths = listen.iter().filter_map(|(text, _)| values::unix_path(text));
     Site {
-        listen: section.texts("listen").iter().filter_map(address).collect(),
+        listen: listen.iter().filter(|(text, _)| !is_path(text)).filter_map(address).collect(),
+        listen_paths: paths.map(Arc::from).collect(),
         default: section.flag("default"),
         names: names.iter().filter_map(|(text, found)| name(text, found)).collect(),
         routes: inside,

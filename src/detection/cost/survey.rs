@@ -375,6 +375,7 @@ mod tests {
             connection: 1,
             connection_requests: 1,
             tls: false,
+            path: None,
         };
         Transaction::new("id".to_owned(), Instant::now(), client, request)
     }

@@ -82,6 +82,7 @@ fn client(address: &str) -> Client {
         connection: 1,
         connection_requests: 1,
         tls: false,
+        path: None,
     }
 }
 

@@ -162,6 +162,7 @@ fn read_body(
         none_expected(&args)?;
         let exchange = subject(&call)?.clone();
         let reader = exchange.clone();
+        reader.host.expect_reading();
         let read = call.errand(async move { reader.host.read_body().await }).await;
         match read.unwrap_or(Err(CUT_SHORT)) {
             Ok(body) => {

@@ -51,8 +51,15 @@ const NAMED: &[(&str, Compute)] = &[
     ("realip_remote_addr", |t| shown(t.client.socket.ip())),
     ("realip_remote_port", |t| shown(t.client.socket.port())),
     ("realpath_root", |t| root(t)),
-    ("remote_addr", |t| shown(t.client.address)),
-    ("remote_port", |t| shown(t.client.port)),
+    ("remote_addr", |t| match &t.client.path {
+        // Unless a proxy said who it is.
+        Some(_) if t.client.address == t.client.socket.ip() => Some(Bytes::from_static(b"unix:")),
+        _ => shown(t.client.address),
+    }),
+    ("remote_port", |t| match &t.client.path {
+        Some(_) if t.client.port == 0 => Some(Bytes::new()),
+        _ => shown(t.client.port),
+    }),
     ("request", |t| Some(request::request_line(&t.request).into())),
     ("request_body", body),
     ("request_body_file", body_file),
@@ -64,12 +71,18 @@ const NAMED: &[(&str, Compute)] = &[
     ("request_uri", |t| Some(t.request.original_target.clone())),
     ("route", |t| t.route.as_deref().map(|route| Bytes::copy_from_slice(route.as_bytes()))),
     ("scheme", |t| shown(if t.client.tls { "https" } else { "http" })),
-    ("server_addr", |t| shown(t.client.server.ip())),
+    ("server_addr", |t| match &t.client.path {
+        Some(path) => shown(format_args!("unix:{path}")),
+        None => shown(t.client.server.ip()),
+    }),
     ("server_name", |t| match &t.site {
         Some(site) => Some(Bytes::copy_from_slice(site.as_bytes())),
         None => Some(host(t)),
     }),
-    ("server_port", |t| shown(t.client.server.port())),
+    ("server_port", |t| match &t.client.path {
+        Some(_) => Some(Bytes::new()),
+        None => shown(t.client.server.port()),
+    }),
     ("server_protocol", |t| shown(t.request.version.as_str())),
     ("status", status),
     ("time_iso8601", |_| now(ISO8601)),

@@ -171,6 +171,7 @@ fn transaction(sample: &Sample) -> Transaction {
         connection: 1,
         connection_requests: 1,
         tls: false,
+        path: None,
     };
     let id = "00c0ffee00c0ffee".to_owned();
     let mut transaction = Transaction::new(id, Instant::now(), client, request);

@@ -161,6 +161,7 @@ fn transaction(sample: &Sample) -> Transaction {
         connection: 1,
         connection_requests: 1,
         tls: false,
+        path: None,
     };
     let mut transaction = Transaction::new("0".repeat(32), Instant::now(), client, request);
     if !sample.body.is_empty() {

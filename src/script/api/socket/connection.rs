@@ -202,12 +202,12 @@ impl Connection {
         self.read_closed.get() && self.write_closed.get()
     }
 
-    /// Reads until `wanted` is in the buffer; where it ends there. `time` is how long each read may
-    /// take.
+    /// Reads until `wanted` is in the buffer; where it ends there. `time` is how long the next read
+    /// may take: a script may change that meanwhile.
     pub async fn fetch(
         self: &Rc<Self>,
         call: &Call,
-        time: Duration,
+        time: impl Fn() -> Duration,
         wanted: &mut impl Wanted,
     ) -> Result<usize, Failure> {
         loop {
@@ -219,7 +219,7 @@ impl Connection {
                 self.read_closed.set(true);
                 return Err(Failure::Memory);
             }
-            match self.fill(call, time).await {
+            match self.fill(call, time()).await {
                 Ok(1..) => {}
                 Ok(0) => {
                     self.read_closed.set(true);
@@ -301,6 +301,12 @@ impl Connection {
     fn poll_fill(&self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut stream = self.stream.borrow_mut();
         let mut buffer = self.buffer.borrow_mut();
+        if let Stream::Client(client) = &*stream {
+            return client.poll_read(context).map_ok(|bytes| {
+                buffer.extend_from_slice(&bytes);
+                bytes.len()
+            });
+        }
         buffer.reserve(READ_BYTES);
         match pin!(stream.read_buf(&mut *buffer)).poll(context) {
             // A peer that goes without TLS's goodbye has gone all the same.

@@ -129,8 +129,8 @@ pub async fn fetch(
     wanted: &mut impl Wanted,
 ) -> Result<usize, Failure> {
     let settings = settings(lua, call);
-    let time = socket.times.get().read.unwrap_or(settings.read_timeout);
-    trace(call, || format!("lua tcp socket read timeout: {}", time.as_millis()));
+    let time = || socket.times.get().read.unwrap_or(settings.read_timeout);
+    trace(call, || format!("lua tcp socket read timeout: {}", time().as_millis()));
     let _reading = Busy::new(connection.clone(), |connection| &connection.reading);
     let fetched = connection.fetch(call, time, wanted).await;
     match &fetched {

@@ -77,10 +77,8 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Client(client) => {
-                client.poll_read(context).map_ok(|bytes| buffer.put_slice(&bytes))
-            }
-            Self::Gone => Poll::Ready(Ok(())),
+            // The client's is read as whole pieces.
+            Self::Client(_) | Self::Gone => Poll::Ready(Ok(())),
             Self::Plain(plain) => Pin::new(plain).poll_read(context, buffer),
             Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
         }
