@@ -44,6 +44,7 @@ pub(super) async fn respond(exchange: &Exchange, downstream: &Downstream, status
             answer(exchange, downstream, body, flow).await
         }
         State::Replaced(other) => {
+            exchange.subject.transaction.borrow_mut().reply.drop_body();
             answer(exchange, downstream, Bytes::new(), Flow::Respond(other)).await
         }
     };
@@ -62,9 +63,10 @@ pub(super) fn open(exchange: &Exchange, downstream: &Downstream) -> bool {
     let Some(status) = status.filter(|_| !downstream.outflow.has_begun()) else { return true };
     stage_head(exchange, status);
     let refused = exchange.subject.transaction.borrow().status() == PRECONDITION_FAILED;
-    let flow = match refused && status != PRECONDITION_FAILED {
-        true => Flow::Respond(PRECONDITION_FAILED),
-        false => phases::filtered_head(exchange),
+    let flow = if refused && status != PRECONDITION_FAILED {
+        Flow::Respond(PRECONDITION_FAILED)
+    } else {
+        phases::filtered_head(exchange)
     };
     downstream.outflow.set(match flow {
         Flow::Continue => State::Opened,

@@ -87,9 +87,9 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local ok, err = ngx.send_headers()",
         doc: "Makes the staged status and headers those of the answer: they cannot be changed after \
               it.",
-        native: Native::Now(|lua, call, _| match lock(subject(call)?) {
-            true => Ok(one(Value::Integer(1))),
-            false => refusal(lua, OUTPUT_ERROR),
+        native: Native::Now(|lua, call, _| {
+            let opens = lock(subject(call)?);
+            if opens { Ok(one(Value::Integer(1))) } else { refusal(lua, OUTPUT_ERROR) }
         }),
     },
     Function {

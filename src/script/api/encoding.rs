@@ -1,5 +1,6 @@
 //! Encodings: percent, base64, SQL strings.
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use base64::Engine;
@@ -134,7 +135,9 @@ pub fn shown(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for byte in bytes {
         match byte {
-            b'"' | b'\\' | 0..=0x1f | 0x7f.. => shown.push_str(&format!("\\x{byte:02X}")),
+            b'"' | b'\\' | 0..=0x1f | 0x7f.. => {
+                let _ = write!(shown, "\\x{byte:02X}");
+            }
             plain => shown.push(char::from(*plain)),
         }
     }

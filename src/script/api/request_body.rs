@@ -142,10 +142,8 @@ fn set_body_file(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<M
         // It is open, and stays what it is until the exchange ends.
         let _ = std::fs::remove_file(&path);
     }
-    let path = match cleans {
-        true => format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
-        false => path.into(),
-    };
+    let path =
+        if cleans { format!("/proc/self/fd/{}", file.as_raw_fd()).into() } else { path.into() };
     exchange.contexts.borrow_mut().file = Some(file);
     let mut transaction = exchange.transaction.borrow_mut();
     resize(&mut transaction, length);
