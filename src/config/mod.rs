@@ -30,9 +30,9 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Source};
 
 pub use checked::{
-    AccessLog, Address, Admin, Attachment, Balance, Balancing, BodyLimits, Budget, Config, HandlerSource,
-    Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua, Network, OnError,
-    Pages, Peer, Retries, Timeouts, TrustedProxies, Upstream,
+    AccessLog, Address, Admin, Attachment, Balance, Balancing, BodyLimits, Budget, Config,
+    HandlerSource, Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua,
+    Network, OnError, Pages, Peer, Retries, Timeouts, TrustedProxies, Upstream,
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};

@@ -169,7 +169,8 @@ fn admission(scope: &Scope<'_>, route: &mut Map<String, Value>) -> Result<(), Em
     if let Some(asked) = scope.get("auth_request").filter(|asked| asked.arg(0) != "off") {
         let mut set = Vec::new();
         for directive in scope.all("auth_request_set") {
-            let invalid = || directive.fault(format!("invalid variable name \"{}\"", directive.arg(0)));
+            let invalid =
+                || directive.fault(format!("invalid variable name \"{}\"", directive.arg(0)));
             set.push([directive.arg(0).strip_prefix('$').ok_or_else(invalid)?, directive.arg(1)]);
         }
         route.insert("auth_request".into(), json!({ "path": asked.arg(0), "set": set }));

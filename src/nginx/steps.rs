@@ -76,7 +76,9 @@ pub(super) fn is_step(name: &str) -> bool {
 /// The names of variables that steps make, wherever they stand.
 pub(super) fn variables(block: &[Directive], names: &mut Vec<String>) {
     for directive in block {
-        if matches!(&*directive.name, "set" | "auth_request_set") || scripts::is_of(&directive.name, "set") {
+        if matches!(&*directive.name, "set" | "auth_request_set")
+            || scripts::is_of(&directive.name, "set")
+        {
             let name = directive.arg(0).trim_start_matches('$').to_owned();
             if !names.contains(&name) {
                 names.push(name);

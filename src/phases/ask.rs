@@ -53,10 +53,7 @@ fn failed(exchange: &Exchange, message: &str) -> Flow {
 }
 
 /// A request of the node itself, without a body, which shares the variables of the one that waits.
-fn subrequest(
-    exchange: &Exchange,
-    ask: &Ask,
-) -> Option<crate::script::Waiting<'static, Captured>> {
+fn subrequest(exchange: &Exchange, ask: &Ask) -> Option<crate::script::Waiting<'static, Captured>> {
     let before = &exchange.subject.origin;
     if before.depth >= DEEPEST || before.made.get() >= MOST {
         return None;
@@ -72,12 +69,8 @@ fn subrequest(
 }
 
 fn asking(parent: &Transaction, path: Bytes) -> Transaction {
-    let mut request = Request {
-        method: Bytes::from_static(b"GET"),
-        path,
-        query: None,
-        ..parent.request.clone()
-    };
+    let mut request =
+        Request { method: Bytes::from_static(b"GET"), path, query: None, ..parent.request.clone() };
     request.headers.remove("content-length");
     request.headers.remove("transfer-encoding");
     let (id, client) = (parent.id.clone(), parent.client.clone());

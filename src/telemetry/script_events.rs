@@ -28,7 +28,7 @@ impl ScriptSaid<'_> {
     pub fn emit(self) {
         let Self { level, phase, module, message, about } = self;
         if error_log::is_open() {
-            let message = format!("[lua] {module}: {message}{}", doing(phase));
+            let message = format!("[lua] {module}: {message}{}", doing(phase, about));
             return error_log::write(level, &message, about, outside(phase));
         }
         log::script(level, || {
@@ -41,8 +41,13 @@ impl ScriptSaid<'_> {
 }
 
 /// What nginx is doing for the request meanwhile, as its log tells it.
-fn doing(phase: Phase) -> &'static str {
-    if phase == Phase::Balancer { " while connecting to upstream" } else { "" }
+fn doing(phase: Phase, about: Option<&Transaction>) -> String {
+    let known = match phase {
+        Phase::Balancer => Some("connecting to upstream"),
+        Phase::Log => Some("logging request"),
+        _ => about.and_then(|about| about.doing),
+    };
+    known.map(|known| format!(" while {known}")).unwrap_or_default()
 }
 
 /// Where code runs that no request asked for, as nginx's log tells it.
@@ -122,7 +127,7 @@ impl ScriptFailed<'_> {
             _ => format!("\nstack traceback:\n{traceback}"),
         };
         if error_log::is_open() {
-            let message = format!("{words}: {error}{stack}{}", doing(phase));
+            let message = format!("{words}: {error}{stack}{}", doing(phase, about));
             return error_log::write(4, &message, about, outside(phase));
         }
         log::script(4, || {

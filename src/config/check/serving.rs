@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::config::check::handlers::file_at_call;
 use crate::config::section::{Found, Section};
 use crate::config::serving::{
-    Admit, AfterRewrite, Ask, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep, Serving,
-    Test,
+    Admit, AfterRewrite, Ask, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep,
+    Serving, Test,
 };
 use crate::config::{HandlerSource, Template, values};
 use crate::diagnostic::Diagnostic;
