@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::pool::Pools;
 pub use crate::config::OPERATOR;
 use crate::config::{Network, Secrets};
 use crate::shared::{Dictionaries, Tables};
@@ -43,6 +44,8 @@ pub struct DomainSpec {
     pub variables: Option<Arc<[String]>>,
     /// What `ngx.config.prefix` says.
     pub prefix: Option<Arc<str>>,
+    /// Where scripts have things computed aside.
+    pub pools: Arc<Pools>,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
     /// How many workers there are (`ngx.worker.count`).

@@ -16,6 +16,7 @@ mod meter;
 mod module;
 mod owner;
 mod pattern;
+pub mod pool;
 mod require;
 mod sandbox;
 mod schema;
