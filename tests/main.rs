@@ -13,6 +13,7 @@ mod admin;
 mod api;
 mod architecture;
 mod aside;
+mod balancer;
 mod base_rules;
 mod benches;
 mod bodies;

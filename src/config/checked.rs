@@ -155,6 +155,8 @@ pub struct Upstream {
     pub keepalive_time: Duration,
     /// What the `Host` field says to the upstream; none: what the client said.
     pub host: Option<String>,
+    /// Statuses after which another peer is tried, as if this one had failed.
+    pub retry_on: Vec<u16>,
     /// The script that chooses the peer of each try, if one does.
     pub balancing: Option<Box<Balancing>>,
 }

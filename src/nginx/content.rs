@@ -29,6 +29,8 @@ pub(super) fn put(
         let name = format!("memc_pass(nginx.conf:{})", pass.line);
         let code = memc::script(place, pass, scope)?;
         route.insert("content_by_lua_block".into(), json!({ "name": name, "code": code }));
+        // As for other upstreams, a client that leaves the slash at its end out is sent there.
+        route.insert("forward".into(), json!({ "authority": pass.arg(0) }));
         return Ok(());
     }
     if let Some(pass) = own.iter().rfind(|directive| directive.name == "proxy_pass") {

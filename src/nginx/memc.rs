@@ -58,7 +58,7 @@ fn servers(place: &Place<'_, '_>, pass: &Directive) -> Result<(String, String), 
     let named = |name: &'static str| block.block.iter().filter(move |line| line.name == name);
     let peers = named("server").map(|line| server(line, line.arg(0)));
     let peers = peers.collect::<Result<Vec<_>, Emerg>>()?;
-    let kept = named("keepalive").last().and_then(|line| line.arg(0).parse::<u32>().ok());
+    let kept = named("keepalive").next_back().and_then(|line| line.arg(0).parse::<u32>().ok());
     Ok((peers.join(", "), kept.map_or_else(|| "nil".to_owned(), |kept| kept.to_string())))
 }
 

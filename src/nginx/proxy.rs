@@ -106,11 +106,23 @@ fn timeouts(scope: &Scope<'_>) -> Map<String, Value> {
             settings.insert(key.into(), json!(time(wanted.max(1))));
         }
     }
-    let tries = scope.get("proxy_next_upstream_tries").and_then(|found| found.arg(0).parse().ok());
-    let never = scope.get("proxy_next_upstream").is_some_and(|found| found.arg(0) == "off");
-    settings.insert(
-        "most_tries".into(),
-        json!(if never { 1 } else { tries.unwrap_or(0_u64).min(1000) }),
-    );
+    next_upstream(scope, &mut settings);
     settings
+}
+
+/// When and how often another peer is tried.
+fn next_upstream(scope: &Scope<'_>, settings: &mut Map<String, Value>) {
+    let tries = scope.get("proxy_next_upstream_tries").and_then(|found| found.arg(0).parse().ok());
+    let mut most = tries.unwrap_or(0_u64).min(1000);
+    if let Some(causes) = scope.get("proxy_next_upstream") {
+        if causes.args.iter().any(|cause| cause == "off") {
+            most = 1;
+        }
+        let status = |cause: &String| cause.strip_prefix("http_")?.parse::<u16>().ok();
+        let statuses: Vec<u16> = causes.args.iter().filter_map(status).collect();
+        if !statuses.is_empty() {
+            settings.insert("retry_on".into(), json!(statuses));
+        }
+    }
+    settings.insert("most_tries".into(), json!(most));
 }

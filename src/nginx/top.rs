@@ -390,7 +390,7 @@ fn peer(directive: &Directive) -> Value {
     let weight =
         directive.args.iter().find_map(|arg| arg.strip_prefix("weight=")?.parse::<u32>().ok());
     match weight {
-        Some(weight) => json!({ "address": address, "weight": weight }),
+        Some(weight) => json!({ "address": address, "weight": weight.clamp(1, 1000) }),
         None => json!(address),
     }
 }

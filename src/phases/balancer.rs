@@ -28,15 +28,14 @@ pub fn choose_peer(exchange: &Exchange, step: StepId) -> Result<(), u16> {
 }
 
 fn run(exchange: &Exchange, step: StepId) -> Result<(), u16> {
-    const FAILED: u16 = 500;
-    let Some((_, _, handler)) = exchange.live.step(step) else { return Err(FAILED) };
+    let failed = exchange.live.policy.config.lua.error_status;
+    let Some((_, _, handler)) = exchange.live.step(step) else { return Err(failed) };
     let call = call(exchange, Phase::Balancer, &handler.module);
     match run_now(exchange, step, &call) {
         End::Left(Exit::Respond(status @ 300..)) => Err(ended(exchange, status)),
         End::Left(Exit::Declined) => Err(ended(exchange, 502)),
-        End::Left(Exit::Close | Exit::Reroute | Exit::Respond(_)) | End::Refused(_) => {
-            Err(ended(exchange, FAILED))
-        }
+        End::Left(Exit::Close | Exit::Reroute | Exit::Respond(_)) => Err(ended(exchange, failed)),
+        End::Refused(status) => Err(ended(exchange, status.unwrap_or(failed))),
         End::Left(Exit::Phase) | End::Passed | End::Returned(_) => {
             recreate(exchange);
             Ok(())

@@ -22,6 +22,10 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
         Some(found) if steps.is_empty() => function::run(exchange, &found).await,
         _ => scripts(exchange, steps).await,
     };
+    // A script that stands for an upstream, with what a route says of one.
+    if !steps.is_empty() && exchange.plan().serving.forward.is_some() {
+        exchange.subject.transaction.borrow_mut().doing = Some("sending to client");
+    }
     events::PhaseRan { phase: Phase::Content, took: started.elapsed() }.emit();
     flow
 }

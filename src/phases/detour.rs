@@ -17,7 +17,10 @@ pub(super) fn follow(exchange: &Exchange) -> Flow {
         return lost(exchange, &cycle(exchange, &to));
     }
     exchange.redirects.set(exchange.redirects.get() + 1);
-    exchange.subject.transaction.borrow_mut().internal = true;
+    {
+        let mut transaction = exchange.subject.transaction.borrow_mut();
+        (transaction.internal, transaction.doing) = (true, None);
+    }
     let by_name = match to {
         Way::Named(name) => {
             let Some(plan) = exchange.live.policy.router.named(&name) else {

@@ -10,9 +10,10 @@ use crate::transaction::Reply;
 pub(super) fn instead(exchange: &Exchange, status: u16) -> Flow {
     let serving = exchange.plan().serving.clone();
     let page = serving.error_pages.iter().find(|page| page.statuses.contains(&status));
-    let Some(page) = page.filter(|_| !exchange.has_page() && !said(exchange)) else {
+    let Some(page) = page.filter(|_| is_there(exchange, status)) else {
         return Flow::Respond(status);
     };
+    forget_upstream(exchange);
     let to = render(exchange, &page.to);
     exchange.takes_page(answer(page, status));
     if !to.starts_with(b"/") && !to.starts_with(b"@") {
@@ -28,6 +29,21 @@ pub(super) fn instead(exchange: &Exchange, status: u16) -> Flow {
     }
     drop(transaction);
     files::go(exchange, &to)
+}
+
+/// Whether a page answers instead of this status.
+pub(super) fn is_there(exchange: &Exchange, status: u16) -> bool {
+    let pages = &exchange.plan().serving.error_pages;
+    let known = pages.iter().any(|page| page.statuses.contains(&status));
+    known && !exchange.has_page() && !said(exchange)
+}
+
+/// What settings made of the request for an upstream is not for the one of the page.
+fn forget_upstream(exchange: &Exchange) {
+    let upstream = &mut exchange.subject.transaction.borrow_mut().upstream;
+    if upstream.onward.take().is_some() {
+        upstream.wanted = None;
+    }
 }
 
 /// The status with which a page answers; none: its own.

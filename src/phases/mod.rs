@@ -56,9 +56,28 @@ pub enum Flow {
 
 /// Everything before the upstream: `set` ▸ `rewrite` ▸ `access` ▸ `content`.
 pub async fn request(exchange: &Exchange) -> Flow {
+    travel(exchange, None).await
+}
+
+/// After an upstream did not answer: the way to the page that does in its stead, or the status.
+pub async fn instead(exchange: &Exchange, status: u16) -> Flow {
+    travel(exchange, Some(status)).await
+}
+
+/// Whether a page answers instead of this status.
+pub fn has_page_for(exchange: &Exchange, status: u16) -> bool {
+    error_page::is_there(exchange, status)
+}
+
+/// The way of a request; `failed`: where it has led to by now.
+async fn travel(exchange: &Exchange, mut failed: Option<u16>) -> Flow {
     let mut begins = true;
     loop {
-        let flow = if begins { moves::of_site(exchange).await } else { Flow::Continue };
+        let flow = match failed.take() {
+            Some(status) => Flow::Respond(status),
+            None if begins => moves::of_site(exchange).await,
+            None => Flow::Continue,
+        };
         let flow = match flow {
             Flow::Continue => way(exchange).await,
             flow => flow,

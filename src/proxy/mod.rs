@@ -108,17 +108,25 @@ async fn answer(
 }
 
 /// Does what the phases before the upstream came to.
-async fn follow(site: &Site, exchange: &Exchange, downstream: &Downstream, flow: Flow) -> Sent {
-    match flow {
-        // `phases::request` follows redirects itself.
-        Flow::Close | Flow::Reroute => Sent::Cut,
-        // What a script answered already it cannot leave to the upstream.
-        Flow::Continue if downstream.outflow.has_begun() => {
-            let status = exchange.subject.transaction.borrow().status();
-            respond::respond(exchange, downstream, status).await
-        }
-        Flow::Continue => relay::relay(site, exchange, downstream).await,
-        Flow::Respond(status) => respond::respond(exchange, downstream, status).await,
+async fn follow(site: &Site, exchange: &Exchange, downstream: &Downstream, mut flow: Flow) -> Sent {
+    loop {
+        let status = match flow {
+            // `phases::request` follows redirects itself.
+            Flow::Close | Flow::Reroute => return Sent::Cut,
+            // What a script answered already it cannot leave to the upstream.
+            Flow::Continue if downstream.outflow.has_begun() => {
+                exchange.subject.transaction.borrow().status()
+            }
+            Flow::Continue => match relay::relay(site, exchange, downstream).await {
+                Ok(sent) => return sent,
+                Err(status) => {
+                    flow = phases::instead(exchange, status).await;
+                    continue;
+                }
+            },
+            Flow::Respond(status) => status,
+        };
+        return respond::respond(exchange, downstream, status).await;
     }
 }
 

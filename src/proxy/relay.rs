@@ -11,11 +11,11 @@ use tokio::io::AsyncReadExt as _;
 use super::choose::choose;
 use super::downstream::Downstream;
 use super::turns::{Chosen, Turns};
-use super::{Answered, Failure, Sent, Site, forward, respond, stream, tunnel};
-use crate::phases::Exchange;
+use super::{Answered, Failure, Sent, Site, forward, stream, tunnel};
+use crate::phases::{self, Exchange};
 use crate::shared::within;
 use crate::telemetry::events;
-use crate::transaction::{Body, Transaction, Verdict};
+use crate::transaction::{Body, PeerFailure, Transaction, Verdict};
 use crate::upstream::{Asked, Connection, Group, Lease, UpstreamError};
 
 /// Bytes of a spooled body that are read at once.
@@ -25,15 +25,45 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Sends the request to its upstream and the answer to its client. No byte of the request leaves
 /// before this is called: every verdict is known by then.
-pub(super) async fn relay(site: &Site, exchange: &Exchange, downstream: &Downstream) -> Sent {
+///
+/// # Errors
+/// The status for the client, where the upstream did not answer, or a page answers in its stead.
+pub(super) async fn relay(
+    site: &Site,
+    exchange: &Exchange,
+    downstream: &Downstream,
+) -> Result<Sent, u16> {
     match try_upstream(site, exchange, downstream).await {
-        Ok(answered) if answered.upgraded => tunnel::tunnel(exchange, downstream, answered).await,
-        Ok(answered) => stream::stream(site, exchange, downstream, answered).await,
+        Ok(answered) if answered.upgraded => {
+            Ok(tunnel::tunnel(exchange, downstream, answered).await)
+        }
+        Ok(answered) => match replaced(exchange, &answered.connection) {
+            Some(status) => Err(status),
+            None => Ok(stream::stream(site, exchange, downstream, answered).await),
+        },
         Err(failure) => {
             failure.note(exchange);
-            respond::respond(exchange, downstream, failure.status).await
+            Err(failure.status)
         }
     }
+}
+
+/// The status of an answer in whose place the route's settings want an error page.
+fn replaced(exchange: &Exchange, connection: &Connection) -> Option<u16> {
+    let status = connection.head().status();
+    let wanted = {
+        let transaction = exchange.subject.transaction.borrow();
+        let onward = transaction.upstream.onward.as_ref();
+        !transaction.is_subrequest && onward.is_some_and(|onward| onward.own_error_pages)
+    };
+    if status < 300 || !wanted || !phases::has_page_for(exchange, status) {
+        return None;
+    }
+    if let Some(asks) = connection.head().get("www-authenticate").filter(|_| status == 401) {
+        let headers = &mut exchange.subject.transaction.borrow_mut().reply.headers;
+        headers.set("WWW-Authenticate", asks.to_vec());
+    }
+    Some(status)
 }
 
 async fn try_upstream(
@@ -49,6 +79,11 @@ async fn try_upstream(
         let head = forward::head(&exchange.subject.transaction.borrow(), turns.group().config())?;
         let asked = note_try(exchange, turns.group());
         let (error, reused) = match attempt(site, exchange, &lease, &head, fresh).await {
+            Ok((connection, _)) if turns.has_more() && is_unwanted(exchange, &connection) => {
+                next_after(exchange, &mut turns, (&lease, &connection));
+                next = turns.next()?;
+                continue;
+            }
             Ok((connection, reply)) => {
                 lease.succeeded();
                 note_head(exchange, &connection, asked);
@@ -70,11 +105,38 @@ async fn try_upstream(
         let may_repeat =
             matches!(error, UpstreamError::Connect { .. } | UpstreamError::Resolve { .. })
                 || is_idempotent(exchange);
-        if !turns.failed(&lease, failure.status, may_repeat) {
+        let again = may_repeat && turns.has_more();
+        turns.failed(&lease, PeerFailure { status: failure.status, is_sound: false });
+        if !again {
             return Err(failure);
         }
         next = turns.next()?;
     }
+}
+
+/// Whether the upstream's settings say that another peer may know better.
+fn is_unwanted(exchange: &Exchange, connection: &Connection) -> bool {
+    let statuses = &connection.config().retry_on;
+    statuses.contains(&connection.head().status()) && is_idempotent(exchange)
+}
+
+/// The peer answered what another may answer better. Its connection, with an answer that nobody reads,
+/// is closed.
+fn next_after(
+    exchange: &Exchange,
+    turns: &mut Turns<'_>,
+    (lease, connection): (&Lease, &Connection),
+) {
+    let status = connection.head().status();
+    let is_sound = matches!(status, 403 | 404);
+    if is_sound {
+        lease.succeeded()
+    } else {
+        lease.failed()
+    }
+    report(turns.group(), if is_sound { "ok" } else { "bad_response" }, connection.reused);
+    exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address);
+    turns.failed(lease, PeerFailure { status, is_sound });
 }
 
 async fn hold_body(exchange: &Exchange, downstream: &Downstream) -> Result<(), Failure> {

@@ -19,6 +19,10 @@ use crate::upstream::{Connection, UpstreamError};
 /// `ngx.ERR`.
 const ERROR: i64 = 4;
 
+/// What nginx does while handlers see a head, and while they see a body.
+const READING_HEAD: &str = "reading response header from upstream";
+const SENDING: &str = "sending to client";
+
 /// Sends the answer of an upstream whose head was read.
 pub(super) async fn stream(
     site: &Site,
@@ -33,6 +37,7 @@ pub(super) async fn stream(
         return end(site, connection, sent, took_all).await;
     }
     take_head(exchange, &connection);
+    exchange.subject.transaction.borrow_mut().doing = Some(READING_HEAD);
     let pieces = match judge(exchange, &mut connection).await {
         Ok((Flow::Continue, pieces)) => pieces,
         Ok((Flow::Close | Flow::Reroute, _)) => return Sent::Cut,
@@ -42,6 +47,7 @@ pub(super) async fn stream(
         }
         Err(error) => return cut(exchange, &connection, error),
     };
+    exchange.subject.transaction.borrow_mut().doing = Some(SENDING);
     let filter = BodyFilter::of(exchange);
     let whole = filter.is_some() && exchange.plan().whole_body;
     let sent = match filter {

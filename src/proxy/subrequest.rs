@@ -75,5 +75,6 @@ fn captured(exchange: &Exchange, downstream: &Downstream, sent: Sent) -> Capture
         }
         None => (CLOSED, Headers::default()),
     };
-    Captured { status, headers, body, truncated: sent == Sent::Cut, variables, contexts }
+    let (truncated, doing) = (sent == Sent::Cut, transaction.doing);
+    Captured { status, headers, body, truncated, variables, contexts, doing }
 }

@@ -9,7 +9,7 @@ use crate::phases::{self, Exchange};
 use crate::policy::StepId;
 use crate::script::variable;
 use crate::telemetry::events;
-use crate::transaction::{Turn, Verdict};
+use crate::transaction::{PeerFailure, Turn, Verdict};
 use crate::upstream::{Group, Lease, Terms};
 
 const NO_PEER: Failure = Failure::ours(503, "upstream::no_peer");
@@ -76,16 +76,22 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// The try on this peer failed with this status; whether another is to be made.
-    pub(super) fn failed(&mut self, lease: &Lease, status: u16, may_repeat: bool) -> bool {
-        let mut transaction = self.exchange.subject.transaction.borrow_mut();
-        let again = match &mut transaction.upstream.turn {
-            Some(turn) => turn.fail(status),
+    /// Whether there may be another try after this one.
+    pub(super) fn has_more(&self) -> bool {
+        match &self.exchange.subject.transaction.borrow().upstream.turn {
+            Some(turn) => turn.left > 1,
             None => self.tried.len() < self.group.config().retries.tries as usize,
-        };
-        drop(transaction);
+        }
+    }
+
+    /// The try on this peer failed.
+    pub(super) fn failed(&mut self, lease: &Lease, failure: PeerFailure) {
+        let upstream = &mut self.exchange.subject.transaction.borrow_mut().upstream;
+        upstream.failed.push((upstream.peer, failure.status));
+        if let Some(turn) = &mut upstream.turn {
+            turn.fail(failure);
+        }
         self.tried.push(lease.index());
-        may_repeat && again
     }
 
     fn no_peer_set(&self) -> Failure {

@@ -57,6 +57,8 @@ pub struct Captured {
     pub variables: Variables,
     /// `ngx.ctx` as they left it.
     pub contexts: api::Contexts,
+    /// What nginx would be doing afterwards for whoever asked: [`Transaction::doing`].
+    pub doing: Option<&'static str>,
 }
 
 /// An internal redirect that a script wants.

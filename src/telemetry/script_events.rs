@@ -32,7 +32,7 @@ impl ScriptSaid<'_> {
     pub fn emit(self) {
         let Self { level, phase, module, message, about, peer } = self;
         if error_log::is_open() {
-            let message = format!("[lua] {module}: {message}{}", doing(phase));
+            let message = format!("[lua] {module}: {message}{}", doing(phase, about));
             return error_log::write(level, &message, about, outside(phase, peer).as_deref());
         }
         log::script(level, || {
@@ -45,8 +45,13 @@ impl ScriptSaid<'_> {
 }
 
 /// What nginx is doing for the request meanwhile, as its log tells it.
-fn doing(phase: Phase) -> &'static str {
-    if phase == Phase::Balancer { " while connecting to upstream" } else { "" }
+fn doing(phase: Phase, about: Option<&Transaction>) -> String {
+    let known = match phase {
+        Phase::Balancer => Some("connecting to upstream"),
+        Phase::Log => Some("logging request"),
+        _ => about.and_then(|about| about.doing),
+    };
+    known.map(|known| format!(" while {known}")).unwrap_or_default()
 }
 
 /// Where code runs that no request asked for, as nginx's log tells it.
@@ -166,7 +171,7 @@ impl ScriptFailed<'_> {
         };
         if error_log::is_open() {
             let context = outside(phase, peer);
-            let message = format!("{words}: {error}{stack}{}", doing(phase));
+            let message = format!("{words}: {error}{stack}{}", doing(phase, about));
             return error_log::write(4, &message, about, context.as_deref());
         }
         log::script(4, || {

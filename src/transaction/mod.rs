@@ -53,6 +53,8 @@ pub struct Transaction {
     pub internal: bool,
     /// Whether a script made it, for another request.
     pub is_subrequest: bool,
+    /// What nginx would be doing for it, as its log tells it: `sending to client`.
+    pub doing: Option<&'static str>,
     /// Variables that `set` handlers and scripts made.
     pub variables: Variables,
     /// The label of the route that serves it: bounded, from the policy.
@@ -110,6 +112,8 @@ pub struct Upstream {
     pub peer: Option<SocketAddr>,
     /// How many peers were tried.
     pub tries: u32,
+    /// Those that failed, with the status for that; the last may be among them.
+    pub failed: Vec<(Option<SocketAddr>, u16)>,
     /// The status that came back, before scripts changed it.
     pub status: Option<u16>,
     /// From the first byte to the upstream to the response head.
@@ -214,6 +218,7 @@ impl Transaction {
             response: None,
             internal: false,
             is_subrequest: false,
+            doing: None,
             variables: Variables::default(),
             route: None,
             site: None,

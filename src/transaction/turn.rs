@@ -49,6 +49,8 @@ pub struct Kept {
 pub struct PeerFailure {
     /// The status that the client would have got for it.
     pub status: u16,
+    /// Whether the peer answered that it has not what was asked for, which says nothing against it.
+    pub is_sound: bool,
 }
 
 impl Turn {
@@ -83,8 +85,8 @@ impl Turn {
     }
 
     /// The try failed; whether there is another.
-    pub fn fail(&mut self, status: u16) -> bool {
-        self.failure = Some(PeerFailure { status });
+    pub fn fail(&mut self, failure: PeerFailure) -> bool {
+        self.failure = Some(failure);
         self.left = self.left.saturating_sub(1);
         self.left > 0
     }
@@ -97,6 +99,8 @@ const MOST: u32 = 1_000;
 mod tests {
     use super::*;
 
+    const FAILURE: PeerFailure = PeerFailure { status: 502, is_sound: false };
+
     fn tries(most: u32, more: u32) -> u32 {
         let mut turn = Turn::new(1, most);
         loop {
@@ -104,7 +108,7 @@ mod tests {
             turn.peer = Some(SocketAddr::from(([127, 0, 0, 1], 81)));
             turn.want(more);
             turn.settle();
-            if !turn.fail(502) {
+            if !turn.fail(FAILURE) {
                 return turn.made;
             }
         }
@@ -124,6 +128,6 @@ mod tests {
         turn.begin();
         assert!(turn.want(3));
         turn.settle();
-        assert!(!turn.fail(502));
+        assert!(!turn.fail(FAILURE));
     }
 }

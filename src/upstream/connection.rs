@@ -81,6 +81,11 @@ impl Connection {
         UpstreamError::of_session(&self.group, source)
     }
 
+    /// The settings of the upstream that its peer is of.
+    pub fn config(&self) -> &crate::config::Upstream {
+        self.group.config()
+    }
+
     pub(super) fn group(&self) -> &Arc<Group> {
         &self.group
     }

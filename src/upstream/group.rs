@@ -59,6 +59,7 @@ impl Group {
             keepalive: 4,
             keepalive_time: Duration::from_secs(10),
             host: None,
+            retry_on: Vec::new(),
             balancing: None,
         };
         Arc::new(Self::new(config, None))
@@ -238,6 +239,7 @@ pub(super) mod tests {
             keepalive: 8,
             keepalive_time: Duration::from_secs(60),
             host: None,
+            retry_on: Vec::new(),
             balancing: None,
         }
     }

@@ -65,8 +65,9 @@ fn upstream(name: &str, span: Span, found: &Found<'_>, scripts: &Scripts) -> Ups
 }
 
 fn balancing(section: &Section<'_>, scripts: &Scripts) -> Option<Box<Balancing>> {
+    let most_tries = section.count("most_tries") as u32;
     let handler = handlers::of_upstream(section, scripts)?;
-    Some(Box::new(Balancing { handler, most_tries: section.count("most_tries") as u32 }))
+    Some(Box::new(Balancing { handler, most_tries }))
 }
 
 fn check_name(name: &str, span: Span, found: &Found<'_>) {
@@ -99,8 +100,22 @@ fn assemble(
         keepalive: section.count("keepalive") as usize,
         keepalive_time: section.time("keepalive_time"),
         host: host(section),
+        retry_on: retry_on(section),
         balancing,
     }
+}
+
+fn retry_on(section: &Section<'_>) -> Vec<u16> {
+    let Some(found) = section.get("retry_on") else { return Vec::new() };
+    let status = |item: &Found<'_>| {
+        let status = item.node.to_json().as_u64().and_then(|status| u16::try_from(status).ok());
+        let status = status.filter(|status| (400..600).contains(status));
+        if status.is_none() {
+            item.bad_value("not a status", "write statuses from 400 to 599: `[502, 503]`");
+        }
+        status
+    };
+    found.items().iter().filter_map(status).collect()
 }
 
 fn host(section: &Section<'_>) -> Option<String> {

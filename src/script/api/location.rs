@@ -357,6 +357,7 @@ async fn all(lua: Lua, call: Rc<Call>, all_wanted: Vec<Wanted>) -> mlua::Result<
     let mut results = MultiValue::with_capacity(begun.len());
     for (waiting, gives_context, shares_variables) in begun {
         let mut captured = waiting.await;
+        exchange.transaction.borrow_mut().doing = captured.doing;
         if gives_context {
             captured.contexts.settle(&lua)?;
         }

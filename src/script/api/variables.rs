@@ -1,6 +1,6 @@
 //! nginx's variables, computed from the transaction.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use time::macros::format_description;
 
 use super::{query, request};
 use crate::shared::{local_offset, workers};
-use crate::transaction::{Body, Headers, Transaction};
+use crate::transaction::{Body, Headers, Transaction, Upstream};
 use crate::upstream::keeps_alive;
 
 type Compute = fn(&Transaction) -> Option<Bytes>;
@@ -88,10 +88,14 @@ const NAMED: &[(&str, Compute)] = &[
     ("time_iso8601", |_| now(ISO8601)),
     ("time_local", |_| now(COMMON_LOG)),
     ("upstream", |t| t.upstream.wanted.clone().map(Bytes::from)),
-    ("upstream_addr", |t| t.upstream.peer.and_then(shown)),
+    ("upstream_addr", |t| {
+        tried(t, |(peer, _)| peer.map(|peer| peer.to_string()), |last| last.peer.and_then(text_of))
+    }),
     ("upstream_header_time", |t| t.upstream.header_time.and_then(|time| shown(seconds(time)))),
     ("upstream_response_time", |t| t.upstream.response_time.and_then(|time| shown(seconds(time)))),
-    ("upstream_status", |t| t.upstream.status.and_then(shown)),
+    ("upstream_status", |t| {
+        tried(t, |(_, status)| Some(status.to_string()), |last| last.status.and_then(text_of))
+    }),
     ("uri", |t| Some(path(t))),
 ];
 
@@ -133,6 +137,27 @@ pub fn is_family(name: &str) -> bool {
 
 fn shown(value: impl ToString) -> Option<Bytes> {
     Some(value.to_string().into())
+}
+
+fn text_of(value: impl ToString) -> Option<String> {
+    Some(value.to_string())
+}
+
+/// What there is to tell of the peers that were tried: of those that failed, and of the last.
+fn tried(
+    transaction: &Transaction,
+    failed: impl Fn(&(Option<SocketAddr>, u16)) -> Option<String>,
+    last: impl Fn(&Upstream) -> Option<String>,
+) -> Option<Bytes> {
+    let upstream = &transaction.upstream;
+    if upstream.failed.is_empty() {
+        return last(upstream).map(Bytes::from);
+    }
+    let mut all: Vec<String> = upstream.failed.iter().filter_map(failed).collect();
+    if (upstream.failed.len() as u64) < u64::from(upstream.tries) {
+        all.extend(last(upstream));
+    }
+    Some(all.join(", ").into())
 }
 
 fn octets(address: IpAddr) -> Bytes {

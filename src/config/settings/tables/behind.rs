@@ -77,6 +77,13 @@ pub static UPSTREAM: Table = Table {
             "What `Host` says to the upstream; without it what the client said.",
         ),
         row(
+            "retry_on",
+            Other("a list of statuses"),
+            "[]",
+            "[502, 503]",
+            "Statuses after which an idempotent request is tried again, as if the peer had failed.",
+        ),
+        row(
             "balancer_by_lua_block",
             Script,
             "",

@@ -31,10 +31,14 @@ fn turn<T>(
     let nobody = || fault("no request found");
     let call = current().ok_or_else(nobody)?;
     let subject = call.subject.as_ref().ok_or_else(nobody)?;
-    if call.phase != Phase::Balancer {
-        return Ok(Err("API disabled in the current context"));
-    }
     let mut transaction = subject.transaction.borrow_mut();
+    if call.phase != Phase::Balancer {
+        let words = match transaction.upstream.peer {
+            None => "no upstream found",
+            Some(_) => "API disabled in the current context",
+        };
+        return Ok(Err(words));
+    }
     Ok(transaction.upstream.turn.as_mut().ok_or("no upstream found").and_then(|turn| deed(turn)))
 }
 
@@ -104,7 +108,8 @@ fn get_last_failure(lua: &Lua) -> mlua::Result<Function> {
                 return Ok(MultiValue::from_vec(vec![Value::Nil, Value::Nil, words]));
             }
         };
-        let state = Value::String(lua.create_string("failed")?);
+        let state = if failure.is_sound { "next" } else { "failed" };
+        let state = Value::String(lua.create_string(state)?);
         Ok(MultiValue::from_vec(vec![state, Value::Integer(i64::from(failure.status))]))
     })
 }
