@@ -29,6 +29,7 @@ mod rules;
 mod rules_beside;
 mod set;
 mod step;
+mod told;
 
 pub use beside::see_chunk;
 pub use body_filter::{Aborted, BodyFilter};
@@ -36,6 +37,7 @@ pub use exchange::Exchange;
 pub use response_body::{HeldBody, response_body, response_limit};
 
 use crate::transaction::{Phase, RulePhase};
+use std::cell::Cell;
 
 /// What a phase leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,11 +116,37 @@ async fn way(exchange: &Exchange) -> Flow {
 /// The response head, before a byte of it is sent: `header_filter`, then the rules.
 pub async fn response_head(exchange: &Exchange) -> Flow {
     let flow = header_filter::run(exchange);
+    told::head(exchange);
     head_rules::apply(exchange);
     if flow != Flow::Continue || !response_body::judges(exchange) {
         return flow;
     }
     rules::run(exchange, RulePhase::ResponseHeaders).await
+}
+
+/// Has the exchange, or what comes after it, begin with fresh states where none is to be kept.
+pub fn renew(exchange: &Exchange) {
+    if !exchange.live.policy.config.lua.code_cache {
+        exchange.live.states().iter().for_each(|state| state.forget());
+    }
+}
+
+thread_local! {
+    /// Exchanges of this worker since it last gave memory back.
+    static SINCE_TRIMMED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Gives free memory back to the system, if that is wanted after so many exchanges.
+fn give_back(exchange: &Exchange) {
+    let after = exchange.live.policy.config.lua.trim_after;
+    if after == 0 {
+        return;
+    }
+    let since = SINCE_TRIMMED.get() + 1;
+    SINCE_TRIMMED.set(if since >= after { 0 } else { since });
+    if since >= after {
+        told::trimmed(exchange, crate::memory::trim());
+    }
 }
 
 /// After the last byte: the rules' last phase, then `log`, so that handlers see all that was found.
@@ -127,9 +155,8 @@ pub async fn end(exchange: &Exchange) {
     log::run(exchange);
     rules::tell(exchange);
     function::run_beside(exchange);
-    if !exchange.live.policy.config.lua.code_cache {
-        exchange.live.states().iter().for_each(|state| state.forget());
-    }
+    renew(exchange);
+    give_back(exchange);
     beside::run(exchange);
     rules_beside::run(exchange);
 }

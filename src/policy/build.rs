@@ -288,6 +288,7 @@ impl Draft {
                     guest: false,
                     trusted: draft.trusted,
                     open: draft.trusted && !lua.confined,
+                    regex_steps: lua.regex_steps,
                 })
             })
             .collect();

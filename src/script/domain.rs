@@ -43,6 +43,8 @@ pub struct DomainSpec {
     pub variables: Option<Arc<[String]>>,
     /// What `ngx.config.prefix` says.
     pub prefix: Option<Arc<str>>,
+    /// Steps that one search of a regex may take where it has to backtrack.
+    pub regex_steps: usize,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
     /// How many workers there are (`ngx.worker.count`).
