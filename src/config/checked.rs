@@ -279,6 +279,10 @@ pub struct Lua {
     pub prefix: Option<String>,
     /// Whether what was compiled is kept from one request to the next.
     pub code_cache: bool,
+    /// Steps that one search of a regex may take where it has to backtrack.
+    pub regex_steps: usize,
+    /// Exchanges of a worker after which it gives free memory back to the system; 0: by itself.
+    pub trim_after: u32,
     /// Whether the operator's own scripts have globals of their own for each call, and reach neither
     /// files nor programs.
     pub confined: bool,

@@ -2,3 +2,6 @@
 
 pub mod heap;
 pub mod image;
+mod trim;
+
+pub use trim::trim;

@@ -28,7 +28,7 @@ pub(super) const LUA: &[Known] = &[
     row("precontent_by_lua_no_postpone", "H", 1, 1, IGNORED),
     row("lua_load_resty_core", "H", 1, 1, IGNORED),
     row("lua_capture_error_log", "H", 1, 1, CARRIED),
-    row("lua_malloc_trim", "H", 1, 1, IGNORED),
+    row("lua_malloc_trim", "H", 1, 1, CARRIED),
     row("lua_sa_restart", "H", 1, 1, IGNORED),
     row("lua_thread_cache_max_entries", "H", 1, 1, IGNORED),
     row("lua_regex_cache_max_entries", "H", 1, 1, CARRIED),

@@ -30,6 +30,9 @@ pub(super) struct Top<'t> {
     upstreams: Map<String, Value>,
 }
 
+/// nginx's number for `[warn]`.
+const WARN: i64 = 5;
+
 /// The memory that scripts may take: nginx knows no bound.
 const MEMORY: &str = "1GiB";
 
@@ -80,6 +83,11 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     left.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
     let mut notes = Vec::new();
     note_code_cache(tree, &mut notes);
+    notes.extend(http.block.iter().filter(|found| found.name == "lua_load_resty_core").map(|found| {
+        let what = "lua_load_resty_core is deprecated (the lua-resty-core library is required since \
+                    ngx_lua v0.10.16)";
+        (WARN, format!("{what} in {}:{}", found.file, found.line))
+    }));
     Ok(Translation {
         settings: Value::Object(settings),
         left,
@@ -205,6 +213,15 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     lua.insert("error_status".into(), json!(500));
     lua.insert("on_error".into(), json!("refuse"));
     lua.insert("confined".into(), json!(false));
+    let trim = http.get("lua_malloc_trim").and_then(|found| found.arg(0).parse::<u32>().ok());
+    if let Some(exchanges) = trim {
+        lua.insert("trim_after".into(), json!(exchanges.min(1_000_000_000)));
+    }
+    let limit =
+        http.get("lua_regex_match_limit").and_then(|found| found.arg(0).parse::<u32>().ok());
+    if let Some(steps) = limit.filter(|steps| *steps > 0) {
+        lua.insert("regex_steps".into(), json!(steps.min(10_000_000)));
+    }
     lua.insert("load".into(), json!("when_needed"));
     lua.insert("network".into(), json!(["*:*"]));
     let budget = json!({ "cpu": "60s", "memory": MEMORY, "wait": "1h", "connections": 10_000 });

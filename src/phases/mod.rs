@@ -31,6 +31,7 @@ mod rules;
 mod rules_beside;
 mod set;
 mod step;
+mod told;
 
 pub use balancer::choose_peer;
 pub use beside::see_chunk;
@@ -39,6 +40,7 @@ pub use exchange::Exchange;
 pub use response_body::{HeldBody, response_body, response_limit};
 
 use crate::transaction::{Phase, RulePhase};
+use std::cell::Cell;
 
 /// What a phase leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +153,7 @@ pub async fn response_head(exchange: &Exchange) -> Flow {
 /// The first half of [`response_head`]: what waits for nobody.
 pub fn filtered_head(exchange: &Exchange) -> Flow {
     let flow = header_filter::run(exchange);
+    told::head(exchange);
     head_rules::apply(exchange);
     flow
 }
@@ -163,15 +166,39 @@ pub async fn judged_head(exchange: &Exchange) -> Flow {
     rules::run(exchange, RulePhase::ResponseHeaders).await
 }
 
+/// Has the exchange, or what comes after it, begin with fresh states where none is to be kept.
+pub fn renew(exchange: &Exchange) {
+    if !exchange.live.policy.config.lua.code_cache {
+        exchange.live.states().iter().for_each(|state| state.forget());
+    }
+}
+
+thread_local! {
+    /// Exchanges of this worker since it last gave memory back.
+    static SINCE_TRIMMED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Gives free memory back to the system, if that is wanted after so many exchanges.
+fn give_back(exchange: &Exchange) {
+    let after = exchange.live.policy.config.lua.trim_after;
+    if after == 0 {
+        return;
+    }
+    let since = SINCE_TRIMMED.get() + 1;
+    SINCE_TRIMMED.set(if since >= after { 0 } else { since });
+    if since >= after {
+        told::trimmed(exchange, crate::memory::trim());
+    }
+}
+
 /// After the last byte: the rules' last phase, then `log`, so that handlers see all that was found.
 pub async fn end(exchange: &Exchange) {
     rules::run(exchange, RulePhase::Logging).await;
     log::run(exchange);
     rules::tell(exchange);
     function::run_beside(exchange);
-    if !exchange.live.policy.config.lua.code_cache {
-        exchange.live.states().iter().for_each(|state| state.forget());
-    }
+    renew(exchange);
+    give_back(exchange);
     beside::run(exchange);
     rules_beside::run(exchange);
 }

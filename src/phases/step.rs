@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
-use super::{Exchange, Flow, beside};
+use super::{Exchange, Flow, beside, told};
 use crate::config::{HandlerSource, OnError};
 use crate::functions::Record;
 use crate::policy::{Live, Step, StepId};
@@ -108,6 +108,7 @@ pub(super) fn refused_with(exchange: &Exchange, status: Option<u16>) -> Flow {
 /// Runs one handler in a phase that may wait.
 pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
+    told::beginning(exchange, step.phase, &handler.module);
     let call = call(exchange, step.phase, &handler.module);
     let account = Account::begin(&exchange.live, id);
     let result = state.run(handler, &call).await;
@@ -119,6 +120,7 @@ pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
 /// (`ngx.arg`).
 pub(super) fn run_now(exchange: &Exchange, id: StepId, call: &Rc<Call>) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
+    told::beginning(exchange, step.phase, &handler.module);
     let account = Account::begin(&exchange.live, id);
     let result = state.run_now(handler, call);
     account.end(state, call, &result);

@@ -299,6 +299,7 @@ impl Draft {
                     guest: false,
                     trusted: draft.trusted,
                     open: draft.trusted && !lua.confined,
+                    regex_steps: lua.regex_steps,
                 })
             })
             .collect();

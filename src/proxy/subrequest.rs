@@ -52,8 +52,10 @@ async fn run(site: Rc<Site>, live: Rc<Live>, wanted: Subrequest) -> Captured {
         return Captured { status: LOST, ..Captured::default() };
     };
     downstream.belong_to(&exchange);
+    phases::renew(&exchange);
     let flow = phases::request(&exchange).await;
     let sent = follow(&site, &exchange, &downstream, flow).await;
+    phases::renew(&exchange);
     captured(&exchange, &downstream, sent)
 }
 

@@ -46,6 +46,8 @@ pub struct DomainSpec {
     pub prefix: Option<Arc<str>>,
     /// Where scripts have things computed aside.
     pub pools: Arc<Pools>,
+    /// Steps that one search of a regex may take where it has to backtrack.
+    pub regex_steps: usize,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
     /// Timers that may run at once, for each state.

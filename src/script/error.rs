@@ -115,6 +115,10 @@ pub(super) const OWN_CHUNK: &str = "moongate/";
 /// What stands between message and traceback in a Luau error.
 const TRACEBACK: &str = "\nstack traceback:";
 
+/// Functions of a traceback that are told from its top, and from its bottom.
+const FIRST: usize = 13;
+const LAST: usize = 10;
+
 /// What Luau says when an allocation was refused.
 const NO_MEMORY: &str = "not enough memory";
 
@@ -131,6 +135,9 @@ impl ScriptError {
             _ if is_memory(error) || message.ends_with(NO_MEMORY) => ScriptErrorKind::Memory,
             _ => ScriptErrorKind::Runtime,
         };
+        if is_no_text(&message) {
+            message = "unknown reason".to_owned();
+        }
         if let Some(said) = words::of_lua(&message) {
             message = said;
         }
@@ -207,6 +214,12 @@ pub(super) fn plain(lua: &Lua, reason: Value) -> mlua::Result<Value> {
 
 /// Bytes of a message or a traceback that are told: a script chooses how long they are.
 const TOLD: usize = 4096;
+
+/// Whether a script raised something that is no text: its error has no words.
+fn is_no_text(message: &str) -> bool {
+    let address = |kind: &str| message.strip_prefix(kind).is_some_and(|at| at.starts_with(": 0x"));
+    matches!(message, "nil" | "true" | "false") || ["table", "function"].into_iter().any(address)
+}
 
 /// `debug.traceback`: a message, and the functions that are on their way, as Lua tells them.
 /// `luaus` is Luau's own, which can look into another coroutine.
@@ -351,6 +364,9 @@ fn own_frames_out(traceback: &str) -> String {
         && from.ends_with(":1>")
     {
         *last = Cow::Owned(format!("{place}: in main chunk"));
+    }
+    if lines.len() > FIRST + LAST {
+        lines.splice(FIRST..lines.len() - LAST, [Cow::Borrowed("...")]);
     }
     lines.join("\n")
 }

@@ -130,6 +130,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         guest: false,
         trusted: false,
         open: false,
+        regex_steps: 200_000,
     }
 }
 

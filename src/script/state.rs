@@ -22,6 +22,9 @@ use crate::transaction::Phase;
 /// Calls after which a state's memory is told.
 const CALLS_BETWEEN_REPORTS: u32 = 128;
 
+/// nginx's number for the level.
+const DEBUG: i64 = 8;
+
 /// How many times a call's CPU time a module may take while it is loaded.
 const LOADING: u32 = 10;
 
@@ -394,6 +397,10 @@ impl State {
     /// Begins anew with the next call, as if nothing had been kept.
     pub fn forget(&self) {
         if let Some(vm) = self.vm.borrow_mut().take() {
+            if events::ScriptSaid::is_wanted(DEBUG) {
+                let message = format!("lua close the global Lua VM {:p}", Rc::as_ptr(&vm));
+                events::Said { level: DEBUG, message: &message, about: None }.emit();
+            }
             drop(vm);
             self.hold(0);
         }

@@ -233,6 +233,7 @@ async fn admit_near(local: Rc<Local>, path: Arc<str>, stream: UnixStream) {
         port: 0,
         socket: near,
         server: near,
+        listener: near,
         connection: local.connections.get(),
         connection_requests: 0,
         tls: false,

@@ -40,6 +40,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         guest: false,
         trusted: true,
         open: false,
+        regex_steps: 200_000,
     }
 }
 

@@ -44,6 +44,8 @@ pub fn read(file: &Section<'_>) -> Scripts {
         variables: section.get("variables").map(|_| names(&section)),
         prefix: section.text("prefix").map(|(text, _)| text),
         code_cache: section.flag("code_cache"),
+        regex_steps: section.count("regex_steps") as usize,
+        trim_after: section.count("trim_after") as u32,
         confined: section.flag("confined"),
         max_running_timers: section.count("max_running_timers") as usize,
         thread_pools: pools::read(&section),

@@ -55,26 +55,26 @@ pub const FUNCTIONS: &[Function] = &[
     method(
         "ngx.shared.DICT:safe_set",
         "local ok, err = dict:safe_set(key, value, ttl?, flags?)",
-        "As `set`, but `nil, \"no memory\"` where others would have to make room.",
+        "As `set`, but `false, \"no memory\"` where others would have to make room.",
         |lua, call, args| write(lua, call, &args, Dictionary::safe_set),
     ),
     method(
         "ngx.shared.DICT:add",
         "local ok, err, forcible = dict:add(key, value, ttl?, flags?)",
         "As `set`, but `false, \"exists\"` for a key that is there.",
-        |lua, call, args| write(lua, call, &args, Dictionary::add),
+        |lua, call, args| write_something(lua, call, &args, Dictionary::add),
     ),
     method(
         "ngx.shared.DICT:safe_add",
         "local ok, err = dict:safe_add(key, value, ttl?, flags?)",
-        "As `add`, but `nil, \"no memory\"` where others would have to make room.",
-        |lua, call, args| write(lua, call, &args, Dictionary::safe_add),
+        "As `add`, but `false, \"no memory\"` where others would have to make room.",
+        |lua, call, args| write_something(lua, call, &args, Dictionary::safe_add),
     ),
     method(
         "ngx.shared.DICT:replace",
         "local ok, err, forcible = dict:replace(key, value, ttl?, flags?)",
         "As `set`, but `false, \"not found\"` for a key that is not there.",
-        |lua, call, args| write(lua, call, &args, Dictionary::replace),
+        |lua, call, args| write_something(lua, call, &args, Dictionary::replace),
     ),
     method(
         "ngx.shared.DICT:incr",
@@ -329,6 +329,19 @@ fn get_stale(lua: &Lua, dictionary: &Dictionary, key: &[u8]) -> mlua::Result<Mul
 /// One of the ways to set a key.
 type Set = fn(&Dictionary, &[u8], Scalar, Option<Duration>, u32) -> Outcome;
 
+/// As [`write`], for the ways that do not take nil for a deletion.
+fn write_something(
+    lua: &Lua,
+    call: &Call,
+    args: &MultiValue,
+    set: Set,
+) -> mlua::Result<MultiValue> {
+    if at(args, 3).is_nil() {
+        return refusal(lua, "attempt to add or replace nil values");
+    }
+    write(lua, call, args, set)
+}
+
 fn write(lua: &Lua, call: &Call, args: &MultiValue, set: Set) -> mlua::Result<MultiValue> {
     with_key(lua, args, |dictionary, key| {
         let ttl = duration(at(args, 4), "exptime")?;
@@ -346,7 +359,9 @@ fn write(lua: &Lua, call: &Call, args: &MultiValue, set: Set) -> mlua::Result<Mu
         }
         let (ok, words, forcible) = match set(dictionary, key, value, ttl, flags) {
             Ok(written) => (Value::Boolean(true), Value::Nil, written.forcible),
-            Err(Fault::NoMemory) => (Value::Nil, string(lua, "no memory")?, false),
+            Err(fault @ Fault::NoMemory { forcible }) => {
+                (Value::Boolean(false), string(lua, fault.to_string())?, forcible)
+            }
             Err(fault) => (Value::Boolean(false), string(lua, fault.to_string())?, false),
         };
         Ok(MultiValue::from_vec(vec![ok, words, Value::Boolean(forcible)]))
@@ -371,6 +386,7 @@ fn incr(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
             return Ok(one(Value::Number(init.unwrap_or_default() + by)));
         }
         match dictionary.incr(key, by, init, init_ttl) {
+            Ok(written) if init.is_none() => Ok(one(Value::Number(written.result))),
             Ok(written) => Ok(MultiValue::from_vec(vec![
                 Value::Number(written.result),
                 Value::Nil,

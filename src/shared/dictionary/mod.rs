@@ -1,5 +1,6 @@
 //! `ngx.shared`: dictionaries that all workers share, bounded in bytes.
 
+mod slab;
 mod store;
 mod withheld;
 
@@ -75,7 +76,10 @@ pub enum Fault {
     IsAList,
     /// It does not fit, or (the `safe_` kinds) only if others went.
     #[error("no memory")]
-    NoMemory,
+    NoMemory {
+        /// Whether others went for it, and it was not enough.
+        forcible: bool,
+    },
 }
 
 /// Which end of a list.
@@ -175,7 +179,7 @@ impl Dictionary {
     /// Sets a key; others make room if they must.
     ///
     /// # Errors
-    /// [`Fault::NoMemory`] if it is larger than the whole.
+    /// [`Fault::NoMemory`] if it is larger than the whole, or too many would have to go.
     pub fn set(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
         self.write(key, value, ttl, flags, Write::Set)
     }
@@ -329,12 +333,12 @@ impl Dictionary {
         self.capacity
     }
 
-    /// Bytes that are not used.
+    /// Bytes of pages that are not used at all; pages in use may have room too.
     pub fn free_space(&self) -> usize {
-        self.capacity.saturating_sub(self.bytes_used())
+        self.lock().free()
     }
 
-    /// Bytes that are used: keys, values, and what it takes to keep them.
+    /// Bytes that are used: keys, values, and what it takes to keep them in nginx's way.
     pub fn bytes_used(&self) -> usize {
         self.lock().used()
     }

@@ -4,13 +4,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::slab::{Place, Slab};
 use super::{End, Entry, Fault, Scalar, Written};
 
-/// Bytes that an entry takes besides its key and value: its node, its place in the map (key,
-/// index, spare room), the allocator's share.
-pub(super) const ENTRY_BYTES: usize = 192;
+/// Bytes that an entry takes in nginx's shared memory besides its key and value.
+pub(super) const ENTRY_BYTES: usize = 68;
+/// Bytes that the entry of a list takes besides its key.
+const LIST_BYTES: usize = 88;
 /// Bytes that an element of a list takes besides its value.
-const ELEMENT_BYTES: usize = 48;
+const ELEMENT_BYTES: usize = 21;
+/// How often the least recently used goes for one write, before that is given up.
+const ROUNDS: usize = 30;
 /// Entries past their time that each write drops on its way.
 const DROPPED_BY_A_WRITE: usize = 2;
 /// No entry.
@@ -27,7 +31,8 @@ pub enum Write {
 }
 
 pub(super) enum Content {
-    List(VecDeque<Scalar>),
+    /// The values, with their places.
+    List(VecDeque<(Scalar, Place)>),
     One(Scalar),
 }
 
@@ -36,7 +41,7 @@ pub(super) struct Node {
     pub(super) content: Content,
     pub(super) flags: u32,
     expires: Option<Instant>,
-    bytes: usize,
+    place: Place,
     newer: usize,
     older: usize,
 }
@@ -44,8 +49,7 @@ pub(super) struct Node {
 /// The entries of one dictionary. Keys are hashed with a secret of this process, so that a client
 /// cannot choose keys that collide.
 pub struct Store {
-    pub(super) capacity: usize,
-    used: usize,
+    pub(super) slab: Slab,
     evictions: u64,
     places: HashMap<Arc<[u8]>, usize>,
     nodes: Vec<Option<Node>>,
@@ -57,8 +61,7 @@ pub struct Store {
 impl Store {
     pub fn new(capacity: usize) -> Self {
         Self {
-            capacity,
-            used: 0,
+            slab: Slab::new(capacity),
             evictions: 0,
             places: HashMap::new(),
             nodes: Vec::new(),
@@ -69,7 +72,11 @@ impl Store {
     }
 
     pub fn used(&self) -> usize {
-        self.used
+        self.slab.used()
+    }
+
+    pub fn free(&self) -> usize {
+        self.slab.free()
     }
 
     pub fn entries(&self) -> usize {
@@ -108,22 +115,67 @@ impl Store {
             Write::Replace if !there => return Err(Fault::NotFound),
             _ => {}
         }
-        let forcible = !matches!(write, Write::SafeAdd | Write::SafeSet);
         let bytes = ENTRY_BYTES + key.len() + value.bytes();
-        if bytes > self.capacity {
-            return Err(Fault::NoMemory);
+        if !self.slab.could_hold(bytes) {
+            return Err(Fault::NoMemory { forcible: false });
         }
         self.drop_stale_tail(now);
-        let freed = self.places.get(key).and_then(|place| self.node(*place)).map_or(0, |n| n.bytes);
-        let room = self.capacity - self.used + freed;
-        if room < bytes && !forcible {
-            return Err(Fault::NoMemory);
-        }
-        self.delete(key);
-        let forced = self.make_room(bytes, now);
         let expires = ttl.and_then(|ttl| now.checked_add(ttl));
-        self.insert(key, Content::One(value), flags, expires, bytes);
+        if self.overwrite(key, &value, flags, expires) {
+            return Ok(Written { result: (), forcible: false });
+        }
+        let safe = matches!(write, Write::SafeAdd | Write::SafeSet);
+        let old = self.taken_out(key);
+        let mut forced = false;
+        let place = match self.slab.take(bytes) {
+            Some(place) => Some(place),
+            None if safe => None,
+            None => self.make_room(bytes, now, &mut forced),
+        };
+        let Some(place) = place else {
+            if let Some(old) = old.filter(|_| safe) {
+                self.put_back(old);
+            }
+            return Err(Fault::NoMemory { forcible: forced });
+        };
+        self.insert(key, Content::One(value), flags, expires, place);
         Ok(Written { result: (), forcible: forced })
+    }
+
+    /// Writes into an entry that has just the room.
+    fn overwrite(
+        &mut self,
+        key: &[u8],
+        value: &Scalar,
+        flags: u32,
+        expires: Option<Instant>,
+    ) -> bool {
+        let fits = |node: &Node| match &node.content {
+            Content::One(old) => old.bytes() == value.bytes(),
+            Content::List(_) => false,
+        };
+        if !self.seen(key).is_some_and(fits) {
+            return false;
+        }
+        let Some(node) = self.touched(key).and_then(|place| self.node_mut(place)) else {
+            return false;
+        };
+        (node.content, node.flags, node.expires) = (Content::One(value.clone()), flags, expires);
+        true
+    }
+
+    /// Takes an entry out, so that it may be put back.
+    fn taken_out(&mut self, key: &[u8]) -> Option<Node> {
+        let place = self.places.get(key).copied()?;
+        self.remove(place)
+    }
+
+    /// Puts back what was just taken out: its room is still there.
+    fn put_back(&mut self, node: Node) {
+        let Content::One(value) = &node.content else { return };
+        if let Some(place) = self.slab.take(ENTRY_BYTES + node.key.len() + value.bytes()) {
+            self.insert(&node.key.clone(), node.content, node.flags, node.expires, place);
+        }
     }
 
     pub fn incr(
@@ -210,24 +262,22 @@ impl Store {
         self.list(key, now)?;
         self.drop_stale_tail(now);
         let there = self.places.get(key).copied();
-        let bytes = ELEMENT_BYTES + value.bytes();
-        let base = if there.is_some() { 0 } else { ENTRY_BYTES + key.len() };
-        if self.used + base + bytes > self.capacity {
-            return Err(Fault::NoMemory);
-        }
+        let no_memory = Fault::NoMemory { forcible: false };
+        let element = self.slab.take(ELEMENT_BYTES + value.bytes()).ok_or(no_memory)?;
         if there.is_none() {
-            self.insert(key, Content::List(VecDeque::new()), 0, None, base);
+            let Some(place) = self.slab.take(LIST_BYTES + key.len()) else {
+                self.slab.give(element);
+                return Err(no_memory);
+            };
+            self.insert(key, Content::List(VecDeque::new()), 0, None, place);
         }
-        let Some(node) = self.valid(key, now) else { return Err(Fault::NoMemory) };
+        let Some(node) = self.valid(key, now) else { return Err(no_memory) };
         let Content::List(list) = &mut node.content else { return Err(Fault::NotAList) };
         match end {
-            End::Left => list.push_front(value),
-            End::Right => list.push_back(value),
+            End::Left => list.push_front((value, element)),
+            End::Right => list.push_back((value, element)),
         }
-        let length = list.len();
-        node.bytes += bytes;
-        self.used += bytes;
-        Ok(length)
+        Ok(list.len())
     }
 
     pub fn pop(&mut self, key: &[u8], end: End, now: Instant) -> Result<Option<Scalar>, Fault> {
@@ -237,15 +287,13 @@ impl Store {
             End::Right => list.pop_back(),
         };
         let empty = list.is_empty();
-        if let (Some(value), Some(node)) = (&value, self.valid(key, now)) {
-            let bytes = ELEMENT_BYTES + value.bytes();
-            node.bytes -= bytes;
-            self.used -= bytes;
+        if let Some((_, place)) = &value {
+            self.slab.give(*place);
         }
         if empty {
             self.delete(key);
         }
-        Ok(value)
+        Ok(value.map(|(value, _)| value))
     }
 
     pub fn length(&mut self, key: &[u8], now: Instant) -> Result<usize, Fault> {
@@ -253,7 +301,11 @@ impl Store {
     }
 
     /// The list that a key holds; a key past its time is dropped.
-    fn list(&mut self, key: &[u8], now: Instant) -> Result<Option<&mut VecDeque<Scalar>>, Fault> {
+    fn list(
+        &mut self,
+        key: &[u8],
+        now: Instant,
+    ) -> Result<Option<&mut VecDeque<(Scalar, Place)>>, Fault> {
         if self.valid(key, now).is_none() {
             self.delete(key);
             return Ok(None);
@@ -303,27 +355,30 @@ impl Store {
         content: Content,
         flags: u32,
         expires: Option<Instant>,
-        bytes: usize,
+        place: Place,
     ) {
         let key: Arc<[u8]> = key.into();
         let node =
-            Node { key: key.clone(), content, flags, expires, bytes, newer: NONE, older: NONE };
+            Node { key: key.clone(), content, flags, expires, place, newer: NONE, older: NONE };
         let place = self.vacant.pop().unwrap_or(self.nodes.len());
         match self.nodes.get_mut(place) {
             Some(slot) => *slot = Some(node),
             None => self.nodes.push(Some(node)),
         }
         self.places.insert(key, place);
-        self.used += bytes;
         self.link(place);
     }
 
-    fn remove(&mut self, place: usize) {
+    fn remove(&mut self, place: usize) -> Option<Node> {
         self.unlink(place);
-        let Some(node) = self.nodes.get_mut(place).and_then(Option::take) else { return };
+        let node = self.nodes.get_mut(place).and_then(Option::take)?;
         self.places.remove(&node.key);
-        self.used -= node.bytes;
+        self.slab.give(node.place);
+        if let Content::List(list) = &node.content {
+            list.iter().for_each(|(_, place)| self.slab.give(*place));
+        }
         self.vacant.push(place);
+        Some(node)
     }
 
     fn link(&mut self, place: usize) {
@@ -350,24 +405,26 @@ impl Store {
         }
     }
 
-    /// Drops the least recently used until `bytes` fit; whether one of them was still valid.
-    fn make_room(&mut self, bytes: usize, now: Instant) -> bool {
-        let mut forced = false;
-        while self.used + bytes > self.capacity {
-            let Some(node) = self.node(self.oldest) else { break };
-            if !node.is_stale(now) {
-                self.evictions += 1;
-                forced = true;
-            }
+    /// Drops the least recently used until `bytes` find a place; `forced` tells whether one of them
+    /// was still valid.
+    fn make_room(&mut self, bytes: usize, now: Instant, forced: &mut bool) -> Option<Place> {
+        for _ in 0..ROUNDS {
+            let is_valid = !self.node(self.oldest)?.is_stale(now);
+            self.evictions += u64::from(is_valid);
+            *forced |= is_valid;
             self.remove(self.oldest);
+            self.drop_stale_tail(now);
+            if let Some(place) = self.slab.take(bytes) {
+                return Some(place);
+            }
         }
-        forced
+        None
     }
 
     fn drop_stale_tail(&mut self, now: Instant) {
         for _ in 0..DROPPED_BY_A_WRITE {
             match self.node(self.oldest) {
-                Some(node) if node.is_stale(now) => self.remove(self.oldest),
+                Some(node) if node.is_stale(now) => drop(self.remove(self.oldest)),
                 _ => break,
             }
         }
@@ -383,7 +440,8 @@ impl Node {
 impl Scalar {
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Boolean(_) | Self::Number(_) => 0,
+            Self::Boolean(_) => 1,
+            Self::Number(_) => 8,
             Self::Text(text) => text.len(),
         }
     }

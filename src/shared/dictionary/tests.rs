@@ -15,20 +15,21 @@ fn value(dictionary: &Dictionary, key: &str) -> Option<Scalar> {
 
 #[test]
 fn the_least_recently_used_makes_room() {
-    let dictionary = Dictionary::new(700);
+    let dictionary = Dictionary::new(25 << 10);
+    let page = Scalar::Text(vec![b'x'; 3_000].into());
     for key in ["a", "b", "c"] {
-        assert!(!dictionary.set(key.as_bytes(), text("value"), None, 0).unwrap().forcible);
+        assert!(!dictionary.set(key.as_bytes(), page.clone(), None, 0).unwrap().forcible);
     }
-    assert_eq!(value(&dictionary, "a"), Some(text("value")));
-    assert!(dictionary.set(b"d", text("value"), None, 0).unwrap().forcible);
+    assert_eq!(value(&dictionary, "a"), Some(page.clone()));
+    assert!(dictionary.set(b"d", page.clone(), None, 0).unwrap().forcible);
     assert_eq!(value(&dictionary, "b"), None, "it was not used for the longest time");
-    assert_eq!(value(&dictionary, "a"), Some(text("value")));
+    assert_eq!(value(&dictionary, "a"), Some(page));
     assert_eq!(dictionary.evictions(), 1);
 }
 
 #[test]
 fn it_never_holds_more_than_its_capacity() {
-    let dictionary = Dictionary::new(10_000);
+    let dictionary = Dictionary::new(30_000);
     for index in 0..5_000_u32 {
         let long = vec![b'x'; (index as usize * 37) % 3_000];
         let key = (index % 97).to_be_bytes();
@@ -44,15 +45,17 @@ fn it_never_holds_more_than_its_capacity() {
 
 #[test]
 fn the_safe_kinds_refuse_rather_than_push_out() {
-    let dictionary = Dictionary::new(400);
-    dictionary.set(b"a", text("value"), None, 0).unwrap();
-    dictionary.set(b"b", text("value"), None, 0).unwrap();
-    assert_eq!(dictionary.safe_set(b"c", text("v"), None, 0), Err(Fault::NoMemory));
-    assert_eq!(dictionary.safe_add(b"c", text("v"), None, 0), Err(Fault::NoMemory));
-    assert!(dictionary.safe_set(b"a", text("other"), None, 0).is_ok(), "it takes its own place");
-    let huge = Scalar::Text(vec![0; 500].into());
-    assert_eq!(dictionary.set(b"a", huge, None, 0), Err(Fault::NoMemory));
-    assert_eq!(value(&dictionary, "a"), Some(text("other")), "a refused write changes nothing");
+    let dictionary = Dictionary::new(20 << 10);
+    let page = |bytes: usize| Scalar::Text(vec![b'x'; bytes].into());
+    dictionary.set(b"a", page(3_000), None, 0).unwrap();
+    dictionary.set(b"b", page(3_000), None, 0).unwrap();
+    let full = Err(Fault::NoMemory { forcible: false });
+    assert_eq!(dictionary.safe_set(b"c", page(3_000), None, 0), full);
+    assert_eq!(dictionary.safe_add(b"c", page(3_000), None, 0), full);
+    assert!(dictionary.safe_set(b"a", page(3_500), None, 0).is_ok(), "it takes its own place");
+    assert_eq!(dictionary.safe_set(b"a", page(5_000), None, 0), full);
+    assert_eq!(dictionary.set(b"a", page(50_000), None, 0), full);
+    assert_eq!(value(&dictionary, "a"), Some(page(3_500)), "a refused write changes nothing");
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn where_writes_are_withheld_nothing_changes_and_reads_find_what_is_there() {
     assert_eq!(beside.add(b"text", text("y"), None, 0), Err(Fault::Exists));
     assert_eq!(beside.replace(b"new", text("y"), None, 0), Err(Fault::NotFound));
     let long = Scalar::Text(vec![b'x'; 20_000].into());
-    assert_eq!(beside.set(b"new", long, None, 0), Err(Fault::NoMemory));
+    assert_eq!(beside.set(b"new", long, None, 0), Err(Fault::NoMemory { forcible: false }));
     beside.delete(b"text");
     beside.flush_all();
     assert_eq!(beside.flush_expired(0), 0);

@@ -29,7 +29,9 @@ impl Store {
         match write {
             Write::Add | Write::SafeAdd if there => Err(Fault::Exists),
             Write::Replace if !there => Err(Fault::NotFound),
-            _ if ENTRY_BYTES + key.len() + value.bytes() > self.capacity => Err(Fault::NoMemory),
+            _ if !self.slab.could_hold(ENTRY_BYTES + key.len() + value.bytes()) => {
+                Err(Fault::NoMemory { forcible: false })
+            }
             _ => Ok(Written { result: (), forcible: false }),
         }
     }
@@ -52,8 +54,8 @@ impl Store {
     pub fn would_pop(&self, key: &[u8], end: End, now: Instant) -> Result<Option<Scalar>, Fault> {
         match self.seen_valid(key, now).map(|node| &node.content) {
             Some(Content::List(list)) => Ok(match end {
-                End::Left => list.front().cloned(),
-                End::Right => list.back().cloned(),
+                End::Left => list.front().map(|(value, _)| value.clone()),
+                End::Right => list.back().map(|(value, _)| value.clone()),
             }),
             Some(Content::One(_)) => Err(Fault::NotAList),
             None => Ok(None),

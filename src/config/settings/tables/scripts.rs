@@ -91,6 +91,20 @@ pub static LUA: Table = Table {
             "Whether states are kept from one request to the next; `false` is for trying things.",
         ),
         row(
+            "regex_steps",
+            Count(1, 10_000_000),
+            "200000",
+            "5000",
+            "Steps that one search of a regex may take in `ngx.re` where it has to backtrack (`pcre_exec() failed: -8`).",
+        ),
+        row(
+            "trim_after",
+            Count(0, 1_000_000_000),
+            "0",
+            "1000",
+            "Exchanges of a worker after which it gives free memory back to the system; 0: it does that by itself.",
+        ),
+        row(
             "confined",
             Flag,
             "true",

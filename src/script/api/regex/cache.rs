@@ -30,7 +30,8 @@ const GUESTS_AUTOMATON_BYTES: usize = 64 << 10;
 const SIZES: &[(usize, usize)] =
     &[(8 << 10, 8 << 20), (64 << 10, 8 << 20), (256 << 10, 2 << 20), (1 << 20, 512 << 10)];
 
-/// Steps of an engine that backtracks: some milliseconds, which nothing interrupts.
+/// Steps of an engine that backtracks, for those who are not told: some milliseconds, which nothing
+/// interrupts.
 const STEPS: usize = 200_000;
 /// The longest subject that it may see.
 const BACKTRACKED_BYTES: usize = 1 << 20;
@@ -186,7 +187,8 @@ pub fn compiled(
         quick::note_regex(lua, text, options, known);
         return Ok(Ok(known.clone()));
     }
-    let program = match compile(text, key.1, automaton_bytes(lua)) {
+    let steps = spec_of(lua).map_or(STEPS, |spec| spec.regex_steps);
+    let program = match compile(text, key.1, automaton_bytes(lua), steps) {
         Ok(program) => program,
         Err(why) => {
             let text = String::from_utf8_lossy(text);
@@ -244,7 +246,12 @@ fn cache(lua: &Lua) -> Rc<RefCell<Cache>> {
     cache
 }
 
-fn compile(text: &[u8], options: Options, automaton_bytes: usize) -> Result<Program, String> {
+fn compile(
+    text: &[u8],
+    options: Options,
+    automaton_bytes: usize,
+    steps: usize,
+) -> Result<Program, String> {
     if text.len() > TEXT_BYTES {
         return Err(TOO_LARGE.to_owned());
     }
@@ -255,7 +262,7 @@ fn compile(text: &[u8], options: Options, automaton_bytes: usize) -> Result<Prog
     }
     if backtracks {
         let (bytes, _) = SIZES.last().copied().unwrap_or_default();
-        let regex = backtracking(&text, options, bytes, automaton_bytes)?;
+        let regex = backtracking(&text, options, bytes, automaton_bytes, steps)?;
         let groups = regex.captures_len();
         let engine = Engine::Backtracking(Box::new(regex));
         return Ok(Program { engine, bytes, subject_bytes: BACKTRACKED_BYTES, names, groups });
@@ -310,6 +317,7 @@ fn backtracking(
     options: Options,
     bytes: usize,
     automaton_bytes: usize,
+    steps: usize,
 ) -> Result<fancy_regex::Regex, String> {
     let mode = if options.utf8 { BytesMode::UnicodeBytes } else { BytesMode::Ascii };
     fancy_regex::RegexBuilder::new(text)
@@ -318,7 +326,7 @@ fn backtracking(
         .multi_line(options.lines)
         .dot_matches_new_line(options.dot_all)
         .verbose_mode(options.extended)
-        .backtrack_limit(STEPS)
+        .backtrack_limit(steps)
         .delegate_size_limit(bytes)
         .delegate_dfa_size_limit(automaton_bytes)
         .build()

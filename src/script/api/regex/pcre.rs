@@ -378,7 +378,7 @@ mod tests {
             );
         }
         assert_eq!(translate("é".as_bytes(), true, false, false).unwrap().text, "é");
-        assert_eq!(translate(b"a # (\nb", false, true).unwrap().text, "a b");
+        assert_eq!(translate(b"a # (\nb", false, true, false).unwrap().text, "a b");
     }
 
     #[test]
