@@ -324,6 +324,7 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
         }
         "rules.exclusions[]" => ("/rules/exclusions/0", vec![("rule", "1")]),
         "handler" => ("/access/0", vec![("module", "ip_admission")]),
+        "lua.thread_pools.NAME" => ("/lua/thread_pools/own", vec![]),
         "owners.NAME" => ("/owners/team-a", vec![]),
         "secrets.NAME" if name == "owners" => ("/secrets/stripe", vec![("file", "stripe.key")]),
         "secrets.NAME" => ("/secrets/stripe", vec![]),

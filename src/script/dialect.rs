@@ -7,10 +7,10 @@ use super::words;
 /// The first byte of compiled Lua, whoever compiled it.
 const COMPILED: u8 = 0x1B;
 
-/// Whether a text is compiled Lua; the words for it.
-pub(super) fn is_compiled(name: &str, text: &[u8]) -> Option<String> {
+/// Whether a text that begins at that line is compiled Lua; the words for it.
+pub(super) fn is_compiled(name: &str, line: usize, text: &[u8]) -> Option<String> {
     (text.first() == Some(&COMPILED))
-        .then(|| format!("{name}:1: bytecode is not loaded: give the source text"))
+        .then(|| format!("{name}:{line}: bytecode is not loaded: give the source text"))
 }
 
 /// The error of a text that did not compile, in better words where it is known what was meant.
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn compiled_text_is_known_by_its_first_byte() {
-        assert!(is_compiled("a.lua", b"\x1bLJ\x02").unwrap().starts_with("a.lua:1: bytecode"));
-        assert_eq!(is_compiled("a.lua", b"return 1"), None);
+        assert!(is_compiled("a.lua", 1, b"\x1bLJ\x02").unwrap().starts_with("a.lua:1: bytecode"));
+        assert_eq!(is_compiled("a.lua", 1, b"return 1"), None);
     }
 }

@@ -103,7 +103,7 @@ impl Incarnation {
             shifted = "\n".repeat(offset) + text;
             &shifted
         };
-        if let Some(words) = dialect::is_compiled(name, text.as_bytes()) {
+        if let Some(words) = dialect::is_compiled(name, offset + 1, text.as_bytes()) {
             return Err(mlua::Error::runtime(words));
         }
         if self.sandbox.shared().is_some() {

@@ -13,6 +13,8 @@ use crate::transaction::Phase;
 
 /// Luau's instruction that loads a constant.
 const LOADK: u8 = 5;
+/// Luau's instruction that calls a function.
+const CALL: u8 = 21;
 /// Files that are followed from one script to the next.
 const MOST_FILES: usize = 1_000;
 
@@ -100,13 +102,23 @@ impl Looked<'_> {
 /// The names that a function gives to `require` as they stand there.
 fn required(unit: &Unit) -> Vec<(u32, String)> {
     let starts = unit.starts();
-    let named = starts.iter().zip(starts.iter().skip(1)).filter_map(|(&at, &next)| {
-        let is_require = unit.path(at).is_some_and(|path| path == ["require"]);
-        let word = *unit.words.get(next).filter(|_| is_require)?;
-        let text = unit.text((word >> 16) as usize).filter(|_| (word & 0xFF) as u8 == LOADK)?;
-        Some((unit.lines.get(at).copied().unwrap_or(0), text.to_owned()))
+    let named = starts.windows(3).filter_map(|places| {
+        let &[at, next, last] = places else { return None };
+        unit.path(at).filter(|path| path[..] == ["require"])?;
+        let [function, name, call] = [at, next, last].map(|place| unit.words.get(place).copied());
+        let (function, name, call) = (function?, name?, call?);
+        // Called is what was just put there: `pcall(require, "x")` may well find nothing.
+        let is_called = call as u8 == CALL && register(call) == register(function);
+        let text = unit.text((name >> 16) as usize)?;
+        let line = unit.lines.get(at).copied().unwrap_or(0);
+        (is_called && name as u8 == LOADK).then(|| (line, text.to_owned()))
     });
     named.collect()
+}
+
+/// Where an instruction puts its result, or finds what it calls.
+fn register(word: u32) -> u8 {
+    (word >> 8) as u8
 }
 
 enum Found {

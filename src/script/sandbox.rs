@@ -450,7 +450,7 @@ fn load_text(
         return Ok((None, Some("only a string of source text can be loaded".into())));
     };
     let text = text.as_bytes();
-    if let Some(words) = dialect::is_compiled(name.unwrap_or("(load)"), &text) {
+    if let Some(words) = dialect::is_compiled(name.unwrap_or("(load)"), 1, &text) {
         return Ok((None, Some(words)));
     }
     if text.len() > most {

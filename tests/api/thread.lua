@@ -110,3 +110,7 @@ fails("not a semaphore instance", sema.count, 1)
 
 -- A thread that is left behind is waited for when the script has ended.
 ngx.thread.spawn(function() ngx.sleep(0.01) ngx.ctx.late = true end)
+local ok, err = ngx.run_worker_thread("none", "module", "name")
+same(ok, false) same(err, "thread pool none not found")
+ok, err = ngx.run_worker_thread("none")
+same(err, "expecting at least 3 arguments")
