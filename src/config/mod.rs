@@ -48,7 +48,7 @@ pub use rules::{
 };
 pub use secrets::{LONGEST_SECRET, REDACTED, Secret, Secrets};
 pub use settings::settings_page;
-pub use sockets::SocketSettings;
+pub use sockets::{NameServers, Resolver, SocketSettings};
 pub use template::Template;
 pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};
 pub use values::{destination as is_destination, size, size_text, time, time_text};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use regex::bytes::Regex;
@@ -61,6 +62,10 @@ pub struct Serving {
     pub server: Option<Arc<str>>,
     /// The type of what says none itself.
     pub default_type: Option<String>,
+    /// How long a connection may wait after it; none: as elsewhere.
+    pub idle_time: Option<Duration>,
+    /// Requests on a connection with which it ends at the latest.
+    pub requests_per_connection: Option<u64>,
     /// What answers instead of a status.
     pub error_pages: Vec<ErrorPage>,
     /// Changes of the response's head.

@@ -1,5 +1,6 @@
 //! A location, or an `if` in one: a route.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -129,6 +130,7 @@ pub(super) fn serve(
     }
     let kind = scope.get("default_type").map_or("text/plain", |kind| kind.arg(0));
     route.insert("default_type".into(), json!(kind));
+    keepalive(scope, route);
     admission(scope, route)?;
     error_pages(scope, route)?;
     headers(scope, route);
@@ -235,6 +237,39 @@ fn headers(scope: &Scope<'_>, route: &mut Map<String, Value>) {
     }
 }
 
+/// Who is asked for the addresses of names: without the directive nobody.
+fn resolver(scope: &Scope<'_>) -> Vec<String> {
+    let Some(found) = scope.get("resolver") else { return vec!["none".to_owned()] };
+    // OpenResty's `local=on`: whom the system asks.
+    if found.args.iter().any(|arg| arg == "local=on") {
+        return vec!["system".to_owned()];
+    }
+    let is_address = |arg: &str| {
+        let bare = arg.trim_start_matches('[').trim_end_matches(']');
+        arg.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok()
+    };
+    if !found.args.iter().any(|arg| is_address(arg)) {
+        return vec!["system".to_owned()];
+    }
+    let says = |arg: &str| ["valid=", "ipv4=", "ipv6="].iter().any(|key| arg.starts_with(key));
+    found.args.iter().filter(|arg| is_address(arg) || says(arg)).cloned().collect()
+}
+
+/// How a connection goes on.
+fn keepalive(scope: &Scope<'_>, route: &mut Map<String, Value>) {
+    let requests =
+        scope.get("keepalive_requests").and_then(|found| found.arg(0).parse::<u64>().ok());
+    let wait = scope.get("keepalive_timeout").and_then(|found| milliseconds(found.arg(0)));
+    match wait {
+        Some(0) => drop(route.insert("requests_per_connection".into(), json!(1))),
+        Some(wait) => drop(route.insert("idle_time".into(), json!(time(wait.min(86_400_000))))),
+        None => {}
+    }
+    if let Some(requests) = requests.filter(|_| wait != Some(0)) {
+        route.insert("requests_per_connection".into(), json!(requests.clamp(1, 1_000_000_000)));
+    }
+}
+
 /// What holds for scripts here and not elsewhere.
 fn lua(scope: &Scope<'_>, prefix: &Path, route: &mut Map<String, Value>) {
     let mut lua = Map::new();
@@ -269,6 +304,11 @@ fn lua(scope: &Scope<'_>, prefix: &Path, route: &mut Map<String, Value>) {
         scope.get("lua_socket_pool_size").and_then(|found| found.arg(0).parse::<u64>().ok())
     {
         lua.insert("pool_size".into(), json!(size.max(1)));
+    }
+    lua.insert("resolver".into(), json!(resolver(scope)));
+    let timeout = scope.get("resolver_timeout").and_then(|found| milliseconds(found.arg(0)));
+    if let Some(timeout) = timeout {
+        lua.insert("resolver_timeout".into(), json!(time(timeout.clamp(1, 86_400_000))));
     }
     if let Some(trusted) = scope.get("lua_ssl_trusted_certificate") {
         let path = prefix.join("conf").join(trusted.arg(0));

@@ -41,6 +41,8 @@ pub struct ClientStream {
     pub(super) waiting: Vec<u8>,
     /// How long the client may take for each write.
     write_time: Duration,
+    /// How long it may wait before its next request, where that was said.
+    pub idle_time: Option<Duration>,
     /// Body bytes of this exchange that were read.
     pub(super) body_read: u64,
     /// Body bytes of this exchange that were sent.
@@ -80,6 +82,7 @@ impl ClientStream {
             room: ROOM,
             waiting: Vec::new(),
             write_time: Duration::ZERO,
+            idle_time: None,
             body_read: 0,
             body_sent: 0,
         }
@@ -94,6 +97,7 @@ impl ClientStream {
             room: ROOM,
             waiting: Vec::new(),
             write_time: Duration::ZERO,
+            idle_time: None,
             body_read: 0,
             body_sent: 0,
         }

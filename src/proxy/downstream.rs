@@ -51,6 +51,8 @@ pub(super) struct Downstream {
     waiting: RefCell<Option<Waker>>,
     /// Whether no byte of the body is still to come.
     body_ended: Cell<bool>,
+    /// Which request of its connection it is.
+    request: u64,
     /// Whether both sides want the connection to go on.
     goes_on: bool,
     /// What the client was told of that.
@@ -157,8 +159,13 @@ impl Host for Shared {
 }
 
 impl Downstream {
-    /// The side of a client that sent this request; with `last`, the connection ends with it.
-    pub(super) fn new(stream: Box<ClientStream>, request: &Request, last: bool) -> Self {
+    /// The side of a client that sent this request, which is the connection's so manieth; with `last`,
+    /// the connection ends with it.
+    pub(super) fn new(
+        stream: Box<ClientStream>,
+        request: &Request,
+        (number, last): (u64, bool),
+    ) -> Self {
         let declared = declared(request);
         let connection = request.headers.get_all("connection").map(|value| &value[..]);
         Self {
@@ -174,6 +181,7 @@ impl Downstream {
             read_by_script: Cell::default(),
             waiting: RefCell::default(),
             body_ended: Cell::new(matches!(declared, Declared::Nothing | Declared::Length(0))),
+            request: number,
             goes_on: !last && keeps_alive(request.version, connection),
             told: Cell::new(false),
         }
@@ -194,6 +202,7 @@ impl Downstream {
             read_by_script: Cell::default(),
             waiting: RefCell::default(),
             body_ended: Cell::new(true),
+            request: 0,
             goes_on: false,
             told: Cell::new(false),
         }
@@ -227,9 +236,19 @@ impl Downstream {
     /// Whether the connection can go on after an answer framed so, as the client is then told. What
     /// is still to come of the request's body would be taken for the next request.
     pub(super) fn goes_on(&self, framing: Framing) -> bool {
-        let goes_on = self.goes_on && self.body_ended.get() && framing != Framing::UntilClose;
+        let goes_on = self.goes_on
+            && self.body_ended.get()
+            && framing != Framing::UntilClose
+            && !self.is_spent();
         self.told.set(goes_on);
         goes_on
+    }
+
+    /// Whether the route takes no more requests of this connection. What asks has the transaction.
+    fn is_spent(&self) -> bool {
+        let Some(exchange) = self.exchange() else { return false };
+        let most = exchange.plan().serving.requests_per_connection;
+        most.is_some_and(|most| self.request >= most)
     }
 
     /// Whether the client was told that the connection goes on.

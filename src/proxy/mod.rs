@@ -72,7 +72,8 @@ pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream
     let trusted = &live.policy.config.trusted_proxies;
     address::believe_proxies(&mut client, &request.headers, trusted);
     let live = site.choose(live, &request, &client);
-    let downstream = Rc::new(Downstream::new(stream, &request, last));
+    let order = (client.connection_requests, last);
+    let downstream = Rc::new(Downstream::new(stream, &request, order));
     let mut transaction = Transaction::new(site.next_id(), started, client, request);
     transaction.outcome.bytes_received = received;
     let host = Box::new(Shared::new(site.clone(), downstream.clone()));
@@ -97,6 +98,7 @@ async fn answer(
     let mut stream = downstream.take()?;
     note_bytes(exchange, &stream, sent);
     if sent == Sent::Whole && downstream.stays() {
+        stream.idle_time = exchange.plan().serving.idle_time;
         return Some(stream);
     }
     // The client may be gone already; there is nobody to tell.

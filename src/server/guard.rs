@@ -43,7 +43,8 @@ pub(super) async fn next(stream: &mut ClientStream, client: SocketAddr, limits: 
     stream.rest();
     skip_empty_lines(&mut stream.unread);
     if stream.unread.is_empty() {
-        match within(limits.idle_time, stream.read(0)).await {
+        let time = stream.idle_time.unwrap_or(limits.idle_time);
+        match within(time, stream.read(0)).await {
             Ok(Ok(1..)) => {}
             Ok(Ok(0) | Err(_)) | Err(_) => return Head::Gone,
         }

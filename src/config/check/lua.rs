@@ -1,14 +1,19 @@
 //! `lua`: what scripts find, and what they may cost.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::config::section::{Found, Section};
 use crate::config::settings::{BUDGET, LUA, ROUTE_LUA};
-use crate::config::{Budget, LoadTime, Lua, Network, OnError, RouteLua, SocketSettings, values};
+use crate::config::{
+    Budget, LoadTime, Lua, NameServers, Network, OnError, Resolver, RouteLua, SocketSettings,
+    values,
+};
 use crate::diagnostic::{Diagnostic, Span};
 
 use super::{absolute, pools};
@@ -72,11 +77,43 @@ pub fn of_route(route: &Section<'_>) -> RouteLua {
             read_timeout: lua.time("read_timeout"),
             keepalive_timeout: lua.time("keepalive_timeout"),
             pool_size: lua.count("pool_size") as usize,
+            resolver: resolver(&lua),
             nodelay: lua.flag("tcp_nodelay"),
             log_errors: lua.flag("log_socket_errors"),
             trusted: trusted(&lua),
         }),
     }
+}
+
+/// `system`, `none`, or servers, among which may stand `valid=`, `ipv4=off` and `ipv6=off`.
+fn resolver(lua: &Section<'_>) -> Resolver {
+    let words = lua.texts("resolver");
+    match words.iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().as_slice() {
+        [] | ["system"] => return Resolver::System,
+        ["none"] => return Resolver::None,
+        _ => {}
+    }
+    let timeout = lua.time("resolver_timeout");
+    let mut servers =
+        NameServers { addresses: Vec::new(), timeout, valid: None, ipv4: true, ipv6: true };
+    for (word, found) in &words {
+        match word.split_once('=') {
+            Some(("ipv4", on)) => servers.ipv4 = on != "off",
+            Some(("ipv6", on)) => servers.ipv6 = on != "off",
+            Some(("valid", time)) => servers.valid = values::time(time).map(Duration::from_millis),
+            _ => match name_server(word) {
+                Some(address) => servers.addresses.push(address),
+                None => found.bad_value("no address", "write it like `10.0.0.2` or `10.0.0.2:53`"),
+            },
+        }
+    }
+    if servers.addresses.is_empty() { Resolver::None } else { Resolver::Servers(servers) }
+}
+
+/// The address of a server, on port 53 where none is said.
+fn name_server(text: &str) -> Option<SocketAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    text.parse().ok().or_else(|| bare.parse().ok().map(|address| SocketAddr::new(address, 53)))
 }
 
 fn trusted(lua: &Section<'_>) -> Option<Bytes> {

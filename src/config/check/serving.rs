@@ -30,6 +30,8 @@ pub fn read(route: &Section<'_>) -> (Serving, Vec<HandlerSource>) {
         files: typed::<RawFiles>(route, "files").map(files),
         forward: typed::<RawForward>(route, "forward").map(forward),
         default_type: route.text("default_type").map(|(text, _)| text),
+        idle_time: route.time_given("idle_time"),
+        requests_per_connection: route.count_given("requests_per_connection"),
         error_pages: typed::<Vec<RawPage>>(route, "error_pages")
             .map(|raw| raw.into_iter().map(page).collect())
             .unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Rows of `access_log` and `routes`.
 
-use super::{GIB, HANDLERS, HOUR, KIB, row};
+use super::{DAY, GIB, HANDLERS, HOUR, KIB, row};
 use crate::config::settings::Shape::{Choice, Count, Flag, Other, Path, Size, Text, Texts, Time};
 use crate::config::settings::Table;
 
@@ -84,6 +84,20 @@ pub static ROUTE: Table = Table {
             "Whether scripts may choose another declared upstream by its name; a list names what they may compute besides.",
         ),
         row("default_type", Text, "", "text/html", "The type of what says none itself."),
+        row(
+            "idle_time",
+            Time(1, DAY),
+            "",
+            "10s",
+            "How long a connection may wait for its next request after one of this route; without it as `limits.idle_time` says.",
+        ),
+        row(
+            "requests_per_connection",
+            Count(1, 1_000_000_000),
+            "",
+            "100",
+            "The connection ends with a request of this route from so many on.",
+        ),
         row(
             "steps",
             Other("a list of steps"),

@@ -210,6 +210,20 @@ pub static ROUTE_LUA: Table = Table {
             "Whether failing sockets of scripts are told in the log.",
         ),
         row(
+            "resolver",
+            Texts,
+            "[system]",
+            "[10.0.0.2, ipv6=off]",
+            "Who knows the addresses of names that sockets of scripts connect to: `system`, `none`, or servers, among which may stand `valid=10s`, `ipv4=off` and `ipv6=off`.",
+        ),
+        row(
+            "resolver_timeout",
+            Time(1, DAY),
+            "30s",
+            "5s",
+            "How long such servers may take for a name.",
+        ),
+        row(
             "tcp_nodelay",
             Flag,
             "true",

@@ -20,6 +20,7 @@ use mlua::{Function as LuaFunction, Lua, Value};
 use super::arguments::fault;
 use super::register::inner;
 use super::semaphore;
+use super::socket::certificate;
 use crate::script::spec_of;
 
 /// A module in Luau.
@@ -118,6 +119,8 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
         loaded.raw_set(name, lua.globals().raw_get::<Value>(name)?)?;
     }
     preload.raw_set("ngx.semaphore", lua.create_function(|lua, ()| semaphore::module(lua))?)?;
+    let ssl = lua.create_function(|lua, ()| certificate::module(lua))?;
+    preload.raw_set("ngx.ssl", ssl)?;
     preload.raw_set("cjson", lua.create_function(|lua, ()| cjson::module(lua, false))?)?;
     preload.raw_set("cjson.safe", lua.create_function(|lua, ()| cjson::module(lua, true))?)
 }
@@ -166,6 +169,10 @@ pub fn describe(page: &mut String) {
     page.push_str("## Modules\n\nWhat `require` finds without a file.\n\n");
     let _ =
         writeln!(page, "- `cjson`: JSON: `encode`, `decode`, `null`, `empty_array`, `array_mt`.");
+    let _ = writeln!(
+        page,
+        "- `ngx.ssl`: `parse_pem_cert`, `parse_pem_priv_key` and their like, for `tcpsock:setclientcert`."
+    );
     let _ = writeln!(page, "- `cjson.safe`: the same; errors are returned as `nil, err`.");
     let _ = writeln!(page, "- `ngx.semaphore`: `new(n?)` makes one that counts from `n` (0).");
     for Module { name, doc, .. } in IN_LUAU {

@@ -223,7 +223,7 @@ async fn dial(
     let held = opened(lua, call)?;
     let mut refused = None;
     let connected = if let Some(port) = place.port {
-        let addresses = resolved(lua, &place.host, port).await?;
+        let addresses = resolved(lua, settings, (&place.host, port)).await?;
         place.address = addresses.first().copied();
         within(patience, async {
             let dialled = match own {

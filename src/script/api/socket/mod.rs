@@ -1,11 +1,13 @@
 //! `ngx.socket`: connections of scripts, to where the settings allow them.
 
 mod allow;
+pub mod certificate;
 mod client;
 mod connect;
 mod connection;
 mod pool;
 mod receive;
+mod resolver;
 mod stream;
 mod tcp;
 mod tls;
@@ -98,13 +100,15 @@ fn opened(lua: &Lua, call: &Call) -> Result<Held, String> {
 }
 
 /// The addresses of a host to which the domain may go, in the resolver's order, IPv4 first.
-async fn resolved(lua: &Lua, host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let found = tokio::net::lookup_host((bare, port)).await;
-    let mut addresses: Vec<_> = found.map(Iterator::collect).unwrap_or_default();
-    if addresses.is_empty() {
-        return Err(format!("{host} could not be resolved (3: Host not found)"));
-    }
+async fn resolved(
+    lua: &Lua,
+    settings: &SocketSettings,
+    (host, port): (&str, u16),
+) -> Result<Vec<SocketAddr>, String> {
+    let found = resolver::resolve(&settings.resolver, host).await;
+    let found = found.map_err(|error| error.to_string())?;
+    let mut addresses: Vec<_> =
+        found.into_iter().map(|address| SocketAddr::new(address, port)).collect();
     if let Some(spec) = spec_of(lua).filter(|spec| spec.guest) {
         let entries = &spec.network.allow;
         addresses.retain(|address| allow::is_safe(entries, address.ip(), port));

@@ -211,17 +211,14 @@ impl Pool {
                 Some(connection) => connection.poll_over(context),
                 None => std::task::Poll::Ready(()),
             });
-            let waited = match time {
-                Some(time) => tokio::time::timeout(time, over).await.is_err(),
-                None => {
-                    over.await;
-                    false
-                }
+            let waited = if let Some(time) = time {
+                tokio::time::timeout(time, over).await.is_err()
+            } else {
+                over.await;
+                false
             };
-            trace_alone(|| match waited {
-                true => "lua tcp socket keepalive max idle timeout".to_owned(),
-                false => "lua tcp socket keepalive close handler check stale events".to_owned(),
-            });
+            let why = if waited { "max idle timeout" } else { "close handler check stale events" };
+            trace_alone(|| format!("lua tcp socket keepalive {why}"));
             if let Some(pool) = pool.upgrade() {
                 pool.discard(number);
             }

@@ -10,6 +10,7 @@ use mlua::{Lua, MultiValue, Value};
 
 use super::super::Function;
 use super::super::arguments::{at, fault, number, one, refusal, text, type_name};
+use super::certificate::{self, Identity};
 use super::connection::{Busy, Connection, Failure, Requester, sockets};
 use super::{
     complain, connect, counted, inner, now, object, payload, receive, settings, timeout, tls,
@@ -61,6 +62,22 @@ pub const FUNCTIONS: &[Function] = &[
          for the next handshake; with `false` instead of one none is kept, and `true` is returned.",
         |lua, call, args| Box::pin(tls::handshake(lua, call, args)),
     ),
+    now(
+        "tcpsock:setclientcert",
+        "local ok, err = sock:setclientcert(cert, key)",
+        "Whose certificate the next `sslhandshake` shows to a server that asks for one: what \
+         `parse_pem_cert` and `parse_pem_priv_key` of `ngx.ssl` made; nobody's with nil.",
+        |lua, _, args| {
+            let socket = inner::<Tcp>(&args, "setclientcert")?;
+            match certificate::identity(at(&args, 2), at(&args, 3)) {
+                Ok(identity) => {
+                    socket.identity.replace(identity);
+                    done(lua, Ok(Value::Boolean(true)))
+                }
+                Err(words) => refusal(lua, words),
+            }
+        },
+    ),
     waits(
         "tcpsock:send",
         "local bytes, err = sock:send(data)",
@@ -104,6 +121,12 @@ pub const FUNCTIONS: &[Function] = &[
         "local ok, err = sock:setoption(option, value)",
         "Sets `keepalive`, `reuseaddr`, `tcp-nodelay`, `sndbuf` or `rcvbuf` of the connection.",
         set_option,
+    ),
+    now(
+        "tcpsock:getoption",
+        "local value, err = sock:getoption(option)",
+        "An option of the connection as the system has it, by the names of `setoption`.",
+        option,
     ),
     now(
         "tcpsock:setkeepalive",
@@ -151,6 +174,8 @@ pub struct Tcp {
     pub times: Cell<Times>,
     /// The address that it is to connect from; port 0: any.
     pub own: Cell<Option<SocketAddr>>,
+    /// Who it is to a server that asks.
+    pub identity: RefCell<Option<Identity>>,
     /// The name of its pool.
     pub key: RefCell<Vec<u8>>,
 }
@@ -336,6 +361,31 @@ fn close(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValu
     }
     socket.drop_connection(call);
     done(lua, Ok(Value::Integer(1)))
+}
+
+fn option(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+    let socket = inner::<Tcp>(&args, "getoption")?;
+    if at(&args, 2).is_nil() {
+        return refusal(lua, "missing the \"option\" argument");
+    }
+    let name = at(&args, 2).to_string()?;
+    let Some(connection) = socket.usable(call)? else {
+        return Err(fault("socket is never created nor connected"));
+    };
+    let stream = connection.stream.borrow();
+    let Some(own) = stream.socket() else { return refusal(lua, "closed") };
+    let value = match name.as_str() {
+        "keepalive" => own.keepalive().map(i64::from),
+        "reuseaddr" => own.reuse_address().map(i64::from),
+        "tcp-nodelay" => own.tcp_nodelay().map(i64::from),
+        "sndbuf" => own.send_buffer_size().map(|bytes| bytes as i64),
+        "rcvbuf" => own.recv_buffer_size().map(|bytes| bytes as i64),
+        _ => return refusal(lua, format!("unsupported option {name}")),
+    };
+    match value {
+        Ok(value) => done(lua, Ok(Value::Integer(value))),
+        Err(error) => refusal(lua, super::words(&error)),
+    }
 }
 
 fn set_option(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {

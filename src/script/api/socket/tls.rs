@@ -13,6 +13,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 
 use super::super::arguments::{at, fault as raised, one, refusal, text};
+use super::certificate::Identity;
 use super::connection::{Busy, Connection, Place};
 use super::stream::Stream;
 use super::tcp::{Tcp, busy};
@@ -33,11 +34,12 @@ pub struct Ticket {
 }
 
 /// What decides whether a server is believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 struct Terms {
     trusted: Option<Bytes>,
     names_it: bool,
     verify: bool,
+    identity: Option<Identity>,
 }
 
 /// What a handshake was asked for.
@@ -48,6 +50,8 @@ struct Wish {
     keeps: bool,
     name: Option<String>,
     verify: bool,
+    /// Who the script is to a server that asks.
+    identity: Option<Identity>,
 }
 
 pub async fn handshake(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
@@ -66,7 +70,8 @@ pub async fn handshake(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Resu
     if let Some(words) = busy(&socket, &connection, true, true) {
         return refusal(&lua, words);
     }
-    let wish = wish(&lua, &args)?;
+    let identity = socket.identity.borrow().clone();
+    let wish = Wish { identity, ..wish(&lua, &args)? };
     let settings = settings(&lua, &call);
     let time = socket.times.get().connect.unwrap_or(settings.connect_timeout);
     let _connecting = Busy::new(socket.clone(), |socket| &socket.connecting);
@@ -99,7 +104,7 @@ fn wish(lua: &Lua, args: &MultiValue) -> mlua::Result<Wish> {
     let keeps = !matches!(at(args, 2), Value::Boolean(false));
     let name = text(lua, at(args, 3))?.map(|name| name.to_string_lossy());
     let verify = !matches!(at(args, 4), Value::Nil | Value::Boolean(false));
-    Ok(Wish { ticket, keeps, name, verify })
+    Ok(Wish { ticket, keeps, name, verify, identity: None })
 }
 
 fn kept_ticket(kept: &AnyUserData) -> Option<Ticket> {
@@ -136,7 +141,8 @@ async fn shake(
 /// The session that the handshake goes on with, or the beginning of one.
 fn ticket(settings: &SocketSettings, wish: &Wish) -> Result<Ticket, String> {
     let trusted = settings.trusted.clone();
-    let terms = Terms { trusted, names_it: wish.name.is_some(), verify: wish.verify };
+    let (names_it, identity) = (wish.name.is_some(), wish.identity.clone());
+    let terms = Terms { trusted, names_it, verify: wish.verify, identity };
     match &wish.ticket {
         Some(ticket) if ticket.terms == terms => Ok(ticket.clone()),
         _ => Ok(Ticket { config: config(settings, wish)?, terms }),
@@ -149,10 +155,13 @@ fn config(settings: &SocketSettings, wish: &Wish) -> Result<Arc<ClientConfig>, S
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
     let judge = trust::Judge::new(settings, provider, wish.verify, wish.name.is_some())?;
-    let mut config = versions
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(judge))
-        .with_no_client_auth();
+    let config = versions.dangerous().with_custom_certificate_verifier(Arc::new(judge));
+    let mut config = match &wish.identity {
+        None => config.with_no_client_auth(),
+        Some(own) => config
+            .with_client_auth_cert(own.chain(), own.key())
+            .map_err(|_| "SSL_use_PrivateKey() failed".to_owned())?,
+    };
     config.enable_sni = wish.name.is_some();
     if wish.keeps {
         config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSIONS)));

@@ -174,7 +174,8 @@ async fn open(lua: &Lua, call: &Call, mut place: Place) -> Result<Open, String> 
     let held = opened(lua, call)?;
     let socket = match place.port {
         Some(port) => {
-            let peer = resolved(lua, &place.host, port).await?.into_iter().next();
+            let peer =
+                resolved(lua, &settings(lua, call), (&place.host, port)).await?.into_iter().next();
             place.address = peer;
             let peer = peer.ok_or_else(|| "no address".to_owned())?;
             connected(peer).await.map(Socket::Udp)
