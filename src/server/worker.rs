@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
 use super::admission::Admission;
@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub(super) functions: Arc<FunctionStore>,
     pub(super) admission: Arc<Admission>,
     pub(super) listeners: Arc<Vec<(Listener, TcpListener)>>,
+    /// Whether all workers are ready: nobody is served before.
+    pub(super) open: watch::Receiver<bool>,
 }
 
 /// A running worker, as the control thread knows it.
@@ -113,6 +115,7 @@ async fn run(
         stopping: Cell::new(false),
         stop: Notify::new(),
     });
+    let mut sockets = Vec::with_capacity(shared.listeners.len());
     for (listener, socket) in shared.listeners.iter() {
         let socket = match socket.try_clone().and_then(tokio::net::TcpListener::from_std) {
             Ok(socket) => socket,
@@ -121,14 +124,19 @@ async fn run(
                 return drop(ready.send(Err(vec![fault])));
             }
         };
-        tokio::task::spawn_local(accept(local.clone(), listener.clone(), socket));
+        sockets.push((listener.clone(), socket));
     }
+    let mut open = shared.open.clone();
     drop(shared);
     tokio::task::spawn_local(tick());
     tokio::task::spawn_local(sweep(local.clone()));
-    if ready.send(Ok(())).is_ok() {
-        obey(&local, inbox).await;
+    if ready.send(Ok(())).is_err() || open.wait_for(|open| *open).await.is_err() {
+        return;
     }
+    for (listener, socket) in sockets {
+        tokio::task::spawn_local(accept(local.clone(), listener, socket));
+    }
+    obey(&local, inbox).await;
 }
 
 async fn sweep(local: Rc<Local>) {
