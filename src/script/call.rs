@@ -333,15 +333,15 @@ impl Call {
     /// A stack, after those of the coroutines from which its error came.
     pub(super) fn whole_trace(&self, message: &str, stack: String) -> String {
         let traces = self.traces.take();
-        if !traces.last().is_some_and(|(known, _)| known == message) {
+        if traces.last().is_none_or(|(known, _)| known != message) {
             return stack;
         }
-        let mut whole = String::new();
-        for (depth, (_, one)) in traces.iter().enumerate() {
-            whole.push_str(one);
-            whole.push_str(&format!("\ncoroutine {}:\n", depth + 1));
-        }
-        whole + &stack
+        let mut depth = 0;
+        let inner = traces.into_iter().map(|(_, one)| {
+            depth += 1;
+            format!("{one}\ncoroutine {depth}:\n")
+        });
+        inner.collect::<String>() + &stack
     }
 
     /// Ends the script that is executing because it answered more than it may; it cannot catch that.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Instant, SystemTime};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
 use super::admission::Admission;
@@ -66,15 +66,18 @@ async fn serve(options: Options) -> Result<(), StartError> {
     functions::grant(&functions, store.clone());
     functions::tell_owners();
     tokio::task::spawn_local(super::tend::tend(functions.clone()));
+    let (open, is_open) = watch::channel(false);
     let shared = Shared {
         store: store.clone(),
         functions: functions.clone(),
         admission: Arc::new(Admission::default()),
         listeners: Arc::new(listeners),
         paths: Arc::new(open_paths(config)?),
+        open: is_open,
     };
     let paths = config.listen_paths.clone();
     let workers = start_workers(workers, shared).await?;
+    open.send_replace(true);
     let ready = Arc::new(AtomicBool::new(true));
     tokio::task::spawn_local(functions::expire(functions.clone()));
     let (reloads, requests) = mpsc::channel(RELOADS);

@@ -2,6 +2,7 @@
 //! their end.
 
 use std::cell::Cell;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
 use super::admission::Admission;
@@ -54,6 +55,8 @@ pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     pub(super) listeners: Arc<Vec<(Listener, TcpListener)>>,
     pub(super) paths: Arc<Vec<(Arc<str>, UnixListener)>>,
+    /// Whether all workers are ready: nobody is served before.
+    pub(super) open: watch::Receiver<bool>,
 }
 
 /// A running worker, as the control thread knows it.
@@ -115,31 +118,51 @@ async fn run(
         stopping: Cell::new(false),
         stop: Notify::new(),
     });
-    for (listener, socket) in shared.listeners.iter() {
-        let socket = match socket.try_clone().and_then(tokio::net::TcpListener::from_std) {
-            Ok(socket) => socket,
-            Err(error) => {
-                let fault = Diagnostic::error("server::listen", error.to_string());
-                return drop(ready.send(Err(vec![fault])));
-            }
-        };
-        tokio::task::spawn_local(accept(local.clone(), listener.clone(), socket));
-    }
-    for (path, socket) in shared.paths.iter() {
-        let socket = match socket.try_clone().and_then(tokio::net::UnixListener::from_std) {
-            Ok(socket) => socket,
-            Err(error) => {
-                let fault = Diagnostic::error("server::listen", error.to_string());
-                return drop(ready.send(Err(vec![fault])));
-            }
-        };
-        tokio::task::spawn_local(accept_near(local.clone(), path.clone(), socket));
-    }
+    let doors = match Doors::of(&shared) {
+        Ok(doors) => doors,
+        Err(error) => {
+            let fault = Diagnostic::error("server::listen", error.to_string());
+            return drop(ready.send(Err(vec![fault])));
+        }
+    };
+    let mut open = shared.open.clone();
     drop(shared);
     tokio::task::spawn_local(tick());
     tokio::task::spawn_local(sweep(local.clone()));
-    if ready.send(Ok(())).is_ok() {
-        obey(&local, inbox).await;
+    if ready.send(Ok(())).is_err() || open.wait_for(|open| *open).await.is_err() {
+        return;
+    }
+    doors.open(&local);
+    obey(&local, inbox).await;
+}
+
+/// A worker's own handles of the sockets on which all of them listen.
+struct Doors {
+    far: Vec<(Listener, tokio::net::TcpListener)>,
+    near: Vec<(Arc<str>, tokio::net::UnixListener)>,
+}
+
+impl Doors {
+    fn of(shared: &Shared) -> io::Result<Self> {
+        let far = shared.listeners.iter().map(|(listener, socket)| {
+            let socket = tokio::net::TcpListener::from_std(socket.try_clone()?)?;
+            Ok((listener.clone(), socket))
+        });
+        let near = shared.paths.iter().map(|(path, socket)| {
+            let socket = tokio::net::UnixListener::from_std(socket.try_clone()?)?;
+            Ok((path.clone(), socket))
+        });
+        Ok(Self { far: far.collect::<io::Result<_>>()?, near: near.collect::<io::Result<_>>()? })
+    }
+
+    /// From now on clients are let in.
+    fn open(self, local: &Rc<Local>) {
+        for (listener, socket) in self.far {
+            tokio::task::spawn_local(accept(local.clone(), listener, socket));
+        }
+        for (path, socket) in self.near {
+            tokio::task::spawn_local(accept_near(local.clone(), path, socket));
+        }
     }
 }
 

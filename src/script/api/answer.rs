@@ -402,7 +402,10 @@ fn exit(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         -5 => Exit::Declined,
         200 => respond(lua, call, 200),
         status @ 201..=999 => respond(lua, call, status as u16),
-        0 | -4 | -2 => Exit::Phase,
+        0 => Exit::Phase,
+        -4 | -2 => {
+            return Err(fault("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE"));
+        }
         _ => return Err(bad_argument(1, "exit", "does not take such a status")),
     }))
 }
@@ -426,7 +429,8 @@ fn respond(lua: &Lua, call: &Rc<Call>, status: u16) -> Exit {
     let staged = transaction.status();
     if transaction.is_answered() && call.phase != Phase::HeaderFilter {
         drop(transaction);
-        if status >= 300 && status != staged {
+        // Whose client is gone anyway.
+        if status >= 300 && status != staged && !matches!(status, 408 | 499) {
             let words = format!(
                 "attempt to set status {status} via ngx.exit after sending out the response status \
                  {staged}"

@@ -97,7 +97,12 @@ pub fn finish(lua: &Lua) -> mlua::Result<()> {
     let ngx: Table = lua.globals().raw_get("ngx")?;
     ngx.set_metatable(Some(meta))?;
     for (class, _) in functions().filter_map(|function| function.name.split_once(':')) {
-        methods(lua, class)?.set_readonly(true);
+        let methods = methods(lua, class)?;
+        if !methods.is_readonly() {
+            // As the objects of lua-nginx-module, which are their own metatables' index.
+            methods.raw_set("__index", &methods)?;
+            methods.set_readonly(true);
+        }
     }
     Ok(())
 }
