@@ -288,6 +288,7 @@ impl Draft {
                     guest: false,
                     trusted: draft.trusted,
                     open: draft.trusted && !lua.confined,
+                    env: lua.env.as_slice().into(),
                     regex_steps: lua.regex_steps,
                 })
             })

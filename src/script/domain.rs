@@ -43,6 +43,8 @@ pub struct DomainSpec {
     pub variables: Option<Arc<[String]>>,
     /// What `ngx.config.prefix` says.
     pub prefix: Option<Arc<str>>,
+    /// What `os.getenv` shows if it is `open`: `NAME`, or `NAME=value`.
+    pub env: Arc<[String]>,
     /// Steps that one search of a regex may take where it has to backtrack.
     pub regex_steps: usize,
     /// Timers that may be pending at once, for each state.

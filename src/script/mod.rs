@@ -11,6 +11,7 @@ mod fairness;
 mod handler;
 mod incarnation;
 mod interrupt;
+mod jump;
 mod lint;
 mod meter;
 mod module;

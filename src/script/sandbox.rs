@@ -201,6 +201,7 @@ impl Sandbox {
             let luaus = traceback;
             let told = lua.create_function(move |lua, args| error::traceback(lua, &luaus, args))?;
             debug.raw_set("traceback", told)?;
+            debug.raw_set("getmetatable", self.base.raw_get::<Value>("getmetatable")?)?;
             debug.raw_set("getinfo", lua.create_function(words::info)?)?;
         }
         self.base.raw_set("debug", debug)?;
@@ -241,7 +242,7 @@ impl Sandbox {
         let source = include_str!("luau/loaders.luau");
         let package: Table = self.base.raw_get("package")?;
         let loaded: Table = package.raw_get("loaded")?;
-        let arguments = (compile, &self.base, loaded, exchange.0, exchange.1);
+        let arguments = (compile, &self.base, loaded, exchange.0, exchange.1, self.open);
         let made: (Table, Function) = run(lua, source, "loaders", arguments)?;
         copy(&made.0, &self.base)?;
         package.raw_set("seeall", made.1)
