@@ -231,12 +231,14 @@ impl Sandbox {
     /// What Lua 5.1 has to compile text and to exchange environments: for the operator's own scripts.
     fn give_loaders(&self, lua: &Lua, exchange: (Function, Function)) -> mlua::Result<()> {
         let environments = self.environments();
-        let most = if self.open { LOADABLE_IF_OPEN } else { LOADABLE };
+        let open = self.open;
+        let most = if open { LOADABLE_IF_OPEN } else { LOADABLE };
         let compile = lua.create_function(move |lua, (text, name, caller): Loading| {
             let environment = match caller {
                 Some(environment) => environment,
                 None => environments.next(lua)?,
             };
+            let name = name.or_else(|| if open { title(&text) } else { None });
             load_text(lua, environment, &text, name.as_deref(), most)
         })?;
         let source = include_str!("luau/loaders.luau");
@@ -387,6 +389,17 @@ const LOADABLE_IF_OPEN: usize = 4 << 20;
 /// What Lua would say in place of Luau, of a script that is not confined.
 fn in_lua_words(text: &LuaString) -> Option<String> {
     words::of_lua(&text.to_string_lossy())
+}
+
+/// What Lua calls a text without a name: its first line.
+fn title(text: &Value) -> Option<String> {
+    const LETTERS: usize = 43;
+    let Value::String(text) = text else { return None };
+    let text = text.to_string_lossy();
+    let line = text.split(['\n', '\r', '\0']).next().unwrap_or_default();
+    let shown: String = line.chars().take(LETTERS).collect();
+    let more = if shown.len() < text.len() { "..." } else { "" };
+    Some(format!("=[string \"{shown}{more}\"]"))
 }
 
 /// `loadstring`: text only, since Luau does not verify bytecode.
