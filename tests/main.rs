@@ -12,6 +12,7 @@
 mod admin;
 mod api;
 mod architecture;
+mod aside;
 mod base_rules;
 mod benches;
 mod bodies;

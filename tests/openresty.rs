@@ -10,12 +10,17 @@ fn folder() -> PathBuf {
 
 /// What the runner says of these files, and whether it says that all is well.
 fn run(checkout: &Path, files: &[PathBuf], more: &[&str]) -> (String, bool) {
-    let scratch = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_moongate");
     let command = format!("{program} run --nginx {{conf}} --error-log {{log}}");
+    run_as(&command, checkout, files, more)
+}
+
+/// The same, of what another command starts.
+fn run_as(command: &str, checkout: &Path, files: &[PathBuf], more: &[&str]) -> (String, bool) {
+    let scratch = tempfile::tempdir().unwrap();
     let output = Command::new("python3")
         .arg(folder().join("run.py"))
-        .args(["--command", &command, "--jobs", "2"])
+        .args(["--command", command, "--jobs", "2"])
         .arg("--folder")
         .arg(scratch.path())
         .arg("--checkout")
@@ -42,6 +47,30 @@ fn configurations_of_openresty_do_here_what_they_do_there() {
     let files = blocks_in(&folder().join("cases"));
     assert!(files.len() >= 6, "the cases are found");
     let (said, well) = run(&folder(), &files, &["--strict", "--first", "40", "--patience", "30"]);
+    assert!(well && said.contains("in all"), "{said}");
+}
+
+/// Imports a configuration, checks what came of it, and runs that.
+const IMPORT: &str = r#"
+"$MOONGATE" import "$1" --to "$2/imported" --force || exit 1
+"$MOONGATE" check -c "$2/imported/moongate.yaml" || exit 1
+exec "$MOONGATE" run -c "$2/imported/moongate.yaml" --admin 127.0.0.1:0
+"#;
+
+/// What `run --nginx` finds out when the script is called, `check` says before.
+const REFUSED_BEFORE: &str = "does not compile";
+
+#[test]
+fn what_is_imported_does_what_the_configuration_did() {
+    let scratch = tempfile::tempdir().unwrap();
+    let script = scratch.path().join("import.sh");
+    let program = format!("MOONGATE={}\n", env!("CARGO_BIN_EXE_moongate"));
+    std::fs::write(&script, format!("{program}{IMPORT}")).unwrap();
+    let command = format!("sh {} {{conf}} {{prefix}}", script.display());
+    let more = ["--strict", "--first", "44", "--patience", "30", "--ignore-log"];
+    let more = [&more[..], &["--skip", REFUSED_BEFORE]].concat();
+    let files = blocks_in(&folder().join("cases"));
+    let (said, well) = run_as(&command, &folder(), &files, &more);
     assert!(well && said.contains("in all"), "{said}");
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::serving::Site;
-use super::{HandlerMode, Owners, Rollout, Route, Rules, Secrets, SocketSettings, Template};
+use super::{
+    HandlerMode, Owners, Rollout, Route, Rules, Secrets, SocketSettings, Template, ThreadPools,
+};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
 
@@ -269,6 +271,8 @@ pub struct Lua {
     pub confined: bool,
     /// Timers that may run at once, for each state.
     pub max_running_timers: usize,
+    /// Where scripts have things computed aside.
+    pub thread_pools: ThreadPools,
 }
 
 /// When scripts are compiled.

@@ -12,6 +12,7 @@ mod marks;
 mod mode;
 mod owners;
 mod place;
+mod pools;
 mod raw;
 mod route;
 mod rules;
@@ -39,6 +40,7 @@ pub use glob::{has_wildcard, matches};
 pub use mode::{HandlerMode, Rollout};
 pub use owners::{OPERATOR, Owner, Owners};
 pub use place::{PathStep, key_span_within, place_of, span_within, steps};
+pub use pools::{ThreadPool, ThreadPools};
 pub use route::{Match, MethodSet, PathMatch, Route, RouteLua, UpstreamChoice};
 pub use rules::{
     Engine, ExcludedRules, Exclusion, Named, OnExceeded, RuleBudget, RuleSource, RuleSourceKind,

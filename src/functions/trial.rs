@@ -48,6 +48,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         routes: Some(declaration.routes.clone().into()),
         variables: None,
         prefix: None,
+        pools: Arc::default(),
         max_timers: 0,
         workers: 1,
         guest: true,

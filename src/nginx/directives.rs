@@ -90,7 +90,7 @@ pub(super) const TABLE: &[Known] = &[
     row("worker_shutdown_timeout", "M", 1, 1, CARRIED),
     row("working_directory", "M", 1, 1, IGNORED),
     row("timer_resolution", "M", 1, 1, IGNORED),
-    row("thread_pool", "M", 2, 3, IGNORED),
+    row("thread_pool", "M", 2, 3, CARRIED),
     row("load_module", "M", 1, 1, IGNORED),
     row("pcre_jit", "M", 1, 1, IGNORED),
     row("debug_points", "M", 1, 1, IGNORED),

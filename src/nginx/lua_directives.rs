@@ -25,7 +25,7 @@ pub(super) const LUA: &[Known] = &[
     row("lua_thread_cache_max_entries", "H", 1, 1, IGNORED),
     row("lua_regex_cache_max_entries", "H", 1, 1, CARRIED),
     row("lua_regex_match_limit", "H", 1, 1, CARRIED),
-    row("lua_worker_thread_vm_pool_size", "H", 1, 1, IGNORED),
+    row("lua_worker_thread_vm_pool_size", "H", 1, 1, CARRIED),
     row("lua_socket_connect_timeout", "HSLI", 1, 1, CARRIED),
     row("lua_socket_send_timeout", "HSLI", 1, 1, CARRIED),
     row("lua_socket_read_timeout", "HSLI", 1, 1, CARRIED),

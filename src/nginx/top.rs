@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::known::Context;
 use super::scope::{self, Scope};
 use super::tree::Directive;
-use super::{Emerg, Left, Translation, scripts, server, steps};
+use super::{Emerg, Left, Translation, pools, scripts, server, steps};
 
 /// Where the error log goes, and from which level on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,6 +197,7 @@ fn lua(http: &Scope<'_>, tree: &[Directive], prefix: &Path) -> Result<Value, Eme
     {
         lua.insert("max_running_timers".into(), json!(most));
     }
+    pools::put(http, tree, &mut lua)?;
     lua.insert("prefix".into(), json!(format!("{}/", prefix.display())));
     if !code_is_kept(http.own) {
         lua.insert("code_cache".into(), json!(false));

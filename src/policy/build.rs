@@ -20,6 +20,7 @@ use crate::config::{self, Config, Files, HandlerMode, Network, Overrides, Rollou
 use crate::detection::Matchers;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::nginx;
+use crate::script::pool::Pools;
 use crate::script::{self, DomainSpec, Library, SecretsFor};
 use crate::shared::{Dictionaries, Tables};
 use crate::upstream::Upstreams;
@@ -257,6 +258,7 @@ impl Draft {
         let upstreams = Arc::new(Upstreams::new(&config.upstreams, before));
         let common = common_digest(&config, &library);
         let withheld = Arc::new(dictionaries.withheld());
+        let pools = Arc::new(Pools::new(&config.lua.thread_pools));
         let domains = domains
             .into_iter()
             .map(|draft| {
@@ -267,6 +269,7 @@ impl Draft {
                 } else {
                     (&dictionaries, lua.network.clone(), lua.max_timers)
                 };
+                let computes_aside = draft.trusted && !draft.withheld;
                 Arc::new(DomainSpec {
                     owner: draft.owner.clone(),
                     digest: domain_digest(&draft, &common),
@@ -283,6 +286,7 @@ impl Draft {
                     routes: None,
                     variables: config.lua.variables.as_deref().map(Arc::from),
                     prefix: config.lua.prefix.as_deref().map(Arc::from),
+                    pools: if computes_aside { pools.clone() } else { Arc::default() },
                     max_timers,
                     workers: config.workers,
                     guest: false,

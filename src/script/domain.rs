@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::pool::Pools;
 pub use crate::config::OPERATOR;
 use crate::config::{Network, Secrets};
 use crate::shared::{Dictionaries, Tables};
@@ -47,6 +48,8 @@ pub struct DomainSpec {
     pub env: Arc<[String]>,
     /// Steps that one search of a regex may take where it has to backtrack.
     pub regex_steps: usize,
+    /// Where scripts have things computed aside.
+    pub pools: Arc<Pools>,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
     /// How many workers there are (`ngx.worker.count`).

@@ -17,6 +17,7 @@ mod meter;
 mod module;
 mod owner;
 mod pattern;
+pub mod pool;
 mod require;
 mod sandbox;
 mod schema;

@@ -122,6 +122,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         routes: None,
         variables: None,
         prefix: None,
+        pools: Arc::default(),
         max_timers: 0,
         workers: 1,
         guest: false,

@@ -92,6 +92,11 @@ impl State {
         self.queue.account()
     }
 
+    /// Its owner's turns on this thread.
+    pub(super) fn queue(&self) -> &Rc<Queue> {
+        &self.queue
+    }
+
     /// Which worker's (from 0).
     pub fn worker(&self) -> usize {
         self.worker

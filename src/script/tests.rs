@@ -32,6 +32,7 @@ fn state() -> Rc<State> {
         routes: None,
         variables: None,
         prefix: None,
+        pools: Arc::default(),
         max_timers: 3,
         workers: 1,
         guest: false,

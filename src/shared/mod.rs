@@ -15,6 +15,6 @@ pub use collections::{
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
-pub use tables::{Statistics as TableStatistics, Tables};
+pub use tables::{Statistics as TableStatistics, Table, Tables};
 pub use timers::{about_now, tick};
 pub use within::{Elapsed, within};

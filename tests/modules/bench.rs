@@ -151,6 +151,7 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         routes: None,
         variables: None,
         prefix: None,
+        pools: Arc::default(),
         max_timers: 0,
         workers: 1,
         guest: false,

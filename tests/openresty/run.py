@@ -32,6 +32,7 @@ def read_blocks(path, root, checkout):
 
 PORT_MARK = "61984"
 PATIENCE = 3.0
+IGNORES_LOG = False
 
 def read_plain(text):
     """The blocks of a file of our own, in which `eval` is a list of JSON or `qr/.../`."""
@@ -577,6 +578,8 @@ def judge_headers(wanted, answer, like):
     return None
 
 def judge_log(s, place):
+    if IGNORES_LOG and "must_die" not in s:
+        return None
     try:
         log = open(place.log, "rb").read()
     except OSError:
@@ -638,6 +641,7 @@ def tail(place):
 def main():
     args = arguments()
     globals()["PATIENCE"] = args.patience
+    globals()["IGNORES_LOG"] = args.ignore_log
     files = [os.path.abspath(path) for path in args.files]
     places = queue.Queue()
     for index in range(args.jobs):
@@ -650,6 +654,8 @@ def main():
             blocks = read_blocks(path, "/servroot-mark", args.checkout)
             for at, block in enumerate(blocks):
                 if args.only and not re.search(args.only, block["name"]):
+                    continue
+                if args.skip and re.search(args.skip, block["name"]):
                     continue
                 if not runs(block):
                     continue
@@ -717,6 +723,8 @@ def arguments():
     parser.add_argument("--patience", type=float, default=3.0, help="seconds for an answer where a block says nothing")
     parser.add_argument("--page", help="a page whose table is written anew")
     parser.add_argument("--only", help="a pattern of block names")
+    parser.add_argument("--skip", help="a pattern of block names that are left out")
+    parser.add_argument("--ignore-log", action="store_true", help="what the error log says is not judged")
     parser.add_argument("--quiet", action="store_true", help="only the table")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a block fails")

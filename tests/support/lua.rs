@@ -33,6 +33,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         routes: None,
         variables: None,
         prefix: None,
+        pools: Arc::default(),
         max_timers: 16,
         workers: 1,
         guest: false,

@@ -11,7 +11,7 @@ use crate::config::settings::{BUDGET, LUA, ROUTE_LUA};
 use crate::config::{Budget, LoadTime, Lua, Network, OnError, RouteLua, SocketSettings, values};
 use crate::diagnostic::{Diagnostic, Span};
 
-use super::absolute;
+use super::{absolute, pools};
 
 /// Bytes that a shared dictionary needs before it holds anything of use; nginx's own bound.
 const USEFUL_DICTIONARY: u64 = 12 << 10;
@@ -49,6 +49,7 @@ pub fn read(file: &Section<'_>) -> Scripts {
         trim_after: section.count("trim_after") as u32,
         confined: section.flag("confined"),
         max_running_timers: section.count("max_running_timers") as usize,
+        thread_pools: pools::read(&section),
     };
     Scripts { lua, on_error: on_error(&section) }
 }

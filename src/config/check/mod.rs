@@ -6,6 +6,7 @@ mod handlers;
 mod logs;
 mod lua;
 mod owners;
+mod pools;
 mod rollout;
 mod routes;
 mod rules;

@@ -12,6 +12,7 @@ mod ge;
 mod geo_lookup;
 mod gt;
 mod inspect_file;
+mod in_collection;
 mod ip_match;
 mod ip_match_from_collection;
 mod ip_match_from_dataset;

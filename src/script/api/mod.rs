@@ -40,6 +40,7 @@ mod var;
 mod variables;
 pub mod waf;
 mod worker;
+mod worker_thread;
 
 use std::rc::Rc;
 
@@ -140,6 +141,7 @@ pub const TABLES: &[&[Function]] = &[
     var::FUNCTIONS,
     waf::FUNCTIONS,
     worker::FUNCTIONS,
+    worker_thread::FUNCTIONS,
 ];
 
 /// All names of the API.

@@ -16,7 +16,7 @@ pub use front::{ADMIN, LIMITS, LISTENER, ROLLOUT, ROOT};
 pub use owners::{OWNER, SECRET};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
 pub use rules::{EXCLUSION, RULE_BUDGET, RULES, RULES_SHADOW, THRESHOLDS};
-pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA, SCRIPT};
+pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA, SCRIPT, THREAD_POOL};
 pub use sites::SITE;
 pub use tokens::TOKEN;
 
@@ -40,6 +40,7 @@ pub const TABLES: &[&Table] = &[
     &BALANCE,
     &HEALTH_CHECK,
     &LUA,
+    &THREAD_POOL,
     &BUDGET,
     &OWNER,
     &SECRET,

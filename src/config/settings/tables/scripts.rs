@@ -125,6 +125,32 @@ pub static LUA: Table = Table {
             "256",
             "Timers that may run at once, for each Lua state.",
         ),
+        row(
+            "thread_pools",
+            Other("a mapping of names to pools"),
+            "",
+            "{ hashing: { threads: 4 } }",
+            "Threads that serve no requests, for `ngx.run_worker_thread`. `default` is always there.",
+        ),
+        row(
+            "thread_pool_states",
+            Count(1, 10_000),
+            "100",
+            "10",
+            "Calls that may be under way in all pools together; each has a Lua state of its own.",
+        ),
+    ],
+};
+
+/// A pool of threads that serve no requests.
+pub static THREAD_POOL: Table = Table {
+    place: "lua.thread_pools.NAME",
+    doc: "Threads on which scripts have things computed aside. They begin when there is work, and end when there is none.",
+    shared: None,
+    rows: &[
+        row("threads", Count(1, 1_024), "32", "4", "Threads at the most."),
+        row("queue", Count(1, 1_000_000), "65536", "100", "Calls that may wait for one."),
+        row("cpu", Time(1, HOUR), "1m", "5s", "CPU time that one call may take."),
     ],
 };
 
