@@ -279,6 +279,8 @@ pub struct Lua {
     pub prefix: Option<String>,
     /// Whether what was compiled is kept from one request to the next.
     pub code_cache: bool,
+    /// Variables of the environment that scripts which are not confined see: `NAME`, or `NAME=value`.
+    pub env: Vec<String>,
     /// Steps that one search of a regex may take where it has to backtrack.
     pub regex_steps: usize,
     /// Exchanges of a worker after which it gives free memory back to the system; 0: by itself.

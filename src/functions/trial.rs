@@ -55,6 +55,7 @@ pub(super) fn domain(name: &Name, owner: &Name, declaration: &Declaration) -> Do
         guest: true,
         trusted: false,
         open: false,
+        env: Arc::default(),
         regex_steps: 200_000,
     }
 }

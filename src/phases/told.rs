@@ -9,8 +9,7 @@ const DEBUG: i64 = 8;
 
 /// A handler of that name begins.
 pub(super) fn beginning(exchange: &Exchange, phase: Phase, name: &str) {
-    // Scripts made of other directives are no handlers of Lua's.
-    if !events::ScriptSaid::is_wanted(DEBUG) || !name.contains("_by_lua") {
+    if !events::ScriptSaid::is_wanted(DEBUG) || !is_of_lua(name) {
         return;
     }
     let words = match phase {
@@ -27,6 +26,11 @@ pub(super) fn beginning(exchange: &Exchange, phase: Phase, name: &str) {
     say(exchange, &format!("lua {words}\"{}\"{after}", path(exchange)));
 }
 
+/// Whether a handler of that name is one of Lua's: scripts that are made of other directives are not.
+fn is_of_lua(name: &str) -> bool {
+    name.contains("_by_lua") || name.ends_with(".lua")
+}
+
 /// The response head passes what may keep it for a script.
 pub(super) fn head(exchange: &Exchange) {
     if !events::ScriptSaid::is_wanted(DEBUG) {
@@ -35,7 +39,7 @@ pub(super) fn head(exchange: &Exchange) {
     let of_lua = |phase: Phase| {
         let steps = exchange.plan().of(phase).iter();
         let mut names = steps.filter_map(|id| exchange.live.step(*id));
-        names.any(|(.., handler)| handler.module.contains("_by_lua"))
+        names.any(|(.., handler)| is_of_lua(&handler.module))
     };
     let path = path(exchange);
     if !of_lua(Phase::HeaderFilter) && of_lua(Phase::BodyFilter) {

@@ -299,6 +299,7 @@ impl Draft {
                     guest: false,
                     trusted: draft.trusted,
                     open: draft.trusted && !lua.confined,
+                    env: lua.env.as_slice().into(),
                     regex_steps: lua.regex_steps,
                 })
             })

@@ -99,10 +99,7 @@ fn bad_escape(text: &[u8]) -> Option<(usize, String)> {
     while let Some(byte) = text.get(at) {
         let rest = text.get(at..)?;
         let length = match byte {
-            b'-' if rest.starts_with(b"--") => match bracket(rest.get(2..)?) {
-                Some(length) => length + 2,
-                None => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
-            },
+            b'-' if rest.starts_with(b"--") => comment(rest),
             b'[' => bracket(rest).unwrap_or(1),
             b'"' | b'\'' => match string(rest) {
                 Ok(length) => length,
@@ -132,8 +129,16 @@ fn lines(text: &[u8], length: usize) -> usize {
     memchr::memchr_iter(b'\n', text.get(..length).unwrap_or(text)).count()
 }
 
+/// The length of a comment.
+pub(super) fn comment(text: &[u8]) -> usize {
+    match bracket(text.get(2..).unwrap_or_default()) {
+        Some(length) => length + 2,
+        None => memchr::memchr(b'\n', text).unwrap_or(text.len()),
+    }
+}
+
 /// The length of a long bracket.
-fn bracket(text: &[u8]) -> Option<usize> {
+pub(super) fn bracket(text: &[u8]) -> Option<usize> {
     let inner = text.strip_prefix(b"[")?;
     let level = inner.iter().take_while(|byte| **byte == b'=').count();
     if inner.get(level) != Some(&b'[') {
@@ -145,7 +150,7 @@ fn bracket(text: &[u8]) -> Option<usize> {
 }
 
 /// The length of a string in quotes, or that of its part up to an unknown escape.
-fn string(text: &[u8]) -> Result<usize, usize> {
+pub(super) fn string(text: &[u8]) -> Result<usize, usize> {
     let quote = text.first();
     let mut at = 1;
     while let Some(byte) = text.get(at) {

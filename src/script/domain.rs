@@ -44,10 +44,12 @@ pub struct DomainSpec {
     pub variables: Option<Arc<[String]>>,
     /// What `ngx.config.prefix` says.
     pub prefix: Option<Arc<str>>,
-    /// Where scripts have things computed aside.
-    pub pools: Arc<Pools>,
+    /// What `os.getenv` shows if it is `open`: `NAME`, or `NAME=value`.
+    pub env: Arc<[String]>,
     /// Steps that one search of a regex may take where it has to backtrack.
     pub regex_steps: usize,
+    /// Where scripts have things computed aside.
+    pub pools: Arc<Pools>,
     /// Timers that may be pending at once, for each state.
     pub max_timers: usize,
     /// Timers that may run at once, for each state.

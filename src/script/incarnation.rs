@@ -1,6 +1,7 @@
 //! One Luau VM of a state. A state whose memory was spent gets a new one; calls that still wait
 //! keep the old one until they end.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Weak;
@@ -11,7 +12,7 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State, WorkerIndex, dialect, words};
+use super::{DomainSpec, State, WorkerIndex, dialect, jump, words};
 
 /// Coroutines kept for calls to come.
 const THREADS_KEPT: usize = 64;
@@ -106,13 +107,16 @@ impl Incarnation {
         if let Some(words) = dialect::is_compiled(name, offset + 1, text.as_bytes()) {
             return Err(mlua::Error::runtime(words));
         }
-        if self.sandbox.shared().is_some() {
+        let source = if self.sandbox.shared().is_some() {
             words::note(name, source);
             dialect::check(name, source)?;
-        }
-        let chunk = self.lua.load(source).set_name(format!("@{name}"));
+            jump::without(source)
+        } else {
+            Cow::Borrowed(source)
+        };
+        let chunk = self.lua.load(&*source).set_name(format!("@{name}"));
         let compiled = chunk.set_mode(ChunkMode::Text).into_function();
-        compiled.map_err(|fault| dialect::explained(fault, source))
+        compiled.map_err(|fault| dialect::explained(fault, &source))
     }
 
     /// An environment for one call of a chunk. Chunks of `init` get the persistent one.

@@ -12,6 +12,7 @@ mod guard;
 mod handler;
 mod incarnation;
 mod interrupt;
+mod jump;
 mod lint;
 mod meter;
 mod module;

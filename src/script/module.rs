@@ -130,6 +130,7 @@ fn scratch(library: Arc<Library>) -> DomainSpec {
         guest: false,
         trusted: false,
         open: false,
+        env: Arc::default(),
         regex_steps: 200_000,
     }
 }

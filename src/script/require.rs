@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, Table, Value};
 
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, api, current, dialect, error, words};
+use super::{DomainSpec, api, current, dialect, error, jump, words};
 
 /// Libraries that scripts may know as built in.
 const LIBRARIES: [&str; 8] =
@@ -76,10 +76,13 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
         }
         match found {
             Ok((path, text)) => {
-                if open {
+                let text = if open {
                     words::note(&path, &text);
                     dialect::check(&path, &text)?;
-                }
+                    jump::without(&text)
+                } else {
+                    Cow::Borrowed(&*text)
+                };
                 let chunk = lua.load(&*text).set_name(format!("@{path}"));
                 let compiled = chunk.set_environment(environments.next(lua)?).into_function();
                 compiled.map(|loader| (Some(loader), None, Value::Nil)).map_err(|fault| {

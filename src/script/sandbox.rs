@@ -205,6 +205,7 @@ impl Sandbox {
             let luaus = traceback;
             let told = lua.create_function(move |lua, args| error::traceback(lua, &luaus, args))?;
             debug.raw_set("traceback", told)?;
+            debug.raw_set("getmetatable", self.base.raw_get::<Value>("getmetatable")?)?;
             debug.raw_set("getinfo", lua.create_function(words::info)?)?;
         }
         self.base.raw_set("debug", debug)?;
@@ -234,12 +235,14 @@ impl Sandbox {
     /// What Lua 5.1 has to compile text and to exchange environments: for the operator's own scripts.
     fn give_loaders(&self, lua: &Lua, exchange: (Function, Function)) -> mlua::Result<()> {
         let environments = self.environments();
-        let most = if self.open { LOADABLE_IF_OPEN } else { LOADABLE };
+        let open = self.open;
+        let most = if open { LOADABLE_IF_OPEN } else { LOADABLE };
         let compile = lua.create_function(move |lua, (text, name, caller): Loading| {
             let environment = match caller {
                 Some(environment) => environment,
                 None => environments.next(lua)?,
             };
+            let name = name.or_else(|| if open { title(&text) } else { None });
             load_text(lua, environment, &text, name.as_deref(), most)
         })?;
         let source = include_str!("luau/loaders.luau");
@@ -249,7 +252,7 @@ impl Sandbox {
         let publish = lua.create_function(move |lua, (name, module): (String, Table)| {
             publish(lua, &home, &name, module)
         })?;
-        let arguments = (compile, &self.base, loaded, exchange.0, exchange.1, publish);
+        let arguments = (compile, &self.base, loaded, exchange.0, exchange.1, publish, self.open);
         let made: (Table, Function) = run(lua, source, "loaders", arguments)?;
         copy(&made.0, &self.base)?;
         package.raw_set("seeall", made.1)
@@ -436,6 +439,17 @@ const LOADABLE_IF_OPEN: usize = 4 << 20;
 /// What Lua would say in place of Luau, of a script that is not confined.
 fn in_lua_words(text: &LuaString) -> Option<String> {
     words::of_lua(&text.to_string_lossy())
+}
+
+/// What Lua calls a text without a name: its first line.
+fn title(text: &Value) -> Option<String> {
+    const LETTERS: usize = 43;
+    let Value::String(text) = text else { return None };
+    let text = text.to_string_lossy();
+    let line = text.split(['\n', '\r', '\0']).next().unwrap_or_default();
+    let shown: String = line.chars().take(LETTERS).collect();
+    let more = if shown.len() < text.len() { "..." } else { "" };
+    Some(format!("=[string \"{shown}{more}\"]"))
 }
 
 /// `loadstring`: text only, since Luau does not verify bytecode.

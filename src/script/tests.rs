@@ -39,6 +39,7 @@ fn state() -> Rc<State> {
         guest: false,
         trusted: false,
         open: false,
+        env: Arc::default(),
         regex_steps: 200_000,
     };
     State::new(Arc::new(spec), 0).expect("the sandbox fits into its memory")

@@ -158,6 +158,7 @@ fn domain(files: &[(&str, &[u8])]) -> DomainSpec {
         guest: false,
         trusted: false,
         open: false,
+        env: Arc::default(),
         regex_steps: 200_000,
     }
 }

@@ -40,6 +40,7 @@ pub fn domain(files: &[(&str, &str)]) -> DomainSpec {
         guest: false,
         trusted: true,
         open: false,
+        env: Arc::default(),
         regex_steps: 200_000,
     }
 }

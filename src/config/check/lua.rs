@@ -49,6 +49,7 @@ pub fn read(file: &Section<'_>) -> Scripts {
         variables: section.get("variables").map(|_| names(&section)),
         prefix: section.text("prefix").map(|(text, _)| text),
         code_cache: section.flag("code_cache"),
+        env: section.texts("env").into_iter().map(|(name, _)| name).collect(),
         regex_steps: section.count("regex_steps") as usize,
         trim_after: section.count("trim_after") as u32,
         confined: section.flag("confined"),

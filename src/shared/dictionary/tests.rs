@@ -60,7 +60,7 @@ fn the_safe_kinds_refuse_rather_than_push_out() {
 
 #[test]
 fn entries_past_their_time_are_seen_only_as_stale() {
-    let dictionary = Dictionary::new(10_000);
+    let dictionary = Dictionary::new(30_000);
     dictionary.set(b"key", Scalar::Boolean(true), Some(Duration::ZERO), 7).unwrap();
     assert_eq!(value(&dictionary, "key"), None);
     let stale = dictionary.get_stale(b"key").unwrap().unwrap();
@@ -75,7 +75,7 @@ fn entries_past_their_time_are_seen_only_as_stale() {
 
 #[test]
 fn a_counter_counts_and_keeps_its_first_time_to_live() {
-    let dictionary = Dictionary::new(10_000);
+    let dictionary = Dictionary::new(30_000);
     assert_eq!(dictionary.incr(b"n", 1.0, None, None).map(|w| w.result), Err(Fault::NotFound));
     let minute = Some(Duration::from_secs(60));
     assert_eq!(dictionary.incr(b"n", 1.0, Some(10.0), minute).map(|w| w.result), Ok(11.0));
@@ -87,7 +87,7 @@ fn a_counter_counts_and_keeps_its_first_time_to_live() {
 
 #[test]
 fn lists_are_pushed_and_popped_at_both_ends() {
-    let dictionary = Dictionary::new(10_000);
+    let dictionary = Dictionary::new(30_000);
     for (end, number) in [(End::Left, 1.0), (End::Left, 2.0), (End::Right, 3.0)] {
         dictionary.push(b"l", end, Scalar::Number(number)).unwrap();
     }
@@ -115,7 +115,7 @@ fn a_new_policy_keeps_the_content_of_dictionaries_that_stay_as_they_are() {
 
 #[test]
 fn threads_count_together_without_losing_one() {
-    let dictionary = Arc::new(Dictionary::new(10_000));
+    let dictionary = Arc::new(Dictionary::new(30_000));
     let count = || {
         let dictionary = dictionary.clone();
         std::thread::spawn(move || {
@@ -133,7 +133,7 @@ fn threads_count_together_without_losing_one() {
 
 #[test]
 fn where_writes_are_withheld_nothing_changes_and_reads_find_what_is_there() {
-    let declared = BTreeMap::from([("d".to_owned(), 10_000)]);
+    let declared = BTreeMap::from([("d".to_owned(), 30_000)]);
     let all = Dictionaries::open(&declared, None);
     let live = all.get("d").unwrap();
     live.set(b"number", Scalar::Number(5.0), None, 0).unwrap();

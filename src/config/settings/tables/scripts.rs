@@ -91,6 +91,13 @@ pub static LUA: Table = Table {
             "Whether states are kept from one request to the next; `false` is for trying things.",
         ),
         row(
+            "env",
+            Texts,
+            "[]",
+            "[TZ, MODE=live]",
+            "Variables of the environment that scripts which are not confined may see, or are told.",
+        ),
+        row(
             "regex_steps",
             Count(1, 10_000_000),
             "200000",

@@ -46,6 +46,8 @@ const fn native(
     Module { name, text, doc, natives: Some(natives) }
 }
 
+/// A part of lua-resty-core that is built in under other names.
+const CORE: &str = "return { version = '0.1.32' }";
 const DIGEST: &str = include_str!("resty_digest.luau");
 const LRU_CACHE: &str = include_str!("resty_lrucache.luau");
 
@@ -67,10 +69,36 @@ const IN_LUAU: &[Module] = &[
     plain("ngx.base64", include_str!("ngx_base64.luau"), "Base64 for URLs."),
     plain("ngx.errlog", include_str!("ngx_errlog.luau"), "`raw_log`; the log is not read back."),
     plain("ngx.process", include_str!("ngx_process.luau"), "What a worker is: `type`."),
+    plain("ngx.req", include_str!("ngx_req.luau"), "`add_header`."),
+    plain("ngx.resp", include_str!("ngx_resp.luau"), "`add_header`, `set_status`."),
     plain("ngx.re", include_str!("ngx_re.luau"), "`split`; `opt` has no effect."),
     native("resty.aes", include_str!("resty_aes.luau"), "AES in six modes.", aes::natives),
     plain("resty.cookie", include_str!("resty_cookie.luau"), "Cookies, read and set."),
-    plain("resty.core", "return {}", "Nothing: what it does is built in."),
+    plain("resty.core", CORE, "Nothing: what it does is built in. So it is with its parts:"),
+    plain(
+        "resty.core.base",
+        include_str!("resty_core_base.luau"),
+        "What other libraries take of it.",
+    ),
+    plain("resty.core.base64", CORE, "Nothing."),
+    plain("resty.core.coroutine", CORE, "Nothing."),
+    plain("resty.core.ctx", CORE, "Nothing."),
+    plain("resty.core.exit", CORE, "Nothing."),
+    plain("resty.core.hash", CORE, "Nothing."),
+    plain("resty.core.misc", CORE, "Nothing."),
+    plain("resty.core.ndk", CORE, "Nothing."),
+    plain("resty.core.param", CORE, "Nothing."),
+    plain("resty.core.phase", CORE, "Nothing."),
+    plain("resty.core.regex", CORE, "Nothing."),
+    plain("resty.core.request", CORE, "Nothing."),
+    plain("resty.core.response", CORE, "Nothing."),
+    plain("resty.core.shdict", CORE, "Nothing."),
+    plain("resty.core.socket", CORE, "Nothing."),
+    plain("resty.core.time", CORE, "Nothing."),
+    plain("resty.core.uri", CORE, "Nothing."),
+    plain("resty.core.utils", include_str!("resty_core_utils.luau"), "`str_replace_char`."),
+    plain("resty.core.var", CORE, "Nothing."),
+    plain("resty.core.worker", CORE, "Nothing."),
     native("resty.hmac", include_str!("resty_hmac.luau"), "HMACs (lua-resty-hmac).", hash::natives),
     native(
         "resty.ipmatcher",

@@ -11,6 +11,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 use super::super::arguments::{at, bad_argument, check_text, fault, one, text};
 use super::file::{LuaFile, Stream, failure};
 use super::library::{done, said};
+use crate::script::spec_of;
 
 /// Gives `os` what it has in Lua.
 pub fn complete(lua: &Lua, os: &Table) -> mlua::Result<()> {
@@ -37,7 +38,7 @@ pub fn complete(lua: &Lua, os: &Table) -> mlua::Result<()> {
         "getenv",
         lua.create_function(|lua, args: MultiValue| {
             let name = check_text(lua, &args, 1, "getenv")?.to_string_lossy();
-            match std::env::var(&name).ok().filter(|_| is_shown(&name)) {
+            match variable(lua, &name) {
                 Some(value) => said(lua, &value),
                 None => Ok(one(Value::Nil)),
             }
@@ -58,9 +59,14 @@ pub fn complete(lua: &Lua, os: &Table) -> mlua::Result<()> {
     os.raw_set("exit", lua.create_function(exit)?)
 }
 
-/// Whether scripts may see a variable of the environment: as with nginx, none but these.
-fn is_shown(name: &str) -> bool {
-    name == "TZ"
+/// A variable of the environment, as far as scripts may see it: as with nginx, `TZ` and those named.
+fn variable(lua: &Lua, name: &str) -> Option<String> {
+    let spec = spec_of(lua)?;
+    let told = spec.env.iter().rev().find_map(|one| match one.split_once('=') {
+        Some((known, value)) => (known == name).then(|| Some(value.to_owned())),
+        None => (one == name).then(|| std::env::var(name).ok()),
+    });
+    told.unwrap_or_else(|| std::env::var(name).ok().filter(|_| name == "TZ"))
 }
 
 /// `os.execute`: the status as `wait` tells it; whether there is a shell, without an argument.
