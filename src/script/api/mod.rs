@@ -156,6 +156,7 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     }
     constants::install(lua)?;
     register::finish(lua)?;
+    quick::finish(lua)?;
     shared::install(lua)?;
     modules::install(lua)
 }
