@@ -161,6 +161,7 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     }
     constants::install(lua)?;
     register::finish(lua)?;
+    quick::finish(lua)?;
     shared::install(lua)?;
     set_var::install(lua)?;
     modules::install(lua)

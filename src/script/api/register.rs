@@ -39,7 +39,7 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
                     }
                 }
             })?;
-            home.raw_set(key, waiting)
+            home.raw_set(key, quick::at_once(lua, function, waiting)?)
         }
         Native::Value(make) => home.raw_set(key, make(lua)?),
         Native::Property { read, write } => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mlua::{AnyUserData, Lua, MultiValue, Table, Value};
 
 use super::arguments::{at, fault, number, one, refusal};
-use super::{EVERYWHERE, Function, Native, register};
+use super::{EVERYWHERE, Function, Native, quick, register};
 use crate::script::{Call, Waiting};
 use crate::transaction::PhaseSet;
 
@@ -45,7 +45,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// A count, and who waits for it.
 #[derive(Default)]
-struct Semaphore {
+pub struct Semaphore {
     there: Cell<i64>,
     waiting: RefCell<VecDeque<Rc<Place>>>,
 }
@@ -65,8 +65,27 @@ struct Queued {
 }
 
 impl Semaphore {
-    fn count(&self) -> i64 {
+    /// How many are there; below zero: how many wait.
+    pub fn count(&self) -> i64 {
         self.there.get() - self.waiting.borrow().len() as i64
+    }
+
+    /// Adds so many; as many of those that wait go on.
+    pub fn post(&self, count: i64) {
+        let waiting = self.waiting.borrow().len() as i64;
+        let given = count.min(waiting);
+        (0..given).for_each(|_| self.give());
+        let there = self.there.get().saturating_add(count - given);
+        self.there.set(there.min(MOST as i64));
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&self) -> bool {
+        let there = self.there.get();
+        if there > 0 {
+            self.there.set(there - 1);
+        }
+        there > 0
     }
 
     fn give(&self) {
@@ -105,7 +124,10 @@ fn new(lua: &Lua, args: MultiValue) -> mlua::Result<Table> {
         return Err(fault("no negative number"));
     }
     let semaphore = Semaphore { there: Cell::new(count as i64), ..Semaphore::default() };
-    register::object(lua, "semaphore", Rc::new(semaphore))
+    let semaphore = Rc::new(semaphore);
+    let object = register::object(lua, "semaphore", semaphore.clone())?;
+    quick::own(lua, &object, semaphore)?;
+    Ok(object)
 }
 
 fn semaphore(args: &MultiValue) -> mlua::Result<Rc<Semaphore>> {
@@ -124,11 +146,7 @@ fn post(_: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     if !(1.0..=MOST).contains(&count) {
         return Err(fault("positive number required"));
     }
-    let waiting = semaphore.waiting.borrow().len() as i64;
-    let given = (count as i64).min(waiting);
-    (0..given).for_each(|_| semaphore.give());
-    let there = semaphore.there.get().saturating_add(count as i64 - given);
-    semaphore.there.set(there.min(MOST as i64));
+    semaphore.post(count as i64);
     Ok(one(Value::Boolean(true)))
 }
 
@@ -139,8 +157,7 @@ fn wait(lua: Lua, _: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Resul
         if !(0.0..=LONGEST).contains(&seconds) {
             return Err(fault("no negative number"));
         }
-        if semaphore.there.get() > 0 {
-            semaphore.there.set(semaphore.there.get() - 1);
+        if semaphore.take() {
             return Ok(one(Value::Boolean(true)));
         }
         if seconds == 0.0 {

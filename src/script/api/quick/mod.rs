@@ -17,23 +17,24 @@ mod log;
 mod regex;
 mod request;
 mod route;
+mod semaphore;
 mod shared;
 mod time;
 mod variables;
 
 use std::rc::Rc;
 
-use mlua::{Function as LuaFunction, Lua};
+use mlua::{Function as LuaFunction, Lua, MultiValue};
 
 pub use self::context::keep as keep_context;
 pub use self::facts::{Facts, facts};
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Key, Out, Stack};
+pub use self::route::{Answer, Key, Out, Stack, own};
 pub use self::shared::mark;
 
 use super::Function;
 use super::request_headers::any_case;
-use crate::script::Call;
+use crate::script::{Call, sandbox};
 
 /// A short way into one function of the API.
 pub struct Quick {
@@ -62,6 +63,7 @@ const TABLES: &[&[Quick]] = &[
     log::QUICK,
     regex::QUICK,
     request::QUICK,
+    semaphore::QUICK,
     shared::QUICK,
     time::QUICK,
     variables::QUICK,
@@ -73,7 +75,34 @@ const TABLES: &[&[Quick]] = &[
 /// If its memory does not hold it.
 pub fn prepare(lua: &Lua) -> mlua::Result<()> {
     lua.set_named_registry_value(context::KEPT, lua.create_table()?)?;
+    route::prepare(lua)?;
     any_case(lua).map(drop)
+}
+
+/// Puts the ways that call back into scripts before those of the tables that are there by now.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn finish(lua: &Lua) -> mlua::Result<()> {
+    regex::install(lua)
+}
+
+/// A function that waits, with a short way before it for when there is nothing to wait for.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn at_once(
+    lua: &Lua,
+    function: &'static Function,
+    waiting: LuaFunction,
+) -> mlua::Result<LuaFunction> {
+    let name = [function.name, " at once"].concat();
+    if find(&name).is_none() {
+        return Ok(waiting);
+    }
+    let nothing = lua.create_function(|_, _: MultiValue| Ok(()))?;
+    let at_once = before(lua, &name, Some(function), nothing)?;
+    sandbox::run(lua, include_str!("at_once.luau"), "at_once", (at_once, waiting))
 }
 
 /// The function with its short way before it, if it has one of that name.
@@ -86,8 +115,12 @@ pub fn before(
     function: Option<&'static Function>,
     long: LuaFunction,
 ) -> mlua::Result<LuaFunction> {
-    match TABLES.iter().copied().flatten().find(|quick| quick.name == name) {
+    match find(name) {
         Some(quick) => route::shorten(lua, quick, function, long),
         None => Ok(long),
     }
+}
+
+fn find(name: &str) -> Option<&'static Quick> {
+    TABLES.iter().copied().flatten().find(|quick| quick.name == name)
 }

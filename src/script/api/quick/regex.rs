@@ -1,13 +1,14 @@
 //! Short ways into `ngx.re`, for regexes that were compiled before.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::{Rc, Weak};
 
-use mlua::Lua;
+use mlua::{Function as LuaFunction, Lua, Table};
 
-use super::{Answer, Key, Out, Quick, Run, Stack, facts};
-use crate::script::Call;
-use crate::script::api::regex::{Compiled, Part, template};
+use super::{Answer, Key, Out, Quick, Run, Stack, before, facts};
+use crate::script::api::regex::{Compiled, Part, next_match, template};
+use crate::script::{Call, sandbox};
 
 /// Regexes that are at hand.
 const AT_HAND: usize = 64;
@@ -18,7 +19,11 @@ pub const QUICK: &[Quick] = &[
     Quick { name: "ngx.re.find", run: Run::Answers(find) },
     Quick { name: "ngx.re.gsub", run: Run::Answers(gsub) },
     Quick { name: "ngx.re.match", run: Run::Answers(matched) },
+    Quick { name: NEXT, run: Run::Answers(next) },
 ];
+
+/// What `gmatch` and `gsub` in Luau go on with.
+const NEXT: &str = "ngx.re next";
 
 /// Regexes used lately, each where the address of its text says. A text is compared before its
 /// regex is taken: another may stand at that address by now.
@@ -84,15 +89,59 @@ fn matched<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool
     let Some((subject, compiled)) = job(stack, 3).filter(|_| stack.len() <= 3) else {
         return false;
     };
-    if !compiled.names().is_empty() {
-        return false;
+    show(&compiled, subject, 0, answer);
+    true
+}
+
+/// Gives the captures of the first match at or after `start`, or nil; where it is.
+fn show<'a>(
+    compiled: &Compiled,
+    subject: &'a [u8],
+    start: usize,
+    answer: &mut Answer<'a>,
+) -> Option<Range<usize>> {
+    let mut groups = Vec::with_capacity(compiled.groups());
+    if !compiled.groups_at(subject, start, |_, found| groups.push(found)) {
+        answer.give(Out::Nil);
+        return None;
     }
-    let mut entries = Vec::with_capacity(compiled.groups());
-    let found = compiled.groups_at(subject, 0, |group, found| {
-        let bytes = found.and_then(|found| subject.get(found));
-        entries.push((Key::Number(group as i32), bytes.map_or(Out::Boolean(false), Out::Bytes)));
-    });
-    answer.give(if found { Out::Fields(entries, false) } else { Out::Nil })
+    let value = |group: usize| {
+        let found = groups.get(group).cloned().flatten().and_then(|found| subject.get(found));
+        found.map_or(Out::Boolean(false), Out::Bytes)
+    };
+    let numbered = (0..groups.len()).map(|group| (Key::Number(group as i32), value(group)));
+    let names = compiled.names().iter();
+    let named = names.map(|(name, group)| (Key::Text(name.clone().into_bytes()), value(*group)));
+    answer.give(Out::Fields(numbered.chain(named).collect(), false));
+    groups.first().cloned().flatten()
+}
+
+/// The captures of the first match from a place (from 1) on, and where it begins and ends.
+fn next<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let (Some((subject, compiled)), Some(start)) = (job(stack, 3), stack.number(4)) else {
+        return false;
+    };
+    if let Some(whole) = show(&compiled, subject, (start - 1.0) as usize, answer) {
+        answer.give(Out::Number(whole.start as f64 + 1.0));
+        answer.give(Out::Number(whole.end as f64));
+    }
+    true
+}
+
+/// Puts `gmatch` and `gsub` in Luau before the native ones.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn install(lua: &Lua) -> mlua::Result<()> {
+    let ngx: Table = lua.globals().raw_get("ngx")?;
+    let re: Table = ngx.raw_get("re")?;
+    let raw: (LuaFunction, LuaFunction) = (re.raw_get("gmatch")?, re.raw_get("gsub")?);
+    let next = before(lua, NEXT, None, lua.create_function(next_match)?)?;
+    let text = include_str!("regex.luau");
+    let (gmatch, gsub): (LuaFunction, LuaFunction) =
+        sandbox::run(lua, text, "regex", (next, raw.0, raw.1))?;
+    re.raw_set("gmatch", gmatch)?;
+    re.raw_set("gsub", gsub)
 }
 
 /// With a text in the place of each match.

@@ -1,7 +1,8 @@
 //! How a short way is gone: arguments from Luau's stack, results onto it, or the long way.
 #![allow(unsafe_code, reason = "mlua has no function that is not protected value by value")]
 
-use std::ffi::c_int;
+use std::any::Any;
+use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::slice;
@@ -21,6 +22,8 @@ const RESULTS: usize = 4;
 const ROOM: c_int = ffi::LUA_MINSTACK;
 /// Marks what [`Stack::handle`] finds.
 const TAG: c_int = 97;
+/// Marks what [`Stack::object`] finds.
+const OWNED: c_int = 96;
 
 /// The second upvalue of a function with a short way; the first is what mlua's own entry looks for.
 #[derive(Clone, Copy)]
@@ -185,6 +188,21 @@ impl<'a> Stack<'a> {
         }
     }
 
+    /// What [`own`] gave the object that the first argument is, if it is a `T`.
+    pub fn object<T: 'static>(&self) -> Option<&T> {
+        if self.kind(1) != ffi::LUA_TTABLE {
+            return None;
+        }
+        // SAFETY: only `own` makes userdata with that tag; the object holds it, and no script runs, and
+        // nothing is collected, while the stack is looked at.
+        unsafe {
+            ffi::lua_rawgeti_(self.state, 1, 2);
+            let owned = ffi::lua_touserdatatagged(self.state, -1, OWNED).cast::<Rc<dyn Any>>();
+            ffi::lua_pop(self.state, 1);
+            owned.as_ref()?.downcast_ref()
+        }
+    }
+
     /// What the state is.
     pub fn facts(&self) -> &'a Facts {
         self.facts
@@ -294,6 +312,35 @@ pub(super) fn mark_object(lua: &Lua, object: &mlua::Table, handle: usize) -> mlu
             ffi::lua_settop(state, 0);
         })
     }
+}
+
+/// Gives an object of the API what [`Stack::object`] finds there. It is dropped when no script holds it.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn own(lua: &Lua, object: &mlua::Table, owned: Rc<dyn Any>) -> mlua::Result<()> {
+    // SAFETY: the object is the one argument; nothing can raise between making the userdata and
+    // filling it, and `drop_owned` is what ends it.
+    unsafe {
+        lua.exec_raw(object, |state| {
+            let size = size_of::<Rc<dyn Any>>();
+            let place = ffi::lua_newuserdatatagged(state, size, OWNED).cast::<Rc<dyn Any>>();
+            place.write(owned);
+            ffi::lua_rawseti_(state, 1, 2);
+            ffi::lua_settop(state, 0);
+        })
+    }
+}
+
+/// Tells a fresh state how what is owned ends.
+pub(super) fn prepare(lua: &Lua) -> mlua::Result<()> {
+    // SAFETY: nothing else in the process makes userdata of that tag.
+    unsafe { lua.exec_raw((), |state| ffi::lua_setuserdatadtor(state, OWNED, Some(drop_owned))) }
+}
+
+unsafe extern "C" fn drop_owned(_: *mut ffi::lua_State, place: *mut c_void) {
+    // SAFETY: `own` filled it, and Luau ends it once.
+    unsafe { place.cast::<Rc<dyn Any>>().drop_in_place() };
 }
 
 unsafe extern "C-unwind" fn short_way(state: *mut ffi::lua_State) -> c_int {

@@ -116,6 +116,29 @@ fn first_match(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     Ok(one(Value::Table(table)))
 }
 
+/// The captures of the first match from a place (from 1) on, and where it begins and ends; nil if there
+/// is none, false if the regex is not one that `gmatch` and `gsub` in Luau go on with.
+///
+/// # Errors
+/// If the state's memory is spent, or there is an unknown option.
+pub fn next_match(lua: &Lua, args: MultiValue) -> mlua::Result<MultiValue> {
+    let job = match Job::new(lua, &args, 3)? {
+        Ok(job) if job.compiled.is_plain() => job,
+        _ => return Ok(one(Value::Boolean(false))),
+    };
+    let subject = job.subject.as_bytes();
+    let start = number(at(&args, 4)).unwrap_or(1.0) as usize;
+    let found = job.compiled.at(&subject, start.saturating_sub(1)).map_err(fault)?;
+    let whole = found.as_ref().and_then(|found| found.get(0));
+    let (Some(captures), Some(whole)) = (found, whole) else { return Ok(one(Value::Nil)) };
+    let table = lua.create_table()?;
+    fill(lua, &table, &job.compiled, &captures)?;
+    let places = [whole.start + 1, whole.end].map(|place| Value::Integer(place as i64));
+    let mut results = one(Value::Table(table));
+    results.extend(places);
+    Ok(results)
+}
+
 fn find(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let job = match Job::new(lua, &args, 3)? {
         Ok(job) => job,
