@@ -42,7 +42,7 @@ const PREAMBLE: &str = "\
 local own = {
   echo_request_method = function() return ngx.req.get_method() end,
   echo_client_request_method = function() return ngx.req.get_method() end,
-  echo_client_request_headers = function() return (ngx.req.raw_header():gsub(\"\\r\\n\\r\\n$\", \"\\r\\n\")) end,
+  echo_client_request_headers = function() return ngx.req.raw_header() end,
   echo_request_body = function()
     ngx.req.read_body()
     local path = ngx.req.get_body_file()
@@ -81,7 +81,8 @@ fn line(directive: &Directive, code: &mut String) -> Result<(), Emerg> {
         },
         "echo_location" | "echo_location_async" => {
             let args = if directive.args.len() > 1 { arg(1) } else { "nil".to_owned() };
-            writeln!(code, "ngx.print(ngx.location.capture({}, {{ args = {args} }}).body)", arg(0))
+            let options = format!("{{ args = {args}, error_pages = true }}");
+            writeln!(code, "ngx.print(ngx.location.capture({}, {options}).body)", arg(0))
         }
         "echo_subrequest" | "echo_subrequest_async" => subrequest(directive, code)?,
         _ => return Ok(()),
@@ -95,7 +96,7 @@ fn subrequest(directive: &Directive, code: &mut String) -> Result<std::fmt::Resu
     if !plain {
         return Err(directive.fault(format!("invalid method \"{method}\"")));
     }
-    let mut options = vec![format!("method = ngx.HTTP_{method}")];
+    let mut options = vec![format!("method = ngx.HTTP_{method}, error_pages = true")];
     let mut rest = directive.args.iter().skip(2);
     while let Some(option) = rest.next() {
         let value = rest.next().map(|value| template(value)).unwrap_or_default();

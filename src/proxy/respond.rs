@@ -159,7 +159,8 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let said = was_said && (status == wanted || status != PRECONDITION_FAILED);
     let pages = exchange.live.policy.config.pages;
     // Who asked from within sees the status.
-    if !said && has_page(status) && !transaction.is_subrequest {
+    let is_shown = !transaction.is_subrequest || transaction.wants_pages;
+    if !said && has_page(status) && is_shown {
         let (shown, kind) = page(pages, status, &transaction.id);
         body = shown;
         transaction.reply.pieces.clear();

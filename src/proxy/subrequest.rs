@@ -69,7 +69,13 @@ fn captured(exchange: &Exchange, downstream: &Downstream, sent: Sent) -> Capture
     let response = transaction.response.take();
     let reply = &mut transaction.reply;
     let (status, headers) = match response {
-        Some(response) => (response.status, response.headers),
+        Some(response) => {
+            // It was cut before what was said left: that is what there is.
+            if sent == Sent::Cut && body.is_empty() {
+                body = reply.take_body();
+            }
+            (response.status, response.headers)
+        }
         // What was said before the end is what there is.
         None if reply.said => {
             body = reply.take_body();

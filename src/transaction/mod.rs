@@ -53,6 +53,8 @@ pub struct Transaction {
     pub internal: bool,
     /// Whether a script made it, for another request.
     pub is_subrequest: bool,
+    /// Whether whoever made it wants pages for statuses too, as a client gets them.
+    pub wants_pages: bool,
     /// What nginx would be doing for it, as its log tells it: `sending to client`.
     pub doing: Option<&'static str>,
     /// Variables that `set` handlers and scripts made.
@@ -218,6 +220,7 @@ impl Transaction {
             response: None,
             internal: false,
             is_subrequest: false,
+            wants_pages: false,
             doing: None,
             variables: Variables::default(),
             route: None,

@@ -35,7 +35,7 @@ PATIENCE = 3.0
 IGNORES_LOG = False
 
 def read_plain(text):
-    """The blocks of a file of our own, in which `eval` is a list of JSON or `qr/.../`."""
+    """The blocks of a file of our own, in which `eval` is `qr/.../`, or JSON in which such may stand."""
     settings = {"log_level": "debug", "workers": 1, "master": 0, "root_location": 1, "env": []}
     blocks = []
     for chunk in re.split(r"(?m)^=== +", text)[1:]:
@@ -57,7 +57,8 @@ def filtered(name, value):
     if name == "eval":
         if (quoted := re.match(r"qr/(.*)/(\w*)\s*$", value, re.S)):
             return {"regex": quoted[1]}
-        return json.loads(value)
+        regex = lambda quoted: json.dumps({"regex": quoted[1].replace("\\/", "/")})
+        return json.loads(re.sub(r"qr/((?:[^/\\\n]|\\.)*)/", regex, value))
     raise ValueError(f"unknown filter {name}")
 
 def is_regex(value):

@@ -175,6 +175,8 @@ struct Options {
     method: Option<i64>,
     shares_variables: bool,
     variables: Vec<(String, Bytes)>,
+    /// Ours: whether statuses come with their pages.
+    wants_pages: bool,
 }
 
 impl Options {
@@ -229,6 +231,7 @@ impl Options {
             method,
             shares_variables,
             variables: variables.collect::<mlua::Result<_>>()?,
+            wants_pages: flag(&given, "error_pages")?,
         })
     }
 }
@@ -310,6 +313,7 @@ fn transaction(
     let mut transaction = Transaction::new(parent.id.clone(), Instant::now(), client, request);
     transaction.internal = true;
     transaction.is_subrequest = true;
+    transaction.wants_pages = options.wants_pages;
     transaction.body = body;
     if options.shares_variables || options.copies_variables {
         transaction.variables = parent.variables.clone();

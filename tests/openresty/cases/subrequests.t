@@ -164,7 +164,10 @@ GET /t
             ngx.exit(ngx.ERROR)
         }
     }
-    location /ask { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/app; }
+    location /ask {
+        proxy_http_version 1.1;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/app;
+    }
     location /t {
         content_by_lua_block {
             local res = ngx.location.capture("/ask")

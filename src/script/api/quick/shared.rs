@@ -82,6 +82,9 @@ fn incr<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool
         return false;
     };
     answer.give(Out::Number(written.result));
+    if init.is_none() {
+        return true;
+    }
     answer.give(Out::Nil);
     answer.give(Out::Boolean(written.forcible))
 }
