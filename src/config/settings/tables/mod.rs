@@ -71,4 +71,4 @@ const fn row(
 }
 
 const ON_ERROR: Shape = Shape::Choice(&["refuse", "pass"]);
-const ADDRESSES: &str = "an address, or a list of addresses or mappings";
+const ADDRESSES: &str = "an address, or a list of addresses, `unix:` paths or mappings";
