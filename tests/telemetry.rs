@@ -16,8 +16,8 @@ use moongate::telemetry::events::{self, HeadRefused};
 use moongate::telemetry::logs::{self, Logs, Record};
 use moongate::telemetry::{self, DictionaryReading, FunctionReading, OwnerReading};
 use moongate::transaction::{
-    BudgetPart, Client, Cost, Exceeded, Findings, Headers, Match, Phase, Request, Response,
-    RulePhase, Scores, Severity, Transaction, Verdict, Version,
+    BudgetPart, Client, Cost, Exceeded, Findings, Headers, Match, PeerAddress, Phase, Request,
+    Response, RulePhase, Scores, Severity, Transaction, Verdict, Version,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -52,7 +52,8 @@ pub fn exchange(id: &str, route: &str) -> Transaction {
     exchange.response = Some(Response { status: 200, headers: Headers::default() });
     exchange.route = Some(route.into());
     exchange.upstream.name = Some("app".into());
-    exchange.upstream.peer = Some("127.0.0.1:3000".parse().unwrap());
+    let peer = PeerAddress::Socket("127.0.0.1:3000".parse().unwrap());
+    exchange.upstream.peer = Some(peer);
     exchange.upstream.status = Some(200);
     exchange.upstream.header_time = Some(Duration::from_millis(2));
     exchange.upstream.response_time = Some(Duration::from_millis(3));

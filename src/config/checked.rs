@@ -166,6 +166,8 @@ pub struct Upstream {
 pub struct Balancing {
     /// The script.
     pub handler: Attachment,
+    /// Whether connections are kept though the script says nothing of it: `keepalive` is told.
+    pub keeps: bool,
     /// Tries of a request at the most, however many more the script wants; 0: as many as it wants.
     pub most_tries: u32,
 }
@@ -186,6 +188,8 @@ pub enum Address {
     Socket(SocketAddr),
     /// A host name (looked up when connecting, and again as it ages) and a port.
     Name(String, u16),
+    /// The path of a Unix socket.
+    Unix(String),
 }
 
 impl std::fmt::Display for Address {
@@ -193,6 +197,7 @@ impl std::fmt::Display for Address {
         match self {
             Self::Socket(address) => write!(f, "{address}"),
             Self::Name(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{path}"),
         }
     }
 }

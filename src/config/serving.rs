@@ -215,6 +215,8 @@ pub struct Forward {
     pub url: Option<Template>,
     /// What `Host` says, and `$proxy_host`.
     pub authority: Option<String>,
+    /// The address of ours from which the upstream is asked.
+    pub bind: Option<Template>,
     /// The beginning of the path, and what takes its place.
     pub replace: Option<(String, String)>,
     /// Fields besides the client's, or in their stead; an empty value leaves one out.

@@ -123,6 +123,16 @@ pub fn listening(text: &str) -> Result<SocketAddr, Unfit> {
 
 /// An address to connect to; `http://host:port` is taken as well.
 pub fn reachable(text: &str) -> Result<Address, Unfit> {
+    if let Some(path) = text.strip_prefix("http://").unwrap_or(text).strip_prefix("unix:") {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        if path.starts_with('/') && path.len() <= 107 && path.bytes().all(plain) {
+            return Ok(Address::Unix(path.to_owned()));
+        }
+        return Err(Unfit::new(
+            "not the path of a Unix socket",
+            "write a whole path of at most 107 plain letters: `unix:/run/app.sock`",
+        ));
+    }
     let bare = without_scheme(text)?;
     let (host, port) = host_port(bare)?;
     if matches!(host, "" | "*") {

@@ -25,11 +25,7 @@ pub(super) fn put(
     let Some(rest) = url.strip_prefix("http://") else {
         return other_scheme(place, pass, url);
     };
-    let end = rest.find(['/', '?']).filter(|_| !rest.starts_with("unix:"));
-    let (authority, uri) = rest.split_at(end.unwrap_or(rest.len()));
-    if rest.starts_with("unix:") {
-        return left(place, pass, "connect to an address and port");
-    }
+    let (authority, uri) = parts(rest);
     if authority.is_empty() {
         return Err(pass.fault("no host in upstream"));
     }
@@ -43,11 +39,24 @@ pub(super) fn put(
         };
         forward.insert("replace".into(), json!([prefix, uri]));
     }
-    forward.insert("authority".into(), json!(authority));
+    // As nginx says of what has no name.
+    let told = if authority.starts_with("unix:") { "localhost" } else { authority };
+    forward.insert("authority".into(), json!(told));
     let name = place.top.upstream(authority, timeouts(scope));
     route.insert("upstream".into(), json!(name));
     route.insert("forward".into(), Value::Object(forward));
     Ok(())
+}
+
+/// Where the upstream is, and what of its path is told: `host:port/path`, `unix:/socket:/path`.
+fn parts(rest: &str) -> (&str, &str) {
+    if let Some(path) = rest.strip_prefix("unix:") {
+        let end = path.find(':').map_or(rest.len(), |end| end + "unix:".len());
+        let (authority, uri) = rest.split_at(end);
+        return (authority, uri.strip_prefix(':').unwrap_or(uri));
+    }
+    let end = rest.find(['/', '?']);
+    rest.split_at(end.unwrap_or(rest.len()))
 }
 
 fn other_scheme(place: &mut Place<'_, '_>, pass: &Directive, url: &str) -> Result<(), Emerg> {
@@ -74,6 +83,9 @@ fn headers(scope: &Scope<'_>) -> Map<String, Value> {
     let mut forward = Map::new();
     if !set.is_empty() {
         forward.insert("headers".into(), json!(set));
+    }
+    if let Some(bind) = scope.get("proxy_bind").filter(|bind| bind.arg(0) != "off") {
+        forward.insert("bind".into(), json!(bind.arg(0)));
     }
     if let Some(method) = scope.get("proxy_method") {
         forward.insert("method".into(), json!(method.arg(0)));

@@ -38,6 +38,8 @@ const FINER: (u64, u64) = (67, 2);
 /// nginx's number for `[warn]`.
 const WARN: i64 = 5;
 
+/// Letters of an upstream's name that its address gives.
+const LONGEST_NAME: usize = 56;
 /// The memory that scripts may take: nginx knows no bound.
 const MEMORY: &str = "1GiB";
 
@@ -351,6 +353,7 @@ impl Top<'_> {
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-.".contains(letter);
         let base: String =
             authority.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+        let base: String = base.chars().take(LONGEST_NAME).collect();
         let mut name = base.clone();
         for more in 2.. {
             match self.upstreams.get(&name) {
@@ -387,7 +390,7 @@ fn group(block: &Directive, prefix: &Path) -> Map<String, Value> {
     for directive in &block.block {
         match directive.name.as_str() {
             "server" => peers.push(peer(directive)),
-            "keepalive" | "balancer_keepalive" => {
+            "keepalive" => {
                 let kept = directive.arg(0).parse::<u64>().unwrap_or(32);
                 group.insert("keepalive".into(), json!(kept));
             }
@@ -422,6 +425,9 @@ fn peer(directive: &Directive) -> Value {
 }
 
 fn with_port(authority: &str) -> String {
+    if authority.starts_with("unix:") {
+        return authority.trim_end_matches(':').to_owned();
+    }
     let bare = authority.rsplit(']').next().unwrap_or(authority);
     if bare.contains(':') { authority.to_owned() } else { format!("{authority}:80") }
 }

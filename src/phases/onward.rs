@@ -1,5 +1,7 @@
 //! What an upstream gets: where the request goes, and what the route's settings make of it.
 
+use std::net::{IpAddr, SocketAddr};
+
 use bytes::Bytes;
 
 use super::moves::render;
@@ -37,6 +39,7 @@ pub(super) fn prepare(exchange: &Exchange, forward: &Forward) -> Flow {
         let mut transaction = exchange.subject.transaction.borrow_mut();
         transaction.variables.set("proxy_host", Some(host.clone()));
     }
+    onward.local = forward.bind.as_ref().and_then(|bind| local(exchange, &render(exchange, bind)));
     onward.method = forward.method.as_ref().map(|method| render(exchange, method));
     for (name, value) in &forward.headers {
         onward.headers.push((name.as_str().into(), render(exchange, value)));
@@ -68,6 +71,20 @@ fn split(exchange: &Exchange, onward: &mut Onward, url: &Bytes) -> Result<(), St
     let wanted = if bare.contains(':') || known { name.to_owned() } else { format!("{name}:80") };
     transaction.upstream.wanted = Some(wanted);
     Ok(())
+}
+
+/// An address of ours, perhaps with a port; none where there is nothing to be read, or `off`.
+fn local(exchange: &Exchange, text: &Bytes) -> Option<SocketAddr> {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    let with_port = || text.parse().ok();
+    let bare = || text.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, 0));
+    let found = with_port().or_else(bare);
+    if found.is_none() && !matches!(text, "" | "off") {
+        let transaction = exchange.subject.transaction.borrow();
+        let message = format!("invalid local address \"{}\"", text.escape_debug());
+        events::Said { level: 4, message: &message, about: Some(&transaction) }.emit();
+    }
+    found
 }
 
 fn with_query(mut path: Vec<u8>, query: Option<&Bytes>) -> Bytes {

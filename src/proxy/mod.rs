@@ -16,6 +16,7 @@ pub mod head;
 mod hold;
 mod incoming;
 mod judge;
+mod kept;
 mod lent;
 mod page;
 mod ordered;

@@ -10,12 +10,13 @@ use tokio::io::AsyncReadExt as _;
 
 use super::choose::choose;
 use super::downstream::Downstream;
+use super::kept::{self, Kept};
 use super::turns::{Chosen, Turns};
 use super::{Answered, Failure, Sent, Site, forward, stream, tunnel};
 use crate::phases::{self, Exchange};
 use crate::shared::within;
 use crate::telemetry::events;
-use crate::transaction::{Body, PeerFailure, Transaction, Verdict};
+use crate::transaction::{Body, PeerAddress, PeerFailure, Transaction, Verdict};
 use crate::upstream::{Asked, Connection, Group, Lease, UpstreamError};
 
 /// Bytes of a spooled body that are read at once.
@@ -135,7 +136,7 @@ fn next_after(
         lease.failed()
     }
     report(turns.group(), if is_sound { "ok" } else { "bad_response" }, connection.reused);
-    exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address);
+    exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address.clone());
     turns.failed(lease, PeerFailure { status, is_sound });
 }
 
@@ -172,7 +173,7 @@ fn note_try(exchange: &Exchange, group: &Group) -> Instant {
 
 fn note_head(exchange: &Exchange, connection: &Connection, since: Instant) {
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    transaction.upstream.peer = Some(connection.address);
+    transaction.upstream.peer = Some(connection.address.clone());
     transaction.upstream.status = Some(connection.head().status());
     transaction.upstream.header_time = Some(since.elapsed());
     transaction.outcome.verdict = Verdict::Allowed;
@@ -193,14 +194,14 @@ fn is_idempotent(exchange: &Exchange) -> bool {
 /// What went wrong, in nginx's words, where there is a log that has them.
 fn tell(exchange: &Exchange, error: &UpstreamError) {
     if let UpstreamError::Connect { address, .. } = error {
-        exchange.subject.transaction.borrow_mut().upstream.peer = Some(*address);
+        exchange.subject.transaction.borrow_mut().upstream.peer = Some(address.clone());
     }
     let transaction = exchange.subject.transaction.borrow();
     if transaction.site.is_none() {
         return;
     }
     let about = Some(&*transaction);
-    if let Some((level, message)) = words(error) {
+    if let Some((level, message)) = words(error, local(&transaction)) {
         events::Said { level, message: &message, about }.emit();
     }
     let kind = if matches!(error, UpstreamError::Timeout { .. }) { 4 } else { 2 };
@@ -213,9 +214,19 @@ const CRITICAL: i64 = 3;
 const ERROR: i64 = 4;
 const DEBUG: i64 = 8;
 
-fn words(error: &UpstreamError) -> Option<(i64, Cow<'static, str>)> {
+/// The address of ours from which the request wants its upstream to be asked.
+fn local(transaction: &Transaction) -> Option<SocketAddr> {
+    let upstream = &transaction.upstream;
+    let turn = upstream.turn.as_ref().and_then(|turn| turn.local);
+    turn.or_else(|| upstream.onward.as_ref().and_then(|onward| onward.local))
+}
+
+fn words(error: &UpstreamError, local: Option<SocketAddr>) -> Option<(i64, Cow<'static, str>)> {
     let words = match error {
-        UpstreamError::Connect { address, source, .. } => return Some(refused(*address, source)),
+        UpstreamError::Connect { source, .. } if is_unbound(source) => {
+            return Some((CRITICAL, unbound(source, local).into()));
+        }
+        UpstreamError::Connect { address, source, .. } => return Some(refused(address, source)),
         UpstreamError::Timeout { deed: "accept a connection", .. } => {
             "upstream timed out (110: Connection timed out) while connecting to upstream"
         }
@@ -235,19 +246,29 @@ fn words(error: &UpstreamError) -> Option<(i64, Cow<'static, str>)> {
     Some((ERROR, words.into()))
 }
 
-/// Why no connection was made. What the system refuses at once nginx tells with the address.
-fn refused(address: SocketAddr, error: &Error) -> (i64, Cow<'static, str>) {
-    const WAITED_FOR: [i32; 4] =
-        [libc::ECONNREFUSED, libc::ECONNRESET, libc::EHOSTUNREACH, libc::ETIMEDOUT];
+/// The system's number of what went wrong.
+fn code_of(error: &Error) -> Option<i32> {
     let mut cause = std::error::Error::source(error);
-    let mut found = None;
     while let Some(error) = cause {
-        found = found.or(error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error));
+        if let Some(code) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(code);
+        }
         cause = error.source();
     }
-    let code = found.unwrap_or(libc::ECONNREFUSED);
+    None
+}
+
+fn text_of(code: i32) -> String {
     let text = io::Error::from_raw_os_error(code).to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// Why no connection was made. What the system refuses at once nginx tells with the address.
+fn refused(address: &PeerAddress, error: &Error) -> (i64, Cow<'static, str>) {
+    const WAITED_FOR: [i32; 4] =
+        [libc::ECONNREFUSED, libc::ECONNRESET, libc::EHOSTUNREACH, libc::ETIMEDOUT];
+    let code = code_of(error).unwrap_or(libc::ECONNREFUSED);
+    let text = text_of(code);
     if WAITED_FOR.contains(&code) {
         let words = format!("connect() failed ({code}: {text}) while connecting to upstream");
         return (ERROR, words.into());
@@ -259,7 +280,25 @@ fn refused(address: SocketAddr, error: &Error) -> (i64, Cow<'static, str>) {
     (level, words.into())
 }
 
+/// Whether it is our own address that cannot be had.
+fn is_unbound(error: &Error) -> bool {
+    *error.etype() == ErrorType::BindError
+}
+
+fn unbound(error: &Error, local: Option<SocketAddr>) -> String {
+    let code = code_of(error).unwrap_or(libc::EADDRNOTAVAIL);
+    let local = match local {
+        Some(local) if local.port() == 0 => local.ip().to_string(),
+        Some(local) => local.to_string(),
+        None => String::new(),
+    };
+    format!("bind({local}) failed ({code}: {}) while connecting to upstream", text_of(code))
+}
+
 fn failure(error: &UpstreamError) -> Failure {
+    if matches!(error, UpstreamError::Connect { source, .. } if is_unbound(source)) {
+        return Failure::ours(500, "upstream::no_such_local_address");
+    }
     match error.outcome() {
         "timeout" => Failure::ours(504, "upstream::timeout"),
         "connect_error" => Failure::ours(502, "upstream::connect_error"),
@@ -289,7 +328,8 @@ async fn attempt(
         if fresh { site.pool.connect_fresh(lease).await } else { site.pool.connect(lease).await }
     };
     let mut connection = connecting.await.map_err(|error| (error, false))?;
-    exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address);
+    exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address.clone());
+    kept::tell(exchange, if connection.reused { Kept::Reused } else { Kept::Missing });
     match send_and_hear(exchange, &mut connection, head).await {
         Ok(reply) => Ok((connection, reply)),
         Err(error) => {

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::framing::{Length, framed, is_unseen, pass, take_head};
+use super::kept::{self, Kept};
 use super::pieces::{Piece, Pieces};
 use super::{Answered, Sent, Site, judge, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
@@ -34,7 +35,7 @@ pub(super) async fn stream(
     if is_unseen(exchange) {
         let sent = copy(exchange, downstream, &mut connection, None, (None, None)).await;
         note_time(exchange, asked);
-        return end(site, connection, sent, took_all).await;
+        return end((site, exchange), connection, sent, took_all).await;
     }
     take_head(exchange, &connection);
     exchange.subject.transaction.borrow_mut().doing = Some(READING_HEAD);
@@ -58,7 +59,7 @@ pub(super) async fn stream(
     };
     note_time(exchange, asked);
     drop(lease);
-    end(site, connection, sent, took_all).await
+    end((site, exchange), connection, sent, took_all).await
 }
 
 /// What handlers and rules say of the answer, in this order, before a byte of it is sent; and
@@ -75,9 +76,14 @@ async fn judge(
 }
 
 /// Gives the connection back, if it can serve another request.
-async fn end(site: &Site, connection: Connection, sent: Sent, took_all: bool) -> Sent {
-    if sent == Sent::Whole && took_all {
-        site.pool.release(connection).await;
+async fn end(
+    (site, exchange): (&Site, &Exchange),
+    connection: Connection,
+    sent: Sent,
+    took_all: bool,
+) -> Sent {
+    if sent == Sent::Whole && took_all && site.pool.release(connection).await {
+        kept::tell(exchange, Kept::Saved);
     }
     sent
 }

@@ -1,6 +1,8 @@
 //! Whose turn it is: the peer of each try, chosen by the upstream's settings or by a script.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -59,21 +61,34 @@ impl<'a> Turns<'a> {
     pub(super) fn next(&self) -> Result<Chosen, Failure> {
         let Some(script) = self.script else {
             let lease = self.group.pick(self.key.as_deref(), &self.tried).ok_or(NO_PEER)?;
-            return Ok(Chosen { lease, fresh: false });
+            return Ok(Chosen { lease: lease.from(self.local()), fresh: false });
         };
         phases::choose_peer(self.exchange, script).map_err(left)?;
         let turn = self.exchange.subject.transaction.borrow().upstream.turn.clone();
         let turn = turn.unwrap_or_default();
         let terms = Terms { times: turn.times, idle: turn.kept.map(|kept| kept.idle) };
-        let fresh = turn.peer.is_some() && turn.kept.is_none();
+        let keeps = self.group.config().balancing.as_ref().is_some_and(|own| own.keeps);
+        let terms = Terms { idle: terms.idle.or(self.idle(keeps)), ..terms };
+        let fresh = turn.peer.is_some() && terms.idle.is_none();
         let chosen = match turn.peer {
             Some(peer) => self.group.lease_of(peer, &terms),
             None => self.group.pick(self.key.as_deref(), &self.tried),
         };
         match chosen {
-            Some(lease) => Ok(Chosen { lease, fresh }),
+            Some(lease) => Ok(Chosen { lease: lease.from(turn.local.or(self.local())), fresh }),
             None => Err(self.no_peer_set()),
         }
+    }
+
+    /// How long a connection is kept that the script says nothing of.
+    fn idle(&self, keeps: bool) -> Option<Duration> {
+        keeps.then(|| self.group.config().keepalive_time)
+    }
+
+    /// The address of ours that the route's settings want.
+    fn local(&self) -> Option<SocketAddr> {
+        let transaction = self.exchange.subject.transaction.borrow();
+        transaction.upstream.onward.as_ref().and_then(|onward| onward.local)
     }
 
     /// Whether there may be another try after this one.
@@ -87,7 +102,7 @@ impl<'a> Turns<'a> {
     /// The try on this peer failed.
     pub(super) fn failed(&mut self, lease: &Lease, failure: PeerFailure) {
         let upstream = &mut self.exchange.subject.transaction.borrow_mut().upstream;
-        upstream.failed.push((upstream.peer, failure.status));
+        upstream.failed.push((upstream.peer.clone(), failure.status));
         if let Some(turn) = &mut upstream.turn {
             turn.fail(failure);
         }

@@ -106,7 +106,7 @@ fn describe(about: &Transaction, line: &mut String) {
         let path = about.request.normalized_path();
         let _ = write!(line, ", subrequest: \"{}\"", String::from_utf8_lossy(&path));
     }
-    if let Some(peer) = about.upstream.peer {
+    if let Some(peer) = &about.upstream.peer {
         let onward = about.upstream.onward.as_ref().and_then(|onward| onward.target.clone());
         let target = onward.unwrap_or_else(|| about.request.target());
         let target = String::from_utf8_lossy(&target);

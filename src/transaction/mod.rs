@@ -5,6 +5,7 @@ pub mod encoding;
 mod body;
 mod findings;
 mod headers;
+mod peer;
 mod phase;
 mod request;
 mod response;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 pub use body::Body;
 pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
 pub use headers::{Header, Headers};
+pub use peer::PeerAddress;
 pub use phase::{Phase, PhaseSet};
 pub use request::{Request, Version, encode_path};
 pub use response::{Manner, Reply, Response, reason};
@@ -111,11 +113,11 @@ pub struct Upstream {
     /// What a script that chooses peers decides; none: no such script has a say.
     pub turn: Option<Box<Turn>>,
     /// The peer that was tried last.
-    pub peer: Option<SocketAddr>,
+    pub peer: Option<PeerAddress>,
     /// How many peers were tried.
     pub tries: u32,
     /// Those that failed, with the status for that; the last may be among them.
-    pub failed: Vec<(Option<SocketAddr>, u16)>,
+    pub failed: Vec<(Option<PeerAddress>, u16)>,
     /// The status that came back, before scripts changed it.
     pub status: Option<u16>,
     /// From the first byte to the upstream to the response head.
@@ -131,6 +133,8 @@ pub struct Onward {
     pub target: Option<Bytes>,
     /// What `Host` says.
     pub host: Option<Bytes>,
+    /// The address of ours from which it is asked; none: the system chooses one.
+    pub local: Option<SocketAddr>,
     /// Another method.
     pub method: Option<Bytes>,
     /// Fields besides the client's, or in their stead; an empty value leaves one out.

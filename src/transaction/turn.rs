@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Turn {
     /// The peer that it chose for this try.
     pub peer: Option<SocketAddr>,
+    /// The address of ours from which peers are asked; none: the system chooses one.
+    pub local: Option<SocketAddr>,
     /// How long a peer may take; they hold for the tries that follow too.
     pub times: Times,
     /// How connections to this peer are kept; none: they are not.

@@ -16,6 +16,7 @@ pub fn allowed(rules: &[String], address: &Address) -> bool {
     let (host, port) = match address {
         Address::Socket(address) => (Host::Address(address.ip().to_canonical()), address.port()),
         Address::Name(host, port) => (Host::of(host), *port),
+        Address::Unix(_) => return false,
     };
     rules.iter().any(|rule| names(rule, &host, port))
 }

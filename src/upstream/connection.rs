@@ -4,7 +4,6 @@
 //! response is given from its first byte.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,6 +20,7 @@ use super::idle::Idle;
 use super::peer::Peer;
 use super::{Group, Lease, UpstreamError};
 use crate::shared::within;
+use crate::transaction::PeerAddress;
 
 /// Room for a head and a small body.
 const ROOM: usize = 4096;
@@ -33,7 +33,9 @@ pub struct Connection {
     /// one was sent, which says nothing against the peer.
     pub reused: bool,
     /// Where it goes.
-    pub address: SocketAddr,
+    pub address: PeerAddress,
+    /// Whether it was made from an address that the request wants: it serves no other.
+    bound: bool,
     group: Arc<Group>,
     peer: Arc<Peer>,
     wire: Wire,
@@ -64,7 +66,7 @@ pub enum Asked {
 }
 
 impl Connection {
-    pub(super) fn new(lease: &Lease, stream: Box<Stream>, address: SocketAddr) -> Self {
+    pub(super) fn new(lease: &Lease, stream: Box<Stream>, address: PeerAddress) -> Self {
         Self::of(lease, Idle::fresh(stream, address))
     }
 
@@ -73,7 +75,8 @@ impl Connection {
         let Idle { stream, address, unread, head, served, .. } = idle;
         let (group, peer) = (Arc::clone(lease.group()), Arc::clone(lease.peer()));
         let (wire, body) = (Wire::Ours(stream), Framing::Nothing);
-        Self { reused: served, address, group, peer, wire, unread, head, body }
+        let bound = lease.local().is_some();
+        Self { reused: served, address, bound, group, peer, wire, unread, head, body }
     }
 
     /// What an error on it means.
@@ -248,6 +251,9 @@ impl Connection {
     /// Ready for the next request, if the response was read to its end and both sides keep the
     /// connection alive; else it is closed.
     pub(super) async fn rest(self) -> Option<Idle> {
+        if self.bound {
+            return None;
+        }
         let time = self.group.config().keepalive_time.min(kept_by_peer(&self.head));
         let stream = match self.wire {
             Wire::Ours(stream) => {

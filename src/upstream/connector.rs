@@ -1,15 +1,17 @@
 //! New connections: the peer's name looked up, its addresses tried, all within one time.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use pingora_core::connectors::TransportConnector;
+use pingora_core::connectors::l4::BindTo;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType};
 use tokio::time::timeout;
 
 use super::names::Names;
 use super::{Connection, Lease, UpstreamError};
+use crate::config::Address;
+use crate::transaction::PeerAddress;
 
 /// Makes connections for one worker.
 pub(super) struct Connector {
@@ -36,11 +38,18 @@ impl Connector {
     }
 
     async fn try_all(&self, lease: &Lease, deadline: Instant) -> Result<Connection, UpstreamError> {
+        if let Address::Unix(path) = lease.address() {
+            let address = PeerAddress::Unix(path.as_str().into());
+            return self.open(lease, address, share(deadline, 1)).await;
+        }
         let addresses = self.names.resolve(lease.address()).await;
         let addresses = addresses.map_err(|error| unknown(lease, error))?;
         let mut failed = None;
         for (tried, address) in addresses.iter().enumerate() {
-            match self.open(lease, *address, share(deadline, addresses.len() - tried)).await {
+            match self
+                .open(lease, (*address).into(), share(deadline, addresses.len() - tried))
+                .await
+            {
                 Ok(connection) => return Ok(connection),
                 Err(error) => failed = Some(error),
             }
@@ -52,21 +61,36 @@ impl Connector {
     async fn open(
         &self,
         lease: &Lease,
-        address: SocketAddr,
+        address: PeerAddress,
         limit: Duration,
     ) -> Result<Connection, UpstreamError> {
-        let peer = HttpPeer::new(address, false, String::new());
+        let peer = match &address {
+            PeerAddress::Socket(address) => Ok(HttpPeer::new(*address, false, String::new())),
+            PeerAddress::Unix(path) => HttpPeer::new_uds(path, false, String::new()),
+        };
+        let mut peer = match peer {
+            Ok(peer) => peer,
+            Err(source) => {
+                return Err(UpstreamError::Connect { upstream: name(lease), address, source });
+            }
+        };
+        if let Some(local) = lease.local() {
+            let mut bind = BindTo::default();
+            bind.addr = Some(local);
+            peer.options.bind_to = Some(bind);
+        }
         match timeout(limit, self.transport.new_stream(&peer)).await {
             Ok(Ok(stream)) => {
                 // What connects without TLS is a plain stream.
                 let plain = stream.into_any().downcast();
                 let source = || Error::explain(ErrorType::InternalError, "no plain stream");
-                let stream = plain.map_err(|_| UpstreamError::Connect {
-                    upstream: name(lease),
-                    address,
-                    source: source(),
-                });
-                Ok(Connection::new(lease, stream?, address))
+                match plain {
+                    Ok(stream) => Ok(Connection::new(lease, stream, address)),
+                    Err(_) => {
+                        let (upstream, source) = (name(lease), source());
+                        Err(UpstreamError::Connect { upstream, address, source })
+                    }
+                }
             }
             Ok(Err(source)) if *source.etype() != ErrorType::ConnectTimedout => {
                 Err(UpstreamError::Connect { upstream: name(lease), address, source })
@@ -97,10 +121,12 @@ fn unknown(lease: &Lease, source: std::io::Error) -> UpstreamError {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::{self, Address};
+    use crate::config;
     use crate::upstream::Upstreams;
     use crate::upstream::group::tests::upstream;
 

@@ -1,9 +1,10 @@
 //! What goes wrong with an upstream.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use pingora_error::{Error, ErrorType};
+
+use crate::transaction::PeerAddress;
 
 /// What went wrong with an upstream.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +24,7 @@ pub enum UpstreamError {
         /// The upstream's name.
         upstream: String,
         /// Where to.
-        address: SocketAddr,
+        address: PeerAddress,
         /// Pingora's word.
         #[source]
         source: Box<Error>,

@@ -24,6 +24,8 @@ pub struct Lease {
     group: Arc<Group>,
     peer: Arc<Peer>,
     index: usize,
+    /// The address of ours from which it is asked.
+    local: Option<SocketAddr>,
 }
 
 /// On what terms a peer that a script chose is asked.
@@ -180,7 +182,19 @@ impl Standing {
 impl Lease {
     fn new(group: &Arc<Group>, peer: &Arc<Peer>, index: usize) -> Self {
         peer.enter();
-        Self { group: Arc::clone(group), peer: Arc::clone(peer), index }
+        Self { group: Arc::clone(group), peer: Arc::clone(peer), index, local: None }
+    }
+
+    /// The same, asked from this address of ours.
+    #[must_use]
+    pub fn from(mut self, local: Option<SocketAddr>) -> Self {
+        self.local = local;
+        self
+    }
+
+    /// The address of ours from which the peer is asked; none: the system chooses one.
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.local
     }
 
     /// The peer's place in its group, for `tried` of [`Group::pick`].

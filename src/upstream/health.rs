@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
@@ -89,10 +89,16 @@ fn request(path: &str, host: &str) -> Vec<u8> {
 
 /// The status of the answer. Nothing past its first line matters.
 async fn ask(address: &Address, request: &[u8]) -> io::Result<u16> {
-    let mut stream = match address {
-        Address::Socket(address) => TcpStream::connect(address).await?,
-        Address::Name(host, port) => TcpStream::connect((host.as_str(), *port)).await?,
-    };
+    match address {
+        Address::Socket(address) => talk(TcpStream::connect(address).await?, request).await,
+        Address::Name(host, port) => {
+            talk(TcpStream::connect((host.as_str(), *port)).await?, request).await
+        }
+        Address::Unix(path) => talk(UnixStream::connect(path).await?, request).await,
+    }
+}
+
+async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> io::Result<u16> {
     stream.write_all(request).await?;
     // What comes with the first line is read along with it, lest closing over it be a reset.
     let mut answer = [0; 8192];

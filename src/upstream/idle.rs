@@ -1,6 +1,5 @@
 //! A connection that waits for its next request.
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -11,11 +10,12 @@ use tokio::io::AsyncReadExt as _;
 
 use super::head::Head;
 use crate::shared::about_now;
+use crate::transaction::PeerAddress;
 
 /// A connection that waits for its next request, with the room that the last response needed.
 pub(super) struct Idle {
     pub(super) stream: Box<Stream>,
-    pub(super) address: SocketAddr,
+    pub(super) address: PeerAddress,
     pub(super) unread: BytesMut,
     pub(super) head: Head,
     /// Whether it has served a request.
@@ -25,7 +25,7 @@ pub(super) struct Idle {
 
 impl Idle {
     /// One that has not served yet.
-    pub(super) fn fresh(stream: Box<Stream>, address: SocketAddr) -> Self {
+    pub(super) fn fresh(stream: Box<Stream>, address: PeerAddress) -> Self {
         let (unread, head) = (BytesMut::new(), Head::default());
         Self { stream, address, unread, head, served: false, until: about_now() }
     }
@@ -33,7 +33,7 @@ impl Idle {
     /// One that has, and may wait so long.
     pub(super) fn after(
         stream: Box<Stream>,
-        address: SocketAddr,
+        address: PeerAddress,
         (unread, head): (BytesMut, Head),
         time: Duration,
     ) -> Self {

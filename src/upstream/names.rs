@@ -51,6 +51,7 @@ impl Names {
         let (host, port) = match address {
             Address::Socket(address) => return Ok(Rc::from([*address])),
             Address::Name(host, port) => (host.as_str(), *port),
+            Address::Unix(_) => return Err(io::ErrorKind::InvalidInput.into()),
         };
         let name = self.name(address);
         let answer = name.answer.get_or_init(|| look_up(host, port, name.before.clone())).await;

@@ -30,7 +30,8 @@ impl Pool {
 
     /// A connection to the lease's peer: an idle one that is still good, else a new one.
     pub async fn connect(&self, lease: &Lease) -> Result<Connection, UpstreamError> {
-        match self.take(lease.address()) {
+        let idle = if lease.local().is_none() { self.take(lease.address()) } else { None };
+        match idle {
             Some(idle) => Ok(Connection::of(lease, idle)),
             None => self.connect_fresh(lease).await,
         }
@@ -46,12 +47,14 @@ impl Pool {
     /// keep it alive, and there is room; else it is closed. A connection whose request was not
     /// written to the end must be dropped instead: the peer would take the next request for the
     /// rest of this one.
-    pub async fn release(&self, connection: Connection) {
+    ///
+    /// True: it is kept.
+    pub async fn release(&self, connection: Connection) -> bool {
         let room = connection.group().config().keepalive;
         let peer = Arc::clone(connection.peer());
-        if let Some(idle) = connection.rest().await {
-            self.keep(peer.address(), idle, room);
-        }
+        let Some(idle) = connection.rest().await.filter(|_| room > 0) else { return false };
+        self.keep(peer.address(), idle, room);
+        true
     }
 
     /// Closes idle connections whose time is over or that the peer has closed. The worker calls it
@@ -76,7 +79,6 @@ impl Pool {
     fn keep(&self, address: &Address, connection: Idle, room: usize) {
         let mut idle = self.idle.borrow_mut();
         match idle.get_mut(address) {
-            _ if room == 0 => {}
             None => {
                 idle.insert(address.clone(), VecDeque::from([connection]));
             }

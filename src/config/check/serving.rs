@@ -150,6 +150,7 @@ struct RawFiles {
 struct RawForward {
     url: Option<String>,
     authority: Option<String>,
+    bind: Option<String>,
     replace: Option<(String, String)>,
     #[serde(default)]
     headers: Vec<(String, String)>,
@@ -349,6 +350,7 @@ fn forward(raw: RawForward) -> Forward {
     Forward {
         url: raw.url.as_deref().map(Template::new),
         authority: raw.authority,
+        bind: raw.bind.as_deref().map(Template::new),
         replace: raw.replace,
         headers: headers.collect(),
         method: raw.method.as_deref().map(Template::new),

@@ -67,7 +67,8 @@ fn upstream(name: &str, span: Span, found: &Found<'_>, scripts: &Scripts) -> Ups
 fn balancing(section: &Section<'_>, scripts: &Scripts) -> Option<Box<Balancing>> {
     let most_tries = section.count("most_tries") as u32;
     let handler = handlers::of_upstream(section, scripts)?;
-    Some(Box::new(Balancing { handler, most_tries }))
+    let keeps = section.get("keepalive").is_some();
+    Some(Box::new(Balancing { handler, keeps, most_tries }))
 }
 
 fn check_name(name: &str, span: Span, found: &Found<'_>) {

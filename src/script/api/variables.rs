@@ -1,6 +1,6 @@
 //! nginx's variables, computed from the transaction.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use time::macros::format_description;
 
 use super::{query, request};
 use crate::shared::{local_offset, workers};
-use crate::transaction::{Body, Headers, Transaction, Upstream};
+use crate::transaction::{Body, Headers, PeerAddress, Transaction, Upstream};
 use crate::upstream::keeps_alive;
 
 type Compute = fn(&Transaction) -> Option<Bytes>;
@@ -89,7 +89,11 @@ const NAMED: &[(&str, Compute)] = &[
     ("time_local", |_| now(COMMON_LOG)),
     ("upstream", |t| t.upstream.wanted.clone().map(Bytes::from)),
     ("upstream_addr", |t| {
-        tried(t, |(peer, _)| peer.map(|peer| peer.to_string()), |last| last.peer.and_then(text_of))
+        tried(
+            t,
+            |(peer, _)| peer.as_ref().map(ToString::to_string),
+            |last| last.peer.as_ref().map(ToString::to_string),
+        )
     }),
     ("upstream_header_time", |t| t.upstream.header_time.and_then(|time| shown(seconds(time)))),
     ("upstream_response_time", |t| t.upstream.response_time.and_then(|time| shown(seconds(time)))),
@@ -146,7 +150,7 @@ fn text_of(value: impl ToString) -> Option<String> {
 /// What there is to tell of the peers that were tried: of those that failed, and of the last.
 fn tried(
     transaction: &Transaction,
-    failed: impl Fn(&(Option<SocketAddr>, u16)) -> Option<String>,
+    failed: impl Fn(&(Option<PeerAddress>, u16)) -> Option<String>,
     last: impl Fn(&Upstream) -> Option<String>,
 ) -> Option<Bytes> {
     let upstream = &transaction.upstream;

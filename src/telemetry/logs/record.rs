@@ -1,10 +1,10 @@
 //! What a line says, borrowed from a transaction, or from a head that was refused before there was one.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::telemetry::events::HeadRefused;
-use crate::transaction::{Findings, Headers, Transaction, Verdict};
+use crate::transaction::{Findings, Headers, PeerAddress, Transaction, Verdict};
 
 /// What a line says. Secrets are still in it: the formats leave them out.
 pub struct Record<'a> {
@@ -21,7 +21,7 @@ pub struct Record<'a> {
     pub(super) bytes_received: u64,
     pub(super) duration: Duration,
     pub(super) upstream: Option<&'a str>,
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) peer: Option<&'a PeerAddress>,
     pub(super) upstream_status: Option<u16>,
     pub(super) upstream_time: Option<Duration>,
     pub(super) route: Option<&'a str>,
@@ -58,7 +58,7 @@ impl<'a> Record<'a> {
             bytes_received: exchange.outcome.bytes_received,
             duration: took,
             upstream: exchange.upstream.label(),
-            peer: exchange.upstream.peer,
+            peer: exchange.upstream.peer.as_ref(),
             upstream_status: exchange.upstream.status,
             upstream_time: exchange.upstream.response_time.or(exchange.upstream.header_time),
             route: exchange.route.as_deref(),

@@ -180,3 +180,77 @@ GET /t
 200 half true
 --- error_log
 upstream prematurely closed connection
+
+=== an error page answers for an upstream that cannot be reached
+--- config
+    error_page 502 = @sorry;
+    location @sorry { content_by_lua_block { ngx.status = 200 ngx.say("sorry") } }
+    location /t { proxy_pass http://127.0.0.1:1; }
+--- request
+GET /t
+--- response_body
+sorry
+
+=== an error page takes the place of what an upstream answers
+--- config
+    location /app { return 404; }
+    location /t {
+        proxy_intercept_errors on;
+        error_page 404 /page;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/app;
+    }
+    location /page { content_by_lua_block { ngx.say("page of ", ngx.var.uri) } }
+--- request
+GET /t
+--- error_code: 404
+--- response_body
+page of /page
+
+=== a status leads to the next server
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        location / { return 503; }
+    }
+    upstream backend {
+        server 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        server 127.0.0.1:$TEST_NGINX_SERVER_PORT;
+    }
+--- config
+    location /t {
+        proxy_next_upstream http_503;
+        proxy_pass http://backend/back;
+        log_by_lua_block { ngx.log(ngx.WARN, "went: ", ngx.var.upstream_status) }
+    }
+    location /back { content_by_lua_block { ngx.say("here") } }
+--- request
+GET /t
+--- response_body
+here
+--- error_log eval
+qr/went: (503, )?200 while logging request/
+
+=== an upstream is asked from an address of ours
+--- config
+    location /t {
+        set $from 127.0.0.7;
+        proxy_bind $from;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/back;
+    }
+    location /back { content_by_lua_block { ngx.say(ngx.var.remote_addr) } }
+--- request
+GET /t
+--- response_body
+127.0.0.7
+
+=== an address that is not ours is told
+--- config
+    location /t {
+        proxy_bind 100.100.100.100;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/back;
+    }
+--- request
+GET /t
+--- error_code: 500
+--- error_log
+bind(100.100.100.100) failed (99: Cannot assign requested address)

@@ -21,6 +21,7 @@ pub(super) fn natives(lua: &Lua) -> mlua::Result<Value> {
     table.raw_set("get_last_failure", get_last_failure(lua)?)?;
     table.raw_set("set_timeouts", set_timeouts(lua)?)?;
     table.raw_set("recreate_request", recreate_request(lua)?)?;
+    table.raw_set("bind_to_local_addr", bind_to_local_addr(lua)?)?;
     Ok(Value::Table(table))
 }
 
@@ -33,7 +34,7 @@ fn turn<T>(
     let subject = call.subject.as_ref().ok_or_else(nobody)?;
     let mut transaction = subject.transaction.borrow_mut();
     if call.phase != Phase::Balancer {
-        let words = match transaction.upstream.peer {
+        let words = match &transaction.upstream.peer {
             None => "no upstream found",
             Some(_) => "API disabled in the current context",
         };
@@ -134,6 +135,20 @@ fn recreate_request(lua: &Lua) -> mlua::Result<Function> {
     lua.create_function(|lua, ()| {
         let set = |turn: &mut Turn| {
             turn.recreates = true;
+            Ok(())
+        };
+        answer(lua, turn(set)?)
+    })
+}
+
+fn bind_to_local_addr(lua: &Lua) -> mlua::Result<Function> {
+    lua.create_function(|lua, address: mlua::LuaString| {
+        let text = address.to_string_lossy();
+        let Ok(local) = peer(&text, 0.0) else {
+            return refusal(lua, format!("invalid addr {text}"));
+        };
+        let set = |turn: &mut Turn| {
+            turn.local = Some(local);
             Ok(())
         };
         answer(lua, turn(set)?)
