@@ -71,7 +71,8 @@ exec "$MOONGATE" run -c "$2/imported/moongate.yaml" --admin 127.0.0.1:0
 "#;
 
 /// What `run --nginx` finds out when the script is called, `check` says before.
-const REFUSED_BEFORE: &str = "does not compile";
+const REFUSED_BEFORE: &str =
+    "does not compile|cannot read|unknown escape|begins without what fails";
 
 #[test]
 fn what_is_imported_does_what_the_configuration_did() {
