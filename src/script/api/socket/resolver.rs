@@ -25,9 +25,12 @@ const AAAA: u16 = 28;
 /// What servers answer for a name that is not there.
 const NOT_FOUND: u16 = 3;
 
+/// A name in lower case, and who was asked for it.
+type Asked = (String, Vec<SocketAddr>);
+
 thread_local! {
-    static KNOWN: RefCell<HashMap<(String, Vec<SocketAddr>), (Instant, Vec<IpAddr>)>> =
-        RefCell::default();
+    /// Addresses of names, and until when they are believed.
+    static KNOWN: RefCell<HashMap<Asked, (Instant, Vec<IpAddr>)>> = RefCell::default();
 }
 
 /// Why a name has no address; the words are the script's.
