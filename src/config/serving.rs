@@ -57,12 +57,26 @@ pub struct Serving {
     pub server: Option<Arc<str>>,
     /// The type of what says none itself.
     pub default_type: Option<String>,
+    /// Which `If-Modified-Since` an answer is not newer than.
+    pub if_modified_since: ModifiedSince,
     /// What answers instead of a status.
     pub error_pages: Vec<ErrorPage>,
     /// Changes of the response's head.
     pub response_headers: Vec<HeaderRule>,
     /// The routes inside of it.
     pub routes: Vec<usize>,
+}
+
+/// Which `If-Modified-Since` an answer is not newer than.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ModifiedSince {
+    /// That of the same time or a later one.
+    Before,
+    /// That of the same time.
+    #[default]
+    Exact,
+    /// None: it is as if the client had not asked.
+    Off,
 }
 
 impl Serving {

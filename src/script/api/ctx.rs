@@ -61,8 +61,8 @@ pub struct Contexts {
     tables: Vec<(usize, Table, Lua)>,
     /// The state that had it last: its table is the valid one.
     last: usize,
-    /// The file that a script made the request's body.
-    pub(super) file: Option<File>,
+    /// The file that a script made the request's body, and its name.
+    pub(super) file: Option<(File, String)>,
     /// Whether a script dropped the request's body.
     pub(super) is_discarded: bool,
     /// The request body that `ngx.req.init_body` began.

@@ -37,6 +37,7 @@ const NAMED: &[(&str, Compute)] = &[
     ("content_type", |t| t.request.headers.get("content-type").cloned()),
     ("document_root", |t| root(t)),
     ("document_uri", |t| Some(path(t))),
+    ("echo_request_body", body),
     ("host", |t| Some(host(t))),
     ("hostname", |_| hostname()),
     ("https", |t| shown(if t.client.tls { "on" } else { "" })),

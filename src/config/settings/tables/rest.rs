@@ -85,6 +85,13 @@ pub static ROUTE: Table = Table {
         ),
         row("default_type", Text, "", "text/html", "The type of what says none itself."),
         row(
+            "if_modified_since",
+            Choice(&["exact", "before", "off"]),
+            "exact",
+            "before",
+            "Which `If-Modified-Since` an answer is not newer than: the same time, the same or a later one, or none.",
+        ),
+        row(
             "steps",
             Other("a list of steps"),
             "",
