@@ -107,7 +107,7 @@ GET /t
 --- raw_request eval
 "GET /t HTTP/1.1\nHost: a\nConnection: close\nFoo: b c\n\n"
 --- response_body chomp
-53 b c
+52 b c
 
 === a field that is none is told
 --- config
