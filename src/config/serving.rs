@@ -66,12 +66,26 @@ pub struct Serving {
     pub idle_time: Option<Duration>,
     /// Requests on a connection with which it ends at the latest.
     pub requests_per_connection: Option<u64>,
+    /// Which `If-Modified-Since` an answer is not newer than.
+    pub if_modified_since: ModifiedSince,
     /// What answers instead of a status.
     pub error_pages: Vec<ErrorPage>,
     /// Changes of the response's head.
     pub response_headers: Vec<HeaderRule>,
     /// The routes inside of it.
     pub routes: Vec<usize>,
+}
+
+/// Which `If-Modified-Since` an answer is not newer than.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ModifiedSince {
+    /// That of the same time or a later one.
+    Before,
+    /// That of the same time.
+    #[default]
+    Exact,
+    /// None: it is as if the client had not asked.
+    Off,
 }
 
 impl Serving {

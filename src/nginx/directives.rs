@@ -249,7 +249,7 @@ pub(super) const TABLE: &[Known] = &[
     ),
     row("charset_types", "HSL", 1, MANY, IGNORED),
     row("etag", "HSL", 1, 1, CARRIED),
-    row("if_modified_since", "HSL", 1, 1, IGNORED),
+    row("if_modified_since", "HSL", 1, 1, CARRIED),
     row("error_page", "HSLI", 2, MANY, CARRIED),
     row(
         "recursive_error_pages",

@@ -131,6 +131,9 @@ pub(super) fn serve(
     let kind = scope.get("default_type").map_or("text/plain", |kind| kind.arg(0));
     route.insert("default_type".into(), json!(kind));
     keepalive(scope, route);
+    if let Some(rule) = scope.get("if_modified_since") {
+        route.insert("if_modified_since".into(), json!(rule.arg(0)));
+    }
     admission(scope, route)?;
     error_pages(scope, route)?;
     headers(scope, route);

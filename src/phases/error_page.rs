@@ -22,8 +22,9 @@ pub(super) fn instead(exchange: &Exchange, status: u16) -> Flow {
         return Flow::Respond(status);
     }
     let mut transaction = exchange.subject.transaction.borrow_mut();
-    transaction.reply =
-        Reply { status: answer(page, status).unwrap_or_default(), ..Reply::default() };
+    // A page that may say its status itself goes by that of `ngx.exit` until it does.
+    let said = transaction.reply.status;
+    transaction.reply = Reply { status: answer(page, status).unwrap_or(said), ..Reply::default() };
     if !to.starts_with(b"@") && &transaction.request.method[..] != b"HEAD" {
         transaction.request.method = bytes::Bytes::from_static(b"GET");
     }

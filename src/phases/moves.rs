@@ -191,11 +191,12 @@ impl Moves<'_> {
             transaction.reply.body.extend_from_slice(&text);
             transaction.reply.headers.set("Content-Length", text.len().to_string());
             transaction.reply.said = true;
+            transaction.reply.status = status;
         } else if status < 300 {
             transaction.reply.headers.set("Content-Length", "0");
             transaction.reply.said = true;
+            transaction.reply.status = status;
         }
-        transaction.reply.status = status;
         drop(transaction);
         End::Flow(decided(self.exchange, status))
     }

@@ -3,10 +3,11 @@
 
 use std::time::SystemTime;
 
+use crate::config::serving::ModifiedSince;
 use crate::transaction::{Headers, Request};
 
 /// The status of an answer with these fields that would be 200.
-pub(super) fn status(request: &Request, headers: &Headers) -> u16 {
+pub(super) fn status(request: &Request, headers: &Headers, rule: ModifiedSince) -> u16 {
     let field = |name: &str| request.headers.get_str(name);
     let modified = headers.get_str("last-modified");
     let tag = headers.get_str("etag");
@@ -21,19 +22,27 @@ pub(super) fn status(request: &Request, headers: &Headers) -> u16 {
     {
         return 412;
     }
-    let since = field("if-modified-since");
+    let since = field("if-modified-since").filter(|_| rule != ModifiedSince::Off);
     let none_match = field("if-none-match");
     if since.is_none() && none_match.is_none() {
         return 200;
     }
     if let Some(since) = since
-        && modified.and_then(time) != Some(time(since).unwrap_or(SystemTime::UNIX_EPOCH))
+        && is_newer(modified.and_then(time), time(since), rule)
     {
         return 200;
     }
     match none_match {
         Some(known) if !matches(known, tag) => 200,
         _ => 304,
+    }
+}
+
+fn is_newer(modified: Option<SystemTime>, since: Option<SystemTime>, rule: ModifiedSince) -> bool {
+    let since = since.unwrap_or(SystemTime::UNIX_EPOCH);
+    match modified {
+        Some(modified) if rule == ModifiedSince::Before => modified > since,
+        modified => modified != Some(since),
     }
 }
 
@@ -80,7 +89,21 @@ mod tests {
                 headers.append(*name, *value);
             }
             let request = Request::new("GET".into(), "/".into(), Version::Http11, headers);
-            assert_eq!(status(&request, &answer), wanted, "{fields:?}");
+            assert_eq!(status(&request, &answer, ModifiedSince::Exact), wanted, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_later_time_comes_to_is_up_to_the_route() {
+        let mut answer = Headers::default();
+        answer.set("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let mut headers = Headers::default();
+        headers.set("If-Modified-Since", "Sun, 06 Nov 1994 08:49:38 GMT");
+        let request = Request::new("GET".into(), "/".into(), Version::Http11, headers);
+        for (rule, wanted) in
+            [(ModifiedSince::Before, 304), (ModifiedSince::Exact, 200), (ModifiedSince::Off, 200)]
+        {
+            assert_eq!(status(&request, &answer, rule), wanted, "{rule:?}");
         }
     }
 }

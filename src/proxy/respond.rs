@@ -134,7 +134,7 @@ pub(super) fn stage_head(exchange: &Exchange, status: u16) {
     let says = !transaction.reply.is_untyped;
     complete(exchange, &mut headers, says);
     let status = exchange.page_status().unwrap_or(status);
-    let status = conditional(&transaction, &headers, status);
+    let status = conditional(exchange, &transaction, &headers, status);
     transaction.response = Some(Response { status, headers });
 }
 
@@ -155,7 +155,7 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
     let was_said = transaction.reply.said;
     let mut body = transaction.reply.take_body();
     let wanted = exchange.page_status().unwrap_or(status);
-    let status = conditional(&transaction, &headers, wanted);
+    let status = conditional(exchange, &transaction, &headers, wanted);
     let said = was_said && (status == wanted || status != PRECONDITION_FAILED);
     let pages = exchange.live.policy.config.pages;
     // Who asked from within sees the status.
@@ -181,11 +181,17 @@ fn stage(exchange: &Exchange, status: u16) -> Bytes {
 }
 
 /// The status of a site's answer, as far as that is up to what its client has already.
-fn conditional(transaction: &Transaction, headers: &Headers, status: u16) -> u16 {
+fn conditional(
+    exchange: &Exchange,
+    transaction: &Transaction,
+    headers: &Headers,
+    status: u16,
+) -> u16 {
     if status != 200 || transaction.site.is_none() || transaction.is_subrequest {
         return status;
     }
-    conditional::status(&transaction.request, headers)
+    let rule = exchange.plan().serving.if_modified_since;
+    conditional::status(&transaction.request, headers, rule)
 }
 
 /// The status of an answer whose client wanted it only if it had not changed.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::log;
 use super::logs::{self, Record};
 use super::metrics::{NONE, domain, metrics, module, owner, phase, route, upstream};
-use super::rule_events;
+use super::{error_log, refused, rule_events};
 use crate::transaction::{self, Phase, Transaction, Verdict};
 
 pub use super::function_events::{
@@ -72,6 +72,9 @@ impl HeadRefused<'_> {
         route.received.inc_by(self.head.len() as u64);
         metrics().heads_refused.with(&[self.reason]).inc();
         logs::write(|| Record::of_head(&self));
+        if error_log::is_open() {
+            refused::tell(&self);
+        }
     }
 }
 

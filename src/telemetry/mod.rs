@@ -9,6 +9,7 @@ pub mod log;
 pub mod logs;
 pub mod metrics;
 mod redaction;
+mod refused;
 mod function_events;
 mod rule_events;
 mod script_events;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// Variables by name. They are few, and their names come from the policy, not from clients.
+/// Variables by name, in either case. They are few, and their names come from the policy, not from clients.
 #[derive(Debug, Clone, Default)]
 pub struct Variables(Vec<(String, Bytes)>);
 
@@ -24,12 +24,12 @@ impl Variables {
 
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// Sets the value of that name; none removes it.
     pub fn set(&mut self, name: &str, value: Option<Bytes>) {
-        let place = self.0.iter().position(|(known, _)| known == name);
+        let place = self.0.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
         match (place, value) {
             (Some(index), Some(value)) => {
                 if let Some(entry) = self.0.get_mut(index) {

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::config::check::handlers::file_at_call;
 use crate::config::section::{Found, Section};
 use crate::config::serving::{
-    Admit, AfterRewrite, Ask, ErrorPage, Files, Forward, HeaderRule, PathKind, RewriteStep,
-    Serving, Test,
+    Admit, AfterRewrite, Ask, ErrorPage, Files, Forward, HeaderRule, ModifiedSince, PathKind,
+    RewriteStep, Serving, Test,
 };
 use crate::config::{HandlerSource, Template, values};
 use crate::diagnostic::Diagnostic;
@@ -32,6 +32,11 @@ pub fn read(route: &Section<'_>) -> (Serving, Vec<HandlerSource>) {
         default_type: route.text("default_type").map(|(text, _)| text),
         idle_time: route.time_given("idle_time"),
         requests_per_connection: route.count_given("requests_per_connection"),
+        if_modified_since: match route.choice("if_modified_since") {
+            "before" => ModifiedSince::Before,
+            "off" => ModifiedSince::Off,
+            _ => ModifiedSince::Exact,
+        },
         error_pages: typed::<Vec<RawPage>>(route, "error_pages")
             .map(|raw| raw.into_iter().map(page).collect())
             .unwrap_or_default(),

@@ -68,8 +68,8 @@ pub struct Contexts {
     last: usize,
     /// Of this thread's tables, the one that is valid now; 0: none yet.
     number: u64,
-    /// The file that a script made the request's body.
-    pub(super) file: Option<File>,
+    /// The file that a script made the request's body, and its name.
+    pub(super) file: Option<(File, String)>,
     /// Whether a script dropped the request's body.
     pub(super) is_discarded: bool,
     /// The request body that `ngx.req.init_body` began.

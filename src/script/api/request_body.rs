@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
@@ -46,11 +47,16 @@ pub const FUNCTIONS: &[Function] = &[
               else nil.",
         native: Native::Now(|lua, call, args| {
             none_expected(&args)?;
-            match &subject(call)?.transaction.borrow().body {
-                Body::Spooled { path, .. } => {
-                    string(lua, path.as_os_str().as_encoded_bytes()).map(one)
-                }
-                _ => Ok(one(Value::Nil)),
+            let exchange = subject(call)?;
+            let Body::Spooled { path, .. } = &exchange.transaction.borrow().body else {
+                return Ok(one(Value::Nil));
+            };
+            // What a script named is told by that name, and read as it was then.
+            let contexts = exchange.contexts.borrow();
+            let named = contexts.file.as_ref().filter(|(file, _)| *path == open_path(file));
+            match named {
+                Some((_, name)) => string(lua, name).map(one),
+                None => string(lua, path.as_os_str().as_encoded_bytes()).map(one),
             }
         }),
     },
@@ -142,13 +148,19 @@ fn set_body_file(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<M
         // It is open, and stays what it is until the exchange ends.
         let _ = std::fs::remove_file(&path);
     }
-    let path =
-        if cleans { format!("/proc/self/fd/{}", file.as_raw_fd()).into() } else { path.into() };
-    exchange.contexts.borrow_mut().file = Some(file);
+    let opened = open_path(&file);
+    let name = if cleans { opened.to_string_lossy().into_owned() } else { path };
+    exchange.contexts.borrow_mut().file = Some((file, name));
     let mut transaction = exchange.transaction.borrow_mut();
     resize(&mut transaction, length);
-    transaction.body = if length == 0 { Body::Empty } else { Body::Spooled { path, length } };
+    let body = Body::Spooled { path: opened, length };
+    transaction.body = if length == 0 { Body::Empty } else { body };
     Ok(MultiValue::new())
+}
+
+/// The path under which this process finds what it has opened.
+fn open_path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 fn read_body(

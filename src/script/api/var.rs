@@ -47,14 +47,17 @@ fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
     }
 }
 
-/// The value of a variable, as `ngx.var` reads it.
+/// The value of a variable, as `ngx.var` reads it: names are the same in either case.
 pub fn value(transaction: &Transaction, name: &str) -> Option<Bytes> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return value(transaction, &name.to_ascii_lowercase());
+    }
     variables::built_in(transaction, name).or_else(|| transaction.variables.get(name).cloned())
 }
 
 fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<()> {
     let Value::String(name) = &key else { return Err(fault("bad variable name")) };
-    let name = name.to_string_lossy();
+    let name = name.to_string_lossy().to_ascii_lowercase();
     let value = match &value {
         Value::Nil => None,
         other => match text(lua, other)? {
@@ -65,7 +68,7 @@ fn write(lua: &Lua, call: &Rc<Call>, key: Value, value: Value) -> mlua::Result<(
     let spec = spec_of(lua);
     let declared = spec.as_ref().and_then(|spec| spec.variables.as_deref());
     if declared.is_some_and(|known| {
-        !variables::is_named(&name) && !known.iter().any(|known| *known == *name)
+        !variables::is_named(&name) && !known.iter().any(|known| known.eq_ignore_ascii_case(&name))
     }) {
         return Err(fault(not_found(&name)));
     }

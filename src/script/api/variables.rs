@@ -37,6 +37,7 @@ const NAMED: &[(&str, Compute)] = &[
     ("content_type", |t| t.request.headers.get("content-type").cloned()),
     ("document_root", |t| root(t)),
     ("document_uri", |t| Some(path(t))),
+    ("echo_request_body", body),
     ("echo_request_method", |t| Some(t.request.method.clone())),
     ("echo_request_uri", |t| Some(t.request.target())),
     ("host", |t| Some(host(t))),

@@ -99,6 +99,13 @@ pub static ROUTE: Table = Table {
             "The connection ends with a request of this route from so many on.",
         ),
         row(
+            "if_modified_since",
+            Choice(&["exact", "before", "off"]),
+            "exact",
+            "before",
+            "Which `If-Modified-Since` an answer is not newer than: the same time, the same or a later one, or none.",
+        ),
+        row(
             "steps",
             Other("a list of steps"),
             "",
