@@ -108,6 +108,8 @@ fn process(main: &Scope<'_>, http: &Scope<'_>) -> Map<String, Value> {
     limits.insert("head_bytes".into(), json!((4 * bytes).clamp(32 << 10, 1 << 20)));
     limits.insert("target_bytes".into(), json!(bytes.clamp(64, 1 << 20)));
     limits.insert("headers".into(), json!(250));
+    // As nginx, which limits the pauses of a body alone.
+    limits.insert("body_time".into(), json!(time(86_400_000)));
     limits.insert("connections_per_client".into(), json!(1_000_000));
     for (directive, key, least) in [
         ("keepalive_timeout", "idle_time", 100),
