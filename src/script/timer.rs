@@ -241,7 +241,7 @@ impl Timers {
 
     async fn due(&self, delay: Duration, at_once: bool) -> Due {
         if at_once {
-            tokio::time::sleep(delay).await;
+            tokio::task::yield_now().await;
             return Due::InTime;
         }
         let mut retired = pin!(self.changed.notified());
