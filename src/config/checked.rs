@@ -123,7 +123,7 @@ pub struct Limits {
     pub body: BodyLimits,
 }
 
-/// How large bodies may be.
+/// How large bodies may be, and how slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimits {
     /// Bytes held in memory; what is longer is spooled to disk.
@@ -132,6 +132,8 @@ pub struct BodyLimits {
     pub total: u64,
     /// Bytes of a response held for a handler that asks for the whole of it.
     pub response: usize,
+    /// How long a client may pause while it sends one.
+    pub pause: Duration,
 }
 
 /// A named group of peers.

@@ -23,7 +23,8 @@ impl Default for RuleBudget {
 
 impl Default for BodyLimits {
     fn default() -> Self {
-        Self { memory: 1 << 20, total: 100 << 20, response: 1 << 20 }
+        let pause = Duration::from_secs(120);
+        Self { memory: 1 << 20, total: 100 << 20, response: 1 << 20, pause }
     }
 }
 

@@ -148,6 +148,9 @@ fn limits(scope: &Scope<'_>, route: &mut Map<String, Value>) {
         None => 1 << 20,
     };
     route.insert("body_total".into(), json!(total));
+    let pause = scope.get("client_body_timeout").and_then(|found| milliseconds(found.arg(0)));
+    let pause = pause.unwrap_or(60_000).clamp(1, 86_400_000);
+    route.insert("body_pause".into(), json!(time(pause)));
     let memory = scope.get("client_body_buffer_size").and_then(|found| size(found.arg(0)));
     let on_disk = scope.get("client_body_in_file_only").is_some_and(|found| found.arg(0) != "off");
     route.insert("body_memory".into(), json!(if on_disk { 0 } else { memory.unwrap_or(16 << 10) }));

@@ -130,6 +130,8 @@ fn process(main: &Scope<'_>, http: &Scope<'_>, tree: &[Directive]) -> Map<String
     limits.insert("target_bytes".into(), json!(target.clamp(64, 1 << 20)));
     limits.insert("headers".into(), json!(1000));
     limits.insert("bare_line_feeds".into(), json!(true));
+    // As nginx, which limits the pauses of a body alone.
+    limits.insert("body_time".into(), json!(time(86_400_000)));
     limits.insert("connections_per_client".into(), json!(1_000_000));
     for (directive, key, least) in [
         ("keepalive_timeout", "idle_time", 100),

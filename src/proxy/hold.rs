@@ -37,13 +37,13 @@ pub(super) struct Held {
 pub(super) async fn hold(body: &mut Incoming<'_>, terms: &Terms<'_>) -> Result<Held, Failure> {
     match within(terms.time, read(body, terms)).await {
         Ok(held) => held,
-        Err(_) => Err(Failure::theirs(408, "body::too_slow")),
+        Err(_) => Err(TOO_SLOW),
     }
 }
 
 async fn read(body: &mut Incoming<'_>, terms: &Terms<'_>) -> Result<Held, Failure> {
     let mut memory = Memory::default();
-    while let Some(chunk) = body.next().await? {
+    while let Some(chunk) = next(body, terms).await? {
         let length = (memory.length() + chunk.len()) as u64;
         if length > terms.limits.total {
             return Err(TOO_LARGE);
@@ -58,6 +58,12 @@ async fn read(body: &mut Incoming<'_>, terms: &Terms<'_>) -> Result<Held, Failur
     Ok(Held { body, file: None })
 }
 
+async fn next(body: &mut Incoming<'_>, terms: &Terms<'_>) -> Result<Option<Bytes>, Failure> {
+    let next = within(terms.limits.pause, body.next()).await;
+    next.unwrap_or(Err(TOO_SLOW))
+}
+
+const TOO_SLOW: Failure = Failure::theirs(408, "body::too_slow");
 const TOO_LARGE: Failure = Failure::theirs(413, "body::too_large");
 
 /// Chunks so far; one chunk (the usual case) is never copied.
@@ -109,7 +115,7 @@ async fn spool(
             let written = writer.write_all(&bytes).await;
             written.map_err(|error| file.lost(&error))?;
         }
-        match body.next().await? {
+        match next(body, terms).await? {
             Some(bytes) => pending.push(bytes),
             None => break,
         }

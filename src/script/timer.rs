@@ -241,7 +241,7 @@ impl Timers {
 
     async fn due(&self, delay: Duration, at_once: bool) -> Due {
         if at_once {
-            tokio::time::sleep(delay).await;
+            // Its task runs after that of whoever set it, in the order in which they were set.
             return Due::InTime;
         }
         let mut retired = pin!(self.changed.notified());

@@ -1,4 +1,4 @@
 --- ngx.ctx where there is no exchange.  phase: init_worker
 ngx.ctx.a = 1
 same(ngx.ctx.a, 1)
-fails("API disabled in the context of init_worker_by_lua*", function() return ngx.var.uri end)
+fails("API disabled in the current context", function() return ngx.var.uri end)

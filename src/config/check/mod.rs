@@ -250,6 +250,7 @@ fn limits(limits: &Section<'_>) -> Limits {
             memory: limits.size("body_memory") as usize,
             total: limits.size("body_total"),
             response: limits.size("response_body") as usize,
+            pause: limits.time("body_pause"),
         },
     }
 }

@@ -121,6 +121,7 @@ impl Around<'_> {
                 response: route
                     .size_given("response_body")
                     .map_or(self.body.response, |bytes| bytes as usize),
+                pause: route.time_given("body_pause").unwrap_or(self.body.pause),
             },
             body_filter_types: types(route),
             rules: rules::of_route(route, self.rules),

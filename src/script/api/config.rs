@@ -50,7 +50,11 @@ pub const FUNCTIONS: &[Function] = &[
         name: "ngx.config.nginx_configure",
         phases: EVERYWHERE,
         syntax: "local options = ngx.config.nginx_configure()",
-        doc: "An empty string.",
-        native: Native::Now(|lua, _, _| string(lua, "").map(one)),
+        doc: "With a prefix `--prefix=` and that, else an empty string.",
+        native: Native::Now(|lua, _, _| {
+            let prefix = spec_of(lua).and_then(|spec| spec.prefix.clone());
+            let options = prefix.map(|prefix| format!("--prefix={prefix}")).unwrap_or_default();
+            string(lua, options).map(one)
+        }),
     },
 ];

@@ -62,6 +62,9 @@ enum Repeat {
 /// How many times a handler's CPU time a timer of it may take: nobody waits for a timer.
 const PATIENCE: u32 = 10;
 
+/// Between a timer and one that it sets.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// How many timers of this state are pending and running.
 fn counts(lua: &Lua) -> (i64, i64) {
     let count = |state: Rc<State>| {
@@ -105,7 +108,7 @@ fn timer(
 fn schedule(
     lua: &Lua,
     call: &Rc<Call>,
-    delay: Duration,
+    mut delay: Duration,
     repeat: Repeat,
     function: LuaFunction,
     args: MultiValue,
@@ -118,6 +121,9 @@ fn schedule(
     } else if state.timers().are_retired() {
         // Else timers that start timers would keep a retired state for ever.
         return Err("process exiting");
+    } else {
+        // Nor may a chain of them take every turn.
+        delay = delay.max(PAUSE);
     }
     let (module, peer) = (call.module.clone(), call.peer());
     let sockets = call.socket_settings.borrow().clone();

@@ -137,3 +137,18 @@ return { words = "from a module" }
 GET /t
 --- response_body
 from a module
+
+=== a client that pauses while it sends a body is given up
+--- config
+    location /t {
+        client_body_timeout 100ms;
+        content_by_lua_block {
+            ngx.req.read_body()
+            ngx.say("never")
+        }
+    }
+--- request
+POST /t
+--- more_headers
+Content-Length: 10
+--- error_code: 408

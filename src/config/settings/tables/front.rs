@@ -323,6 +323,13 @@ pub static LIMITS: Table = Table {
         ),
         row("body_time", Time(100, DAY), "120s", "120s", "How long a whole request body may take."),
         row(
+            "body_pause",
+            Time(1, DAY),
+            "120s",
+            "10s",
+            "How long a client may pause while it sends a request body.",
+        ),
+        row(
             "write_time",
             Time(100, DAY),
             "60s",

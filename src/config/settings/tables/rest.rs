@@ -172,6 +172,7 @@ pub static ROUTE: Table = Table {
         row("routes", Other("a list of routes"), "", "[]", "In a site: routes inside of this one."),
         row("body_memory", Size(0, GIB), "", "64KiB", "As in `limits`, for this route."),
         row("body_total", Size(1, 1024 * GIB), "", "1GiB", "As in `limits`, for this route."),
+        row("body_pause", Time(1, DAY), "", "10s", "As in `limits`, for this route."),
         row("response_body", Size(KIB, GIB), "", "4MiB", "As in `limits`, for this route."),
         row(
             "body_filter_types",
