@@ -50,7 +50,8 @@ pub fn exchange(id: &str, route: &str) -> Transaction {
     exchange.response = Some(Response { status: 200, headers: Headers::default() });
     exchange.route = Some(route.into());
     exchange.upstream.name = Some("app".into());
-    exchange.upstream.peer = Some("127.0.0.1:3000".parse().unwrap());
+    exchange.upstream.peer =
+        Some(moongate::transaction::PeerAddress::Socket("127.0.0.1:3000".parse().unwrap()));
     exchange.upstream.status = Some(200);
     exchange.upstream.header_time = Some(Duration::from_millis(2));
     exchange.upstream.response_time = Some(Duration::from_millis(3));
