@@ -10,7 +10,8 @@ use ipnet::IpNet;
 
 use super::serving::Site;
 use super::{
-    HandlerMode, Owners, Rollout, Route, Rules, Secrets, SocketSettings, Template, ThreadPools,
+    Balancing, HandlerMode, Owners, Rollout, Route, Rules, Secrets, SocketSettings, Template,
+    ThreadPools,
 };
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
@@ -161,17 +162,6 @@ pub struct Upstream {
     pub retry_on: Vec<u16>,
     /// The script that chooses the peer of each try, if one does.
     pub balancing: Option<Box<Balancing>>,
-}
-
-/// A script that chooses the peer of each try.
-#[derive(Debug, Clone)]
-pub struct Balancing {
-    /// The script.
-    pub handler: Attachment,
-    /// Whether connections are kept though the script says nothing of it: `keepalive` is told.
-    pub keeps: bool,
-    /// Tries of a request at the most, however many more the script wants; 0: as many as it wants.
-    pub most_tries: u32,
 }
 
 /// One server of an upstream.

@@ -2,6 +2,7 @@
 //!
 //! [`read`] takes the text and the files it names and returns a [`Config`] or every fault.
 
+mod balancing;
 mod check;
 mod checked;
 mod defaults;
@@ -30,10 +31,11 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Source};
 
+pub use balancing::Balancing;
 pub use checked::{
-    AccessLog, Address, Admin, Attachment, Balance, Balancing, BodyLimits, Budget, Config,
-    HandlerSource, Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua,
-    Network, OnError, Pages, Peer, Retries, Timeouts, TrustedProxies, Upstream,
+    AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
+    Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua, Network, OnError,
+    Pages, Peer, Retries, Timeouts, TrustedProxies, Upstream,
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};

@@ -32,6 +32,7 @@ mod subrequest;
 mod tunnel;
 mod turns;
 mod wire;
+mod words;
 
 use std::rc::Rc;
 use std::time::Instant;

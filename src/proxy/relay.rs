@@ -1,8 +1,5 @@
 //! An exchange and its upstream: connect, send, read the head, try again where that is safe.
 
-use std::borrow::Cow;
-use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use pingora_error::{Error, ErrorType};
@@ -12,11 +9,11 @@ use super::choose::choose;
 use super::downstream::Downstream;
 use super::kept::{self, Kept};
 use super::turns::{Chosen, Turns};
-use super::{Answered, Failure, Sent, Site, forward, stream, tunnel};
+use super::{Answered, Failure, Sent, Site, forward, stream, tunnel, words};
 use crate::phases::{self, Exchange};
 use crate::shared::within;
 use crate::telemetry::events;
-use crate::transaction::{Body, PeerAddress, PeerFailure, Transaction, Verdict};
+use crate::transaction::{Body, PeerFailure, Transaction, Verdict};
 use crate::upstream::{Asked, Connection, Group, Lease, UpstreamError};
 
 /// Bytes of a spooled body that are read at once.
@@ -102,7 +99,7 @@ async fn try_upstream(
         }
         lease.failed();
         let failure = failure(&error);
-        tell(exchange, &error);
+        words::tell(exchange, &error);
         let may_repeat =
             matches!(error, UpstreamError::Connect { .. } | UpstreamError::Resolve { .. })
                 || is_idempotent(exchange);
@@ -131,9 +128,9 @@ fn next_after(
     let status = connection.head().status();
     let is_sound = matches!(status, 403 | 404);
     if is_sound {
-        lease.succeeded()
+        lease.succeeded();
     } else {
-        lease.failed()
+        lease.failed();
     }
     report(turns.group(), if is_sound { "ok" } else { "bad_response" }, connection.reused);
     exchange.subject.transaction.borrow_mut().upstream.peer = Some(connection.address.clone());
@@ -191,112 +188,8 @@ fn is_idempotent(exchange: &Exchange) -> bool {
     )
 }
 
-/// What went wrong, in nginx's words, where there is a log that has them.
-fn tell(exchange: &Exchange, error: &UpstreamError) {
-    if let UpstreamError::Connect { address, .. } = error {
-        exchange.subject.transaction.borrow_mut().upstream.peer = Some(address.clone());
-    }
-    let transaction = exchange.subject.transaction.borrow();
-    if transaction.site.is_none() {
-        return;
-    }
-    let about = Some(&*transaction);
-    if let Some((level, message)) = words(error, local(&transaction)) {
-        events::Said { level, message: &message, about }.emit();
-    }
-    let kind = if matches!(error, UpstreamError::Timeout { .. }) { 4 } else { 2 };
-    let message = format!("http next upstream, {kind}");
-    events::Said { level: DEBUG, message: &message, about }.emit();
-}
-
-/// `ngx.CRIT`, `ngx.ERR`, `ngx.DEBUG`.
-const CRITICAL: i64 = 3;
-const ERROR: i64 = 4;
-const DEBUG: i64 = 8;
-
-/// The address of ours from which the request wants its upstream to be asked.
-fn local(transaction: &Transaction) -> Option<SocketAddr> {
-    let upstream = &transaction.upstream;
-    let turn = upstream.turn.as_ref().and_then(|turn| turn.local);
-    turn.or_else(|| upstream.onward.as_ref().and_then(|onward| onward.local))
-}
-
-fn words(error: &UpstreamError, local: Option<SocketAddr>) -> Option<(i64, Cow<'static, str>)> {
-    let words = match error {
-        UpstreamError::Connect { source, .. } if is_unbound(source) => {
-            return Some((CRITICAL, unbound(source, local).into()));
-        }
-        UpstreamError::Connect { address, source, .. } => return Some(refused(address, source)),
-        UpstreamError::Timeout { deed: "accept a connection", .. } => {
-            "upstream timed out (110: Connection timed out) while connecting to upstream"
-        }
-        UpstreamError::Timeout { .. } => {
-            "upstream timed out (110: Connection timed out) while reading response header from \
-             upstream"
-        }
-        UpstreamError::Read { .. } => {
-            "upstream prematurely closed connection while reading response header from upstream"
-        }
-        UpstreamError::BadResponse { .. } => {
-            "upstream sent invalid header while reading response header from upstream"
-        }
-        UpstreamError::Resolve { .. } => "no resolver defined to resolve the upstream's name",
-        UpstreamError::NoPeer { .. } | UpstreamError::Write { .. } => return None,
-    };
-    Some((ERROR, words.into()))
-}
-
-/// The system's number of what went wrong.
-fn code_of(error: &Error) -> Option<i32> {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(code) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return Some(code);
-        }
-        cause = error.source();
-    }
-    None
-}
-
-fn text_of(code: i32) -> String {
-    let text = io::Error::from_raw_os_error(code).to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
-}
-
-/// Why no connection was made. What the system refuses at once nginx tells with the address.
-fn refused(address: &PeerAddress, error: &Error) -> (i64, Cow<'static, str>) {
-    const WAITED_FOR: [i32; 4] =
-        [libc::ECONNREFUSED, libc::ECONNRESET, libc::EHOSTUNREACH, libc::ETIMEDOUT];
-    let code = code_of(error).unwrap_or(libc::ECONNREFUSED);
-    let text = text_of(code);
-    if WAITED_FOR.contains(&code) {
-        let words = format!("connect() failed ({code}: {text}) while connecting to upstream");
-        return (ERROR, words.into());
-    }
-    let is_usual = [libc::ENETDOWN, libc::ENETUNREACH, libc::EHOSTDOWN].contains(&code);
-    let level = if is_usual { ERROR } else { CRITICAL };
-    let words =
-        format!("connect() to {address} failed ({code}: {text}) while connecting to upstream");
-    (level, words.into())
-}
-
-/// Whether it is our own address that cannot be had.
-fn is_unbound(error: &Error) -> bool {
-    *error.etype() == ErrorType::BindError
-}
-
-fn unbound(error: &Error, local: Option<SocketAddr>) -> String {
-    let code = code_of(error).unwrap_or(libc::EADDRNOTAVAIL);
-    let local = match local {
-        Some(local) if local.port() == 0 => local.ip().to_string(),
-        Some(local) => local.to_string(),
-        None => String::new(),
-    };
-    format!("bind({local}) failed ({code}: {}) while connecting to upstream", text_of(code))
-}
-
 fn failure(error: &UpstreamError) -> Failure {
-    if matches!(error, UpstreamError::Connect { source, .. } if is_unbound(source)) {
+    if matches!(error, UpstreamError::Connect { source, .. } if words::is_unbound(source)) {
         return Failure::ours(500, "upstream::no_such_local_address");
     }
     match error.outcome() {

@@ -82,15 +82,11 @@ impl Connector {
         match timeout(limit, self.transport.new_stream(&peer)).await {
             Ok(Ok(stream)) => {
                 // What connects without TLS is a plain stream.
-                let plain = stream.into_any().downcast();
-                let source = || Error::explain(ErrorType::InternalError, "no plain stream");
-                match plain {
-                    Ok(stream) => Ok(Connection::new(lease, stream, address)),
-                    Err(_) => {
-                        let (upstream, source) = (name(lease), source());
-                        Err(UpstreamError::Connect { upstream, address, source })
-                    }
-                }
+                let Ok(stream) = stream.into_any().downcast() else {
+                    let source = Error::explain(ErrorType::InternalError, "no plain stream");
+                    return Err(UpstreamError::Connect { upstream: name(lease), address, source });
+                };
+                Ok(Connection::new(lease, stream, address))
             }
             Ok(Err(source)) if *source.etype() != ErrorType::ConnectTimedout => {
                 Err(UpstreamError::Connect { upstream: name(lease), address, source })
