@@ -16,9 +16,9 @@
 GET /t
 --- response_body
 20480 8192
-truenilfalsetruenilfalse
+truetruenilfalse
 falseno memoryfalse
-truenilfalse
+trueniltrue
 nil 4000 0
 
 === nil is not added
