@@ -63,7 +63,7 @@ true 3
             for _, work in ipairs { function() missing() end, function() return t.x end,
                     function() ngx.nothing() end, function() return 1 + t end } do
                 local _, why = pcall(work)
-                ngx.say((why:gsub("^.-:%d+%): *", ""):gsub("^%d+: ", "")))
+                ngx.say(why:match("attempt.*"))
             end
         }
     }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use mlua::{AnyUserData, Lua, MultiValue, Table, Value};
@@ -22,7 +22,8 @@ struct Standard {
 pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     for (name, file) in [
-        ("stdin", io::stdin().as_fd().try_clone_to_owned()),
+        // A server has nobody to ask.
+        ("stdin", File::open("/dev/null").map(OwnedFd::from)),
         ("stdout", io::stdout().as_fd().try_clone_to_owned()),
         ("stderr", io::stderr().as_fd().try_clone_to_owned()),
     ] {
