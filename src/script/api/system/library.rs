@@ -42,14 +42,13 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let known = standard.clone();
     library.raw_set(
         "lines",
-        lua.create_function(move |lua, args: MultiValue| match at(&args, 1) {
-            Value::Nil => lines(lua, known.input.borrow().clone(), Vec::new(), false),
-            _ => {
-                let opened =
-                    opened(lua, &check_text(lua, &args, 1, "lines")?.to_string_lossy(), "r");
-                let file = opened?.map_err(|words| fault(words.0))?;
-                lines(lua, file, args.into_iter().skip(1).collect(), true)
+        lua.create_function(move |lua, args: MultiValue| {
+            if at(&args, 1).is_nil() {
+                return lines(lua, known.input.borrow().clone(), Vec::new(), false);
             }
+            let path = check_text(lua, &args, 1, "lines")?.to_string_lossy();
+            let file = opened(lua, &path, "r")?.map_err(|words| fault(words.0))?;
+            lines(lua, file, args.into_iter().skip(1).collect(), true)
         })?,
     )?;
     let known = standard.clone();
