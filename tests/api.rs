@@ -130,7 +130,7 @@ fn answered(subject: &Subject) {
 }
 
 fn spec() -> DomainSpec {
-    let declared = BTreeMap::from([("cache".to_owned(), 100_000), ("small".to_owned(), 1_000)]);
+    let declared = BTreeMap::from([("cache".to_owned(), 100_000), ("small".to_owned(), 20_480)]);
     let dictionaries = Arc::new(Dictionaries::open(&declared, None));
     let mut spec = DomainSpec { dictionaries, tables: tables(), workers: 2, ..domain(&[]) };
     spec.network.allow = vec!["127.0.0.1:*".to_owned()];

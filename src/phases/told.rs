@@ -1,5 +1,7 @@
 //! What lua-nginx-module tells at level `debug` of a handler that begins.
 
+use std::path::Path;
+
 use super::Exchange;
 use crate::telemetry::events;
 use crate::transaction::Phase;
@@ -28,7 +30,7 @@ pub(super) fn beginning(exchange: &Exchange, phase: Phase, name: &str) {
 
 /// Whether a handler of that name is one of Lua's: scripts that are made of other directives are not.
 fn is_of_lua(name: &str) -> bool {
-    name.contains("_by_lua") || name.ends_with(".lua")
+    name.contains("_by_lua") || Path::new(name).extension().is_some_and(|ending| ending == "lua")
 }
 
 /// The response head passes what may keep it for a script.

@@ -136,7 +136,7 @@ impl ScriptError {
             _ => ScriptErrorKind::Runtime,
         };
         if is_no_text(&message) {
-            message = "unknown reason".to_owned();
+            message = String::from("unknown reason");
         }
         if let Some(said) = words::of_lua(&message) {
             message = said;

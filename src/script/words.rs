@@ -108,9 +108,10 @@ fn plain(words: &str) -> Option<String> {
     }
     let pair = words.strip_prefix("attempt to compare ")?;
     let (left, right) = pair.split_once(" <= ").or_else(|| pair.split_once(" < "))?;
-    Some(match left == right {
-        true => format!("attempt to compare two {left} values"),
-        false => format!("attempt to compare {left} with {right}"),
+    Some(if left == right {
+        format!("attempt to compare two {left} values")
+    } else {
+        format!("attempt to compare {left} with {right}")
     })
 }
 

@@ -336,15 +336,17 @@ mod tests {
         for _ in 0..20_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let random = (state >> 33) as usize;
-            if random % 3 == 0 && !held.is_empty() {
+            if random.is_multiple_of(3) && !held.is_empty() {
                 slab.give(held.swap_remove(random % held.len()));
             } else if let Some(place) =
-                slab.take(random % if random % 7 == 0 { 20_000 } else { 700 })
+                slab.take(random % if random.is_multiple_of(7) { 20_000 } else { 700 })
             {
                 held.push(place);
             }
         }
-        held.into_iter().for_each(|place| slab.give(place));
+        for place in held {
+            slab.give(place);
+        }
         assert_eq!((slab.free(), slab.used()), (whole, 0));
     }
 }

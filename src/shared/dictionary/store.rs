@@ -375,7 +375,9 @@ impl Store {
         self.places.remove(&node.key);
         self.slab.give(node.place);
         if let Content::List(list) = &node.content {
-            list.iter().for_each(|(_, place)| self.slab.give(*place));
+            for (_, place) in list {
+                self.slab.give(*place);
+            }
         }
         self.vacant.push(place);
         Some(node)

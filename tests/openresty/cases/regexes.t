@@ -56,7 +56,7 @@ nil 5
 --- config
     location /t {
         content_by_lua_block {
-            ngx.say(select(2, ngx.re.match(("a"):rep(30), [[(a*)*(?=b)]])))
+            ngx.say(select(2, ngx.re.match(("a"):rep(30), [[(a+)+\1b]])))
         }
     }
 --- request

@@ -93,7 +93,7 @@ pub static LUA: Table = Table {
         row(
             "env",
             Texts,
-            "[]",
+            "",
             "[TZ, MODE=live]",
             "Variables of the environment that scripts which are not confined may see, or are told.",
         ),

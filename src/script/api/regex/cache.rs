@@ -65,7 +65,7 @@ struct Program {
 enum Engine {
     Backtracking(Box<fancy_regex::Regex>),
     Linear(Regex),
-    Longest(Longest),
+    Longest(Box<Longest>),
 }
 
 #[derive(Default)]
@@ -271,7 +271,7 @@ fn compile(
     if options.longest
         && let Some(longest) = Longest::new(&text, options.syntax(), &regex, automaton_bytes)
     {
-        let engine = Engine::Longest(longest);
+        let engine = Engine::Longest(Box::new(longest));
         return Ok(Program { engine, bytes, subject_bytes, names: Vec::new(), groups: 1 });
     }
     let groups = regex.captures_len();

@@ -356,9 +356,8 @@ fn variable(text: &[u8]) -> Result<(usize, &[u8]), Misnamed> {
         return Err(Misnamed::Nothing);
     }
     let is_number = text.first().is_some_and(u8::is_ascii_digit);
-    let of_name = |byte: &&u8| match is_number {
-        true => byte.is_ascii_digit(),
-        false => byte.is_ascii_alphanumeric() || **byte == b'_',
+    let of_name = |byte: &&u8| {
+        byte.is_ascii_digit() || !is_number && (byte.is_ascii_alphabetic() || **byte == b'_')
     };
     let (name, tail) = text.split_at(text.iter().take_while(of_name).count());
     let shown = || String::from_utf8_lossy(name).into_owned();

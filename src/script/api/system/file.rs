@@ -102,7 +102,7 @@ impl Stream {
                 Ok(Some(line))
             }
             None if self.buffered().is_empty() => Ok(None),
-            None => Ok(Some(self.take(usize::MAX.min(self.buffered().len())))),
+            None => Ok(Some(self.take(self.buffered().len()))),
         }
     }
 

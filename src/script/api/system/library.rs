@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use mlua::{AnyUserData, Lua, MultiValue, Table, Value};
@@ -22,7 +22,8 @@ struct Standard {
 pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     for (name, file) in [
-        ("stdin", io::stdin().as_fd().try_clone_to_owned()),
+        // A server has nobody to ask.
+        ("stdin", File::open("/dev/null").map(OwnedFd::from)),
         ("stdout", io::stdout().as_fd().try_clone_to_owned()),
         ("stderr", io::stderr().as_fd().try_clone_to_owned()),
     ] {
@@ -41,14 +42,13 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let known = standard.clone();
     library.raw_set(
         "lines",
-        lua.create_function(move |lua, args: MultiValue| match at(&args, 1) {
-            Value::Nil => lines(lua, known.input.borrow().clone(), Vec::new(), false),
-            _ => {
-                let opened =
-                    opened(lua, &check_text(lua, &args, 1, "lines")?.to_string_lossy(), "r");
-                let file = opened?.map_err(|words| fault(words.0))?;
-                lines(lua, file, args.into_iter().skip(1).collect(), true)
+        lua.create_function(move |lua, args: MultiValue| {
+            if at(&args, 1).is_nil() {
+                return lines(lua, known.input.borrow().clone(), Vec::new(), false);
             }
+            let path = check_text(lua, &args, 1, "lines")?.to_string_lossy();
+            let file = opened(lua, &path, "r")?.map_err(|words| fault(words.0))?;
+            lines(lua, file, args.into_iter().skip(1).collect(), true)
         })?,
     )?;
     let known = standard.clone();

@@ -103,9 +103,10 @@ fn started(command: &str, reads: bool) -> io::Result<Stream> {
         shell.stdin(Stdio::piped());
     }
     let mut child = shell.spawn()?;
-    let end: Option<OwnedFd> = match reads {
-        true => child.stdout.take().map(OwnedFd::from),
-        false => child.stdin.take().map(OwnedFd::from),
+    let end: Option<OwnedFd> = if reads {
+        child.stdout.take().map(OwnedFd::from)
+    } else {
+        child.stdin.take().map(OwnedFd::from)
     };
     let end = end.ok_or(io::ErrorKind::BrokenPipe)?;
     Ok(Stream::new(File::from(end), Some(child)))
