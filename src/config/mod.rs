@@ -24,6 +24,7 @@ mod settings;
 mod sockets;
 mod template;
 mod tokens;
+mod upstream;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -33,9 +34,8 @@ use crate::diagnostic::{Diagnostic, Source};
 
 pub use balancing::Balancing;
 pub use checked::{
-    AccessLog, Address, Admin, Attachment, Balance, BodyLimits, Budget, Config, HandlerSource,
-    Handlers, HealthCheck, Limits, Listener, LoadTime, LogFormat, LogTarget, Lua, Network, OnError,
-    Pages, Peer, Retries, Timeouts, TrustedProxies, Upstream,
+    AccessLog, Admin, Attachment, BodyLimits, Budget, Config, HandlerSource, Handlers, Limits,
+    Listener, LoadTime, LogFormat, LogTarget, Lua, Network, OnError, Pages, TrustedProxies,
 };
 pub use files::{DiskFiles, Files};
 pub use glob::{has_wildcard, matches};
@@ -53,6 +53,7 @@ pub use settings::settings_page;
 pub use sockets::{NameServers, Resolver, SocketSettings};
 pub use template::Template;
 pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};
+pub use upstream::{Address, Balance, HealthCheck, Peer, Retries, Timeouts, Upstream};
 pub use values::{destination as is_destination, size, size_text, time, time_text};
 
 /// What the command line says instead of the file. Paths are relative to the working folder.

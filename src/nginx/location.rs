@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::scope::Scope;
 use super::steps::{Steps, cased};
-use super::top::{Top, milliseconds, size, time};
+use super::top::Top;
 use super::tree::Directive;
+use super::units::{milliseconds, size, time};
 use super::{Emerg, content, echo, scripts};
 
 /// Where in the tree of locations a route is made.

@@ -6,8 +6,8 @@ use super::Emerg;
 use super::echo::{literal, template};
 use super::location::Place;
 use super::scope::Scope;
-use super::top::milliseconds;
 use super::tree::Directive;
+use super::units::milliseconds;
 
 /// What the script does with what its first lines say: servers, times, how many connections wait.
 const SCRIPT: &str = include_str!("memc.luau");
@@ -52,7 +52,7 @@ fn servers(place: &Place<'_, '_>, pass: &Directive) -> Result<(String, String), 
         let whole = template(authority);
         return Ok((format!("{{ ({whole}):match(\"^(.*):(%d+)$\") }}"), "nil".to_owned()));
     }
-    let Some(block) = place.top.block(authority) else {
+    let Some(block) = place.top.upstreams.block(authority) else {
         return Ok((server(pass, authority)?, "nil".to_owned()));
     };
     let named = |name: &'static str| block.block.iter().filter(move |line| line.name == name);

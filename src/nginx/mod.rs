@@ -21,6 +21,8 @@ mod set_misc;
 mod steps;
 mod top;
 mod tree;
+mod units;
+mod upstreams;
 mod yaml;
 
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::location::Place;
 use super::scope::Scope;
-use super::top::{milliseconds, time};
 use super::tree::Directive;
+use super::units::{milliseconds, time};
 use super::{Emerg, Left};
 
 /// Puts the upstream that answers, and what it gets, into a route.
@@ -42,7 +42,7 @@ pub(super) fn put(
     // As nginx says of what has no name.
     let told = if authority.starts_with("unix:") { "localhost" } else { authority };
     forward.insert("authority".into(), json!(told));
-    let name = place.top.upstream(authority, timeouts(scope));
+    let name = place.top.upstreams.name(authority, timeouts(scope));
     route.insert("upstream".into(), json!(name));
     route.insert("forward".into(), Value::Object(forward));
     Ok(())

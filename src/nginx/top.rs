@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use super::known::Context;
 use super::scope::{self, Scope};
 use super::tree::Directive;
+use super::units::{milliseconds, size, time};
+use super::upstreams::{self, Upstreams};
 use super::{Emerg, Left, Translation, memc, pools, scripts, server, steps};
 
 /// Where the error log goes, and from which level on.
@@ -25,9 +27,7 @@ pub(super) struct Top<'t> {
     pub(super) left: Vec<Left>,
     listeners: Vec<(SocketAddr, bool)>,
     paths: Vec<String>,
-    /// The blocks of that name in the file.
-    blocks: &'t [&'t Directive],
-    upstreams: Map<String, Value>,
+    pub(super) upstreams: Upstreams<'t>,
 }
 
 /// Steps of a regex that backtracks where the file says nothing: PCRE takes more.
@@ -38,8 +38,6 @@ const FINER: (u64, u64) = (67, 2);
 /// nginx's number for `[warn]`.
 const WARN: i64 = 5;
 
-/// Letters of an upstream's name that its address gives.
-const LONGEST_NAME: usize = 56;
 /// The memory that scripts may take: nginx knows no bound.
 const MEMORY: &str = "1GiB";
 
@@ -65,15 +63,14 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
         left,
         listeners: Vec::new(),
         paths: Vec::new(),
-        blocks: &blocks,
-        upstreams: Map::new(),
+        upstreams: Upstreams::of(&blocks, &prefix),
     };
     let mut sites = Vec::new();
     for directive in http.block.iter().filter(|directive| directive.name == "server") {
         sites.extend(server::translate(&mut top, directive, &scope)?);
     }
     if passes_by_variable(tree) {
-        top.upstreams_by_name();
+        top.upstreams.make_all();
     }
     let mut settings = process(&main, &scope, tree);
     settings.insert("body_files".into(), json!(body_files(tree, &prefix)));
@@ -82,11 +79,13 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
     for phase in ["init", "init_worker", "exit_worker"] {
         scripts::put_phase(&scope, phase, &prefix, &mut settings);
     }
-    if !top.upstreams.is_empty() {
-        settings.insert("upstreams".into(), Value::Object(std::mem::take(&mut top.upstreams)));
+    let mut left = std::mem::take(&mut top.left);
+    left.extend(upstreams::left_of(&blocks));
+    let made = top.upstreams.into_settings();
+    if !made.is_empty() {
+        settings.insert("upstreams".into(), Value::Object(made));
     }
     settings.insert("sites".into(), Value::Array(sites));
-    let mut left = std::mem::take(&mut top.left);
     left.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
     let mut notes = Vec::new();
     note_code_cache(tree, &mut notes);
@@ -328,156 +327,5 @@ impl Top<'_> {
         });
         let paths = self.paths.iter().map(|path| json!(path));
         Value::Array(shown.chain(paths).collect())
-    }
-
-    /// Every block is an upstream that requests may go to.
-    fn upstreams_by_name(&mut self) {
-        for block in self.blocks {
-            self.upstream(block.arg(0), Map::new());
-        }
-    }
-
-    /// The upstream block of that name.
-    pub(super) fn block(&self, name: &str) -> Option<&Directive> {
-        self.blocks.iter().copied().find(|block| block.arg(0) == name)
-    }
-
-    /// The name of the upstream for an authority as written in `proxy_pass`.
-    pub(super) fn upstream(&mut self, authority: &str, settings: Map<String, Value>) -> String {
-        let mut upstream = match self.block(authority) {
-            Some(block) => group(block, self.prefix),
-            None => Map::from_iter([("peers".to_owned(), json!([with_port(authority)]))]),
-        };
-        upstream.entry("connect_timeout").or_insert(json!("1m"));
-        upstream.entry("max_fails").or_insert(json!(0));
-        upstream.extend(settings);
-        limit_tries(&mut upstream);
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-.".contains(letter);
-        let base: String =
-            authority.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
-        let base: String = base.chars().take(LONGEST_NAME).collect();
-        let mut name = base.clone();
-        for more in 2.. {
-            match self.upstreams.get(&name) {
-                Some(known) if known.as_object() == Some(&upstream) => break,
-                Some(_) => name = format!("{base}-{more}"),
-                None => {
-                    self.upstreams.insert(name.clone(), Value::Object(upstream));
-                    break;
-                }
-            }
-        }
-        name
-    }
-}
-
-/// Each server is tried once, as in nginx, if a limit of tries does not say otherwise; that is told as
-/// `most_tries`, which only an upstream with a script has.
-fn limit_tries(upstream: &mut Map<String, Value>) {
-    let peers = upstream.get("peers").and_then(Value::as_array).map_or(1, Vec::len) as u64;
-    let most = match upstream.get("most_tries").and_then(Value::as_u64) {
-        None | Some(0) => u64::MAX,
-        Some(most) => most,
-    };
-    upstream.insert("retries".into(), json!(peers.min(most).clamp(1, 11) - 1));
-    if !upstream.keys().any(|key| key.starts_with("balancer_by_lua")) {
-        upstream.remove("most_tries");
-    }
-}
-
-/// An upstream block.
-fn group(block: &Directive, prefix: &Path) -> Map<String, Value> {
-    let mut group = Map::new();
-    let mut peers = Vec::new();
-    for directive in &block.block {
-        match directive.name.as_str() {
-            "server" => peers.push(peer(directive)),
-            "keepalive" => {
-                let kept = directive.arg(0).parse::<u64>().unwrap_or(32);
-                group.insert("keepalive".into(), json!(kept));
-            }
-            "least_conn" => drop(group.insert("balance".into(), json!("least_connections"))),
-            "ip_hash" => {
-                group.insert("balance".into(), json!({ "consistent_hash": "remote_addr" }));
-            }
-            "hash" => {
-                let key = directive.arg(0).trim_start_matches('$');
-                group.insert("balance".into(), json!({ "consistent_hash": key }));
-            }
-            name if scripts::is_of(name, "balancer") => {
-                scripts::put_one(directive, "balancer", prefix, &mut group);
-            }
-            _ => {}
-        }
-    }
-    if !peers.is_empty() {
-        group.insert("peers".into(), Value::Array(peers));
-    }
-    group
-}
-
-fn peer(directive: &Directive) -> Value {
-    let address = with_port(directive.arg(0));
-    let weight =
-        directive.args.iter().find_map(|arg| arg.strip_prefix("weight=")?.parse::<u32>().ok());
-    match weight {
-        Some(weight) => json!({ "address": address, "weight": weight.clamp(1, 1000) }),
-        None => json!(address),
-    }
-}
-
-fn with_port(authority: &str) -> String {
-    if authority.starts_with("unix:") {
-        return authority.trim_end_matches(':').to_owned();
-    }
-    let bare = authority.rsplit(']').next().unwrap_or(authority);
-    if bare.contains(':') { authority.to_owned() } else { format!("{authority}:80") }
-}
-
-/// nginx's sizes: `8k`, `30M`, `1g`.
-pub(super) fn size(text: &str) -> Option<u64> {
-    let (digits, shift) = match text.as_bytes().last()? {
-        b'k' | b'K' => (text.get(..text.len() - 1)?, 10),
-        b'm' | b'M' => (text.get(..text.len() - 1)?, 20),
-        b'g' | b'G' => (text.get(..text.len() - 1)?, 30),
-        _ => (text, 0),
-    };
-    digits.parse::<u64>().ok()?.checked_shl(shift)
-}
-
-/// nginx's times: `60`, `60s`, `1m30s`, `500ms`.
-pub(super) fn milliseconds(text: &str) -> Option<u64> {
-    let mut total = 0_u64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
-        let number: u64 = rest.get(..end)?.parse().ok()?;
-        let after = rest.get(end..)?;
-        let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-        let unit = units.into_iter().find(|(name, _)| after.starts_with(name));
-        let (name, factor) = unit.or(after.is_empty().then_some(("", 1000)))?;
-        total = total.checked_add(number.checked_mul(factor)?)?;
-        rest = after.get(name.len()..)?.trim_start();
-    }
-    (!text.is_empty()).then_some(total)
-}
-
-/// Milliseconds as settings say them.
-pub(super) fn time(milliseconds: u64) -> String {
-    crate::config::time_text(milliseconds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{milliseconds, size};
-
-    #[test]
-    fn sizes_and_times_are_nginxs() {
-        assert_eq!(
-            [size("8k"), size("30M"), size("12"), size("x")],
-            [Some(8192), Some(30 << 20), Some(12), None]
-        );
-        let times = ["60", "500ms", "1m30s", "1m 30s", "", "5x"].map(milliseconds);
-        assert_eq!(times, [Some(60_000), Some(500), Some(90_000), Some(90_000), None, None]);
     }
 }

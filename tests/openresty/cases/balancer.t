@@ -155,3 +155,36 @@ GET /t
 --- response_body_like
 ^no upstream found
 false.*bad connect timeout
+
+=== a server in reserve gets no requests, and that is told
+--- http_config
+    upstream app {
+        server 127.0.0.1:$TEST_NGINX_SERVER_PORT max_fails=2 fail_timeout=5s;
+        server 127.0.0.1:1 backup;
+        server 127.0.0.1:2 down;
+    }
+--- config
+    location /app { content_by_lua_block { ngx.say("here") } }
+    location /t { proxy_pass http://app/app; }
+--- request eval
+["GET /t", "GET /t", "GET /t"]
+--- response_body eval
+["here\n", "here\n", "here\n"]
+--- error_log
+`server 127.0.0.1:1 backup` is not carried over: it gets no requests
+--- no_error_log
+down
+[error]
+
+=== another server is asked where one does not answer
+--- http_config
+    upstream app { server 127.0.0.1:1; server 127.0.0.1:$TEST_NGINX_SERVER_PORT; }
+--- config
+    location /app { content_by_lua_block { ngx.say("here") } }
+    location /t { proxy_pass http://app/app; }
+--- request eval
+["GET /t", "GET /t", "GET /t"]
+--- response_body eval
+["here\n", "here\n", "here\n"]
+--- error_log
+connect() failed (111: Connection refused) while connecting to upstream
