@@ -83,13 +83,13 @@ pub fn of_route(route: &Section<'_>) -> RouteLua {
 
 /// `system`, `none`, or servers, among which may stand `valid=`, `ipv4=off` and `ipv6=off`.
 fn resolver(lua: &Section<'_>) -> Resolver {
+    let timeout = lua.time("resolver_timeout");
     let words = lua.texts("resolver");
     match words.iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().as_slice() {
         [] | ["system"] => return Resolver::System,
         ["none"] => return Resolver::None,
         _ => {}
     }
-    let timeout = lua.time("resolver_timeout");
     let mut servers =
         NameServers { addresses: Vec::new(), timeout, valid: None, ipv4: true, ipv6: true };
     for (word, found) in &words {
