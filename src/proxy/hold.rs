@@ -35,7 +35,8 @@ pub(super) struct Held {
 
 /// Reads a body to its end.
 pub(super) async fn hold(body: &mut Incoming<'_>, terms: &Terms<'_>) -> Result<Held, Failure> {
-    match within(terms.time, read(body, terms)).await {
+    // Boxed: what few exchanges need would else make the future of each larger.
+    match within(terms.time, Box::pin(read(body, terms))).await {
         Ok(held) => held,
         Err(_) => Err(TOO_SLOW),
     }

@@ -22,9 +22,11 @@ pub fn own() -> u32 {
     OWN.get().unwrap_or_else(std::process::id)
 }
 
-/// What all workers are known by, in their order.
+/// What all workers are known by, in their order; where there are none, this process.
 pub fn all() -> Vec<u32> {
-    WORKERS.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect()
+    let workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let all: Vec<u32> = workers.values().copied().collect();
+    if all.is_empty() { vec![own()] } else { all }
 }
 
 /// The thread's number: `/proc/thread-self` leads to `<process>/task/<number>`.
