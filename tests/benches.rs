@@ -34,6 +34,7 @@ fn every_job_s_configuration_has_no_fault() {
 fn the_measurements_tell_how_they_are_used() {
     for (program, option) in [
         ("side_by_side", "--rounds"),
+        ("api_families", "--families"),
         ("memory", "--reloads"),
         ("instructions", "--check"),
         ("functions", "--pushes"),

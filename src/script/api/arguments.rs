@@ -174,8 +174,8 @@ pub fn number_text(number: f64) -> String {
 /// As [`number_text`], after what is there.
 pub fn push_number(number: f64, out: &mut impl BufMut) {
     let whole = number as i64;
-    // -0 is written with its sign.
-    if number.abs() < 1e14 && whole as f64 == number && (whole != 0 || number.is_sign_positive()) {
+    // By their bits: -0 is written with its sign.
+    if number.abs() < 1e14 && (whole as f64).to_bits() == number.to_bits() {
         out.put_slice(itoa::Buffer::new().format(whole).as_bytes());
     } else {
         out.put_slice(number_text(number).as_bytes());

@@ -48,11 +48,13 @@ fn write(stack: &Stack<'_>, index: i32, body: &mut BytesMut) -> bool {
 
 /// A list of texts, numbers and the like, in order.
 fn write_list(stack: &Stack<'_>, index: i32, body: &mut BytesMut) -> bool {
-    let mut expected = 0.0;
+    let mut expected = 0_u32;
     stack.is_plain_table(index)
         && stack.walk(index, |key, value| {
-            expected += 1.0;
+            expected += 1;
             let simple = stack.kind(value) <= mlua::ffi::LUA_TSTRING;
-            stack.number(key) == Some(expected) && simple && write(stack, value, body)
+            stack.number(key).map(f64::to_bits) == Some(f64::from(expected).to_bits())
+                && simple
+                && write(stack, value, body)
         })
 }

@@ -78,12 +78,11 @@ fn replaced(headers: &mut Headers, name: String, value: Option<Vec<u8>>, removes
             headers.remove(&name);
             true
         }
-        None => false,
         Some(value) if request_headers::room(headers, 1, name.len() + value.len()).is_ok() => {
             headers.set(name, value);
             true
         }
-        Some(_) => false,
+        _ => false,
     }
 }
 
@@ -109,10 +108,11 @@ fn all<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool 
     let went = looked(call, answer, |transaction| {
         let headers = &transaction.request.headers;
         unique = headers.len() <= FEW && !has_twins(headers);
-        let fields = if unique { &headers.iter().as_slice()[..] } else { &[] };
-        let entries = fields.iter();
+        let shown = if unique { headers.len() } else { 0 };
         Out::Fields(
-            entries
+            headers
+                .iter()
+                .take(shown)
                 .map(|field| (Key::Lower(field.name.clone()), Out::Shared(field.value.clone())))
                 .collect(),
             true,

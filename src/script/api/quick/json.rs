@@ -116,11 +116,7 @@ impl<'t> Reader<'t> {
             .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
         let (number, after) = self.rest.split_at_checked(length.unwrap_or(self.rest.len()))?;
         let digits = number.strip_prefix(b"-").unwrap_or(number);
-        let is_plain = match digits {
-            [b'0'] | [b'0', b'.', ..] => true,
-            [b'1'..=b'9', ..] => true,
-            _ => false,
-        };
+        let is_plain = matches!(digits, [b'0'] | [b'0', b'.', ..] | [b'1'..=b'9', ..]);
         if !is_plain || digits.len() > 15 || digits.contains(&b'e') || digits.contains(&b'E') {
             return None;
         }
@@ -202,14 +198,19 @@ fn write(stack: &Stack<'_>, value: i32, out: &mut Vec<u8>, depth: usize) -> bool
     true
 }
 
+/// Whether a key is the place of entry `count` of a list.
+fn is_next(key: f64, count: u32) -> bool {
+    key.to_bits() == f64::from(count).to_bits()
+}
+
 /// A table whose keys are all texts, or 1, 2, 3, … in this order; of others the long way knows.
 fn write_table(stack: &Stack<'_>, table: i32, out: &mut Vec<u8>, depth: usize) -> bool {
-    let (mut count, mut is_list) = (0.0, false);
+    let (mut count, mut is_list) = (0_u32, false);
     let began = out.len();
     out.push(b'{');
     let walked = stack.walk(table, |key, value| {
-        count += 1.0;
-        if count > 1.0 {
+        count += 1;
+        if count > 1 {
             out.push(b',');
         }
         match (stack.bytes(key), stack.number(key)) {
@@ -217,7 +218,7 @@ fn write_table(stack: &Stack<'_>, table: i32, out: &mut Vec<u8>, depth: usize) -
                 quote(name, out);
                 out.push(b':');
             }
-            (_, Some(place)) if place == count && (is_list || count == 1.0) => is_list = true,
+            (_, Some(place)) if is_next(place, count) && (is_list || count == 1) => is_list = true,
             _ => return false,
         }
         write(stack, value, out, depth)

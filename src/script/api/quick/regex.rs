@@ -110,9 +110,10 @@ fn show<'a>(
         found.map_or(Out::Boolean(false), Out::Bytes)
     };
     let numbered = (0..groups.len()).map(|group| (Key::Number(group as i32), value(group)));
-    let names = compiled.names().iter();
-    let named = names.map(|(name, group)| (Key::Text(name.clone().into_bytes()), value(*group)));
-    answer.give(Out::Fields(numbered.chain(named).collect(), false));
+    let labels = compiled.names().iter();
+    let labelled =
+        labels.map(|(name, group)| (Key::Text(name.clone().into_bytes()), value(*group)));
+    answer.give(Out::Fields(numbered.chain(labelled).collect(), false));
     groups.first().cloned().flatten()
 }
 

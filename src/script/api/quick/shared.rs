@@ -55,7 +55,11 @@ fn get<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
 
 fn set<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some((dictionary, key)) = with_key(stack) else { return false };
-    let Some(ttl) = duration(stack, 4) else { return false };
+    let ttl = match Life::of(stack, 4) {
+        Some(Life::Ends(time)) => Some(time),
+        Some(Life::Endless) => None,
+        None => return false,
+    };
     if call.phase == Phase::Init || !stack.is_nil(5) {
         return false;
     }
@@ -89,16 +93,20 @@ fn incr<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool
     answer.give(Out::Boolean(written.forcible))
 }
 
-/// A time to live that is a plain number of seconds, or for ever; none if it is something else.
-fn duration(stack: &Stack<'_>, index: i32) -> Option<Option<Duration>> {
-    if stack.is_nil(index) {
-        return Some(None);
-    }
-    match stack.number(index)? {
-        0.0 => Some(None),
-        seconds => {
-            let time = Duration::try_from_secs_f64(seconds).ok()?;
-            Some(Some(time.max(Duration::from_millis(1))))
+/// A time to live in seconds; for ever, if it is nil or 0.
+enum Life {
+    Ends(Duration),
+    Endless,
+}
+
+impl Life {
+    /// None if the argument is something else.
+    fn of(stack: &Stack<'_>, index: i32) -> Option<Self> {
+        let seconds = if stack.is_nil(index) { 0.0 } else { stack.number(index)? };
+        if seconds == 0.0 {
+            return Some(Self::Endless);
         }
+        let time = Duration::try_from_secs_f64(seconds).ok()?;
+        Some(Self::Ends(time.max(Duration::from_millis(1))))
     }
 }

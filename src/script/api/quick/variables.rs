@@ -29,11 +29,8 @@ fn write<'a>(stack: &Stack<'a>, call: &Rc<Call>, _: &mut Answer<'a>) -> bool {
     if declared.is_some_and(|known| !known.iter().any(|known| **known == *name)) {
         return false;
     }
-    let mut transaction =
-        match call.subject.as_ref().map(|subject| subject.transaction.try_borrow_mut()) {
-            Some(Ok(transaction)) => transaction,
-            _ => return false,
-        };
+    let Some(exchange) = &call.subject else { return false };
+    let Ok(mut transaction) = exchange.transaction.try_borrow_mut() else { return false };
     let value = Some(Bytes::copy_from_slice(value));
     var::assign(&mut transaction, name, value, facts.is_guest()).is_ok()
 }
