@@ -419,7 +419,7 @@ fn every_setting_is_read_and_refuses_what_it_cannot_be() {
     assert_eq!(rows.len(), ROWS);
 }
 
-const ROWS: usize = 220;
+const ROWS: usize = 242;
 
 /// A small generator, so that a failure comes again.
 struct Chance(u64);

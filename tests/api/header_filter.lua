@@ -8,7 +8,7 @@ ngx.header.content_length = nil
 ngx.header["X-Frame-Options"] = "DENY"
 same(ngx.resp.get_headers()["x-frame-options"], "DENY")
 same(#ngx.resp.get_headers()["set-cookie"], 2)
-same(ngx.resp.get_headers(0, true)["Content-Type"], "text/html")
+same(ngx.resp.get_headers(0, true)["content-type"], "text/html")
 local few, err = ngx.resp.get_headers(1)
 same(err, "truncated") same(few["content-type"], "text/html")
 same(ngx.var.sent_http_set_cookie, "a=1, b=2")

@@ -47,10 +47,17 @@ fn value(stack: &Stack<'_>, index: i32) -> Option<Vec<u8>> {
     stack.bytes(index).filter(clean).map(<[u8]>::to_vec)
 }
 
+/// The name of a field of the response, whose route wants `_` to stand for `-`.
+fn name_in(transaction: &Transaction, stack: &Stack<'_>) -> Option<String> {
+    let name = name(stack, 2)?;
+    let keeps = transaction.manner.keeps_underscores && name.contains('_');
+    (!keeps).then(|| name.replace('_', "-"))
+}
+
 fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    let Some(name) = name(stack, 2).map(|name| name.replace('_', "-")) else { return false };
     let Some(exchange) = &call.subject else { return false };
     let Ok(transaction) = exchange.transaction.try_borrow() else { return false };
+    let Some(name) = name_in(&transaction, stack) else { return false };
     let Transaction { reply, response, .. } = &*transaction;
     let headers = response.as_ref().map_or(&reply.headers, |response| &response.headers);
     let mut values = headers.get_all(&name);
@@ -59,10 +66,10 @@ fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool
 }
 
 fn write<'a>(stack: &Stack<'a>, call: &Rc<Call>, _: &mut Answer<'a>) -> bool {
-    let Some(name) = name(stack, 2).map(|name| name.replace('_', "-")) else { return false };
     let value = value(stack, 3);
     let Some(exchange) = &call.subject else { return false };
     let Ok(mut transaction) = exchange.transaction.try_borrow_mut() else { return false };
+    let Some(name) = name_in(&transaction, stack) else { return false };
     let Transaction { reply, response, .. } = &mut *transaction;
     let headers = match response {
         None if !reply.is_locked => &mut reply.headers,
