@@ -179,7 +179,7 @@ pub(super) fn left_of(blocks: &[&Directive]) -> Vec<Left> {
                 words if words.iter().any(|word| is_unknown(word)) => {
                     "of a server only weight, max_fails and fail_timeout are obeyed"
                 }
-                _ if first.is_some_and(|first| differs(first, server)) => {
+                _ if serves(server, block) && first.is_some_and(|first| differs(first, server)) => {
                     "max_fails and fail_timeout of the first server hold for all of them"
                 }
                 _ => continue,

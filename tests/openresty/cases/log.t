@@ -60,3 +60,20 @@ GET /t
 --- must_die
 --- error_log
 unknown directive "no_such_directive" in
+
+=== what cannot be written is refused where it would be written
+--- log_level: warn
+--- config
+    location /t {
+        content_by_lua_block {
+            ngx.say((pcall(ngx.log, ngx.INFO, {})))
+            ngx.say((select(2, pcall(ngx.log, ngx.ERR, {}))))
+            ngx.say((select(2, pcall(ngx.log, ngx.ERR, print))))
+        }
+    }
+--- request
+GET /t
+--- response_body
+true
+bad argument #1 to 'log' (expected table to have __tostring metamethod)
+bad argument #1 to 'log' (string, number, boolean, or nil expected, got function)
