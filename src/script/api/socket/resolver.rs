@@ -70,6 +70,15 @@ pub async fn resolve(resolver: &Resolver, host: &str) -> Result<Vec<IpAddr>, Unr
                 found.map(|all| all.map(|one| one.ip()).collect()).unwrap_or_default();
             if found.is_empty() { Err(failed(NOT_FOUND)) } else { Ok(found) }
         }
+        // No server has to be asked for that one (RFC 6761, 6.3).
+        Resolver::Servers(servers) if bare.eq_ignore_ascii_case("localhost") => {
+            let own = if servers.ipv4 {
+                IpAddr::from(Ipv4Addr::LOCALHOST)
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            };
+            Ok(vec![own])
+        }
         Resolver::Servers(servers) => remembered(servers, bare).await.map_err(failed),
     }
 }
