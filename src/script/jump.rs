@@ -263,7 +263,7 @@ mod tests {
     fn what_cannot_be_said_otherwise_stays() {
         for text in [
             "::top:: f() goto top",
-            "for _ in x do for _ in y do goto outer end ::outer:: f() end",
+            "for _ in x do for _ in y do for _ in z do goto out end end ::out:: f() end",
             "local s = 'goto x' -- goto y",
             "for i = 1, 2 do f(function() goto next end) ::next:: end",
             "end end goto",
