@@ -73,9 +73,6 @@ pub fn say(
     skipped: usize,
     name: &str,
 ) -> mlua::Result<MultiValue> {
-    if !events::ScriptSaid::is_wanted(level) {
-        return Ok(MultiValue::new());
-    }
     let (place, message) = place(lua, call);
     let mut message = message.into_bytes();
     for index in skipped + 1..=args.len() {
