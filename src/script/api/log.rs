@@ -73,6 +73,10 @@ pub fn say(
     skipped: usize,
     name: &str,
 ) -> mlua::Result<MultiValue> {
+    // As lua-nginx-module, which does not look at what nobody wants to read.
+    if !events::ScriptSaid::is_wanted(level) {
+        return Ok(MultiValue::new());
+    }
     let (place, message) = place(lua, call);
     let mut message = message.into_bytes();
     for index in skipped + 1..=args.len() {

@@ -9,9 +9,8 @@ use crate::telemetry::events::ScriptSaid;
 pub const QUICK: &[Quick] = &[Quick { name: "ngx.log", run: Run::Answers(log) }];
 
 fn log<'a>(stack: &Stack<'a>, _: &Rc<Call>, _: &mut Answer<'a>) -> bool {
-    let is_plain = |index| stack.kind(index) <= mlua::ffi::LUA_TSTRING;
     stack.number(1).is_some_and(|level| {
         let level = level as i64;
         (0..=8).contains(&level) && !ScriptSaid::is_wanted(level)
-    }) && (2..=stack.len() as i32).all(is_plain)
+    })
 }
