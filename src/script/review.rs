@@ -138,11 +138,9 @@ fn found(vm: &Incarnation, state: &State, name: &str) -> Found {
     if is_there || matches!(api::built_in(&vm.lua, name), Ok(Some(_))) {
         return Found::BuiltIn;
     }
-    match state.spec().library.find(name) {
-        Ok((path, text)) => Found::File(path, text.to_owned()),
-        Err(_) => {
-            let advice = require::advice(name).unwrap_or("put its file where `lua.path` says");
-            Found::Nowhere(format!("there is no module `{name}`: {advice}"))
-        }
+    if let Ok((path, text)) = state.spec().library.find(name) {
+        return Found::File(path, text.to_owned());
     }
+    let advice = require::advice(name).unwrap_or("put its file where `lua.path` says");
+    Found::Nowhere(format!("there is no module `{name}`: {advice}"))
 }
