@@ -29,7 +29,7 @@ m = ngx.re.match("1234, hello", "([0-9]+)", "", ctx) same(m[0], "234") same(ctx.
 same(ngx.re.match("1234", "x", "", ctx), nil) same(ctx.pos, 5)
 same(ngx.re.match("12", "\\d", "", {pos = 9}), nil)
 fails("(table expected, got number)", ngx.re.match, "a", "a", "", 1)
-local own = {9, 9, 9} m = ngx.re.match("a", "a", "", nil, own) same(m, own) same(m[3], nil)
+local own = {9, 9, 9} m = ngx.re.match("a", "a", "", nil, own) same(m, own) same(m[3], 9)
 local from, to = ngx.re.find("hello, 1234", "([0-9]+)", "jo") same(from, 8) same(to, 11)
 from, to = ngx.re.find("hello, 1234", "(l)(l)", "", nil, 2) same(from, 4) same(to, 4)
 from, to, err = ngx.re.find("hello", "l", "", nil, 3) same(from, nil) same(err, "nth out of bound")

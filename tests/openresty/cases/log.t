@@ -66,7 +66,7 @@ unknown directive "no_such_directive" in
 --- config
     location /t {
         content_by_lua_block {
-            ngx.say((pcall(ngx.log, ngx.INFO, {})))
+            ngx.say((pcall(ngx.log, ngx.DEBUG, {})))
             ngx.say((select(2, pcall(ngx.log, ngx.ERR, {}))))
             ngx.say((select(2, pcall(ngx.log, ngx.ERR, print))))
         }
