@@ -583,3 +583,54 @@ fn timers_are_bounded() {
                 return tostring(ok) .. ' ' .. err .. ' ' .. ngx.timer.pending_count()";
     assert_eq!(access(text).as_deref(), Ok("nil too many pending timers 16"));
 }
+
+/// What fills the memory to the last bytes, in pieces that get smaller, and then calls `work` again and
+/// again: each time there is a little more room, so that it fails at every place at which it allocates.
+const FULL: &str = "
+    local work, kept, size, failed = ..., {}, 65536, 0
+    while size >= 16 do
+        if not pcall(function() while true do kept[#kept + 1] = string.rep('x', size) .. #kept end end) then
+            size = math.floor(size / 4)
+        end
+    end
+    for _ = 1, 400 do
+        kept[#kept] = nil
+        if not pcall(work) then failed = failed + 1 end
+    end
+    return failed";
+
+#[test]
+fn a_memory_that_is_full_fails_short_ways_and_harms_nothing() {
+    let works = [
+        "ngx.md5(tostring(math.random()) .. 'x')",
+        "ngx.encode_base64(('x'):rep(3000))",
+        "ngx.escape_uri(('%'):rep(900) .. math.random())",
+        "ngx.req.get_headers()",
+        "ngx.decode_args('a=1&b=2&c=' .. math.random())",
+        "require('cjson').decode('[' .. ('\"abc' .. math.random() .. '\",'):rep(60) .. '1]')",
+        "require('cjson').encode({ math.random(), ('x'):rep(2000) })",
+        "ngx.re.match('a' .. math.random(), '(.)(.)(.*)', 'jo')",
+        "ngx.re.gsub(('ab'):rep(800), 'a', 'xyz', 'jo')",
+        "ngx.shared.cache:set('k', ('v'):rep(900)) return ngx.shared.cache:get('k')",
+        "ngx.http_time(math.random(1, 1e9))",
+        "return ngx.var['http_x' .. math.random()]",
+        "ngx.say(('word'):rep(700), 1, true)",
+    ];
+    for work in works {
+        let script =
+            format!("local full = (function(...) {FULL} end)\nreturn full(function() {work} end)");
+        let script: &'static str = script.leak();
+        let (failed, after) = on_a_worker(move || async move {
+            let spec = DomainSpec { memory: 8 << 20, ..spec() };
+            let state = State::new(Arc::new(spec), 0).expect("the API fits");
+            let subject = subject(Ok(Body::Memory("a=1".into())));
+            let failed = run(&state, Phase::Content, Some(&subject), script).await.0;
+            let after = "return ngx.md5('a') .. #ngx.req.get_headers()";
+            (failed, run(&state, Phase::Content, Some(&subject), after).await.0)
+        });
+        assert_eq!(after.as_deref(), Ok("0cc175b9c0f1b6a831c399e2697726610"), "{work}: {failed:?}");
+        // Either it was told of each failure, or it was ended at last.
+        let told = failed.as_ref().map_or(true, |count| count != "0");
+        assert!(told, "{work} never met the limit");
+    }
+}
