@@ -107,7 +107,8 @@ unsafe fn go_on(state: *mut ffi::lua_State) -> c_int {
     }
 }
 
-/// Subject and pattern are so short that whatever the pattern is, it ends soon.
+/// Subject and pattern are so short that a search for plain text is soon over. A pattern that backtracks
+/// looks at the interrupt with each step, here as elsewhere.
 unsafe fn is_light(state: *mut ffi::lua_State) -> bool {
     // SAFETY: the state is alive; lengths of strings are only read.
     unsafe {
