@@ -22,6 +22,7 @@ mod collections;
 mod command_line;
 mod compile;
 mod config;
+mod confined;
 mod crs;
 mod demo;
 mod detection;
