@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
-use super::Socket;
+use crate::shared::Socket;
 use crate::shared::within;
 
 /// Room for a head with a dozen fields.

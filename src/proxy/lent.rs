@@ -13,7 +13,7 @@ use pingora_core::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Socket;
+use crate::shared::Socket;
 
 /// A client's socket on loan. Its lock is never waited for: one task has both ends.
 #[derive(Debug, Clone)]

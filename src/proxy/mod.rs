@@ -25,7 +25,6 @@ mod pieces;
 mod relay;
 mod respond;
 mod site;
-mod socket;
 mod spool;
 mod stream;
 mod subrequest;
@@ -42,7 +41,6 @@ use tokio::task::spawn_local;
 pub use address::is_trusted;
 pub use client_stream::ClientStream;
 pub use site::Site;
-pub use socket::Socket;
 
 use crate::phases::{self, Exchange, Flow};
 use crate::script::Subject;

@@ -5,6 +5,7 @@ mod collections;
 mod dictionary;
 pub mod ip_set;
 mod local_time;
+mod socket;
 pub mod tables;
 mod timers;
 mod within;
@@ -16,6 +17,7 @@ pub use collections::{
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
+pub use socket::Socket;
 pub use tables::{Statistics as TableStatistics, Table, Tables};
 pub use timers::{about_now, tick};
 pub use within::{Elapsed, within};

@@ -11,13 +11,14 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use super::super::arguments::{at, number, refusal, text, type_name};
 use super::connection::{Busy, Connection, Failure, Place, Requester, sockets, within};
 use super::pool::{Entered, Pool, pools};
-use super::stream::{Plain, Stream};
+use super::stream::Stream;
 use super::tcp::{Tcp, busy, done};
 use super::{
     bad, complain, inner, opened, permitted, port, resolved, settings, system_words, trace,
 };
 use crate::config::SocketSettings;
 use crate::script::Call;
+use crate::shared::Socket;
 
 /// The most connections that a pool keeps, whatever a script asks for.
 const LARGEST_POOL: usize = 10_000;
@@ -233,7 +234,7 @@ async fn dial(
             dialled.inspect_err(|error| refused = Some(system_words(error)))
         })
         .await
-        .map(Plain::Tcp)
+        .map(Socket::Tcp)
     } else {
         let path = place.host.get(5..).unwrap_or_default();
         within(patience, async {
@@ -241,11 +242,11 @@ async fn dial(
             dialled.inspect_err(|error| tell_refusal(call, &place.host, error))
         })
         .await
-        .map(Plain::Unix)
+        .map(Socket::Unix)
     };
     match connected {
         Ok(plain) => {
-            if let Plain::Tcp(tcp) = &plain {
+            if let Socket::Tcp(tcp) = &plain {
                 place.address = tcp.peer_addr().ok();
                 if settings.nodelay && tcp.set_nodelay(true).is_ok() {
                     trace(call, || "lua socket tcp_nodelay".to_owned());

@@ -7,16 +7,10 @@ use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 use crate::script::ClientSide;
-
-/// A stream without TLS.
-pub enum Plain {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+use crate::shared::Socket;
 
 /// A stream.
 pub enum Stream {
@@ -24,8 +18,8 @@ pub enum Stream {
     Client(Rc<dyn ClientSide>),
     /// It is being made another one.
     Gone,
-    Plain(Plain),
-    Tls(Box<TlsStream<Plain>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Stream {
@@ -56,10 +50,7 @@ impl Stream {
             Self::Plain(plain) => plain,
             Self::Tls(tls) => tls.get_ref().0,
         };
-        Some(match plain {
-            Plain::Tcp(tcp) => SockRef::from(tcp),
-            Plain::Unix(unix) => SockRef::from(unix),
-        })
+        Some(plain.options())
     }
 
     pub fn say_goodbye(&mut self) {
@@ -81,43 +72,6 @@ impl AsyncRead for Stream {
             Self::Client(_) | Self::Gone => Poll::Ready(Ok(())),
             Self::Plain(plain) => Pin::new(plain).poll_read(context, buffer),
             Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncRead for Plain {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Self::Unix(unix) => Pin::new(unix).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Plain {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Self::Unix(unix) => Pin::new(unix).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Self::Unix(unix) => Pin::new(unix).poll_shutdown(context),
         }
     }
 }

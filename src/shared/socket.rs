@@ -1,4 +1,4 @@
-//! A client's socket: TCP, or a Unix socket of this machine.
+//! A stream of bytes without TLS: TCP, or a Unix socket of this machine.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -9,18 +9,26 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A client's socket.
+/// A stream of bytes without TLS.
 #[derive(Debug)]
 pub enum Socket {
-    /// From wherever.
+    /// To or from anywhere.
     Tcp(TcpStream),
-    /// From this machine.
+    /// Within this machine.
     Unix(UnixStream),
 }
 
 impl Socket {
+    /// For its options.
+    pub fn options(&self) -> SockRef<'_> {
+        match self {
+            Self::Tcp(tcp) => SockRef::from(tcp),
+            Self::Unix(unix) => SockRef::from(unix),
+        }
+    }
+
     /// Waits until the other side closed it, as far as that can be seen past what it sent before.
-    pub(super) fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(tcp) => {
                 let mut byte = [0];
