@@ -101,7 +101,8 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-fn since_epoch() -> Duration {
+/// The time since 1970.
+pub fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -120,17 +121,33 @@ fn written(
     offset: UtcOffset,
     format: &[BorrowedFormatItem<'_>],
 ) -> mlua::Result<MultiValue> {
-    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    let moment = OffsetDateTime::from_unix_timestamp(seconds);
-    let moment = moment.map_err(|_| fault("time out of range"))?.to_offset(offset);
-    string(lua, moment.format(format).map_err(mlua::Error::external)?).map(one)
+    let text = formatted(since, offset, format).ok_or_else(|| fault("time out of range"))?;
+    string(lua, text).map(one)
+}
+
+/// A time as `2026-11-22 13:05:59`; none past the year 9999.
+pub fn to_the_second(since: Duration, offset: UtcOffset) -> Option<String> {
+    formatted(since, offset, SECOND)
+}
+
+fn formatted(
+    since: Duration,
+    offset: UtcOffset,
+    format: &[BorrowedFormatItem<'_>],
+) -> Option<String> {
+    let moment = OffsetDateTime::from_unix_timestamp(since.as_secs().try_into().ok()?).ok()?;
+    moment.to_offset(offset).format(format).ok()
+}
+
+/// The time that an HTTP header says, in seconds since 1970.
+pub fn http_seconds(text: &[u8]) -> Option<u64> {
+    let moment = httpdate::parse_http_date(std::str::from_utf8(text).ok()?).ok()?;
+    moment.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
 fn parse_http_time(_: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let Value::String(text) = at(&args, 1) else { return Err(fault("string argument only")) };
-    let text = text.as_bytes();
-    let moment =
-        std::str::from_utf8(&text).ok().and_then(|text| httpdate::parse_http_date(text).ok());
-    let since = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
-    Ok(one(since.map_or(Value::Nil, |since| Value::Integer(since.as_secs() as i64))))
+    Ok(one(
+        http_seconds(&text.as_bytes()).map_or(Value::Nil, |seconds| Value::Integer(seconds as i64))
+    ))
 }
