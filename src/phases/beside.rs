@@ -14,7 +14,6 @@ use super::step::Account;
 use crate::functions::{Compared, Contest, Done, Ending, Read, Turn};
 use crate::policy::{BesideStep, Live, StepId};
 use crate::script::{Call, Chunk, Exit, ScriptError, Subject};
-use crate::telemetry::events;
 use crate::transaction::{Body, Headers, Phase, Reply, Request, Response, Transaction, Variables};
 
 /// Bytes of a response that are kept for handlers of `body_filter`; what is longer is left out.
@@ -312,14 +311,5 @@ fn joined(chunks: &[Chunk]) -> Bytes {
 }
 
 fn tell(phase: Phase, module: &str, subject: &Subject, error: &ScriptError) {
-    events::ScriptFailed {
-        module,
-        phase,
-        kind: error.kind.as_str(),
-        error: &error.message,
-        traceback: &error.traceback,
-        about: Some(&subject.transaction.borrow()),
-        peer: None,
-    }
-    .emit();
+    error.failure((phase, module), Some(&subject.transaction.borrow()), None).emit();
 }

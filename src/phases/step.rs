@@ -209,16 +209,8 @@ pub(super) fn tell(exchange: &Exchange, call: &Call, owner: &Arc<str>, error: &S
     if !script::may_speak(owner) {
         return;
     }
-    events::ScriptFailed {
-        module: &call.module,
-        phase: call.phase,
-        kind: error.kind.as_str(),
-        error: &error.message,
-        traceback: &error.traceback,
-        about: Some(&exchange.subject.transaction.borrow()),
-        peer: None,
-    }
-    .emit();
+    let transaction = exchange.subject.transaction.borrow();
+    error.failure((call.phase, &call.module), Some(&transaction), None).emit();
 }
 
 /// What refused is the reason in logs and events: the module, or where the chunk begins.

@@ -8,6 +8,8 @@ use mlua::{Error, Function, Lua, Value};
 
 use super::{Call, words};
 use crate::config::{self, LONGEST_SECRET, Secrets};
+use crate::telemetry::events::ScriptFailed;
+use crate::transaction::{Phase, Transaction};
 
 /// Why a script did not come to its end.
 #[derive(Debug, Clone)]
@@ -123,6 +125,17 @@ const LAST: usize = 10;
 const NO_MEMORY: &str = "not enough memory";
 
 impl ScriptError {
+    /// What the log tells of it.
+    pub fn failure<'a>(
+        &'a self,
+        (phase, module): (Phase, &'a str),
+        about: Option<&'a Transaction>,
+        peer: Option<&'a str>,
+    ) -> ScriptFailed<'a> {
+        let (error, traceback) = (&self.message, &self.traceback);
+        ScriptFailed { module, phase, kind: self.kind.as_str(), error, traceback, about, peer }
+    }
+
     /// From what a script raised.
     pub(super) fn from_lua(error: &Error) -> Self {
         let (mut message, mut traceback) = parts(error);

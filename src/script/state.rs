@@ -70,16 +70,7 @@ pub fn tell(call: &Call, state: &State, error: &ScriptError) {
         return;
     }
     let peer = call.peer.borrow();
-    events::ScriptFailed {
-        module: &call.module,
-        phase: call.phase,
-        kind: error.kind.as_str(),
-        error: &error.message,
-        traceback: &error.traceback,
-        about: None,
-        peer: peer.as_deref(),
-    }
-    .emit();
+    error.failure((call.phase, &call.module), None, peer.as_deref()).emit();
 }
 
 /// The state in which a native function was called; none if it is being dropped.
