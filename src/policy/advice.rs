@@ -2,7 +2,6 @@
 //! rules of the operator's own that are dear.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnose::{line_span, sources};
@@ -10,6 +9,7 @@ use super::{Policy, Step, base};
 use crate::config::HandlerSource;
 use crate::detection::{self, Rule, cost};
 use crate::diagnostic::{Diagnostic, Source};
+use crate::script::builtin::builtin;
 use crate::script::{Remark, Script, State, review};
 
 /// Each thing once: routes have much in common. Of rules that come in packages nothing is said: who
@@ -45,10 +45,10 @@ fn script(step: &Step) -> Option<Script> {
             let text = "\n".repeat(*line_offset) + text;
             Some(Script { name: name.clone(), text, phase })
         }
+        // What comes with Moongate is tested with it.
+        HandlerSource::Module { name, text, .. } if builtin(name) == Some(text) => None,
         HandlerSource::Module { origin, text, .. } => {
-            // What comes with Moongate is tested with it.
-            let (name, text) = (origin.clone(), text.to_string());
-            Path::new(origin).exists().then_some(Script { name, text, phase: None })
+            Some(Script { name: origin.clone(), text: text.to_string(), phase: None })
         }
         HandlerSource::File { .. } | HandlerSource::RuleScript { .. } => None,
     }

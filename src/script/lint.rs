@@ -54,15 +54,11 @@ pub(super) fn doubt(vm: &Incarnation, path: &[String], phase: Option<Phase>) -> 
     let is_there = vm.sandbox.base().contains_key(first.as_str()).unwrap_or(true);
     let known = ABSENT.iter().any(|(name, _)| name == first);
     let closed = CLOSED.contains(&first.as_str());
-    let anywhere = [Phase::Content];
-    match (is_there, phase) {
-        (false, _) if !known => None,
-        (true, _) if !closed => None,
-        (_, Some(phase)) => fault(vm, path, &[phase]),
-        (_, None) => fault(vm, path, &anywhere).filter(|words| !words.contains("may not be used")),
-    }
+    let is_told = if is_there { closed } else { known };
+    is_told.then(|| fault(vm, path, phase.as_slice()))?
 }
 
+/// What is wrong with a name of code that runs in one of these phases; without any, nobody knows where.
 fn fault(vm: &Incarnation, path: &[String], phases: &[Phase]) -> Option<String> {
     let shown = path.join(".");
     for length in (1..=path.len()).rev() {
@@ -70,10 +66,8 @@ fn fault(vm: &Incarnation, path: &[String], phases: &[Phase]) -> Option<String> 
         let function = api::functions().find(|function| function.name == known);
         if let Some(function) = function {
             let allowed = phases.iter().any(|phase| function.phases.contains(*phase));
-            return (!allowed).then(|| {
-                let phase = phases.first().map_or("", |phase| phase.as_str());
-                format!("`{known}` may not be used in {phase}")
-            });
+            let refused = phases.first().filter(|_| !allowed);
+            return refused.map(|phase| format!("`{known}` may not be used in {}", phase.as_str()));
         }
     }
     let base = vm.sandbox.base();
