@@ -161,7 +161,7 @@ async fn run(
     subject: Option<&Rc<Subject>>,
     text: &str,
 ) -> (Result<String, String>, Rc<Call>) {
-    let subject = subject.filter(|_| phase.has_exchange()).cloned();
+    let subject = subject.filter(|_| phase != Phase::Timer && !phase.is_of_worker()).cloned();
     let call = Call::new(phase, "test.lua".into(), subject);
     *call.chunk.borrow_mut() = Chunk { bytes: "chunk".into(), last: true };
     let budget = Budget { cpu: Duration::from_secs(5), ..Budget::default() };

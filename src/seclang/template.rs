@@ -34,15 +34,6 @@ impl Template {
         push_text(&mut parts, rest);
         Self { parts }
     }
-
-    /// The text, if there is no macro in it.
-    pub fn as_text(&self) -> Option<&[u8]> {
-        match self.parts.as_slice() {
-            [] => Some(b""),
-            [Part::Text(text)] => Some(text),
-            _ => None,
-        }
-    }
 }
 
 fn next_macro(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {

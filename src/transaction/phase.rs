@@ -121,11 +121,6 @@ impl Phase {
         }
     }
 
-    /// Whether there is an exchange to look at.
-    pub fn has_exchange(self) -> bool {
-        self != Self::Timer && !self.is_of_worker()
-    }
-
     /// Whether it is one of a worker's life, and not of an exchange's: [`Phase::Init`],
     /// [`Phase::InitWorker`], [`Phase::ExitWorker`].
     pub fn is_of_worker(self) -> bool {
