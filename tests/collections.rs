@@ -56,7 +56,7 @@ fn import(moongate: &Moongate, name: &str, query: &str, list: &str) -> Value {
     let place = place.strip_prefix("/collections").expect("it is of the collection").to_owned();
     let mut told = Value::Null;
     // A list of a million takes its time in a debug build on a busy machine.
-    let ended = wait_until(12 * DEADLINE, || {
+    let ended = wait_until(3 * DEADLINE, || {
         told = done(moongate, 200, "GET", &place, "");
         // One that takes the place of all is in force before it is on disk.
         !told["ended"].is_null() || told["stage"] == "in force"

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::{node, serve, token, told};
-use crate::support::{Upstream, request};
+use crate::support::{Upstream, pause, request};
 
 /// Versions that are pushed.
 const VERSIONS: u64 = 12;
@@ -18,6 +19,8 @@ fn the_next_request_of_every_connection_sees_what_was_pushed() {
     // What was answered to those who pushed.
     let (in_force, over) = (AtomicU64::new(0), AtomicBool::new(false));
     let seen = thread::scope(|scope| {
+        // Also when a push fails: else the clients would go on, and nobody would hear of it.
+        let _over = AtTheEnd(&over);
         let load = || {
             let mut client = moongate.connect();
             let mut seen = 0;
@@ -28,6 +31,8 @@ fn the_next_request_of_every_connection_sees_what_was_pushed() {
                 assert_eq!(answer.status, 200);
                 assert!(number >= least, "{number} after {least} was in force");
                 seen += 1;
+                // Sixteen that never pause leave nothing of two cores to those who push.
+                pause(Duration::from_millis(5));
             }
             seen
         };
@@ -55,4 +60,13 @@ fn the_next_request_of_every_connection_sees_what_was_pushed() {
     };
     assert!(by_worker(0) > 0 && by_worker(1) > 0, "both workers served");
     assert_eq!(by_worker(0) + by_worker(1), seen, "each call is on record once");
+}
+
+/// Becomes true when this is dropped.
+struct AtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

@@ -48,7 +48,7 @@ impl Nobody {
 }
 
 /// How long anything may take before a test fails. Generous: machines that test are busy.
-pub const DEADLINE: Duration = Duration::from_secs(15);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Asks `condition` again and again until it holds; whether it did before `deadline` was over.
 pub fn wait_until(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
