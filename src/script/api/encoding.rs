@@ -80,10 +80,20 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
+/// The bytes that stand for themselves in a URI component.
+const COMPONENT: [bool; 256] = {
+    let (mut known, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        known[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'\'' | b'(' | b')' | b'*');
+        byte += 1;
+    }
+    known
+};
+
 /// Whether a byte stands for itself in a URI component.
 pub fn is_component(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'\'' | b'(' | b')' | b'*')
+    COMPONENT.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// Whether a byte stands for itself in a URI's path, as nginx escapes one.
@@ -112,21 +122,22 @@ fn is_key(byte: u8) -> bool {
 }
 
 /// Percent-encodes all bytes for which `stays` does not hold.
-pub fn escape(bytes: &[u8], stays: fn(u8) -> bool) -> Vec<u8> {
+pub fn escape(bytes: &[u8], stays: impl Fn(u8) -> bool) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(bytes.len() + bytes.len() / 2);
     escape_into(bytes, stays, &mut escaped);
     escaped
 }
 
 /// As [`escape`], after what is there.
-pub fn escape_into(bytes: &[u8], stays: fn(u8) -> bool, escaped: &mut Vec<u8>) {
-    for byte in bytes {
-        if stays(*byte) {
-            escaped.push(*byte);
-        } else {
-            escaped.extend([b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
-        }
+pub fn escape_into(bytes: &[u8], stays: impl Fn(u8) -> bool, escaped: &mut Vec<u8>) {
+    let mut rest = bytes;
+    while let Some(place) = rest.iter().position(|byte| !stays(*byte)) {
+        let (plain, [byte, after @ ..]) = rest.split_at(place) else { break };
+        escaped.extend_from_slice(plain);
+        escaped.extend_from_slice(&[b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        rest = after;
     }
+    escaped.extend_from_slice(rest);
 }
 
 /// A text as lua-nginx-module shows one in a message: control characters, quotes, backslashes and all
@@ -152,22 +163,30 @@ pub fn unsafe_byte(uri: &[u8]) -> Option<u8> {
 /// Undoes percent-encoding and `+`.
 pub fn unescape(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(bytes.len());
+    unescape_into(bytes, &mut plain);
+    plain
+}
+
+/// As [`unescape`], after what is there.
+pub fn unescape_into(bytes: &[u8], plain: &mut Vec<u8>) {
     let mut rest = bytes;
-    while let Some((first, after)) = rest.split_first() {
+    while let Some(place) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
+        let (before, [mark, after @ ..]) = rest.split_at(place) else { break };
+        plain.extend_from_slice(before);
         rest = after;
-        match (first, after) {
+        match (mark, after) {
             (b'+', _) => plain.push(b' '),
-            (b'%', [high, low, tail @ ..]) => match (hex_value(*high), hex_value(*low)) {
+            (_, [high, low, tail @ ..]) => match (hex_value(*high), hex_value(*low)) {
                 (Some(high), Some(low)) => {
                     plain.push(high << 4 | low);
                     rest = tail;
                 }
                 _ => plain.push(b'%'),
             },
-            (byte, _) => plain.push(*byte),
+            _ => plain.push(b'%'),
         }
     }
-    plain
+    plain.extend_from_slice(rest);
 }
 
 fn hex_digit(nibble: u8) -> u8 {

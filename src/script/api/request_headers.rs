@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
+use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::{at, fault, loose_text, number, one, string, subject};
-use super::{EXCHANGE, Function, Native, log};
+use super::{EXCHANGE, Function, Native, log, quick};
 use crate::script::Call;
 use crate::transaction::{Header, Headers, PhaseSet};
 
@@ -214,18 +214,15 @@ pub fn any_case(lua: &Lua) -> mlua::Result<Table> {
     if let Some(meta) = lua.named_registry_value::<Option<Table>>(ANY_CASE)? {
         return Ok(meta);
     }
-    let index: LuaFunction = lua
-        .load(
-            "local gsub, lower, rawget, type = string.gsub, string.lower, rawget, type
-             return function(headers, name)
-                 if type(name) ~= 'string' then return nil end
-                 return rawget(headers, (gsub(lower(name), '_', '-')))
-             end",
-        )
-        .set_name("=ngx")
-        .eval()?;
+    let index = lua.create_function(|lua, (fields, name): (Table, Value)| {
+        let Value::String(name) = name else { return Ok(Value::Nil) };
+        let lower = name.as_bytes().to_ascii_lowercase();
+        let plain: Vec<u8> =
+            lower.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+        fields.raw_get(lua.create_string(plain)?)
+    })?;
     let meta = lua.create_table()?;
-    meta.raw_set("__index", index)?;
+    meta.raw_set("__index", quick::before(lua, quick::IN_ANY_CASE, None, index)?)?;
     meta.set_readonly(true);
     lua.set_named_registry_value(ANY_CASE, &meta)?;
     Ok(meta)

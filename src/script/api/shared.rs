@@ -202,9 +202,9 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     let ngx: Table = lua.globals().raw_get("ngx")?;
     let shared = lua.create_table()?;
     if let Some(spec) = spec_of(lua) {
-        for (place, (name, dictionary)) in spec.dictionaries.iter().enumerate() {
+        for (name, dictionary) in spec.dictionaries.iter() {
             let object = register::object(lua, CLASS, dictionary.clone())?;
-            quick::mark(lua, &object, place)?;
+            quick::own(lua, &object, Rc::new(dictionary.clone()))?;
             shared.raw_set(name, object)?;
         }
     }

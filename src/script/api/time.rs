@@ -34,9 +34,7 @@ pub const FUNCTIONS: &[Function] = &[
         phases: EVERYWHERE,
         syntax: "local seconds = ngx.now()",
         doc: "Seconds since 1970, with milliseconds.",
-        native: Native::Now(|_, _, _| {
-            Ok(one(Value::Number(since_epoch().as_millis() as f64 / 1000.0)))
-        }),
+        native: Native::Now(|_, _, _| Ok(one(Value::Number(seconds_of(since_epoch()))))),
     },
     Function {
         name: "ngx.time",
@@ -104,6 +102,11 @@ pub const FUNCTIONS: &[Function] = &[
 /// The time since 1970.
 pub fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Seconds with milliseconds, as scripts count time.
+pub fn seconds_of(since: Duration) -> f64 {
+    (since.as_secs() * 1000 + u64::from(since.subsec_millis())) as f64 / 1000.0
 }
 
 fn moment(args: &MultiValue) -> mlua::Result<Duration> {

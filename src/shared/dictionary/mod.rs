@@ -7,11 +7,11 @@ mod withheld;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::store::{Store, Write};
+use self::store::{Now, Store, Write};
 
 /// All declared dictionaries.
 #[derive(Debug, Default)]
@@ -172,7 +172,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::IsAList`].
     pub fn get_stale(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        let now = Instant::now();
+        let now = &Now::default();
         if self.withheld { self.lock().peek(key, now) } else { self.lock().get(key, now) }
     }
 
@@ -239,7 +239,7 @@ impl Dictionary {
         init: Option<f64>,
         init_ttl: Option<Duration>,
     ) -> Result<Written<f64>, Fault> {
-        let now = Instant::now();
+        let now = &Now::default();
         if self.withheld {
             return self.lock().would_incr(key, by, init, now);
         }
@@ -258,7 +258,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotFound`].
     pub fn ttl(&self, key: &[u8]) -> Result<Duration, Fault> {
-        self.lock().ttl(key, Instant::now())
+        self.lock().ttl(key, &Now::default())
     }
 
     /// Sets how long a key is valid from now; none: for ever.
@@ -269,13 +269,13 @@ impl Dictionary {
         if self.withheld {
             return self.ttl(key).map(|_| ());
         }
-        self.lock().expire(key, ttl, Instant::now())
+        self.lock().expire(key, ttl, &Now::default())
     }
 
     /// Marks all keys as past their time.
     pub fn flush_all(&self) {
         if !self.withheld {
-            self.lock().flush_all(Instant::now());
+            self.lock().flush_all(&Now::default());
         }
     }
 
@@ -284,12 +284,12 @@ impl Dictionary {
         if self.withheld {
             return 0;
         }
-        self.lock().flush_expired(max, Instant::now())
+        self.lock().flush_expired(max, &Now::default())
     }
 
     /// At most `max` keys (0: all), the most recently used first.
     pub fn keys(&self, max: usize) -> Vec<Vec<u8>> {
-        self.lock().keys(max, Instant::now())
+        self.lock().keys(max, &Now::default())
     }
 
     /// Adds a value at one end of a list, made if it is not there; its length.
@@ -297,7 +297,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotAList`], [`Fault::NoMemory`] (lists do not make others go).
     pub fn push(&self, key: &[u8], end: End, value: Scalar) -> Result<usize, Fault> {
-        let now = Instant::now();
+        let now = &Now::default();
         if self.withheld {
             return Ok(self.lock().peek_length(key, now)? + 1);
         }
@@ -309,7 +309,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotAList`].
     pub fn pop(&self, key: &[u8], end: End) -> Result<Option<Scalar>, Fault> {
-        let now = Instant::now();
+        let now = &Now::default();
         if self.withheld {
             return self.lock().would_pop(key, end, now);
         }
@@ -321,7 +321,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotAList`].
     pub fn length(&self, key: &[u8]) -> Result<usize, Fault> {
-        let now = Instant::now();
+        let now = &Now::default();
         if self.withheld {
             return self.lock().peek_length(key, now);
         }
@@ -361,7 +361,7 @@ impl Dictionary {
         flags: u32,
         write: Write,
     ) -> Outcome {
-        let now = Instant::now();
+        let now = &Now::default();
         if self.withheld {
             return self.lock().would_write(key, &value, write, now);
         }

@@ -1,5 +1,6 @@
 //! What is behind a dictionary's lock: a map, and a list from the most to the least recently used.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,6 +59,23 @@ pub struct Store {
     oldest: usize,
 }
 
+/// The time of one operation: the clock is read when something first depends on it.
+#[derive(Default)]
+pub struct Now(Cell<Option<Instant>>);
+
+impl Now {
+    fn time(&self) -> Instant {
+        let time = self.0.get().unwrap_or_else(Instant::now);
+        self.0.set(Some(time));
+        time
+    }
+
+    /// When so much time is over; none: never.
+    fn after(&self, ttl: Option<Duration>) -> Option<Instant> {
+        ttl.and_then(|ttl| self.time().checked_add(ttl))
+    }
+}
+
 impl Store {
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -87,7 +105,7 @@ impl Store {
         self.evictions
     }
 
-    pub fn get(&mut self, key: &[u8], now: Instant) -> Result<Option<Entry>, Fault> {
+    pub fn get(&mut self, key: &[u8], now: &Now) -> Result<Option<Entry>, Fault> {
         let Some(place) = self.touched(key) else { return Ok(None) };
         let Some(node) = self.node(place) else { return Ok(None) };
         let stale = node.is_stale(now);
@@ -107,9 +125,12 @@ impl Store {
         ttl: Option<Duration>,
         flags: u32,
         write: Write,
-        now: Instant,
+        now: &Now,
     ) -> Result<Written, Fault> {
-        let there = self.valid(key, now).is_some();
+        self.drop_stale_tail(now);
+        let known = self.places.get(key).copied();
+        let there =
+            known.and_then(|place| self.node(place)).is_some_and(|node| !node.is_stale(now));
         match write {
             Write::Add | Write::SafeAdd if there => return Err(Fault::Exists),
             Write::Replace if !there => return Err(Fault::NotFound),
@@ -119,13 +140,16 @@ impl Store {
         if !self.slab.could_hold(bytes) {
             return Err(Fault::NoMemory { forcible: false });
         }
-        self.drop_stale_tail(now);
-        let expires = ttl.and_then(|ttl| now.checked_add(ttl));
-        if self.overwrite(key, &value, flags, expires) {
+        let expires = now.after(ttl);
+        if let Some(place) = known
+            && let Some(node) = self.node_mut(place).filter(|node| node.has_just(value.bytes()))
+        {
+            (node.content, node.flags, node.expires) = (Content::One(value), flags, expires);
+            self.touch(place);
             return Ok(Written { result: (), forcible: false });
         }
         let safe = matches!(write, Write::SafeAdd | Write::SafeSet);
-        let old = self.taken_out(key);
+        let old = known.and_then(|place| self.remove(place));
         let mut forced = false;
         let place = match self.slab.take(bytes) {
             Some(place) => Some(place),
@@ -142,34 +166,6 @@ impl Store {
         Ok(Written { result: (), forcible: forced })
     }
 
-    /// Writes into an entry that has just the room.
-    fn overwrite(
-        &mut self,
-        key: &[u8],
-        value: &Scalar,
-        flags: u32,
-        expires: Option<Instant>,
-    ) -> bool {
-        let fits = |node: &Node| match &node.content {
-            Content::One(old) => old.bytes() == value.bytes(),
-            Content::List(_) => false,
-        };
-        if !self.seen(key).is_some_and(fits) {
-            return false;
-        }
-        let Some(node) = self.touched(key).and_then(|place| self.node_mut(place)) else {
-            return false;
-        };
-        (node.content, node.flags, node.expires) = (Content::One(value.clone()), flags, expires);
-        true
-    }
-
-    /// Takes an entry out, so that it may be put back.
-    fn taken_out(&mut self, key: &[u8]) -> Option<Node> {
-        let place = self.places.get(key).copied()?;
-        self.remove(place)
-    }
-
     /// Puts back what was just taken out: its room is still there.
     fn put_back(&mut self, node: Node) {
         let Content::One(value) = &node.content else { return };
@@ -184,7 +180,7 @@ impl Store {
         by: f64,
         init: Option<f64>,
         init_ttl: Option<Duration>,
-        now: Instant,
+        now: &Now,
     ) -> Result<Written<f64>, Fault> {
         let place = self.touched(key);
         let node = place.and_then(|place| self.node_mut(place)).filter(|node| !node.is_stale(now));
@@ -208,24 +204,24 @@ impl Store {
         }
     }
 
-    pub fn ttl(&mut self, key: &[u8], now: Instant) -> Result<Duration, Fault> {
+    pub fn ttl(&mut self, key: &[u8], now: &Now) -> Result<Duration, Fault> {
         let node = self.valid(key, now).ok_or(Fault::NotFound)?;
-        Ok(node.expires.map_or(Duration::ZERO, |expires| expires.duration_since(now)))
+        Ok(node.expires.map_or(Duration::ZERO, |expires| expires.duration_since(now.time())))
     }
 
-    pub fn expire(&mut self, key: &[u8], ttl: Option<Duration>, now: Instant) -> Result<(), Fault> {
+    pub fn expire(&mut self, key: &[u8], ttl: Option<Duration>, now: &Now) -> Result<(), Fault> {
         let node = self.valid(key, now).ok_or(Fault::NotFound)?;
-        node.expires = ttl.and_then(|ttl| now.checked_add(ttl));
+        node.expires = now.after(ttl);
         Ok(())
     }
 
-    pub fn flush_all(&mut self, now: Instant) {
+    pub fn flush_all(&mut self, now: &Now) {
         for node in self.nodes.iter_mut().flatten() {
-            node.expires = Some(now);
+            node.expires = Some(now.time());
         }
     }
 
-    pub fn flush_expired(&mut self, max: usize, now: Instant) -> usize {
+    pub fn flush_expired(&mut self, max: usize, now: &Now) -> usize {
         let stale = |(place, node): (usize, &Option<Node>)| {
             node.as_ref().filter(|node| node.is_stale(now)).map(|_| place)
         };
@@ -238,7 +234,7 @@ impl Store {
         places.len()
     }
 
-    pub fn keys(&self, max: usize, now: Instant) -> Vec<Vec<u8>> {
+    pub fn keys(&self, max: usize, now: &Now) -> Vec<Vec<u8>> {
         let mut keys = Vec::new();
         let mut place = self.newest;
         while let Some(node) = self.node(place)
@@ -252,13 +248,7 @@ impl Store {
         keys
     }
 
-    pub fn push(
-        &mut self,
-        key: &[u8],
-        end: End,
-        value: Scalar,
-        now: Instant,
-    ) -> Result<usize, Fault> {
+    pub fn push(&mut self, key: &[u8], end: End, value: Scalar, now: &Now) -> Result<usize, Fault> {
         self.list(key, now)?;
         self.drop_stale_tail(now);
         let there = self.places.get(key).copied();
@@ -280,7 +270,7 @@ impl Store {
         Ok(list.len())
     }
 
-    pub fn pop(&mut self, key: &[u8], end: End, now: Instant) -> Result<Option<Scalar>, Fault> {
+    pub fn pop(&mut self, key: &[u8], end: End, now: &Now) -> Result<Option<Scalar>, Fault> {
         let Some(list) = self.list(key, now)? else { return Ok(None) };
         let value = match end {
             End::Left => list.pop_front(),
@@ -296,7 +286,7 @@ impl Store {
         Ok(value.map(|(value, _)| value))
     }
 
-    pub fn length(&mut self, key: &[u8], now: Instant) -> Result<usize, Fault> {
+    pub fn length(&mut self, key: &[u8], now: &Now) -> Result<usize, Fault> {
         Ok(self.list(key, now)?.map_or(0, |list| list.len()))
     }
 
@@ -304,7 +294,7 @@ impl Store {
     fn list(
         &mut self,
         key: &[u8],
-        now: Instant,
+        now: &Now,
     ) -> Result<Option<&mut VecDeque<(Scalar, Place)>>, Fault> {
         if self.valid(key, now).is_none() {
             self.delete(key);
@@ -316,7 +306,7 @@ impl Store {
         }
     }
 
-    fn valid(&mut self, key: &[u8], now: Instant) -> Option<&mut Node> {
+    fn valid(&mut self, key: &[u8], now: &Now) -> Option<&mut Node> {
         let place = self.places.get(key).copied()?;
         self.node_mut(place).filter(|node| !node.is_stale(now))
     }
@@ -324,11 +314,15 @@ impl Store {
     /// Where a key is, which is then the most recently used.
     fn touched(&mut self, key: &[u8]) -> Option<usize> {
         let place = self.places.get(key).copied()?;
+        self.touch(place);
+        Some(place)
+    }
+
+    fn touch(&mut self, place: usize) {
         if place != self.newest {
             self.unlink(place);
             self.link(place);
         }
-        Some(place)
     }
 
     /// What a key holds, without its being used.
@@ -337,7 +331,7 @@ impl Store {
     }
 
     /// The same, if it is not past its time.
-    pub(super) fn seen_valid(&self, key: &[u8], now: Instant) -> Option<&Node> {
+    pub(super) fn seen_valid(&self, key: &[u8], now: &Now) -> Option<&Node> {
         self.seen(key).filter(|node| !node.is_stale(now))
     }
 
@@ -409,7 +403,7 @@ impl Store {
 
     /// Drops the least recently used until `bytes` find a place; `forced` tells whether one of them
     /// was still valid.
-    fn make_room(&mut self, bytes: usize, now: Instant, forced: &mut bool) -> Option<Place> {
+    fn make_room(&mut self, bytes: usize, now: &Now, forced: &mut bool) -> Option<Place> {
         for _ in 0..ROUNDS {
             let is_valid = !self.node(self.oldest)?.is_stale(now);
             self.evictions += u64::from(is_valid);
@@ -423,7 +417,7 @@ impl Store {
         None
     }
 
-    fn drop_stale_tail(&mut self, now: Instant) {
+    fn drop_stale_tail(&mut self, now: &Now) {
         for _ in 0..DROPPED_BY_A_WRITE {
             match self.node(self.oldest) {
                 Some(node) if node.is_stale(now) => drop(self.remove(self.oldest)),
@@ -434,8 +428,13 @@ impl Store {
 }
 
 impl Node {
-    pub(super) fn is_stale(&self, now: Instant) -> bool {
-        self.expires.is_some_and(|expires| expires <= now)
+    /// Whether it is a value of that many bytes: another such may take its place.
+    fn has_just(&self, bytes: usize) -> bool {
+        matches!(&self.content, Content::One(value) if value.bytes() == bytes)
+    }
+
+    pub(super) fn is_stale(&self, now: &Now) -> bool {
+        self.expires.is_some_and(|expires| expires <= now.time())
     }
 }
 

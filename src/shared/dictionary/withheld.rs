@@ -1,12 +1,10 @@
 //! What a write would come to, without it: nothing changes, not even which entry was used last.
 
-use std::time::Instant;
-
-use super::store::{Content, ENTRY_BYTES, Store, Write};
+use super::store::{Content, ENTRY_BYTES, Now, Store, Write};
 use super::{End, Entry, Fault, Scalar, Written};
 
 impl Store {
-    pub fn peek(&self, key: &[u8], now: Instant) -> Result<Option<Entry>, Fault> {
+    pub fn peek(&self, key: &[u8], now: &Now) -> Result<Option<Entry>, Fault> {
         let Some(node) = self.seen(key) else { return Ok(None) };
         let stale = node.is_stale(now);
         match &node.content {
@@ -23,7 +21,7 @@ impl Store {
         key: &[u8],
         value: &Scalar,
         write: Write,
-        now: Instant,
+        now: &Now,
     ) -> Result<Written, Fault> {
         let there = self.seen_valid(key, now).is_some();
         match write {
@@ -41,7 +39,7 @@ impl Store {
         key: &[u8],
         by: f64,
         init: Option<f64>,
-        now: Instant,
+        now: &Now,
     ) -> Result<Written<f64>, Fault> {
         let number = match self.seen_valid(key, now).map(|node| &node.content) {
             Some(Content::One(Scalar::Number(number))) => *number,
@@ -51,7 +49,7 @@ impl Store {
         Ok(Written { result: number + by, forcible: false })
     }
 
-    pub fn would_pop(&self, key: &[u8], end: End, now: Instant) -> Result<Option<Scalar>, Fault> {
+    pub fn would_pop(&self, key: &[u8], end: End, now: &Now) -> Result<Option<Scalar>, Fault> {
         match self.seen_valid(key, now).map(|node| &node.content) {
             Some(Content::List(list)) => Ok(match end {
                 End::Left => list.front().map(|(value, _)| value.clone()),
@@ -62,7 +60,7 @@ impl Store {
         }
     }
 
-    pub fn peek_length(&self, key: &[u8], now: Instant) -> Result<usize, Fault> {
+    pub fn peek_length(&self, key: &[u8], now: &Now) -> Result<usize, Fault> {
         match self.seen_valid(key, now).map(|node| &node.content) {
             Some(Content::List(list)) => Ok(list.len()),
             Some(Content::One(_)) => Err(Fault::NotAList),

@@ -27,22 +27,22 @@ fn md5<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
         let digits = [byte >> 4, byte & 15].map(|nibble| HEX.get(usize::from(nibble)));
         pair.copy_from_slice(&digits.map(|digit| digit.copied().unwrap_or_default()));
     }
-    answer.short(&hex)
+    answer.copy(&hex)
 }
 
 fn md5_bin<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    stack.bytes(1).is_some_and(|text| answer.short(&Md5::digest(text)))
+    stack.bytes(1).is_some_and(|text| answer.copy(&Md5::digest(text)))
 }
 
 fn sha1_bin<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    stack.bytes(1).is_some_and(|text| answer.short(&Sha1::digest(text)))
+    stack.bytes(1).is_some_and(|text| answer.copy(&Sha1::digest(text)))
 }
 
 fn hmac_sha1<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let (Some(key), Some(text)) = (stack.bytes(1), stack.bytes(2)) else { return false };
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key) else { return false };
     mac.update(text);
-    answer.short(&mac.finalize().into_bytes())
+    answer.copy(&mac.finalize().into_bytes())
 }
 
 fn crc32<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

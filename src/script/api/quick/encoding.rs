@@ -5,9 +5,9 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{Answer, Out, Quick, Run, Stack};
+use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
-use crate::script::api::encoding::{LENIENT_BASE64, escape, is_component, unescape};
+use crate::script::api::encoding::{LENIENT_BASE64, escape_into, is_component, unescape_into};
 
 /// Bytes of a text that goes the short way.
 const SMALL: usize = 8 << 10;
@@ -28,22 +28,29 @@ fn escape_uri<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> b
     if text.iter().copied().all(is_component) {
         return answer.give(Out::Bytes(text));
     }
-    answer.give(Out::Owned(escape(text, is_component)))
+    let mut escaped = spare();
+    escape_into(text, is_component, &mut escaped);
+    answer.give(Out::Owned(escaped))
 }
 
 fn unescape_uri<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(text) = small(stack).filter(|_| stack.is_nil(2)) else { return false };
-    answer.give(Out::Owned(unescape(text)))
+    let mut plain = spare();
+    unescape_into(text, &mut plain);
+    answer.give(Out::Owned(plain))
 }
 
 fn encode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(text) = small(stack).filter(|_| stack.is_nil(2)) else { return false };
-    answer.give(Out::Owned(BASE64_STANDARD.encode(text).into_bytes()))
+    let mut encoded = spare();
+    encoded.resize(text.len().div_ceil(3) * 4, 0);
+    BASE64_STANDARD.encode_slice(text, &mut encoded).is_ok() && answer.give(Out::Owned(encoded))
 }
 
 fn decode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(text) = small(stack) else { return false };
     let digits = memchr::memchr(b'=', text).and_then(|end| text.get(..end)).unwrap_or(text);
-    let decoded = LENIENT_BASE64.decode(digits).ok();
-    answer.give(decoded.map_or(Out::Nil, Out::Owned))
+    let mut decoded = spare();
+    let went = LENIENT_BASE64.decode_vec(digits, &mut decoded);
+    answer.give(if went.is_ok() { Out::Owned(decoded) } else { Out::Nil })
 }

@@ -1,28 +1,30 @@
 //! Short ways into header fields and arguments, where no name comes twice.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::request::looked;
-use super::{Answer, Key, Out, Quick, Run, Stack};
+use super::made::{Made, Pairs};
+use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
-use crate::script::api::arguments::number_text;
-use crate::script::api::encoding::{escape_into, is_component, unescape};
+use crate::script::api::arguments::{number_text, push_number};
+use crate::script::api::encoding::{escape_into, is_component, unescape_into};
 use crate::script::api::query::split_pair;
 use crate::script::api::request_headers;
 use crate::transaction::{Body, Headers, Phase, Transaction};
 
-/// Fields and arguments that go the short way: names are compared each with each.
-const FEW: usize = 40;
 /// Bytes of a query or form body that do.
 const SMALL: usize = 16 << 10;
+/// What finds fields of a table in any spelling.
+pub const IN_ANY_CASE: &str = "headers in any case";
 
 pub const QUICK: &[Quick] = &[
     Quick { name: "ngx.decode_args", run: Run::Answers(decode_args) },
     Quick { name: "ngx.encode_args", run: Run::Answers(encode_args) },
     Quick { name: "ngx.header read", run: Run::Answers(read) },
     Quick { name: "ngx.header write", run: Run::Answers(write) },
+    Quick { name: IN_ANY_CASE, run: Run::Answers(in_any_case) },
     Quick { name: "ngx.req.clear_header", run: Run::Answers(clear) },
     Quick { name: "ngx.req.get_headers", run: Run::Answers(all) },
     Quick { name: "ngx.req.get_post_args", run: Run::Answers(post_args) },
@@ -31,27 +33,32 @@ pub const QUICK: &[Quick] = &[
 ];
 
 /// The name of a field that means nothing to us: `X-…` in letters, digits, `-` and `_`.
-fn name(stack: &Stack<'_>, index: i32) -> Option<String> {
+fn name<'a>(stack: &Stack<'a>, index: i32) -> Option<&'a str> {
     let name = stack.bytes(index)?;
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let fits = matches!(name, [b'x' | b'X', b'-' | b'_', _, ..]) && name.iter().all(plain);
-    fits.then(|| String::from_utf8_lossy(name).into_owned())
+    std::str::from_utf8(name).ok().filter(|_| fits)
 }
 
 /// The text of a field, which nothing must be taken out of.
 fn value(stack: &Stack<'_>, index: i32) -> Option<Vec<u8>> {
     if let Some(number) = stack.number(index) {
-        return Some(number_text(number).into_bytes());
+        let mut text = Vec::with_capacity(8);
+        push_number(number, &mut text);
+        return Some(text);
     }
     let clean = |text: &&[u8]| text.iter().all(|byte| (0x20..0x7f).contains(byte));
     stack.bytes(index).filter(clean).map(<[u8]>::to_vec)
 }
 
 /// The name of a field of the response, whose route wants `_` to stand for `-`.
-fn name_in(transaction: &Transaction, stack: &Stack<'_>) -> Option<String> {
+fn name_in<'a>(transaction: &Transaction, stack: &Stack<'a>) -> Option<Cow<'a, str>> {
     let name = name(stack, 2)?;
-    let keeps = transaction.manner.keeps_underscores && name.contains('_');
-    (!keeps).then(|| name.replace('_', "-"))
+    match name.contains('_') {
+        true if transaction.manner.keeps_underscores => None,
+        true => Some(name.replace('_', "-").into()),
+        false => Some(name.into()),
+    }
 }
 
 fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
@@ -76,17 +83,17 @@ fn write<'a>(stack: &Stack<'a>, call: &Rc<Call>, _: &mut Answer<'a>) -> bool {
         Some(response) if call.phase == Phase::HeaderFilter => &mut response.headers,
         None | Some(_) => return false,
     };
-    replaced(headers, name, value, stack.is_nil(3))
+    replaced(headers, &name, value, stack.is_nil(3))
 }
 
-fn replaced(headers: &mut Headers, name: String, value: Option<Vec<u8>>, removes: bool) -> bool {
+fn replaced(headers: &mut Headers, name: &str, value: Option<Vec<u8>>, removes: bool) -> bool {
     match value {
         None if removes => {
-            headers.remove(&name);
+            headers.remove(name);
             true
         }
         Some(value) if request_headers::room(headers, 1, name.len() + value.len()).is_ok() => {
-            headers.set(name, value);
+            headers.set(name.to_owned(), value);
             true
         }
         _ => false,
@@ -108,30 +115,24 @@ fn change(stack: &Stack<'_>, call: &Rc<Call>, value: Option<Vec<u8>>, removes: b
 }
 
 fn all<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    if stack.len() > 0 {
-        return false;
-    }
-    let mut unique = true;
-    let went = looked(call, answer, |transaction| {
-        let headers = &transaction.request.headers;
-        unique = headers.len() <= FEW && !has_twins(headers);
-        let shown = if unique { headers.len() } else { 0 };
-        Out::Fields(
-            headers
-                .iter()
-                .take(shown)
-                .map(|field| (Key::Lower(field.name.clone()), Out::Shared(field.value.clone())))
-                .collect(),
-            true,
-        )
+    let Some(exchange) = call.subject.as_ref().filter(|_| stack.len() == 0) else { return false };
+    let Ok(transaction) = exchange.transaction.try_borrow() else { return false };
+    let mut pairs = Pairs::new(true);
+    let unique = transaction.request.headers.iter().all(|field| {
+        let is_new = pairs.name(|text| text.extend(field.name.iter().map(u8::to_ascii_lowercase)));
+        pairs.value(|text| text.extend_from_slice(&field.value));
+        is_new
     });
-    went && unique
+    unique && answer.give(Out::Made(Made::Pairs(pairs)))
 }
 
-fn has_twins(headers: &Headers) -> bool {
-    headers.iter().enumerate().any(|(place, one)| {
-        headers.iter().skip(place + 1).any(|other| one.name.eq_ignore_ascii_case(&other.name))
-    })
+/// A field of such a table in another spelling.
+fn in_any_case<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(name) = stack.bytes(2).filter(|name| name.len() <= SMALL) else { return false };
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let mut lower = spare();
+    lower.extend(name.iter().map(plain));
+    stack.is_table(1) && answer.give(Out::Field(lower))
 }
 
 fn uri_args<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
@@ -158,27 +159,25 @@ fn decoded(query: &[u8], answer: &mut Answer<'_>) -> bool {
     if query.len() > SMALL {
         return false;
     }
-    let mut entries: Vec<(Key, Out<'_>)> = Vec::new();
+    let mut pairs = Pairs::new(false);
     for pair in query.split(|byte| *byte == b'&') {
         let (key, value) = split_pair(pair);
         if key.is_empty() {
             continue;
         }
-        let key = unescape(key);
-        let known =
-            |(known, _): &(Key, Out<'_>)| matches!(known, Key::Text(known) if *known == key);
-        if entries.len() == FEW || entries.iter().any(known) {
+        if !pairs.name(|text| unescape_into(key, text)) {
             return false;
         }
-        let value = value.map_or(Out::Boolean(true), |value| Out::Owned(unescape(value)));
-        entries.push((Key::Text(key), value));
+        if let Some(value) = value {
+            pairs.value(|text| unescape_into(value, text));
+        }
     }
-    answer.give(Out::Fields(entries, false))
+    answer.give(Out::Made(Made::Pairs(pairs)))
 }
 
 /// A table of texts, numbers and booleans as a query.
 fn encode_args<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    let mut query = Vec::new();
+    let mut query = spare();
     let fits = stack.is_plain_table(1)
         && stack.walk(1, |key, value| {
             query.len() <= SMALL && encoded_pair(stack, key, value, &mut query)

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Out, Quick, Run, Stack};
+use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
 use crate::script::api::arguments::push_number;
 use crate::script::api::modules::quote;
@@ -134,7 +134,7 @@ impl<'t> Reader<'t> {
     fn list(&mut self, stack: &mut Stack<'_>, depth: usize) -> Option<()> {
         self.eat(b"[")?;
         stack.reserve().then_some(())?;
-        stack.push_table();
+        stack.push_table(0, 0);
         self.skip();
         if self.rest.first() == Some(&b']') {
             return self.eat(b"]");
@@ -153,7 +153,7 @@ impl<'t> Reader<'t> {
     fn object(&mut self, stack: &mut Stack<'_>, depth: usize) -> Option<()> {
         self.eat(b"{")?;
         stack.reserve().then_some(())?;
-        stack.push_table();
+        stack.push_table(0, 0);
         self.skip();
         if self.rest.first() == Some(&b'}') {
             return self.eat(b"}");
@@ -176,7 +176,7 @@ impl<'t> Reader<'t> {
 }
 
 fn encode<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    let mut out = Vec::with_capacity(256);
+    let mut out = spare();
     write(stack, 1, &mut out, FLAT) && answer.give(Out::Owned(out))
 }
 

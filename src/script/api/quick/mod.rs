@@ -14,6 +14,7 @@ mod facts;
 mod headers;
 mod json;
 mod log;
+mod made;
 mod regex;
 mod request;
 mod route;
@@ -28,9 +29,10 @@ use mlua::{Function as LuaFunction, Lua, MultiValue};
 
 pub use self::context::keep as keep_context;
 pub use self::facts::{Facts, facts};
+pub use self::headers::IN_ANY_CASE;
+pub use self::made::Made;
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Key, Out, Stack, own};
-pub use self::shared::mark;
+pub use self::route::{Answer, Out, Stack, own, spare};
 
 use super::Function;
 use super::request_headers::any_case;
@@ -45,6 +47,7 @@ pub struct Quick {
 }
 
 /// What runs on a short way. `false`: this is a case for the long way, and nothing was done.
+#[derive(Clone, Copy)]
 pub enum Run {
     /// Works the results out; whatever it does, no script runs, and nothing is allocated in Lua.
     Answers(for<'a> fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool),

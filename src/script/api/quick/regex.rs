@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 
 use mlua::{Function as LuaFunction, Lua, Table};
 
-use super::{Answer, Key, Out, Quick, Run, Stack, before, facts};
+use super::{Answer, Made, Out, Quick, Run, Stack, before, facts, spare};
 use crate::script::api::regex::{Compiled, Part, next_match, template};
 use crate::script::{Call, sandbox};
 
@@ -89,32 +89,23 @@ fn matched<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool
     let Some((subject, compiled)) = job(stack, 3).filter(|_| stack.len() <= 3) else {
         return false;
     };
-    show(&compiled, subject, 0, answer);
+    show(compiled, subject, 0, answer);
     true
 }
 
 /// Gives the captures of the first match at or after `start`, or nil; where it is.
 fn show<'a>(
-    compiled: &Compiled,
+    compiled: Rc<Compiled>,
     subject: &'a [u8],
     start: usize,
     answer: &mut Answer<'a>,
 ) -> Option<Range<usize>> {
-    let mut groups = Vec::with_capacity(compiled.groups());
-    if !compiled.groups_at(subject, start, |_, found| groups.push(found)) {
-        answer.give(Out::Nil);
-        return None;
-    }
-    let value = |group: usize| {
-        let found = groups.get(group).cloned().flatten().and_then(|found| subject.get(found));
-        found.map_or(Out::Boolean(false), Out::Bytes)
-    };
-    let numbered = (0..groups.len()).map(|group| (Key::Number(group as i32), value(group)));
-    let labels = compiled.names().iter();
-    let labelled =
-        labels.map(|(name, group)| (Key::Text(name.clone().into_bytes()), value(*group)));
-    answer.give(Out::Fields(numbered.chain(labelled).collect(), false));
-    groups.first().cloned().flatten()
+    let found = compiled.search(subject, start);
+    answer.give(match found {
+        Some(_) => Out::Made(Made::Groups(subject, compiled)),
+        None => Out::Nil,
+    });
+    found
 }
 
 /// The captures of the first match from a place (from 1) on, and where it begins and ends.
@@ -122,7 +113,7 @@ fn next<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let (Some((subject, compiled)), Some(start)) = (job(stack, 3), stack.number(4)) else {
         return false;
     };
-    if let Some(whole) = show(&compiled, subject, (start - 1.0) as usize, answer) {
+    if let Some(whole) = show(compiled, subject, (start - 1.0) as usize, answer) {
         answer.give(Out::Number(whole.start as f64 + 1.0));
         answer.give(Out::Number(whole.end as f64));
     }
@@ -152,20 +143,17 @@ fn gsub<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     };
     let parts = stack.bytes(3).and_then(|text| template(text).ok());
     let Some(parts) = parts else { return false };
-    let (mut out, mut copied, mut count, mut start) = (Vec::new(), 0, 0, 0);
-    let mut groups = Vec::new();
-    while start <= subject.len() && out.len() <= SMALL {
-        groups.clear();
-        if !compiled.groups_at(subject, start, |_, found| groups.push(found)) {
-            break;
-        }
-        let Some(whole) = groups.first().cloned().flatten() else { break };
+    let (mut out, mut copied, mut count, mut start) = (spare(), 0, 0, 0);
+    while start <= subject.len()
+        && out.len() <= SMALL
+        && let Some(whole) = compiled.search(subject, start)
+    {
         out.extend_from_slice(subject.get(copied..whole.start).unwrap_or_default());
         for part in &parts {
             out.extend_from_slice(match part {
                 Part::Text(text) => text,
                 Part::Group(group) => {
-                    let found = groups.get(*group).cloned().flatten();
+                    let found = compiled.group(*group);
                     found.and_then(|found| subject.get(found)).unwrap_or_default()
                 }
             });

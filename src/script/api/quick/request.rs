@@ -5,10 +5,12 @@ use std::time::UNIX_EPOCH;
 
 use super::{Answer, Out, Quick, Run, Stack};
 use crate::script::Call;
-use crate::transaction::{Transaction, Version};
+use crate::script::api::time::seconds_of;
+use crate::transaction::{Body, Transaction, Version};
 
 pub const QUICK: &[Quick] = &[
     Quick { name: "ngx.get_phase", run: Run::Answers(phase) },
+    Quick { name: "ngx.req.get_body_data", run: Run::Answers(body) },
     Quick { name: "ngx.req.get_method", run: Run::Answers(method) },
     Quick { name: "ngx.req.http_version", run: Run::Answers(version) },
     Quick { name: "ngx.req.start_time", run: Run::Answers(started) },
@@ -31,7 +33,17 @@ fn phase<'a>(_: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
 }
 
 fn method<'a>(_: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    looked(call, answer, |transaction| Out::Shared(transaction.request.method.clone()))
+    let transaction =
+        call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
+    transaction.is_some_and(|transaction| answer.copy(&transaction.request.method))
+}
+
+fn body<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    stack.len() == 0
+        && looked(call, answer, |transaction| match &transaction.body {
+            Body::Memory(bytes) if !bytes.is_empty() => Out::Shared(bytes.clone()),
+            _ => Out::Nil,
+        })
 }
 
 fn version<'a>(_: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
@@ -47,7 +59,7 @@ fn version<'a>(_: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool 
 fn started<'a>(_: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     looked(call, answer, |transaction| {
         let since = transaction.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Out::Number(since.as_millis() as f64 / 1000.0)
+        Out::Number(seconds_of(since))
     })
 }
 

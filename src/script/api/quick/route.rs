@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "mlua has no function that is not protected value by value")]
 
 use std::any::Any;
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -10,6 +11,7 @@ use std::slice;
 use bytes::Bytes;
 use mlua::{Function as LuaFunction, Lua, Value, ffi};
 
+use super::made::Made;
 use super::{Facts, Quick, Run, facts};
 use crate::script::api::Function;
 use crate::script::call::{self, Call};
@@ -17,18 +19,20 @@ use crate::script::call::{self, Call};
 /// The registry's name for the metatable of tables whose fields are found in any spelling.
 const ANY_CASE: &std::ffi::CStr = c"moongate.any_case";
 /// Results that one function has at the most.
-const RESULTS: usize = 4;
+const RESULTS: c_int = 4;
+/// Bytes of a buffer that is kept for the next result.
+const SPARE_BYTES: usize = 64 << 10;
 /// Values that a native function may always push.
 const ROOM: c_int = ffi::LUA_MINSTACK;
-/// Marks what [`Stack::handle`] finds.
-const TAG: c_int = 97;
 /// Marks what [`Stack::object`] finds.
 const OWNED: c_int = 96;
+/// Marks a [`Route`].
+const ROUTE: c_int = 97;
 
 /// The second upvalue of a function with a short way; the first is what mlua's own entry looks for.
 #[derive(Clone, Copy)]
 struct Route {
-    quick: &'static Quick,
+    run: Run,
     /// The name in the API, for its phases; none: it may be called anywhere.
     function: Option<&'static Function>,
     /// The state's, which holds them as long as it lives.
@@ -53,51 +57,76 @@ pub enum Out<'a> {
     Bytes(&'a [u8]),
     /// What [`super::keep_context`] kept.
     Context,
-    /// A table with these entries. With `true` its fields are found in any spelling.
-    Fields(Vec<(Key, Out<'a>)>, bool),
-    Number(f64),
+    /// The field of that name of the table that is the first argument.
+    Field(Vec<u8>),
+    /// A table.
+    Made(Made<'a>),
     #[default]
     Nil,
+    Number(f64),
+    /// Bytes in a [`spare`] buffer, which is spare again once Luau has them.
     Owned(Vec<u8>),
     Shared(Bytes),
-    Short([u8; 40], usize),
 }
 
-/// A key of a table.
-pub enum Key {
-    /// In lower case.
-    Lower(Bytes),
-    Number(i32),
-    Text(Vec<u8>),
-}
-
-/// The results, in order.
-#[derive(Default)]
+/// The results, in order. Those that Luau needs no memory for are put onto its stack at once; one that
+/// it does need some for is kept until nothing can panic any more.
 pub struct Answer<'a> {
-    outs: [Out<'a>; RESULTS],
-    count: usize,
+    state: *mut ffi::lua_State,
+    count: c_int,
+    late: Out<'a>,
+    /// Which result that is, from 1; 0: none.
+    late_at: c_int,
+}
+
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// An empty buffer, mostly one that held a result before.
+pub fn spare() -> Vec<u8> {
+    let mut buffer = SPARE.take();
+    buffer.clear();
+    buffer
+}
+
+/// A result's buffer may hold another.
+pub(super) fn give_back(buffer: Vec<u8>) {
+    if buffer.capacity() <= SPARE_BYTES {
+        SPARE.set(buffer);
+    }
 }
 
 impl<'a> Answer<'a> {
-    /// One more result; true, so that it can be the last word of a short way.
+    /// One more result, of which one at the most is text or a table; true, so that it can be the last
+    /// word of a short way.
     pub fn give(&mut self, out: Out<'a>) -> bool {
-        if let Some(place) = self.outs.get_mut(self.count) {
-            *place = out;
-            self.count += 1;
+        if self.count == RESULTS {
+            return true;
+        }
+        self.count += 1;
+        // SAFETY: the state is alive, its stack has room for more than `RESULTS`, and none of this
+        // takes memory: Luau does not raise.
+        unsafe {
+            match out {
+                Out::Boolean(value) => ffi::lua_pushboolean(self.state, value.into()),
+                Out::Context => drop(ffi::lua_rawgeti_(self.state, ffi::lua_upvalueindex(3), 1)),
+                Out::Nil => ffi::lua_pushnil(self.state),
+                Out::Number(number) => ffi::lua_pushnumber(self.state, number),
+                late => {
+                    ffi::lua_pushnil(self.state);
+                    (self.late, self.late_at) = (late, self.count);
+                }
+            }
         }
         true
     }
 
-    /// A few bytes, at most 40.
-    pub fn short(&mut self, bytes: &[u8]) -> bool {
-        let mut whole = [0; 40];
-        match whole.get_mut(..bytes.len()) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.give(Out::Short(whole, bytes.len()))
-            }
-            None => self.give(Out::Owned(bytes.to_vec())),
-        }
+    /// A few bytes, which are copied.
+    pub fn copy(&mut self, bytes: &[u8]) -> bool {
+        let mut copy = spare();
+        copy.extend_from_slice(bytes);
+        self.give(Out::Owned(copy))
     }
 
     /// Bytes, or nil.
@@ -119,7 +148,14 @@ impl<'a> Stack<'a> {
 
     /// The bytes of an argument that is a string.
     pub fn bytes(&self, index: c_int) -> Option<&'a [u8]> {
-        if self.kind(index) == ffi::LUA_TSTRING { Some(self.text(index)) } else { None }
+        let mut length = 0;
+        // SAFETY: the state is alive. A string stays where it is for as long as its place on the stack
+        // holds it, which is while the function runs (what `walk` shows lives in its table).
+        unsafe {
+            let no_atom = std::ptr::null_mut();
+            let start = ffi::lua_tolstringatom(self.state, index, &raw mut length, no_atom);
+            (!start.is_null()).then(|| slice::from_raw_parts(start.cast(), length))
+        }
     }
 
     /// An argument that is a number.
@@ -134,6 +170,11 @@ impl<'a> Stack<'a> {
         // SAFETY: as above.
         (self.kind(index) == ffi::LUA_TBOOLEAN)
             .then(|| unsafe { ffi::lua_toboolean(self.state, index) != 0 })
+    }
+
+    /// Whether a value is a table.
+    pub fn is_table(&self, index: c_int) -> bool {
+        self.kind(index) == ffi::LUA_TTABLE
     }
 
     /// Whether a value is a table that nothing is hidden behind.
@@ -173,21 +214,6 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// What [`mark_object`] put into the object that the first argument is.
-    pub fn handle(&self) -> Option<usize> {
-        if self.kind(1) != ffi::LUA_TTABLE {
-            return None;
-        }
-        // SAFETY: the state is alive; only the host makes userdata with that tag, of one number.
-        unsafe {
-            ffi::lua_rawgeti_(self.state, 1, 2);
-            let handle = ffi::lua_touserdatatagged(self.state, -1, TAG).cast::<usize>();
-            let found = (!handle.is_null()).then(|| *handle);
-            ffi::lua_pop(self.state, 1);
-            found
-        }
-    }
-
     /// What [`own`] gave the object that the first argument is, if it is a `T`.
     pub fn object<T: 'static>(&self) -> Option<&T> {
         if self.kind(1) != ffi::LUA_TTABLE {
@@ -213,16 +239,6 @@ impl<'a> Stack<'a> {
         // SAFETY: the state is alive.
         unsafe { ffi::lua_type(self.state, index) }
     }
-
-    fn text(&self, index: c_int) -> &'a [u8] {
-        let mut length = 0;
-        // SAFETY: it is a string, which its place on the stack keeps for as long as the function runs
-        // (what `walk` shows lives in its table).
-        unsafe {
-            let start = ffi::lua_tolstring(self.state, index, &raw mut length);
-            if start.is_null() { &[] } else { slice::from_raw_parts(start.cast(), length) }
-        }
-    }
 }
 
 /// What only a way that makes its result may do: Luau may raise, and nothing that needs to be
@@ -243,15 +259,30 @@ impl Stack<'_> {
         unsafe { ffi::lua_pushboolean(self.state, value.into()) };
     }
 
+    pub fn push_nil(&mut self) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_pushnil(self.state) };
+    }
+
     /// `ngx.null`.
     pub fn push_null(&mut self) {
         // SAFETY: as above.
         unsafe { ffi::lua_pushlightuserdata(self.state, std::ptr::null_mut()) };
     }
 
-    pub fn push_table(&mut self) {
+    /// An empty table, with room for so many items and so many fields.
+    pub fn push_table(&mut self, items: usize, fields: usize) {
         // SAFETY: as above.
-        unsafe { ffi::lua_createtable(self.state, 0, 0) };
+        unsafe { ffi::lua_createtable(self.state, items as c_int, fields as c_int) };
+    }
+
+    /// The fields of the table on top are found in any spelling from now on.
+    pub fn set_any_case(&mut self) {
+        // SAFETY: as above. The metatable is there: it was made with the state.
+        unsafe {
+            ffi::lua_getfield(self.state, ffi::LUA_REGISTRYINDEX, ANY_CASE.as_ptr());
+            ffi::lua_setmetatable(self.state, -2);
+        }
     }
 
     /// The value on top becomes item `index` of the table below it.
@@ -289,27 +320,14 @@ pub(super) fn shorten(
             let Some(entry) = ffi::lua_tocfunction(state, 1) else {
                 return ffi::lua_settop(state, 1);
             };
-            let route = Route { quick, function, facts, long: entry };
+            let route = Route { run: quick.run, function, facts, long: entry };
             ffi::lua_getupvalue(state, 1, 1);
-            let place = ffi::lua_newuserdatatagged(state, size_of::<Route>(), TAG + 1);
+            let place = ffi::lua_newuserdatatagged(state, size_of::<Route>(), ROUTE);
             place.cast::<Route>().write_unaligned(route);
             ffi::lua_pushvalue(state, 2);
             ffi::lua_pushcclosurek(state, short_way, std::ptr::null(), 3, None);
             ffi::lua_replace(state, 1);
             ffi::lua_settop(state, 1);
-        })
-    }
-}
-
-/// Puts a number into an object of the API, where [`Stack::handle`] finds it and no script can make it.
-pub(super) fn mark_object(lua: &Lua, object: &mlua::Table, handle: usize) -> mlua::Result<()> {
-    // SAFETY: the object is the one argument; the userdata is plain memory for a number.
-    unsafe {
-        lua.exec_raw(object, |state| {
-            let place = ffi::lua_newuserdatatagged(state, size_of::<usize>(), TAG);
-            place.cast::<usize>().write_unaligned(handle);
-            ffi::lua_rawseti_(state, 1, 2);
-            ffi::lua_settop(state, 0);
         })
     }
 }
@@ -344,20 +362,19 @@ unsafe extern "C" fn drop_owned(_: *mut ffi::lua_State, place: *mut c_void) {
 }
 
 unsafe extern "C-unwind" fn short_way(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `shorten` made the closure. What Luau raises passes through `push` and `make`, whose
-    // values are dropped by it; `catch_unwind` is never around what may raise.
+    // SAFETY: `shorten` made the closure, and its userdata, which Luau aligns to 8 bytes. What Luau
+    // raises passes through `finish` and `make`, whose values are dropped by it; `catch_unwind` is
+    // never around what may raise.
     unsafe {
-        let route = ffi::lua_touserdata(state, ffi::lua_upvalueindex(2));
-        let route = route.cast::<Route>().read_unaligned();
-        let facts = &*route.facts;
+        let route = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Route>();
         let count = ffi::lua_gettop(state);
-        let mut stack = Stack { state, count, facts };
-        match route.quick.run {
+        let mut stack = Stack { state, count, facts: &*route.facts };
+        match route.run {
             Run::Answers(run) => {
-                let mut answer = Answer::default();
+                let mut answer = Answer { state, count: 0, late: Out::Nil, late_at: 0 };
                 let asked = AssertUnwindSafe(|| route.ask(&stack, run, &mut answer));
                 if catch_unwind(asked).unwrap_or(false) {
-                    return push(state, answer);
+                    return finish(stack, answer);
                 }
             }
             Run::Makes(make) => {
@@ -384,74 +401,34 @@ impl Route {
     }
 }
 
-/// Puts the results onto the stack; how many there are.
-unsafe fn push(state: *mut ffi::lua_State, answer: Answer<'_>) -> c_int {
-    for out in answer.outs.iter().take(answer.count) {
-        // SAFETY: the state is alive, and has room for a few values more than its arguments.
-        unsafe { push_out(state, out) };
-    }
-    answer.count as c_int
-}
-
-unsafe fn push_out(state: *mut ffi::lua_State, out: &Out<'_>) {
-    // SAFETY: as in `push`. The metatable is there: it was made with the state.
-    unsafe {
-        match out {
-            Out::Boolean(value) => ffi::lua_pushboolean(state, (*value).into()),
-            Out::Bytes(bytes) => push_text(state, bytes),
-            Out::Context => drop(ffi::lua_rawgeti_(state, ffi::lua_upvalueindex(3), 1)),
-            Out::Fields(entries, any_case) => {
-                push_fields(state, entries);
-                if *any_case {
-                    ffi::lua_getfield(state, ffi::LUA_REGISTRYINDEX, ANY_CASE.as_ptr());
-                    ffi::lua_setmetatable(state, -2);
-                }
-            }
-            Out::Nil => ffi::lua_pushnil(state),
-            Out::Number(number) => ffi::lua_pushnumber(state, *number),
-            Out::Owned(bytes) => push_text(state, bytes),
-            Out::Shared(bytes) => push_text(state, bytes),
-            Out::Short(bytes, length) => push_text(state, bytes.get(..*length).unwrap_or_default()),
+/// Puts the late result where it belongs; how many results there are.
+unsafe fn finish(mut stack: Stack<'_>, answer: Answer<'_>) -> c_int {
+    let Answer { state, count, late, late_at } = answer;
+    if late_at > 0 {
+        // SAFETY: the state is alive, and has room for a few values more than its results.
+        unsafe {
+            push_late(&mut stack, late);
+            ffi::lua_replace(state, stack.count + late_at);
         }
     }
+    count
 }
 
-unsafe fn push_fields(state: *mut ffi::lua_State, entries: &[(Key, Out<'_>)]) {
-    // SAFETY: as in `push`.
-    unsafe {
-        ffi::lua_createtable(state, 0, entries.len() as c_int);
-        for (key, value) in entries {
-            match key {
-                Key::Number(index) => {
-                    push_out(state, value);
-                    ffi::lua_rawseti_(state, -2, *index);
-                    continue;
-                }
-                Key::Lower(name) => push_lower(state, name),
-                Key::Text(name) => push_text(state, name),
-            }
-            push_out(state, value);
-            ffi::lua_rawset(state, -3);
+unsafe fn push_late(stack: &mut Stack<'_>, late: Out<'_>) {
+    match late {
+        Out::Bytes(bytes) => stack.push_bytes(bytes),
+        Out::Field(name) => {
+            stack.push_bytes(&name);
+            give_back(name);
+            // SAFETY: the first argument is a table.
+            unsafe { ffi::lua_rawget(stack.state, 1) };
         }
-    }
-}
-
-unsafe fn push_text(state: *mut ffi::lua_State, bytes: &[u8]) {
-    // SAFETY: as in `push`.
-    unsafe { ffi::lua_pushlstring_(state, bytes.as_ptr().cast(), bytes.len()) };
-}
-
-unsafe fn push_lower(state: *mut ffi::lua_State, name: &[u8]) {
-    let mut small = [0; 64];
-    // SAFETY: as in `push`.
-    unsafe {
-        match small.get_mut(..name.len()) {
-            Some(lower) => {
-                lower.copy_from_slice(name);
-                lower.make_ascii_lowercase();
-                push_text(state, lower);
-            }
-            None => push_text(state, &name.to_ascii_lowercase()),
+        Out::Made(made) => made.put(stack),
+        Out::Owned(bytes) => {
+            stack.push_bytes(&bytes);
+            give_back(bytes);
         }
+        Out::Shared(bytes) => stack.push_bytes(&bytes),
+        Out::Boolean(_) | Out::Context | Out::Nil | Out::Number(_) => stack.push_nil(),
     }
 }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mlua::{Lua, Table};
 
-use super::{Answer, Out, Quick, Run, Stack, route};
+use super::{Answer, Out, Quick, Run, Stack};
 use crate::script::Call;
 use crate::shared::{Dictionary, Scalar};
 use crate::transaction::Phase;
@@ -18,18 +17,9 @@ pub const QUICK: &[Quick] = &[
     Quick { name: "ngx.shared.DICT:incr", run: Run::Answers(incr) },
 ];
 
-/// Lets the object of a dictionary be known at a glance: the one of that place in the domain's list.
-///
-/// # Errors
-/// If the state's memory is spent.
-pub fn mark(lua: &Lua, object: &Table, place: usize) -> mlua::Result<()> {
-    route::mark_object(lua, object, place)
-}
-
 /// The dictionary of the first argument, and the key, if that is a plain one.
-fn with_key<'a>(stack: &Stack<'a>) -> Option<(&'a Arc<Dictionary>, &'a [u8])> {
-    let spec = stack.facts().spec.as_ref()?;
-    let (_, dictionary) = spec.dictionaries.iter().nth(stack.handle()?)?;
+fn with_key<'s, 'a>(stack: &'s Stack<'a>) -> Option<(&'s Dictionary, &'a [u8])> {
+    let dictionary = stack.object::<Arc<Dictionary>>()?;
     let key = stack.bytes(2).filter(|key| (1..=u16::MAX.into()).contains(&key.len()))?;
     Some((dictionary, key))
 }

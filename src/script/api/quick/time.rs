@@ -8,7 +8,7 @@ use time::UtcOffset;
 
 use super::{Answer, Out, Quick, Run, Stack};
 use crate::script::Call;
-use crate::script::api::time::{http_seconds, since_epoch, to_the_second};
+use crate::script::api::time::{http_seconds, seconds_of, since_epoch, to_the_second};
 use crate::shared::local_offset;
 
 pub const QUICK: &[Quick] = &[
@@ -34,7 +34,7 @@ thread_local! {
 }
 
 fn now<'a>(_: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    answer.give(Out::Number(since_epoch().as_millis() as f64 / 1000.0))
+    answer.give(Out::Number(seconds_of(since_epoch())))
 }
 
 fn seconds<'a>(_: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
@@ -58,7 +58,7 @@ fn written(place: usize, offset: UtcOffset, answer: &mut Answer<'_>) -> bool {
         if kept.as_ref().is_none_or(|kept| kept.of != of) {
             *kept = to_the_second(now, offset).map(|text| Written { of, text });
         }
-        kept.as_ref().is_some_and(|kept| answer.short(kept.text.as_bytes()))
+        kept.as_ref().is_some_and(|kept| answer.copy(kept.text.as_bytes()))
     })
 }
 
@@ -66,7 +66,7 @@ fn http_time<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bo
     let fits = |seconds: &f64| (0.0..TOO_LATE).contains(seconds);
     let Some(seconds) = stack.number(1).filter(fits) else { return false };
     let moment = UNIX_EPOCH + Duration::from_secs(seconds as u64);
-    answer.short(httpdate::fmt_http_date(moment).as_bytes())
+    answer.copy(httpdate::fmt_http_date(moment).as_bytes())
 }
 
 fn parse_http_time<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

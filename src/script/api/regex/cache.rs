@@ -135,23 +135,19 @@ impl Compiled {
         }
     }
 
-    /// Shows where each group of the first match at or after `start` is; whether there is a match.
-    /// Only of a plain one.
-    pub fn groups_at(
-        &self,
-        subject: &[u8],
-        start: usize,
-        mut show: impl FnMut(usize, Option<Range<usize>>),
-    ) -> bool {
-        let Engine::Linear(regex) = &self.program.engine else { return false };
+    /// As [`whole`](Self::whole); where its groups are, [`group`](Self::group) tells until the next
+    /// such search.
+    pub fn search(&self, subject: &[u8], start: usize) -> Option<Range<usize>> {
+        let Engine::Linear(regex) = &self.program.engine else { return None };
         let mut kept = self.groups.borrow_mut();
         let places = kept.get_or_insert_with(|| regex.capture_locations());
-        let found = regex.captures_read_at(places, subject, start).is_some();
-        if found {
-            (0..places.len())
-                .for_each(|group| show(group, places.get(group).map(|(from, to)| from..to)));
-        }
-        found
+        regex.captures_read_at(places, subject, start).map(|found| found.range())
+    }
+
+    /// Where a group of the last [`search`](Self::search) is, if that went over it.
+    pub fn group(&self, group: usize) -> Option<Range<usize>> {
+        let (from, to) = self.groups.borrow().as_ref()?.get(group)?;
+        Some(from..to)
     }
 
     /// Whether a subject of that many bytes may be searched.
