@@ -10,6 +10,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 use super::arguments::{at, fault, string, subject, text, type_name};
 use super::request_headers::{add, replace, room, safe_name, values_of};
 use super::{Contexts, Function, Native, constants, log, query, target, var, variables};
+use crate::script::room::with_room;
 use crate::script::{
     Call, Captured, DEEPEST, DomainSpec, Light, MOST, Origin, Subrequest, spec_of,
 };
@@ -21,6 +22,11 @@ const ANSWERS: usize = 4;
 const GET: i64 = 2;
 /// Subrequests that one `capture_multi` may make.
 const AT_ONCE: usize = 200;
+
+/// Bytes that an answer's tables take, but for its fields.
+const RESULT: usize = 4096;
+/// Bytes that a field takes besides its name and value, if each comes in a table of its own.
+const ENTRY: usize = 512;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -402,11 +408,17 @@ impl Drop for Pending {
 }
 
 fn result(lua: &Lua, captured: &Captured) -> mlua::Result<Table> {
-    let result = lua.create_table()?;
+    let fields = captured.headers.iter().map(|header| header.name.len() + header.value.len() + ENTRY);
+    let bytes = captured.body.len() + fields.sum::<usize>() + RESULT;
+    with_room(lua, bytes, || table(lua, captured))
+}
+
+fn table(lua: &Lua, captured: &Captured) -> mlua::Result<Table> {
+    let result = lua.create_table_with_capacity(0, 4)?;
     result.raw_set("status", captured.status)?;
     result.raw_set("truncated", captured.truncated)?;
     result.raw_set("body", string(lua, &captured.body)?)?;
-    let headers = lua.create_table()?;
+    let headers = lua.create_table_with_capacity(0, captured.headers.len())?;
     for header in &captured.headers {
         add(&headers, string(lua, &header.name)?, string(lua, &header.value)?)?;
     }
