@@ -111,7 +111,7 @@ fn subject(body: Result<Body, u16>) -> Rc<Subject> {
         listener: "198.51.100.1:8080".parse().unwrap(),
         connection: 17,
         connection_requests: 3,
-        tls: false,
+        tls: None,
         path: None,
     };
     let id = "0123456789abcdef0123456789abcdef".to_owned();

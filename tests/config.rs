@@ -300,6 +300,8 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
     let (place, beside) = match title {
         "The file" | "handlers" => ("/", vec![]),
         "listen[]" => ("/listen/0", vec![("address", ":1")]),
+        "listen[].tls" => ("/listen/0/tls", KEY_PAIR.to_vec()),
+        "listen[].tls.certificates[]" => ("/listen/0/tls/certificates/0", KEY_PAIR.to_vec()),
         "upstreams.NAME" => ("/upstreams/app", vec![("peers", "127.0.0.1:1")]),
         "upstreams.NAME.peers[]" => ("/upstreams/app/peers/0", vec![("address", "127.0.0.1:1")]),
         "upstreams.NAME.balance" => ("/upstreams/app/balance", vec![]),
@@ -336,6 +338,10 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
     };
     let mut file = serde_json::json!({});
     put(&mut file, "/upstreams/app/peers", serde_json::json!(["127.0.0.1:1"]));
+    if place.starts_with("/listen/0/tls") {
+        put(&mut file, "/listen/0/address", ":1".into());
+        put(&mut file, "/listen/0/tls/client_ca", "tls/clients.pem".into());
+    }
     for (key, text) in beside {
         put(&mut file, &format!("{place}/{key}"), text.into());
     }
@@ -419,7 +425,10 @@ fn every_setting_is_read_and_refuses_what_it_cannot_be() {
     assert_eq!(rows.len(), ROWS);
 }
 
-const ROWS: usize = 242;
+const ROWS: usize = 242 + 18;
+
+/// A certificate goes with its key.
+const KEY_PAIR: &[(&str, &str)] = &[("certificate", "tls/a.pem"), ("key", "tls/a.key")];
 
 /// A small generator, so that a failure comes again.
 struct Chance(u64);

@@ -45,7 +45,7 @@ pub fn exchange(id: &str, route: &str) -> Transaction {
         listener: "127.0.0.1:8080".parse().unwrap(),
         connection: 1,
         connection_requests: 1,
-        tls: false,
+        tls: None,
         path: None,
     };
     let mut exchange = Transaction::new(id.to_owned(), Instant::now(), client, request);

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::serving::Site;
 use super::{
-    HandlerMode, Owners, Rollout, Route, Rules, Secrets, SocketSettings, Template, ThreadPools,
-    Upstream,
+    Endpoint, HandlerMode, Owners, Rollout, Route, Rules, Secrets, SocketSettings, Template,
+    ThreadPools, Tls, Upstream,
 };
 use crate::diagnostic::{Source, Span};
 use crate::transaction::Phase;
@@ -23,6 +23,8 @@ pub struct Config {
     pub listen: Vec<Listener>,
     /// The paths of Unix sockets on which clients connect.
     pub listen_paths: Vec<Arc<str>>,
+    /// The listening addresses that speak TLS.
+    pub tls: Vec<(Endpoint, Arc<Tls>)>,
     /// Where operators and Prometheus connect.
     pub admin: Admin,
     /// How many worker threads; at least 1.
@@ -112,6 +114,8 @@ pub struct Limits {
     pub target_bytes: usize,
     /// From the first byte of a head to its last.
     pub head_time: Duration,
+    /// How long the handshake of a connection with TLS may take, its scripts included.
+    pub handshake_time: Duration,
     /// How long a connection may wait for its next request.
     pub idle_time: Duration,
     /// How long a whole request body may take.

@@ -38,6 +38,7 @@ impl Default for Limits {
             bare_line_feeds: false,
             target_bytes: 8 << 10,
             head_time: Duration::from_secs(10),
+            handshake_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(60),
             body_time: Duration::from_secs(120),
             write_time: Duration::from_secs(60),

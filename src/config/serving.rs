@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use regex::bytes::Regex;
 
-use super::Template;
+use super::{Template, Tls};
 
 /// A set of routes for some names or addresses. Within it the best match serves: an exact path, else
 /// the longest prefix, unless a pattern matches that such a prefix does not keep from being asked.
@@ -18,6 +18,8 @@ pub struct Site {
     pub listen: Vec<SocketAddr>,
     /// The Unix sockets on which they do.
     pub listen_paths: Vec<Arc<str>>,
+    /// How it speaks TLS; none: as the addresses do.
+    pub tls: Option<Arc<Tls>>,
     /// Whether it serves what no site of its addresses names.
     pub default: bool,
     /// The hosts it serves.

@@ -26,7 +26,8 @@ const fn unread(name: &'static str, letters: &'static str, instead: &'static str
 pub(super) const MANY: usize = 99;
 pub(super) const CARRIED: Fate = Fate::Carried;
 pub(super) const IGNORED: Fate = Fate::Ignored;
-const TLS: Fate = Fate::Left("TLS is not spoken yet: end it before Moongate");
+const SESSIONS: Fate = Fate::Left("sessions go on by tickets, which scripts do not see");
+const TO_UPSTREAMS: Fate = Fate::Left("TLS is not spoken to upstreams: ask them without");
 const NO_CACHE: Fate = Fate::Left("there is no cache of responses: put one before Moongate");
 
 /// The scripts' phases, before `_by_lua`.
@@ -44,12 +45,12 @@ pub(super) const PHASES: &[Known] = &[
     row("body_filter", "HSLI", 0, 1, CARRIED),
     row("log", "HSLI", 0, 1, CARRIED),
     row("balancer", "U", 0, 1, CARRIED),
-    row("ssl_client_hello", "HS", 0, 1, TLS),
-    row("ssl_certificate", "HS", 0, 1, TLS),
-    row("ssl_session_fetch", "H", 0, 1, TLS),
-    row("ssl_session_store", "H", 0, 1, TLS),
-    row("proxy_ssl_certificate", "L", 0, 1, TLS),
-    row("proxy_ssl_verify", "L", 0, 1, TLS),
+    row("ssl_client_hello", "HS", 0, 1, CARRIED),
+    row("ssl_certificate", "HS", 0, 1, CARRIED),
+    row("ssl_session_fetch", "H", 0, 1, SESSIONS),
+    row("ssl_session_store", "H", 0, 1, SESSIONS),
+    row("proxy_ssl_certificate", "L", 0, 1, TO_UPSTREAMS),
+    row("proxy_ssl_verify", "L", 0, 1, TO_UPSTREAMS),
 ];
 
 /// All others, as their modules document them.
@@ -459,34 +460,6 @@ pub(super) const TABLE: &[Known] = &[
     row("least_conn", "U", 0, 0, CARRIED),
     row("hash", "U", 1, 2, CARRIED),
     row("random", "U", 0, 2, Fate::Left("use `balance: least_connections` or `consistent_hash`")),
-    // TLS.
-    row("ssl", "HS", 1, 1, TLS),
-    row("ssl_certificate", "HS", 1, 1, TLS),
-    row("ssl_certificate_key", "HS", 1, 1, TLS),
-    row("ssl_protocols", "HS", 1, MANY, TLS),
-    row("ssl_ciphers", "HS", 1, 1, TLS),
-    row("ssl_prefer_server_ciphers", "HS", 1, 1, TLS),
-    row("ssl_session_cache", "HS", 1, 2, TLS),
-    row("ssl_session_timeout", "HS", 1, 1, TLS),
-    row("ssl_session_tickets", "HS", 1, 1, TLS),
-    row("ssl_client_certificate", "HS", 1, 1, TLS),
-    row("ssl_trusted_certificate", "HS", 1, 1, TLS),
-    row("ssl_verify_client", "HS", 1, 1, TLS),
-    row("ssl_verify_depth", "HS", 1, 1, TLS),
-    row("ssl_early_data", "HS", 1, 1, TLS),
-    row("ssl_password_file", "HS", 1, 1, TLS),
-    row("ssl_conf_command", "HS", 2, 2, TLS),
-    row("proxy_ssl_verify", "HSL", 1, 1, TLS),
-    row("proxy_ssl_name", "HSL", 1, 1, TLS),
-    row("proxy_ssl_server_name", "HSL", 1, 1, TLS),
-    row("proxy_ssl_session_reuse", "HSL", 1, 1, TLS),
-    row("proxy_ssl_certificate", "HSL", 1, 1, TLS),
-    row("proxy_ssl_certificate_key", "HSL", 1, 1, TLS),
-    row("proxy_ssl_trusted_certificate", "HSL", 1, 1, TLS),
-    row("proxy_ssl_protocols", "HSL", 1, MANY, TLS),
-    row("proxy_ssl_ciphers", "HSL", 1, 1, TLS),
-    row("proxy_ssl_verify_depth", "HSL", 1, 1, TLS),
-    row("proxy_ssl_conf_command", "HSL", 2, 2, TLS),
 ];
 
 /// In an upstream, a `server` is a peer.

@@ -3,6 +3,7 @@
 use super::directives::{PEER, PHASES, TABLE};
 use super::lua_directives::LUA;
 use super::set_misc::SET_MISC;
+use super::tls::DIRECTIVES as TLS;
 
 /// Where a directive stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +101,7 @@ pub(super) fn find(name: &str, here: Context) -> Option<Found> {
     let known = match (by_lua(name), here) {
         (Some(family), _) => family,
         (None, Context::Upstream) if name == PEER.name => &PEER,
-        (None, _) => TABLE.iter().chain(LUA).chain(SET_MISC).find(|known| known.name == name)?,
+        (None, _) => TABLE.iter().chain(LUA).chain(SET_MISC).chain(TLS).find(|known| known.name == name)?,
     };
     Some(Found {
         contexts: Contexts(known.letters),

@@ -19,6 +19,7 @@ mod scripts;
 mod server;
 mod set_misc;
 mod steps;
+mod tls;
 mod top;
 mod tree;
 mod units;

@@ -8,7 +8,7 @@ use super::location::{self, Place};
 use super::scope::Scope;
 use super::top::Top;
 use super::tree::Directive;
-use super::{Emerg, Left, scripts};
+use super::{Emerg, Left, scripts, tls};
 
 /// The site of a server; none if it listens on nothing that can be listened on.
 pub(super) fn translate<'a>(
@@ -23,9 +23,14 @@ pub(super) fn translate<'a>(
     let names = scope.own.iter().filter(|directive| directive.name == "server_name");
     let names: Vec<&String> = names.flat_map(|directive| &directive.args).collect();
     site.insert("names".into(), json!(names));
+    if let Some(tls) = tls::of_server(&scope, top.conf)? {
+        site.insert("tls".into(), tls);
+    }
     let mut routes = Vec::new();
     let mut place = Place { top, prefix: Some("/".to_owned()) };
-    scripts::put_phase(&scope, "server_rewrite", place.top.prefix, &mut site);
+    for phase in ["server_rewrite", "ssl_client_hello", "ssl_certificate"] {
+        scripts::put_phase(&scope, phase, place.top.prefix, &mut site);
+    }
     let found = location::body(&mut place, &scope, &mut site, &mut routes)?;
     routes.extend(found);
     site.insert("routes".into(), Value::Array(routes));
@@ -42,17 +47,16 @@ fn listening(top: &mut Top<'_>, scope: &Scope<'_>) -> Result<Option<Map<String, 
         let has = |word: &str| directive.args.iter().any(|arg| arg == word);
         default |= has("default_server") || has("default");
         let why = match () {
-            () if has("ssl") => "TLS is not spoken yet: end it before Moongate",
             () if has("quic") => "HTTP/3 is not spoken",
             () if directive.arg(0).starts_with("unix:") => {
                 let path = path(directive)?;
-                top.listen_on(&path);
+                top.listen_on(&path, has("ssl"));
                 addresses.push(path);
                 continue;
             }
             () => {
                 let address = address(directive)?;
-                top.listen(address, has("proxy_protocol"));
+                top.listen(address, has("proxy_protocol"), has("ssl"));
                 addresses.push(address.to_string());
                 continue;
             }
@@ -66,7 +70,7 @@ fn listening(top: &mut Top<'_>, scope: &Scope<'_>) -> Result<Option<Map<String, 
     }
     if !any {
         let address = SocketAddr::from(([0, 0, 0, 0], 80));
-        top.listen(address, false);
+        top.listen(address, false, false);
         addresses.push(address.to_string());
     }
     let site = [("listen".to_owned(), json!(addresses)), ("default".to_owned(), json!(default))];

@@ -25,9 +25,18 @@ pub struct Log {
 pub(super) struct Top<'t> {
     pub(super) prefix: &'t Path,
     pub(super) left: Vec<Left>,
-    listeners: Vec<(SocketAddr, bool)>,
-    paths: Vec<String>,
+    /// The folder of the file, in which certificates are.
+    pub(super) conf: &'t Path,
+    listeners: Vec<Listening>,
+    paths: Vec<(String, bool)>,
     pub(super) upstreams: Upstreams<'t>,
+}
+
+/// An address to listen on.
+struct Listening {
+    address: SocketAddr,
+    proxy_protocol: bool,
+    tls: bool,
 }
 
 /// Steps of a regex that backtracks where the file says nothing: PCRE takes more.
@@ -60,6 +69,7 @@ pub(super) fn translate(tree: &[Directive], path: &Path) -> Result<Translation, 
         http.block.iter().filter(|directive| directive.name == "upstream").collect();
     let mut top = Top {
         prefix: &prefix,
+        conf: path.parent().unwrap_or(Path::new("/")),
         left,
         listeners: Vec::new(),
         paths: Vec::new(),
@@ -135,6 +145,7 @@ fn process(main: &Scope<'_>, http: &Scope<'_>, tree: &[Directive]) -> Map<String
     for (directive, key, least) in [
         ("keepalive_timeout", "idle_time", 100),
         ("client_header_timeout", "head_time", 100),
+        ("client_header_timeout", "handshake_time", 100),
         ("send_timeout", "write_time", 100),
     ] {
         if let Some(wait) = http.get(directive).and_then(|found| milliseconds(found.arg(0))) {
@@ -297,35 +308,55 @@ fn log(main: &Scope<'_>, prefix: &Path) -> Option<Log> {
 }
 
 impl Top<'_> {
-    /// One more address to listen on.
-    pub(super) fn listen(&mut self, address: SocketAddr, proxy_protocol: bool) {
-        if !self.listeners.iter().any(|(known, _)| *known == address) {
-            self.listeners.push((address, proxy_protocol));
+    /// One more address to listen on. What one server says of it holds for all.
+    pub(super) fn listen(&mut self, address: SocketAddr, proxy_protocol: bool, tls: bool) {
+        match self.listeners.iter_mut().find(|known| known.address == address) {
+            Some(known) => known.tls |= tls,
+            None => self.listeners.push(Listening { address, proxy_protocol, tls }),
         }
     }
 
     /// One more Unix socket to listen on.
-    pub(super) fn listen_on(&mut self, path: &str) {
-        if !self.paths.iter().any(|known| known == path) {
-            self.paths.push(path.to_owned());
+    pub(super) fn listen_on(&mut self, path: &str, tls: bool) {
+        match self.paths.iter_mut().find(|(known, _)| known == path) {
+            Some((_, known)) => *known |= tls,
+            None => self.paths.push((path.to_owned(), tls)),
         }
     }
 
     /// The addresses to open: one of all interfaces takes in those of one.
     fn listening(&self) -> Value {
-        let all = |address: &SocketAddr| {
-            let wide = |(known, _): &(SocketAddr, bool)| {
+        let all = |listening: &Listening| {
+            let address = listening.address;
+            let wide = |known: &Listening| {
+                let known = known.address;
                 let one_family = known.is_ipv4() == address.is_ipv4();
                 one_family && known.ip().is_unspecified() && known.port() == address.port()
             };
             !address.ip().is_unspecified() && self.listeners.iter().any(wide)
         };
-        let open = self.listeners.iter().filter(|(address, _)| !all(address));
-        let shown = open.map(|(address, proxied)| match proxied {
-            true => json!({ "address": address.to_string(), "proxy_protocol": true }),
-            false => json!(address.to_string()),
+        let open = self.listeners.iter().filter(|listening| !all(listening));
+        let shown = open.map(|listening| {
+            let address = listening.address.to_string();
+            endpoint(address, listening.proxy_protocol, listening.tls)
         });
-        let paths = self.paths.iter().map(|path| json!(path));
+        let paths = self.paths.iter().map(|(path, tls)| endpoint(path.clone(), false, *tls));
         Value::Array(shown.chain(paths).collect())
     }
+}
+
+/// An entry of `listen`.
+fn endpoint(address: String, proxy_protocol: bool, tls: bool) -> Value {
+    if !proxy_protocol && !tls {
+        return json!(address);
+    }
+    let mut entry = Map::from_iter([("address".to_owned(), json!(address))]);
+    if proxy_protocol {
+        entry.insert("proxy_protocol".into(), json!(true));
+    }
+    if tls {
+        // Certificates are the sites'.
+        entry.insert("tls".into(), json!({}));
+    }
+    Value::Object(entry)
 }

@@ -60,7 +60,8 @@ fn subrequest(exchange: &Exchange, ask: &Ask) -> Option<crate::script::Waiting<'
     }
     before.made.set(before.made.get() + 1);
     let (made, payer) = (before.made.clone(), before.payer.clone());
-    let origin = Origin { depth: before.depth + 1, made, payer, sockets: before.sockets.clone() };
+    let (sockets, above) = (before.sockets.clone(), before.above.clone());
+    let origin = Origin { depth: before.depth + 1, made, payer, sockets, above };
     let path = render(exchange, &ask.path);
     let transaction = asking(&exchange.subject.transaction.borrow(), path);
     let room = Rc::new(Cell::new(ROOM));

@@ -16,6 +16,7 @@ mod error_page;
 mod exchange;
 mod files;
 mod function;
+mod handshake;
 mod head_rules;
 mod header_filter;
 mod hidden;
@@ -37,6 +38,7 @@ pub use balancer::choose_peer;
 pub use beside::see_chunk;
 pub use body_filter::{Aborted, BodyFilter};
 pub use exchange::Exchange;
+pub use handshake::{Ended, handshake};
 pub use response_body::{HeldBody, response_body, response_limit};
 
 use crate::transaction::{Phase, RulePhase};
@@ -56,8 +58,14 @@ pub enum Flow {
     Respond(u16),
 }
 
+/// The client asks for another site than the one with which it shook hands.
+const MISDIRECTED: u16 = 421;
+
 /// Everything before the upstream: `set` ▸ `rewrite` ▸ `access` ▸ `content`.
 pub async fn request(exchange: &Exchange) -> Flow {
+    if handshake::is_misdirected(exchange) {
+        return step::decided(exchange, MISDIRECTED);
+    }
     travel(exchange, None).await
 }
 

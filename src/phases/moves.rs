@@ -263,7 +263,7 @@ pub(super) fn absolute(transaction: &Transaction, to: &[u8]) -> Vec<u8> {
     let named = || transaction.site.as_deref().filter(|name| !name.is_empty()).map(str::to_owned);
     let host = transaction.request.host().or_else(named);
     let host = host.unwrap_or_else(|| transaction.client.server.ip().to_string());
-    let scheme = if transaction.client.tls { "https" } else { "http" };
+    let scheme = if transaction.client.tls.is_some() { "https" } else { "http" };
     let port = match transaction.client.server.port() {
         80 => String::new(),
         port => format!(":{port}"),

@@ -13,7 +13,7 @@ use super::live::Live;
 use super::modules::Modules;
 use super::rules::Rulesets;
 use super::{
-    AttachedModule, Bundle, Origin, Policy, RoutePlan, RouteRules, Router, RulesBeside, Ruleset,
+    AttachedModule, Bundle, Handshakes, Origin, Policy, RoutePlan, RouteRules, Router, RulesBeside, Ruleset,
     Step, StepId, Terms,
 };
 use crate::config::{self, Config, Files, HandlerMode, Network, Overrides, Rollout};
@@ -79,6 +79,7 @@ pub fn check(path: Option<&Path>, overrides: &Overrides) -> Vec<Diagnostic> {
 struct Draft {
     source: Arc<Source>,
     config: Config,
+    handshakes: Handshakes,
     plans: Vec<RoutePlan>,
     steps: Vec<Step>,
     balancers: Vec<(Box<str>, StepId)>,
@@ -136,6 +137,9 @@ fn draft(
     let Flattener { modules, steps, domains, attached, .. } = flattener;
     diagnostics.extend(modules.faults);
     let modules = attached;
+    let (handshakes, found) = Handshakes::new(&config);
+    diagnostics.extend(found);
+    diagnostics.extend(handshakes.bare(&config, &plans));
     let (rulesets, found) = rulesets.finish();
     diagnostics.extend(found);
     // Without a settings file there is no folder that is meant to outlive the process.
@@ -144,6 +148,7 @@ fn draft(
     Some(Draft {
         source,
         config,
+        handshakes,
         plans,
         steps,
         balancers,
@@ -237,6 +242,7 @@ impl Draft {
         let Self {
             source,
             mut config,
+            handshakes,
             plans,
             steps,
             balancers,
@@ -309,6 +315,7 @@ impl Draft {
             digest,
             built_at: SystemTime::now(),
             source,
+            handshakes,
             router: Router::of(&config),
             plans,
             steps,

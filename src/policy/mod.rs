@@ -21,6 +21,7 @@ mod rules;
 mod sites;
 mod steps;
 mod store;
+mod tls;
 mod trial;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use routes::{Router, captures};
 pub use rules::Ruleset;
 pub use steps::{RoutePlan, RulesBeside, Step, StepId};
 pub use store::{PolicyStore, Refusal, Status};
+pub use tls::Handshakes;
 pub use trial::{Terms, Tried};
 
 use crate::config::Config;
@@ -60,6 +62,8 @@ pub struct Policy {
     pub source: Arc<Source>,
     /// The settings.
     pub config: Config,
+    /// How TLS is spoken.
+    pub handshakes: Handshakes,
     /// Which route serves a request.
     pub router: Router,
     /// One plan for each route of [`Config::routes`], and one for requests that no route matches.
@@ -89,9 +93,19 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether both are of the same files and secrets.
+    /// Whether both are of the same files, secrets and certificates.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.digest == other.digest && self.config.secrets == other.config.secrets
+        self.digest == other.digest
+            && self.config.secrets == other.config.secrets
+            && self.handshakes.are_same(&other.handshakes)
+    }
+
+    /// What runs for what none of a site's routes serves (none: there are no sites).
+    pub fn plan_of(&self, site: Option<usize>) -> Option<&RoutePlan> {
+        match site.and_then(|site| self.router.own(site)) {
+            Some((own, _)) => self.plans.get(own),
+            None => self.plans.last(),
+        }
     }
 
     /// The script that chooses the peers of an upstream.

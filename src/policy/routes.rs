@@ -44,6 +44,12 @@ impl Router {
         self.sites.as_ref().map(|sites| sites.of(client, host.as_deref()))
     }
 
+    /// The site of a client that names a host in its TLS handshake, or none; none where there are no
+    /// sites.
+    pub fn site_of(&self, client: &Client, host: Option<&str>) -> Option<usize> {
+        self.sites.as_ref().map(|sites| sites.of(client, host))
+    }
+
     /// The route of what none of the site's routes serves, and the site's name.
     pub fn own(&self, site: usize) -> Option<(usize, &Arc<str>)> {
         self.sites.as_ref()?.own(site)

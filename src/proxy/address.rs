@@ -64,7 +64,7 @@ mod tests {
             listener: socket,
             connection: 1,
             connection_requests: 1,
-            tls: false,
+            tls: None,
             path: None,
         };
         believe_proxies(&mut client, &headers, &trusted);

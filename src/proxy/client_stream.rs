@@ -157,8 +157,8 @@ impl ClientStream {
     }
 
     /// Waits until the client closed its side, as far as that can be seen.
-    pub(super) fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.socket.as_ref().map_or(Poll::Pending, |socket| socket.poll_end(context))
+    pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.socket.as_mut().map_or(Poll::Pending, |socket| socket.poll_end(context))
     }
 
     /// Sends some of the bytes at once; how many.

@@ -246,7 +246,7 @@ impl Downstream {
             // While somebody has the connection on loan it is they who would notice; and what the client
             // sent ahead hides its end.
             // A script that reads it is told by what it reads.
-            let gone = poll_fn(|context| match &*self.stream.borrow() {
+            let gone = poll_fn(|context| match &mut *self.stream.borrow_mut() {
                 Some(stream) if self.read_by_script.get() == ReadByScript::No => {
                     stream.poll_end(context)
                 }

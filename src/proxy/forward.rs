@@ -135,7 +135,7 @@ fn forwarded(out: &mut Vec<u8>, transaction: &Transaction) {
     }
     wire::address(out, socket);
     out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
-    out.extend_from_slice(if client.tls { b"https\r\n" } else { b"http\r\n" });
+    out.extend_from_slice(if client.tls.is_some() { b"https\r\n" } else { b"http\r\n" });
 }
 
 /// The body's length as it is now, or an upgrade.

@@ -43,7 +43,7 @@ pub use client_stream::ClientStream;
 pub use site::Site;
 
 use crate::phases::{self, Exchange, Flow};
-use crate::script::Subject;
+use crate::script::{Above, Origin, Subject};
 use crate::telemetry::events;
 use crate::transaction::{Client, Request, Transaction, Verdict};
 use crate::upstream::{Connection, Lease};
@@ -61,12 +61,14 @@ pub struct Arrived {
     pub started: Instant,
     /// Whether the connection is to end with it.
     pub last: bool,
+    /// What scripts of the connection's TLS handshake keep in `ngx.ctx`.
+    pub above: Option<Above>,
 }
 
 /// One request's whole way, from its parsed head to its log line; the connection, if it can take the
 /// next request.
 pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream>> {
-    let Arrived { stream, mut client, request, started, last } = arrived;
+    let Arrived { stream, mut client, request, started, last, above } = arrived;
     let live = site.current();
     let received = request.raw_head.len() as u64;
     let trusted = &live.policy.config.trusted_proxies;
@@ -77,7 +79,8 @@ pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream
     let mut transaction = Transaction::new(site.next_id(), started, client, request);
     transaction.outcome.bytes_received = received;
     let host = Box::new(Shared::new(site.clone(), downstream.clone()));
-    let subject = Subject::new(transaction, host);
+    let origin = Origin { above, ..Origin::default() };
+    let subject = Subject::within(transaction, host, origin);
     let exchange = Rc::new(Exchange::begin(subject, live, site.functions.clone())?);
     downstream.belong_to(&exchange);
     let next = answer(site, &exchange, &downstream).await;

@@ -1,6 +1,6 @@
 //! One handler at work: what the API's functions find when a script calls them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::within::{Captured, Detour, Origin, Subrequest};
-use super::{Threads, api, slot};
+use super::{Handshake, Threads, api, slot};
 use crate::config::{Budget, SocketSettings};
 use crate::detection::Inspection;
 use crate::telemetry::events;
@@ -34,8 +34,10 @@ pub struct Call {
     pub module: Rc<str>,
     /// The exchange; none in `init`, `init_worker`, `exit_worker` and timers.
     pub subject: Option<Rc<Subject>>,
-    /// For a timer: whose exchange set it, as logs tell it.
+    /// For a timer: whose exchange set it, as logs tell it; for a TLS handshake: whose it is.
     pub(super) peer: RefCell<Option<Rc<str>>>,
+    /// The TLS handshake about which it decides; none elsewhere.
+    pub(super) handshake: OnceCell<Rc<Handshake>>,
     /// How the script left, if it did not just return: `ngx.exit`, `ngx.redirect`.
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
@@ -253,7 +255,7 @@ impl Subject {
         Self {
             transaction: RefCell::new(transaction),
             host,
-            contexts: RefCell::default(),
+            contexts: RefCell::new(api::Contexts::below(origin.above.clone())),
             sockets: origin.sockets.clone(),
             inspection: RefCell::default(),
             origin,
@@ -273,6 +275,7 @@ impl Call {
             module,
             subject,
             peer: RefCell::default(),
+            handshake: OnceCell::new(),
             exit: Cell::new(None),
             chunk: RefCell::default(),
             arguments: RefCell::default(),
@@ -292,6 +295,19 @@ impl Call {
             errands: RefCell::default(),
             traces: RefCell::default(),
         })
+    }
+
+    /// A call for a TLS handshake; `peer`: both ends of its connection, as logs tell them.
+    pub(super) fn of_handshake(
+        phase: Phase,
+        module: Rc<str>,
+        handshake: Rc<Handshake>,
+        peer: Rc<str>,
+    ) -> Rc<Self> {
+        let call = Self::new(phase, module, None);
+        let _ = call.handshake.set(handshake);
+        call.peer.replace(Some(peer));
+        call
     }
 
     /// Whose exchange timers that it sets come from: `client: 10.0.0.1, server: 0.0.0.0:80`.

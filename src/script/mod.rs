@@ -10,6 +10,7 @@ mod error;
 mod fairness;
 mod guard;
 mod handler;
+mod handshake;
 mod incarnation;
 mod interrupt;
 mod jump;
@@ -44,6 +45,7 @@ pub use call::{
 pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
 pub use handler::Handler;
+pub use handshake::{Above, Handshake};
 pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{
     OwnerLimits, OwnerTotals, cpu_of_owner, is_owner_full, limit_owner, limit_owners, may_speak,

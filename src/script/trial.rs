@@ -272,7 +272,7 @@ pub fn nobody() -> Client {
         listener: nowhere,
         connection: 1,
         connection_requests: 1,
-        tls: false,
+        tls: None,
         path: None,
     }
 }

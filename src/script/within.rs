@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Call, api};
+use super::{Above, Call, api};
 use crate::transaction::{Headers, Transaction, Variables};
 
 /// How deep subrequests lie within each other, at the most.
@@ -28,6 +28,8 @@ pub struct Origin {
     pub payer: Option<Rc<Call>>,
     /// The connections of the client's request, to which its own are counted: they end with that.
     pub sockets: Rc<api::Sockets>,
+    /// What scripts of its connection's TLS handshake keep in `ngx.ctx`.
+    pub above: Option<Above>,
 }
 
 /// A request that a script makes of the node itself.

@@ -7,6 +7,7 @@ mod control;
 mod descriptors;
 mod functions;
 mod guard;
+mod handshake;
 mod listen;
 mod proxy_protocol;
 mod reload;

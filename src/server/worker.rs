@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 
 use super::admission::Admission;
 use super::guard::{self, Head};
+use super::handshake::{self, Shaken};
 use super::proxy_protocol;
 use crate::config::Listener;
 use crate::diagnostic::Diagnostic;
@@ -22,8 +23,8 @@ use crate::functions::{FunctionStore, Holder};
 use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
 use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
-use crate::script;
-use crate::shared::{tick, workers};
+use crate::script::{self, Above};
+use crate::shared::{Socket, tick, workers};
 use crate::transaction::Client;
 
 /// Bytes of stack: scripts recurse, and a stack that overflows ends the process.
@@ -259,11 +260,10 @@ async fn admit_near(local: Rc<Local>, path: Arc<str>, stream: UnixStream) {
         listener: near,
         connection: local.connections.get(),
         connection_requests: 0,
-        tls: false,
+        tls: None,
         path: Some(path),
     };
-    let _open = Open::count(&local);
-    serve(&local, ClientStream::new(stream), client).await;
+    begin(&local, stream.into(), client).await;
 }
 
 /// From an accepted socket to its last request.
@@ -295,11 +295,31 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
         listener: listener.address,
         connection: local.connections.get(),
         connection_requests: 0,
-        tls: false,
+        tls: None,
         path: None,
     };
-    let _open = Open::count(&local);
-    serve(&local, ClientStream::new(stream), client).await;
+    begin(&local, stream.into(), client).await;
+}
+
+/// Shakes hands, where TLS is spoken, and serves.
+async fn begin(local: &Local, socket: Socket, mut client: Client) {
+    let _open = Open::count(local);
+    let policy = local.site.current().policy.clone();
+    let Some(terms) = policy.handshakes.at(&client).cloned() else {
+        drop(policy);
+        return serve(local, ClientStream::new(socket), client, None).await;
+    };
+    let limits = policy.config.limits.clone();
+    drop(policy);
+    // On the heap: a plain connection's task is none the larger for it.
+    let shaking = handshake::shake(&local.site, socket, &client, terms, &limits);
+    let shaken = tokio::select! {
+        shaken = Box::pin(shaking) => shaken,
+        () = stopped(local) => return,
+    };
+    let Some(Shaken { stream, secured, above }) = shaken else { return };
+    client.tls = Some(secured);
+    serve(local, stream, client, above).await;
 }
 
 /// A connection that the worker waits for when it stops; also one whose exchange panicked.
@@ -322,7 +342,12 @@ impl Drop for Open<'_> {
 }
 
 /// Request after request, until the client or a limit ends it.
-async fn serve(local: &Local, stream: ClientStream, mut client: Client) {
+async fn serve(
+    local: &Local,
+    stream: ClientStream,
+    mut client: Client,
+    above: Option<Above>,
+) {
     let mut stream = Box::new(stream);
     loop {
         // Copied, for a connection that waits must not keep a policy from being forgotten.
@@ -338,7 +363,8 @@ async fn serve(local: &Local, stream: ClientStream, mut client: Client) {
             || client.connection_requests >= u64::from(limits.requests_per_connection);
         stream.begin(limits.write_time);
         let (request, started) = (passed.request, passed.started);
-        let arrived = Arrived { stream, client: client.clone(), request, started, last };
+        let (client, above) = (client.clone(), above.clone());
+        let arrived = Arrived { stream, client, request, started, last, above };
         match proxy::serve(&local.site, arrived).await {
             Some(next) => stream = next,
             None => return,

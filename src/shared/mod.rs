@@ -8,6 +8,7 @@ mod local_time;
 mod socket;
 pub mod tables;
 mod timers;
+pub mod tls;
 mod within;
 pub mod workers;
 

@@ -1,4 +1,4 @@
-//! A stream of bytes without TLS: TCP, or a Unix socket of this machine.
+//! A stream of bytes: TCP, or a Unix socket of this machine; and a client's with TLS over either.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -9,11 +9,15 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// A stream of bytes without TLS.
+use super::tls::Secure;
+
+/// A stream of bytes.
 #[derive(Debug)]
 pub enum Socket {
     /// To or from anywhere.
     Tcp(TcpStream),
+    /// A client's, with TLS over one of the others.
+    Tls(Box<Secure>),
     /// Within this machine.
     Unix(UnixStream),
 }
@@ -23,12 +27,13 @@ impl Socket {
     pub fn options(&self) -> SockRef<'_> {
         match self {
             Self::Tcp(tcp) => SockRef::from(tcp),
+            Self::Tls(tls) => tls.below().options(),
             Self::Unix(unix) => SockRef::from(unix),
         }
     }
 
     /// Waits until the other side closed it, as far as that can be seen past what it sent before.
-    pub fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(tcp) => {
                 let mut byte = [0];
@@ -37,6 +42,7 @@ impl Socket {
                     Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
                 }
             }
+            Self::Tls(tls) => tls.poll_end(context),
             Self::Unix(unix) => poll_unix_end(unix, context),
         }
     }
@@ -77,6 +83,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_read(context, bytes),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_read(context, bytes),
             Self::Unix(unix) => Pin::new(unix).poll_read(context, bytes),
         }
     }
@@ -90,6 +97,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(context, bytes),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_write(context, bytes),
             Self::Unix(unix) => Pin::new(unix).poll_write(context, bytes),
         }
     }
@@ -101,6 +109,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(context, slices),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_write_vectored(context, slices),
             Self::Unix(unix) => Pin::new(unix).poll_write_vectored(context, slices),
         }
     }
@@ -109,13 +118,17 @@ impl AsyncWrite for Socket {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_flush(context),
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Self::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(context),
             Self::Unix(unix) => Pin::new(unix).poll_shutdown(context),
         }
     }

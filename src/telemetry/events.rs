@@ -12,6 +12,7 @@ use crate::transaction::{self, Phase, Transaction, Verdict};
 pub use super::function_events::{
     FunctionCalled, FunctionExpired, FunctionLoaded, FunctionRefused, FunctionRolled, PolicyRolled,
 };
+pub use super::handshake_events::{HandshakeEnded, HandshakeStep};
 pub use super::rule_events::{BodyInspected, RulesRan, ValuesJudged};
 pub use super::script_events::{Outside, Said, ScriptFailed, ScriptSaid};
 

@@ -11,6 +11,7 @@ pub mod metrics;
 mod redaction;
 mod refused;
 mod function_events;
+mod handshake_events;
 mod rule_events;
 mod script_events;
 

@@ -58,7 +58,7 @@ fn doing(phase: Phase, about: Option<&Transaction>) -> String {
 fn outside(phase: Phase, peer: Option<&str>) -> Option<Cow<'static, str>> {
     let context = match phase {
         Phase::Timer => "ngx.timer",
-        Phase::InitWorker => "init_worker_by_lua*",
+        Phase::InitWorker | Phase::SslClientHello | Phase::SslCertificate => phase.context(),
         _ => return None,
     };
     Some(peer.map_or(context.into(), |peer| format!("{context}, {peer}").into()))

@@ -5,10 +5,12 @@ pub mod encoding;
 mod body;
 mod findings;
 mod headers;
+mod hello;
 mod peer;
 mod phase;
 mod request;
 mod response;
+mod secured;
 mod turn;
 mod variables;
 
@@ -21,10 +23,12 @@ use bytes::Bytes;
 pub use body::Body;
 pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
 pub use headers::{Header, Headers};
+pub use hello::{ClientHello, LONGEST_HELLO, is_grease};
 pub use peer::PeerAddress;
 pub use phase::{Phase, PhaseSet};
 pub use request::{Request, Version, encode_path};
 pub use response::{Manner, Reply, Response, reason};
+pub use secured::Secured;
 pub use turn::{Kept, PeerFailure, Times, Turn};
 pub use variables::Variables;
 
@@ -94,10 +98,21 @@ pub struct Client {
     pub connection: u64,
     /// Which request on the connection this is, from 1.
     pub connection_requests: u64,
-    /// Whether the client spoke TLS to us.
-    pub tls: bool,
+    /// What the TLS handshake came to; none: the client speaks no TLS to us.
+    pub tls: Option<Arc<Secured>>,
     /// The path of the Unix socket by which it came; its addresses are then this machine's.
     pub path: Option<Arc<str>>,
+}
+
+impl Client {
+    /// Both ends of its connection, as nginx writes them: `10.0.0.1` and `0.0.0.0:443`, or `unix:` and
+    /// the path.
+    pub fn ends(&self) -> (String, String) {
+        match &self.path {
+            Some(path) => ("unix:".to_owned(), format!("unix:{path}")),
+            None => (self.address.to_canonical().to_string(), self.listener.to_string()),
+        }
+    }
 }
 
 /// Where the request is to go and what came of it.

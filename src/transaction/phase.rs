@@ -31,6 +31,10 @@ pub enum Phase {
     Precontent,
     /// Once for each worker thread and policy, when that is no longer in force or the worker ends.
     ExitWorker,
+    /// A client began a TLS handshake: what it says of itself is known.
+    SslClientHello,
+    /// A certificate is to be chosen for a TLS handshake.
+    SslCertificate,
 }
 
 impl Phase {
@@ -48,7 +52,7 @@ impl Phase {
     ];
 
     /// All for which there are handlers.
-    pub const HANDLED: [Self; 12] = [
+    pub const HANDLED: [Self; 14] = [
         Self::Init,
         Self::InitWorker,
         Self::ExitWorker,
@@ -61,10 +65,12 @@ impl Phase {
         Self::HeaderFilter,
         Self::BodyFilter,
         Self::Log,
+        Self::SslClientHello,
+        Self::SslCertificate,
     ];
 
     /// One more than the highest [`Phase::index`].
-    pub const PLACES: usize = 1 + Self::ExitWorker as usize;
+    pub const PLACES: usize = 1 + Self::SslCertificate as usize;
 
     /// As `ngx.get_phase` and the settings spell it.
     pub fn as_str(self) -> &'static str {
@@ -83,6 +89,8 @@ impl Phase {
             Self::ServerRewrite => "server_rewrite",
             Self::Precontent => "precontent",
             Self::ExitWorker => "exit_worker",
+            Self::SslClientHello => "ssl_client_hello",
+            Self::SslCertificate => "ssl_certificate",
         }
     }
 
@@ -103,12 +111,15 @@ impl Phase {
             Self::ServerRewrite => "server_rewrite_by_lua*",
             Self::Precontent => "precontent_by_lua*",
             Self::ExitWorker => "exit_worker_by_lua*",
+            Self::SslClientHello => "ssl_client_hello_by_lua*",
+            Self::SslCertificate => "ssl_certificate_by_lua*",
         }
     }
 
     /// Whether a script may wait here (sleep, sockets, reading the body).
     pub fn may_wait(self) -> bool {
         matches!(self.like(), Self::Rewrite | Self::Access | Self::Content | Self::Timer)
+            || self.is_of_handshake()
     }
 
     /// The one of the nine in which the same may be done; a timer is itself.
@@ -127,6 +138,11 @@ impl Phase {
         matches!(self, Self::Init | Self::InitWorker | Self::ExitWorker)
     }
 
+    /// Whether it is one of a TLS handshake, before there is an exchange.
+    pub fn is_of_handshake(self) -> bool {
+        matches!(self, Self::SslClientHello | Self::SslCertificate)
+    }
+
     /// The index in [`Self::NINE`]; those that are not of the nine come after them.
     pub fn index(self) -> usize {
         self as usize
@@ -140,7 +156,7 @@ pub struct PhaseSet(u16);
 impl PhaseSet {
     /// From letters as in `docs/lua-api.md`: `i` init, `I` init_worker, `s` set, `r` rewrite,
     /// `a` access, `c` content, `h` header_filter, `b` body_filter, `l` log, `t` timer,
-    /// `X` exit_worker, `B` balancer. Other letters are ignored, so that rows of OpenResty's own tables
+    /// `X` exit_worker, `B` balancer, `H` ssl_client_hello, `C` ssl_certificate. Other letters are ignored, so that rows of OpenResty's own tables
     /// can be used as they are.
     pub const fn of(letters: &str) -> Self {
         let bytes = letters.as_bytes();
@@ -161,6 +177,8 @@ impl PhaseSet {
                 b't' => Phase::Timer,
                 b'X' => Phase::ExitWorker,
                 b'B' => Phase::Balancer,
+                b'H' => Phase::SslClientHello,
+                b'C' => Phase::SslCertificate,
                 _ => {
                     index += 1;
                     continue;
@@ -181,7 +199,7 @@ impl PhaseSet {
     pub fn iter(self) -> impl Iterator<Item = Phase> {
         Phase::NINE
             .into_iter()
-            .chain([Phase::Timer, Phase::ExitWorker])
+            .chain([Phase::Timer, Phase::ExitWorker, Phase::SslClientHello, Phase::SslCertificate])
             .filter(move |phase| self.contains(*phase))
     }
 }
@@ -193,8 +211,9 @@ mod tests {
     #[test]
     fn letters_of_other_contexts_are_passed_over() {
         let set = PhaseSet::of("rachtCFOH");
+        assert!(set.contains(Phase::SslCertificate));
         assert!(set.contains(Phase::Timer) && set.contains(Phase::HeaderFilter));
         assert!(!set.contains(Phase::BodyFilter) && !set.contains(Phase::Init));
-        assert_eq!(set.iter().count(), 5);
+        assert_eq!(set.iter().count(), 7);
     }
 }

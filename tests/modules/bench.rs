@@ -173,7 +173,7 @@ fn transaction() -> Transaction {
         listener: "127.0.0.1:80".parse().unwrap(),
         connection: 1,
         connection_requests: 1,
-        tls: false,
+        tls: None,
         path: None,
     };
     let target = Bytes::from_static(b"/");

@@ -15,7 +15,7 @@ pub fn client() -> Client {
         listener: "198.51.100.1:8080".parse().unwrap(),
         connection: 1,
         connection_requests: 1,
-        tls: false,
+        tls: None,
         path: None,
     }
 }

@@ -23,9 +23,14 @@ pub fn listen_paths(file: &Section<'_>) -> Vec<Arc<str>> {
     paths
 }
 
-/// The path of `unix:/path`.
+/// The path of `unix:/path`, or of a mapping whose address it is.
 fn path(item: &Found<'_>) -> Option<Arc<str>> {
-    match &item.node.value {
+    let address = match &item.node.value {
+        Value::Scalar(_) => item.clone(),
+        Value::Map(_) => Section::open(item, &LISTENER).get("address")?,
+        Value::List(_) => return None,
+    };
+    match &address.node.value {
         Value::Scalar(text) => values::unix_path(text.as_str()?).map(Arc::from),
         _ => None,
     }

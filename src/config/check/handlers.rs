@@ -94,9 +94,13 @@ fn default_on_error(phase: Option<Phase>) -> OnError {
     match phase {
         None => OnError::Refuse,
         Some(phase) => match phase.like() {
-            Phase::Set | Phase::Rewrite | Phase::Access | Phase::Content | Phase::Balancer => {
-                OnError::Refuse
-            }
+            Phase::Set
+            | Phase::Rewrite
+            | Phase::Access
+            | Phase::Content
+            | Phase::Balancer
+            | Phase::SslClientHello
+            | Phase::SslCertificate => OnError::Refuse,
             _ => OnError::Pass,
         },
     }

@@ -13,6 +13,7 @@ mod rules;
 mod secrets;
 mod serving;
 mod sites;
+mod tls;
 mod unused;
 mod upstreams;
 
@@ -118,6 +119,7 @@ impl<'a> Check<'a> {
         let config = Config {
             listen: admission::listen(&file),
             listen_paths: admission::listen_paths(&file),
+            tls: tls::of_listeners(&file),
             admin: admission::admin(&file),
             workers: workers(&file),
             trusted_proxies: admission::trusted_proxies(&file),
@@ -242,6 +244,7 @@ fn limits(limits: &Section<'_>) -> Limits {
         bare_line_feeds: limits.flag("bare_line_feeds"),
         target_bytes: limits.size("target_bytes") as usize,
         head_time: limits.time("head_time"),
+        handshake_time: limits.time("handshake_time"),
         idle_time: limits.time("idle_time"),
         body_time: limits.time("body_time"),
         write_time: limits.time("write_time"),

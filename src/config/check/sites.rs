@@ -9,7 +9,7 @@ use crate::config::settings::SITE;
 use crate::config::{Route, values};
 
 use super::routes::Around;
-use super::serving;
+use super::{serving, tls};
 
 /// The sites in the order written; their routes come after those that are there.
 pub fn read(file: &Section<'_>, around: Around<'_>, routes: &mut Vec<Route>) -> Vec<Site> {
@@ -32,6 +32,7 @@ fn site(item: &Found<'_>, around: Around<'_>, routes: &mut Vec<Route>) -> Site {
     Site {
         listen: listen.iter().filter(|(text, _)| !is_path(text)).filter_map(address).collect(),
         listen_paths: paths.map(Arc::from).collect(),
+        tls: tls::read(&section),
         default: section.flag("default"),
         names: names.iter().filter_map(|(text, found)| name(text, found)).collect(),
         routes: inside,

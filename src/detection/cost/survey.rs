@@ -374,7 +374,7 @@ mod tests {
             listener: ([198, 51, 100, 1], 8080).into(),
             connection: 1,
             connection_requests: 1,
-            tls: false,
+            tls: None,
             path: None,
         };
         Transaction::new("id".to_owned(), Instant::now(), client, request)

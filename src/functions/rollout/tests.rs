@@ -81,7 +81,7 @@ fn client(address: &str) -> Client {
         listener: socket,
         connection: 1,
         connection_requests: 1,
-        tls: false,
+        tls: None,
         path: None,
     }
 }

@@ -9,7 +9,7 @@ use mlua::{Lua, Table, Value};
 
 use super::arguments::{fault, type_name};
 use super::{Function, Native, log, quick};
-use crate::script::Call;
+use crate::script::{Above, Call};
 use crate::telemetry::events;
 use crate::transaction::PhaseSet;
 
@@ -49,7 +49,7 @@ impl Left {
 
 pub const FUNCTIONS: &[Function] = &[Function {
     name: "ngx.ctx",
-    phases: PhaseSet::of("IXsrachbltB"),
+    phases: PhaseSet::of("IXsrachbltBCH"),
     syntax: "ngx.ctx.user = \"anna\"",
     doc: "A table that lives as long as its exchange (or timer) and is seen by all its handlers. \
           Handlers of different modules run in states of their own: between them strings, \
@@ -68,6 +68,8 @@ pub struct Contexts {
     last: usize,
     /// Of this thread's tables, the one that is valid now; 0: none yet.
     number: u64,
+    /// That of the connection: what is not in a table is looked for there.
+    above: Option<Above>,
     /// The file that a script made the request's body, and its name.
     pub(super) file: Option<(File, String)>,
     /// Whether a script dropped the request's body.
@@ -90,6 +92,18 @@ impl Contexts {
         let mut contexts = Self::default();
         contexts.put(lua, table);
         contexts
+    }
+
+    /// That of an exchange whose connection may have one.
+    pub fn below(above: Option<Above>) -> Self {
+        let mut contexts = Self::default();
+        contexts.above = above;
+        contexts
+    }
+
+    /// Whether no script asked for it so far.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
     }
 
     /// The request goes another way: nobody knows any more what its scripts kept for each other.
@@ -127,12 +141,23 @@ impl Contexts {
         }
         let table = match own {
             Some(table) => table,
-            None => lua.create_table()?,
+            None => self.begun(lua)?,
         };
         if let Some(source) = self.of(self.last) {
             merge(lua, &source, &table, DEPTH, &mut { Left::ALL })?;
         }
         self.put(lua, table.clone());
+        Ok(table)
+    }
+
+    /// A table without anything of its own.
+    fn begun(&self, lua: &Lua) -> mlua::Result<Table> {
+        let table = lua.create_table()?;
+        if let Some(above) = &self.above {
+            let meta = lua.create_table()?;
+            meta.raw_set("__index", above.borrow_mut().table(lua)?)?;
+            table.set_metatable(Some(meta))?;
+        }
         Ok(table)
     }
 
@@ -173,7 +198,11 @@ fn write(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
 }
 
 fn contexts(call: &Rc<Call>) -> &RefCell<Contexts> {
-    call.subject.as_ref().map_or(&call.contexts, |subject| &subject.contexts)
+    match (&call.subject, call.handshake.get()) {
+        (Some(subject), _) => &subject.contexts,
+        (None, Some(handshake)) => handshake.contexts(),
+        (None, None) => &call.contexts,
+    }
 }
 
 /// What tells states apart: where the registry's own table of loaded names is.

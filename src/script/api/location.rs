@@ -166,7 +166,7 @@ fn origin(lua: &Lua, call: &Rc<Call>, spec: &DomainSpec) -> mlua::Result<Origin>
     before.made.set(before.made.get() + 1);
     let payer = if spec.guest { Some(call.clone()) } else { before.payer.clone() };
     let (made, sockets) = (before.made.clone(), before.sockets.clone());
-    Ok(Origin { depth: before.depth + 1, made, payer, sockets })
+    Ok(Origin { depth: before.depth + 1, made, payer, sockets, above: before.above.clone() })
 }
 
 /// The options of one subrequest.

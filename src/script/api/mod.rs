@@ -120,7 +120,7 @@ pub type ReadField = fn(&Lua, &Rc<Call>, Value) -> mlua::Result<Value>;
 pub type WriteField = fn(&Lua, &Rc<Call>, Value, Value) -> mlua::Result<()>;
 
 /// Every phase, and code that runs outside of any (which counts as `init`).
-pub const EVERYWHERE: PhaseSet = PhaseSet::of("iIsrachbltXB");
+pub const EVERYWHERE: PhaseSet = PhaseSet::of("iIsrachbltXBCH");
 /// The phases of an exchange.
 pub const EXCHANGE: PhaseSet = PhaseSet::of("srachblB");
 

@@ -28,7 +28,9 @@ pub const FUNCTIONS: &[Function] = &[Function {
           `server_port`, `server_protocol`, `content_type`, `content_length`, `status`, \
           `body_bytes_sent`, `bytes_sent`, `msec`, `time_iso8601`, `time_local`, `connection`, \
           `connection_requests`, `upstream_addr`, `upstream_status`, `upstream_response_time`, \
-          `upstream_header_time`, `pid`, `nginx_version`, `route`, and `arg_NAME`, `http_NAME`, \
+          `upstream_header_time`, `pid`, `nginx_version`, `route`, `ssl_protocol`, `ssl_cipher`, \
+          `ssl_server_name`, `ssl_session_reused`, `ssl_client_verify`, `ssl_client_s_dn`, \
+          `ssl_client_i_dn`, `ssl_client_serial`, and `arg_NAME`, `http_NAME`, \
           `cookie_NAME`, `sent_http_NAME`. An unknown one is nil. `args` and `upstream` can be \
           written: `upstream` names the declared upstream (or, where the route allows it, the \
           `host:port`) that serves this request. Any name that is not built in can be written, \

@@ -9,8 +9,9 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use super::{query, request};
+use crate::shared::tls::x509::Certificate;
 use crate::shared::{local_offset, workers};
-use crate::transaction::{Body, Headers, PeerAddress, Transaction, Upstream};
+use crate::transaction::{Body, Headers, PeerAddress, Secured, Transaction, Upstream};
 use crate::upstream::keeps_alive;
 
 type Compute = fn(&Transaction) -> Option<Bytes>;
@@ -42,7 +43,7 @@ const NAMED: &[(&str, Compute)] = &[
     ("echo_request_uri", |t| Some(t.request.target())),
     ("host", |t| Some(host(t))),
     ("hostname", |_| hostname()),
-    ("https", |t| shown(if t.client.tls { "on" } else { "" })),
+    ("https", |t| shown(if t.client.tls.is_some() { "on" } else { "" })),
     ("is_args", |t| shown(if t.request.query.is_some() { "?" } else { "" })),
     ("msec", |_| shown(seconds(since_epoch()))),
     ("nginx_version", |_| shown("1.27.1")),
@@ -71,7 +72,7 @@ const NAMED: &[(&str, Compute)] = &[
     ("request_time", |t| shown(seconds(t.started.elapsed()))),
     ("request_uri", |t| Some(t.request.original_target.clone())),
     ("route", |t| t.route.as_deref().map(|route| Bytes::copy_from_slice(route.as_bytes()))),
-    ("scheme", |t| shown(if t.client.tls { "https" } else { "http" })),
+    ("scheme", |t| shown(if t.client.tls.is_some() { "https" } else { "http" })),
     ("server_addr", |t| match &t.client.path {
         Some(path) => shown(format_args!("unix:{path}")),
         None => shown(t.client.server.ip()),
@@ -85,6 +86,14 @@ const NAMED: &[(&str, Compute)] = &[
         None => shown(t.client.server.port()),
     }),
     ("server_protocol", |t| shown(t.request.version.as_str())),
+    ("ssl_cipher", |t| shown(&tls(t)?.cipher)),
+    ("ssl_client_i_dn", |t| shown(certificate(t)?.issuer())),
+    ("ssl_client_s_dn", |t| shown(certificate(t)?.subject())),
+    ("ssl_client_serial", |t| shown(certificate(t)?.serial())),
+    ("ssl_client_verify", |t| shown(&tls(t)?.verdict)),
+    ("ssl_protocol", |t| shown(tls(t)?.protocol)),
+    ("ssl_server_name", |t| shown(tls(t)?.server_name.as_ref()?)),
+    ("ssl_session_reused", |t| shown(if tls(t)?.resumed { "r" } else { "." })),
     ("status", status),
     ("time_iso8601", |_| now(ISO8601)),
     ("time_local", |_| now(COMMON_LOG)),
@@ -138,6 +147,15 @@ pub fn is_named(name: &str) -> bool {
 /// Whether a name is of one of our families.
 pub fn is_family(name: &str) -> bool {
     FAMILIES.iter().any(|(family, _)| name.starts_with(family))
+}
+
+fn tls(t: &Transaction) -> Option<&Secured> {
+    t.client.tls.as_deref()
+}
+
+/// What the client showed in its TLS handshake.
+fn certificate(t: &Transaction) -> Option<Certificate> {
+    Certificate::read(tls(t)?.certificate.as_ref()?)
 }
 
 fn shown(value: impl ToString) -> Option<Bytes> {

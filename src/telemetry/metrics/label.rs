@@ -52,6 +52,7 @@ pub(super) const DOMAIN: Label = open("domain", "isolation domains of scripts");
 pub(super) const ERROR: Label =
     closed("kind", &["cpu", "limit", "memory", "response", "runtime", "syntax", "wait"]);
 pub(super) const FUNCTION: Label = open("function", "functions by name");
+pub(super) const HANDSHAKE: Label = closed("outcome", &HANDSHAKES);
 pub(super) const KILL: Label = closed("reason", &KILLS);
 pub(super) const LIMIT: Label = closed("limit", &["per_client", "total"]);
 pub(super) const LOG: Label = closed("log", &["access", "events"]);
@@ -97,10 +98,23 @@ pub(super) const DENIALS: [&str; 9] = [
     "too_many_failures",
     "unknown_token",
 ];
+/// What can come of a TLS handshake.
+pub(super) const HANDSHAKES: [&str; 10] = [
+    "bad_hello",
+    "certificate",
+    "failed",
+    "gone",
+    "no_certificate",
+    "ok",
+    "plain_http",
+    "refused",
+    "resumed",
+    "timeout",
+];
 /// The outcomes of a call that are kills.
 pub(super) const KILLS: [&str; 4] = ["cpu", "memory", "response", "wait"];
 /// The phases by [`crate::transaction::Phase::index`].
-pub(super) const LUA_PHASES: [&str; 14] = [
+pub(super) const LUA_PHASES: [&str; 16] = [
     "init",
     "init_worker",
     "set",
@@ -115,6 +129,8 @@ pub(super) const LUA_PHASES: [&str; 14] = [
     "server_rewrite",
     "precontent",
     "exit_worker",
+    "ssl_client_hello",
+    "ssl_certificate",
 ];
 
 /// What can come of an exchange that rules judged.

@@ -28,7 +28,7 @@ pub use scrape::{
 use family::Registered;
 use label::{
     ADMIN_ENDPOINT, ADMIN_METHOD, ADMIN_STATUS, BUDGET_LIMIT, BUDGET_OUTCOME, BUDGET_PART, CLASS,
-    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, FUNCTION, KILL,
+    COLLECTION, COME_BY, CONNECTION, DENIED, DICTIONARY, DIRECTION, DOMAIN, ERROR, FUNCTION, HANDSHAKE, KILL,
     LIMIT, LOG, LOSS, LUA_PHASE, MODULE, OUTCOME, OWNER, OWNER_LIMIT, PEER, PHASE, REASON, ROLLOUT,
     ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION, WORKER,
 };
@@ -114,6 +114,10 @@ metrics! {
     connections_refused: Family<IntCounter> = "moongate_connections_refused_total",
         "Client connections that were refused before a byte was read, by the limit that was reached.",
         [LIMIT], &[];
+    handshakes: Family<IntCounter> = "moongate_tls_handshakes_total",
+        "TLS handshakes that ended, by what came of them.", [HANDSHAKE], &[];
+    handshake_seconds: Histogram = "moongate_tls_handshake_seconds",
+        "What TLS handshakes took, scripts and failures among them.", [], REQUEST_SECONDS;
     heads_refused: Family<IntCounter> = "moongate_heads_refused_total",
         "Request heads that the guard refused, by the reason.", [REASON], &[];
     upstream_tries: Family<IntCounter> = "moongate_upstream_tries_total",

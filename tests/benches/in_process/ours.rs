@@ -170,7 +170,7 @@ fn transaction(sample: &Sample) -> Transaction {
         listener: ([198, 51, 100, 1], 8080).into(),
         connection: 1,
         connection_requests: 1,
-        tls: false,
+        tls: None,
         path: None,
     };
     let id = "00c0ffee00c0ffee".to_owned();

@@ -160,7 +160,7 @@ fn transaction(sample: &Sample) -> Transaction {
         listener: ([198, 51, 100, 1], 8080).into(),
         connection: 1,
         connection_requests: 1,
-        tls: false,
+        tls: None,
         path: None,
     };
     let mut transaction = Transaction::new("0".repeat(32), Instant::now(), client, request);

@@ -234,7 +234,7 @@ pub static LISTENER: Table = Table {
             Text,
             "",
             "0.0.0.0:8080",
-            "Address and port: `0.0.0.0:8080`, `:8080`, `\"*:8080\"`, `\"[::1]:8080\"`.",
+            "Address and port: `0.0.0.0:8080`, `:8080`, `\"*:8080\"`, `\"[::1]:8080\"`; or `unix:/path`.",
         ),
         row(
             "proxy_protocol",
@@ -242,6 +242,13 @@ pub static LISTENER: Table = Table {
             "false",
             "true",
             "Whether every connection begins with a PROXY protocol header (version 1 or 2).",
+        ),
+        row(
+            "tls",
+            Other("a mapping"),
+            "",
+            "{ certificate: tls/shop.pem, key: tls/shop.key }",
+            "That TLS is spoken there, and how; `{}` where the sites or scripts have the certificates.",
         ),
     ],
 };
@@ -313,6 +320,13 @@ pub static LIMITS: Table = Table {
             "10s",
             "10s",
             "From the first byte of a head to its last.",
+        ),
+        row(
+            "handshake_time",
+            Time(100, HOUR),
+            "10s",
+            "10s",
+            "How long the handshake of a connection with TLS may take, its scripts included.",
         ),
         row(
             "idle_time",

@@ -7,6 +7,7 @@ mod rest;
 mod rules;
 mod scripts;
 mod sites;
+mod tls;
 mod tokens;
 
 use super::{Setting, Shape, Table};
@@ -18,6 +19,7 @@ pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
 pub use rules::{EXCLUSION, RULE_BUDGET, RULES, RULES_SHADOW, THRESHOLDS};
 pub use scripts::{BUDGET, HANDLER, HANDLERS, LUA, ROUTE_LUA, SCRIPT, THREAD_POOL};
 pub use sites::SITE;
+pub use tls::{CERTIFICATE, TLS};
 pub use tokens::TOKEN;
 
 const KIB: u64 = 1 << 10;
@@ -32,6 +34,8 @@ pub const TABLES: &[&Table] = &[
     &ROOT,
     &ROLLOUT,
     &LISTENER,
+    &TLS,
+    &CERTIFICATE,
     &ADMIN,
     &TOKEN,
     &LIMITS,

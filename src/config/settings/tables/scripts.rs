@@ -318,6 +318,8 @@ pub static HANDLERS: Table = Table {
         "header_filter" "Modules for the response head." "ngx.header[\"Server\"] = nil",
         "body_filter" "Modules for the response body, chunk by chunk." "ngx.arg[1] = string.upper(ngx.arg[1])",
         "log" "Modules for the time after the last byte." "ngx.log(ngx.INFO, ngx.status)",
+        "ssl_client_hello" "Modules at the top or of a site, for when a client began a TLS handshake." "require(\"ngx.ssl.clienthello\").set_protocols({ \"TLSv1.3\" })",
+        "ssl_certificate" "Modules at the top or of a site, for when a certificate is to be chosen for a TLS handshake." "require(\"ngx.ssl\").clear_certs()",
     ],
 };
 

@@ -18,6 +18,13 @@ pub static SITE: Table = Table {
             "Where its clients connect, of the file's `listen`; without it wherever.",
         ),
         row(
+            "tls",
+            Other("a mapping"),
+            "",
+            "{ certificate: tls/shop.pem, key: tls/shop.key }",
+            "How it speaks TLS where its addresses do: the keys of `listen[].tls`; without it as they do.",
+        ),
+        row(
             "default",
             Flag,
             "false",

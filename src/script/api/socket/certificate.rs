@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use mlua::{AnyUserData, Function, Lua, LuaString, MultiValue, Table, Value};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::arguments::{one, refusal, string, type_name};
+use crate::shared::tls::pem;
 
 /// A certificate, and those that lead to whoever is trusted.
 pub struct Chain(pub Vec<CertificateDer<'static>>);
@@ -109,61 +109,25 @@ fn shown(lua: &Lua, chain: Result<Chain, &'static str>) -> mlua::Result<MultiVal
     }
 }
 
-fn chain_of_pem(pem: &[u8]) -> Result<Chain, &'static str> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(chain) if !chain.is_empty() => Ok(Chain(chain)),
-        _ => Err("PEM_read_bio_X509_AUX() failed"),
-    }
+fn chain_of_pem(text: &[u8]) -> Result<Chain, &'static str> {
+    pem::chain(text).map(Chain).ok_or("PEM_read_bio_X509_AUX() failed")
 }
 
-fn key_of_pem(pem: &[u8]) -> Result<Key, &'static str> {
-    PrivateKeyDer::from_pem_slice(pem).map(Key).map_err(|_| "PEM_read_bio_PrivateKey() failed")
+fn key_of_pem(text: &[u8]) -> Result<Key, &'static str> {
+    pem::key(text).map(Key).ok_or("PEM_read_bio_PrivateKey() failed")
 }
 
-/// Certificates one behind the other: each says how long it is.
-fn chain_of_der(mut der: &[u8]) -> Result<Chain, &'static str> {
-    let mut chain = Vec::new();
-    while !der.is_empty() {
-        let length = length_of(der).filter(|length| *length <= der.len());
-        let (first, rest) = der.split_at(length.ok_or("d2i_X509_bio() failed")?);
-        chain.push(CertificateDer::from(first.to_vec()));
-        der = rest;
-    }
-    if chain.is_empty() { Err("d2i_X509_bio() failed") } else { Ok(Chain(chain)) }
-}
-
-/// Bytes of a DER sequence, its head included.
-fn length_of(der: &[u8]) -> Option<usize> {
-    let [0x30, first, rest @ ..] = der else { return None };
-    if *first < 0x80 {
-        return Some(2 + usize::from(*first));
-    }
-    let digits = usize::from(first & 0x7f);
-    let length = rest.get(..digits).filter(|digits| (1..=4).contains(&digits.len()))?;
-    let length = length.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit));
-    Some(2 + digits + length)
+fn chain_of_der(der: &[u8]) -> Result<Chain, &'static str> {
+    pem::chain_of_der(der).map(Chain).ok_or("d2i_X509_bio() failed")
 }
 
 fn key_of_der(der: &[u8]) -> Result<Key, &'static str> {
-    let key = PrivateKeyDer::try_from(der.to_vec());
-    key.map(Key).map_err(|_| "d2i_PrivateKey_bio() failed")
+    pem::key_of_der(der).map(Key).ok_or("d2i_PrivateKey_bio() failed")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn certificates_in_a_row_are_told_apart_by_their_lengths() {
-        let long = [&[0x30, 0x82, 0x01, 0x00][..], &[7; 256]].concat();
-        let chain = chain_of_der(&[&[0x30, 2, 1, 1][..], &long].concat()).unwrap();
-        let lengths: Vec<usize> = chain.0.iter().map(|der| der.len()).collect();
-        assert_eq!(lengths, [4, 260]);
-        for broken in [&b""[..], b"x", &[0x30], &[0x30, 5, 1], &[0x30, 0x85, 1, 1, 1, 1, 1, 1]] {
-            assert!(chain_of_der(broken).is_err(), "{broken:?}");
-        }
-    }
 
     #[test]
     fn a_client_has_both_a_certificate_and_its_key_or_none() {

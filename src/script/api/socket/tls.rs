@@ -21,6 +21,7 @@ use super::trust::{self, Fault};
 use super::{complain, inner, settings};
 use crate::config::SocketSettings;
 use crate::script::Call;
+use crate::shared::tls::provider;
 
 /// Sessions that one ticket remembers: TLS 1.3 servers send several.
 const SESSIONS: usize = 4;
@@ -150,7 +151,7 @@ fn ticket(settings: &SocketSettings, wish: &Wish) -> Result<Ticket, String> {
 }
 
 fn config(settings: &SocketSettings, wish: &Wish) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = provider().clone();
     let versions = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
@@ -215,22 +216,5 @@ fn fault(error: &io::Error) -> Option<&Fault> {
             reason.0.downcast_ref()
         }
         _ => None,
-    }
-}
-
-/// OpenSSL's number and words for what is wrong with a certificate.
-pub fn openssl_words(error: &rustls::Error) -> String {
-    let rustls::Error::InvalidCertificate(error) = error else { return error.to_string() };
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "10: certificate has expired".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "9: certificate is not yet valid".to_owned()
-        }
-        CertificateError::Revoked => "23: certificate revoked".to_owned(),
-        CertificateError::UnknownIssuer => "20: unable to get local issuer certificate".to_owned(),
-        CertificateError::BadSignature => "7: certificate signature failure".to_owned(),
-        _ => "18: self-signed certificate".to_owned(),
     }
 }

@@ -9,9 +9,7 @@ use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use tokio_rustls::rustls::crypto::{
-    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
-};
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
@@ -19,8 +17,9 @@ use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 
-use super::tls::openssl_words;
 use crate::config::SocketSettings;
+use crate::shared::tls::x509::{self, Certificate};
+use crate::shared::tls::{is_signed_tls12, is_signed_tls13, openssl_words};
 
 /// Where Linux distributions keep whom everybody trusts.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -97,6 +96,20 @@ fn trusted(pem: Option<&Bytes>) -> Result<Arc<Trusted>, String> {
     Ok(trusted)
 }
 
+impl Trusted {
+    /// Whether a server shows one of those that are written, and that is for the name; also one of
+    /// which the common name alone says so, as people make them for themselves.
+    fn names_itself(&self, certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+        let ServerName::DnsName(name) = name else { return false };
+        let host = name.as_ref().to_ascii_lowercase();
+        let read = || Certificate::read(certificate);
+        self.written.iter().any(|written| written == certificate)
+            && read().is_some_and(|read| {
+                read.names().iter().any(|pattern| x509::is_named(pattern, &host))
+            })
+    }
+}
+
 impl Judge {
     fn signed(
         &self,
@@ -126,7 +139,7 @@ impl ServerCertVerifier for Judge {
         let Some(trusted) = &self.trusted else { return Ok(ServerCertVerified::assertion()) };
         self.signed(trusted, certificate, others, now)
             .map_err(|error| reason(Fault::Untrusted(openssl_words(&error))))?;
-        if self.compares_names {
+        if self.compares_names && !trusted.names_itself(certificate, name) {
             let parsed = ParsedCertificate::try_from(certificate)?;
             verify_server_name(&parsed, name).map_err(|_| reason(Fault::Mismatch))?;
         }
@@ -140,7 +153,7 @@ impl ServerCertVerifier for Judge {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
+        is_signed_tls12(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -150,7 +163,7 @@ impl ServerCertVerifier for Judge {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
+        is_signed_tls13(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

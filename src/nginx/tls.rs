@@ -1,0 +1,121 @@
+//! How a server speaks TLS.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::directives::{CARRIED, IGNORED, MANY, row};
+use super::known::{Fate, Known};
+use super::scope::Scope;
+use super::tree::Directive;
+use super::Emerg;
+
+const TO_UPSTREAMS: Fate = Fate::Left("TLS is not spoken to upstreams: ask them without");
+const RUSTLS: Fate = Fate::Left("the ciphers are those of rustls: all that TLS 1.3 has, and of TLS 1.2 those with ECDHE and AES-GCM or ChaCha20");
+
+/// The directives.
+pub(super) const DIRECTIVES: &[Known] = &[
+    row("ssl", "HS", 1, 1, Fate::Only("off", "say it in `listen`")),
+    row("ssl_certificate", "HS", 1, 1, CARRIED),
+    row("ssl_certificate_key", "HS", 1, 1, CARRIED),
+    row("ssl_protocols", "HS", 1, MANY, CARRIED),
+    row("ssl_client_certificate", "HS", 1, 1, CARRIED),
+    row("ssl_trusted_certificate", "HS", 1, 1, CARRIED),
+    row("ssl_verify_client", "HS", 1, 1, CARRIED),
+    row("ssl_reject_handshake", "HS", 1, 1, CARRIED),
+    row("ssl_ciphers", "HS", 1, 1, RUSTLS),
+    row("ssl_prefer_server_ciphers", "HS", 1, 1, IGNORED),
+    row("ssl_dhparam", "HS", 1, 1, IGNORED),
+    row("ssl_ecdh_curve", "HS", 1, 1, IGNORED),
+    row("ssl_buffer_size", "HS", 1, 1, IGNORED),
+    row("ssl_session_cache", "HS", 1, 2, IGNORED),
+    row("ssl_session_timeout", "HS", 1, 1, IGNORED),
+    row("ssl_session_tickets", "HS", 1, 1, Fate::Only("on", "sessions go on by tickets, whose keys are the process's own and change every six hours")),
+    row("ssl_session_ticket_key", "HS", 1, 1, Fate::Left("the keys of tickets are the process's own")),
+    row("ssl_verify_depth", "HS", 1, 1, IGNORED),
+    row("ssl_early_data", "HS", 1, 1, Fate::Only("off", "early data is not taken")),
+    row("ssl_password_file", "HS", 1, 1, Fate::Left("write the key without a passphrase")),
+    row("ssl_crl", "HS", 1, 1, Fate::Left("lists of what was revoked are not read")),
+    row("ssl_stapling", "HS", 1, 1, Fate::Only("off", "staple by `ngx.ocsp` in `ssl_certificate_by_lua_block`")),
+    row("ssl_stapling_file", "HS", 1, 1, Fate::Left("staple by `ngx.ocsp` in `ssl_certificate_by_lua_block`")),
+    row("ssl_stapling_responder", "HS", 1, 1, IGNORED),
+    row("ssl_stapling_verify", "HS", 1, 1, IGNORED),
+    row("ssl_conf_command", "HS", 2, 2, Fate::Left("there is no OpenSSL to be commanded")),
+    row("proxy_ssl_verify", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_name", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_server_name", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_session_reuse", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_certificate", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_certificate_key", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_trusted_certificate", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_protocols", "HSL", 1, MANY, TO_UPSTREAMS),
+    row("proxy_ssl_ciphers", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_verify_depth", "HSL", 1, 1, TO_UPSTREAMS),
+    row("proxy_ssl_conf_command", "HSL", 2, 2, TO_UPSTREAMS),
+];
+
+/// The `tls` of a server's site; none: it has no certificate of its own.
+pub(super) fn of_server(scope: &Scope<'_>, conf: &Path) -> Result<Option<Value>, Emerg> {
+    let certificates = scope.all("ssl_certificate");
+    let rejects = scope.flag("ssl_reject_handshake", false);
+    if certificates.is_empty() && !rejects {
+        return Ok(None);
+    }
+    let keys = scope.all("ssl_certificate_key");
+    let mut tls = Map::new();
+    if !rejects {
+        let pairs = certificates.iter().enumerate().map(|(place, certificate)| {
+            let key = keys.get(place).ok_or_else(|| no_key(certificate))?;
+            Ok(json!({ "certificate": file(certificate, conf), "key": file(key, conf) }))
+        });
+        tls.insert("certificates".into(), Value::Array(pairs.collect::<Result<_, Emerg>>()?));
+    }
+    if let Some(protocols) = protocols(scope) {
+        tls.insert("protocols".into(), json!(protocols));
+    }
+    verification(scope, conf, &mut tls)?;
+    Ok(Some(Value::Object(tls)))
+}
+
+fn file(directive: &Directive, conf: &Path) -> String {
+    conf.join(directive.arg(0)).to_string_lossy().into_owned()
+}
+
+fn no_key(certificate: &Directive) -> Emerg {
+    let message = format!(
+        "no \"ssl_certificate_key\" is defined for certificate \"{}\"",
+        certificate.arg(0)
+    );
+    Emerg { message, file: String::new(), line: 0 }
+}
+
+/// The versions; older ones than there are here are left out, and none is left where all are older.
+fn protocols(scope: &Scope<'_>) -> Option<Vec<String>> {
+    let found = scope.get("ssl_protocols")?;
+    let known = |version: &&String| matches!(version.as_str(), "TLSv1.2" | "TLSv1.3");
+    let spoken: Vec<String> = found.args.iter().filter(known).cloned().collect();
+    // What speaks TLS 1.1 alone speaks with nobody here; nothing older is spoken instead.
+    (!spoken.is_empty()).then_some(spoken)
+}
+
+fn verification(scope: &Scope<'_>, conf: &Path, tls: &mut Map<String, Value>) -> Result<(), Emerg> {
+    let Some(found) = scope.get("ssl_verify_client") else { return Ok(()) };
+    let wanted = match found.arg(0) {
+        "on" => "require",
+        "optional" => "optional",
+        "optional_no_ca" => "ask",
+        "off" => return Ok(()),
+        other => return Err(found.fault(format!("invalid value \"{other}\""))),
+    };
+    let trusted = ["ssl_client_certificate", "ssl_trusted_certificate"];
+    match trusted.iter().find_map(|name| scope.get(name)) {
+        Some(trusted) => drop(tls.insert("client_ca".into(), json!(file(trusted, conf)))),
+        None if wanted == "ask" => {}
+        None => {
+            let message = "no ssl_client_certificate for ssl_verify_client".to_owned();
+            return Err(Emerg { message, file: String::new(), line: 0 });
+        }
+    }
+    tls.insert("verify_client".into(), json!(wanted));
+    Ok(())
+}
