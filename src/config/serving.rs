@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ipnet::IpNet;
 use regex::bytes::Regex;
 
@@ -61,9 +62,9 @@ pub struct Serving {
     /// What the upstream gets.
     pub forward: Option<Forward>,
     /// What `Server` says; none: there is no such field, and fields stand as they come.
-    pub server: Option<Arc<str>>,
+    pub server: Option<Bytes>,
     /// The type of what says none itself.
-    pub default_type: Option<String>,
+    pub default_type: Option<Bytes>,
     /// How long a connection may wait after it; none: as elsewhere.
     pub idle_time: Option<Duration>,
     /// Requests on a connection with which it ends at the latest.

@@ -131,12 +131,25 @@ pub fn give_back() {
     unsafe { mi::mi_collect(true) };
 }
 
+/// What mimalloc aligns blocks to that are at least as long (`MI_MAX_ALIGN_SIZE`).
+const ALIGNED: usize = 16;
+
+/// Whether any block of that size fits the layout: asking for one that is aligned takes three times
+/// as long.
+const fn is_plain(size: usize, align: usize) -> bool {
+    align <= ALIGNED && align <= size
+}
+
 // SAFETY: all memory is mimalloc's, of whichever heap: it frees what any of its heaps gave, on any
 // thread. Heaps are never freed.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let own = OWN.get();
+        if own.is_null() && is_plain(layout.size(), layout.align()) {
+            // SAFETY: any size can be asked for.
+            return unsafe { mi::mi_malloc(layout.size()).cast() };
+        }
         if own.is_null() {
             // SAFETY: the caller's promises are the same.
             return unsafe { MiMalloc.alloc(layout) };
@@ -148,6 +161,10 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let own = OWN.get();
+        if own.is_null() && is_plain(layout.size(), layout.align()) {
+            // SAFETY: any size can be asked for.
+            return unsafe { mi::mi_zalloc(layout.size()).cast() };
+        }
         if own.is_null() {
             // SAFETY: the caller's promises are the same.
             return unsafe { MiMalloc.alloc_zeroed(layout) };
@@ -165,6 +182,10 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let own = OWN.get();
+        if own.is_null() && is_plain(size, layout.align()) {
+            // SAFETY: `place` is mimalloc's, and what it becomes may lie anywhere.
+            return unsafe { mi::mi_realloc(place.cast(), size).cast() };
+        }
         if own.is_null() {
             // SAFETY: the caller's promises are the same.
             return unsafe { MiMalloc.realloc(place, layout, size) };
@@ -213,6 +234,26 @@ mod tests {
         let _taking = next.enter();
         let (inside, amid) = apart(|| (apart(Heap::current), staying(Heap::current)));
         assert_eq!((inside, amid, Heap::current()), (APART, next, next));
+    }
+
+    #[test]
+    fn memory_is_aligned_as_it_was_asked_for() {
+        for (size, align) in (1..=1100).flat_map(|size| [1, 2, 4, 8, 16, 32].map(|at| (size, at))) {
+            let layout = Layout::from_size_align(size, align).unwrap();
+            // SAFETY: the layout has a size; what is given is freed once, as long as it then is.
+            unsafe {
+                let place = Allocator.alloc(layout);
+                let zeroed = Allocator.alloc_zeroed(layout);
+                let longer = Allocator.realloc(place, layout, 2 * size + 1);
+                for given in [zeroed, longer] {
+                    assert_eq!(given as usize % align, 0, "{layout:?}");
+                }
+                assert!(std::slice::from_raw_parts(zeroed, size).iter().all(|byte| *byte == 0));
+                Allocator.dealloc(zeroed, layout);
+                let layout = Layout::from_size_align(2 * size + 1, align).unwrap();
+                Allocator.dealloc(longer, layout);
+            }
+        }
     }
 
     #[test]

@@ -34,8 +34,7 @@ async fn admit(exchange: &Exchange) -> Flow {
     if admission::judge(exchange) == Some(false) {
         return admission::refuse(exchange);
     }
-    let serving = exchange.plan().serving.clone();
-    if let Some(ask) = &serving.ask {
+    if let Some(ask) = &exchange.plan().serving.ask {
         let flow = ask::ask(exchange, ask).await;
         if flow != Flow::Continue {
             return flow;

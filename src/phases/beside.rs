@@ -57,6 +57,9 @@ pub(super) fn note_all(exchange: &Exchange, phase: Phase) {
 }
 
 fn note(exchange: &Exchange, is_wanted: impl Fn(&BesideStep) -> bool) {
+    if exchange.plan().beside.is_empty() {
+        return;
+    }
     let wanted = exchange.plan().beside.iter().filter(|step| is_wanted(step));
     let moments = wanted.filter_map(|step| Moment::of(exchange, step));
     for moment in moments {

@@ -14,13 +14,14 @@ use crate::transaction::Phase;
 pub(super) async fn run(exchange: &Exchange) -> Flow {
     beside::note_all(exchange, Phase::Content);
     let steps = exchange.plan().of(Phase::Content);
-    if steps.is_empty() && exchange.function().is_none() {
+    if steps.is_empty() && !exchange.has_function() {
         return by_settings(exchange).await;
     }
     let started = Instant::now();
-    let flow = match exchange.function() {
-        Some(found) if steps.is_empty() => function::run(exchange, &found).await,
-        _ => scripts(exchange, steps).await,
+    let function = if steps.is_empty() { exchange.function() } else { None };
+    let flow = match function {
+        Some(found) => function::run(exchange, &found).await,
+        None => scripts(exchange, steps).await,
     };
     // A script that stands for an upstream, with what a route says of one.
     if !steps.is_empty() && exchange.plan().serving.forward.is_some() {
@@ -32,7 +33,7 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
 
 /// Files answer, or the upstream.
 async fn by_settings(exchange: &Exchange) -> Flow {
-    let serving = exchange.plan().serving.clone();
+    let serving = &exchange.plan().serving;
     match (&serving.files, &serving.forward) {
         (Some(found), _) => files::run(exchange, found).await,
         (None, Some(forward)) => onward::prepare(exchange, forward),

@@ -8,6 +8,9 @@ use crate::transaction::Reply;
 /// The way on, where a page answers instead of this status; the status, where none does. A page that
 /// fails itself has none.
 pub(super) fn instead(exchange: &Exchange, status: u16) -> Flow {
+    if exchange.plan().serving.error_pages.is_empty() {
+        return Flow::Respond(status);
+    }
     let serving = exchange.plan().serving.clone();
     let page = serving.error_pages.iter().find(|page| page.statuses.contains(&status));
     let Some(page) = page.filter(|_| is_there(exchange, status)) else {

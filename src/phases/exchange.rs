@@ -28,11 +28,11 @@ pub struct Exchange {
     /// The function that serves it, as it was when the request came.
     function: RefCell<Option<Found>>,
     /// What is to be run beside the function, once the client has its answer.
-    pub(super) beside: RefCell<Option<Beside>>,
+    pub(super) beside: RefCell<Option<Box<Beside>>>,
     /// What handlers that have no effect are to be shown.
     pub(super) moments: Moments,
     /// What rules that have no effect are to be shown.
-    pub(super) judged: RefCell<Option<Judged>>,
+    pub(super) judged: RefCell<Option<Box<Judged>>>,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// What rules of routes found through which it went before.
@@ -64,18 +64,17 @@ enum Page {
 impl Exchange {
     /// An exchange at its beginning; `None` only if the policy has no plan at all, which
     /// [`crate::policy::build`] never makes.
-    pub fn begin(subject: Subject, live: Rc<Live>, functions: Rc<Holder>) -> Option<Self> {
+    pub fn begin(subject: Rc<Subject>, live: Rc<Live>, functions: Rc<Holder>) -> Option<Rc<Self>> {
         locate(&mut subject.transaction.borrow_mut(), &live.policy);
         let transaction = subject.transaction.borrow();
         let function = functions.find(&transaction.request, &transaction.client);
         let plan = live.policy.router.find(&transaction.request);
         drop(transaction);
         live.policy.plans.get(plan)?;
-        let subject = Rc::new(subject);
         // The operator's own script goes where it wants; a function goes where a client could.
         let is_subrequest = subject.transaction.borrow().is_subrequest;
         let inside = is_subrequest && subject.origin.payer.is_none();
-        let exchange = Self {
+        let exchange = Rc::new(Self {
             subject,
             live,
             functions,
@@ -91,7 +90,7 @@ impl Exchange {
             declined: Cell::default(),
             page: Cell::default(),
             plan: Cell::new(plan),
-        };
+        });
         exchange.note_route();
         exchange.note_captures();
         exchange.await_rules();
@@ -213,6 +212,11 @@ impl Exchange {
     /// Whether any handler runs in a phase.
     pub fn has(&self, phase: Phase) -> bool {
         !self.plan().of(phase).is_empty()
+    }
+
+    /// Whether a function serves it.
+    pub(super) fn has_function(&self) -> bool {
+        self.function.borrow().is_some()
     }
 
     /// The function that serves it.

@@ -175,20 +175,20 @@ fn answer(
     decided(exchange, status)
 }
 
-fn kind(exchange: &Exchange, files: &Files, uri: &[u8]) -> String {
+fn kind(exchange: &Exchange, files: &Files, uri: &[u8]) -> Bytes {
     let name = String::from_utf8_lossy(uri);
     let name = name.rsplit('/').next().unwrap_or_default();
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     let usual = |ending: &str| {
         let row = TYPES.iter().find(|(known, _)| *known == ending);
-        row.map(|(_, kind)| (*kind).to_owned())
+        row.map(|(_, kind)| Bytes::from_static(kind.as_bytes()))
     };
     let known = ending.and_then(|ending| match &files.types {
-        Some(types) => types.get(&ending).cloned(),
+        Some(types) => types.get(&ending).cloned().map(Bytes::from),
         None => usual(&ending),
     });
     let default = || exchange.plan().serving.default_type.clone();
-    known.or_else(default).unwrap_or_else(|| "text/plain".to_owned())
+    known.or_else(default).unwrap_or(Bytes::from_static(b"text/plain"))
 }
 
 /// A folder without its slash.

@@ -17,7 +17,7 @@ pub(super) async fn run(exchange: &Exchange, found: &Found) -> Flow {
     let (call, result) = exchange.functions.call(found, reach, called).await;
     if let Some(mut beside) = beside {
         beside.answered(call.as_deref(), &result, reach);
-        exchange.beside.replace(Some(beside));
+        exchange.beside.replace(Some(Box::new(beside)));
     }
     let error = match (result, call.as_ref().and_then(|call| call.exit.get())) {
         (Ok(_), Some(exit)) => return left(exchange, exit),

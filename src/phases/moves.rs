@@ -1,5 +1,7 @@
 //! What a route does before its `rewrite` handlers run: its steps, in the order written.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::set::script;
@@ -260,9 +262,9 @@ pub(super) fn absolute(transaction: &Transaction, to: &[u8]) -> Vec<u8> {
     if !to.starts_with(b"/") || transaction.is_subrequest {
         return to.to_vec();
     }
-    let named = || transaction.site.as_deref().filter(|name| !name.is_empty()).map(str::to_owned);
+    let named = || transaction.site.as_deref().filter(|name| !name.is_empty()).map(Cow::Borrowed);
     let host = transaction.request.host().or_else(named);
-    let host = host.unwrap_or_else(|| transaction.client.server.ip().to_string());
+    let host = host.unwrap_or_else(|| transaction.client.server.ip().to_string().into());
     let scheme = if transaction.client.tls.is_some() { "https" } else { "http" };
     let port = match transaction.client.server.port() {
         80 => String::new(),

@@ -38,14 +38,14 @@ pub(super) fn note(exchange: &Exchange) {
         return beside.contest.differences.leave_out();
     };
     let profile = beside.rules.profile(|| transaction.request.normalized_path()).clone();
-    exchange.judged.replace(Some(Judged {
+    exchange.judged.replace(Some(Box::new(Judged {
         profile,
         contest: beside.contest.clone(),
         request: transaction.request.clone(),
         body: transaction.body.clone(),
         variables: transaction.variables.clone(),
         _turn: turn,
-    }));
+    })));
 }
 
 /// Has what was noted judged. Nobody waits for it.

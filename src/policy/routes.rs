@@ -40,8 +40,7 @@ impl Router {
     /// The site that serves a request, by the address to which its client connected; none where there
     /// are no sites.
     pub fn site(&self, client: &Client, request: &Request) -> Option<usize> {
-        let host = request.host();
-        self.sites.as_ref().map(|sites| sites.of(client, host.as_deref()))
+        self.sites.as_ref().map(|sites| sites.of(client, || request.host()))
     }
 
     /// The site of a client that names a host in its TLS handshake, or none; none where there are no

@@ -1,6 +1,8 @@
 //! Sites: whose host a request names, and the best of its routes.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,16 +16,26 @@ use crate::transaction::Client;
 #[derive(Debug)]
 pub(super) struct Sites {
     sites: Vec<Tree>,
-    names: Vec<Named>,
+    /// By the addresses on which they listen, in the order of these.
+    doors: Vec<(SocketAddr, Door)>,
+    /// By the ports of which they listen on all addresses.
+    wide: Vec<(u16, Door)>,
+    paths: Vec<(Arc<str>, Door)>,
+    /// All of them: for an address on which none listens.
+    all: Door,
 }
 
-/// One site's hosts.
-#[derive(Debug)]
-struct Named {
-    listen: Vec<SocketAddr>,
-    listen_paths: Vec<Arc<str>>,
-    default: bool,
-    names: Vec<SiteName>,
+/// Sites among which the host chooses: those that are reached by the same address.
+#[derive(Debug, Default)]
+struct Door {
+    /// Each with what is known of it; in the order written.
+    sites: Vec<usize>,
+    exact: HashMap<Box<str>, usize>,
+    /// Names with a star, the better ones first.
+    starred: Vec<(SiteName, usize)>,
+    patterns: Vec<(Regex, usize)>,
+    /// The site of a host that none names.
+    default: usize,
 }
 
 /// One site's routes.
@@ -39,9 +51,8 @@ struct Tree {
 /// Routes of which one is chosen.
 #[derive(Debug, Default)]
 struct Level {
-    exact: HashMap<Box<[u8]>, usize>,
-    /// Paths that lack but the slash at their end of a prefix whose requests go on.
-    folders: HashMap<Box<[u8]>, usize>,
+    /// By their length, then in the order of their bytes.
+    exact: Vec<(Box<[u8]>, usize)>,
     /// In the order of their bytes.
     prefixes: Vec<Prefix>,
     /// In the order written.
@@ -67,80 +78,60 @@ struct Hit {
 impl Sites {
     /// Those of the settings.
     pub(super) fn new(config: &Config) -> Self {
-        let named = |site: &Site| Named {
-            listen: site.listen.clone(),
-            listen_paths: site.listen_paths.clone(),
-            default: site.default,
-            names: site.names.clone(),
+        let door = |fits: &dyn Fn(&Site) -> bool| Door::new(config, fits);
+        let listens: BTreeSet<SocketAddr> =
+            config.sites.iter().flat_map(|site| site.listen.iter().copied()).collect();
+        let wide: BTreeSet<u16> =
+            listens.iter().filter(|at| is_wide(at)).map(|at| at.port()).collect();
+        let paths: BTreeSet<&Arc<str>> =
+            config.sites.iter().flat_map(|site| &site.listen_paths).collect();
+        let at = |at: &SocketAddr| (*at, door(&|site| site.listen.contains(at)));
+        let on = |port: &u16| {
+            let fits = |at: &SocketAddr| is_wide(at) && at.port() == *port;
+            (*port, door(&|site| site.listen.iter().any(fits)))
         };
+        let by =
+            |path: &&Arc<str>| ((*path).clone(), door(&|site| site.listen_paths.contains(path)));
         Self {
             sites: config.sites.iter().map(|site| Tree::new(site, config)).collect(),
-            names: config.sites.iter().map(named).collect(),
+            doors: listens.iter().map(at).collect(),
+            wide: wide.iter().map(on).collect(),
+            paths: paths.iter().map(by).collect(),
+            all: door(&|_| true),
         }
     }
 
     /// The site of a host at an address: of its exact name, else the longest name with a star before,
     /// else behind, else the first pattern, else the default.
-    pub(super) fn of(&self, client: &Client, host: Option<&str>) -> usize {
-        let here = match &client.path {
+    pub(super) fn of<'a>(
+        &self,
+        client: &Client,
+        host: impl FnOnce() -> Option<Cow<'a, str>>,
+    ) -> usize {
+        let door = match &client.path {
             Some(path) => self.by(path),
-            None => self.at(client.server),
+            None => Some(self.at(client.server)),
         };
-        let named = host.and_then(|host| self.named(&here, host));
-        let default = || here.iter().copied().find(|site| self.is_default(*site));
-        named.or_else(default).or_else(|| here.first().copied()).unwrap_or_default()
+        let Some(door) = door else { return 0 };
+        // Where there is but one, nobody needs to know the host.
+        if let [only] = door.sites[..] {
+            return only;
+        }
+        host().and_then(|host| door.named(&host)).unwrap_or(door.default)
     }
 
     /// Sites that listen on a Unix socket.
-    fn by(&self, path: &Arc<str>) -> Vec<usize> {
-        let sites = self.names.iter().enumerate();
-        let here = sites.filter(|(_, site)| site.listen_paths.contains(path));
-        here.map(|(index, _)| index).collect()
+    fn by(&self, path: &Arc<str>) -> Option<&Door> {
+        self.paths.iter().find(|(known, _)| known == path).map(|(_, door)| door)
     }
 
     /// Sites that listen on the very address, else those that listen on all of its port.
-    fn at(&self, server: SocketAddr) -> Vec<usize> {
-        let with = |fits: &dyn Fn(&SocketAddr) -> bool| -> Vec<usize> {
-            let sites = self.names.iter().enumerate();
-            sites.filter(|(_, site)| site.listen.iter().any(fits)).map(|(index, _)| index).collect()
-        };
-        let wide =
-            |known: &SocketAddr| known.port() == server.port() && known.ip().is_unspecified();
-        let mut here = with(&|known| *known == server);
-        if here.is_empty() {
-            here = with(&wide);
+    fn at(&self, server: SocketAddr) -> &Door {
+        if let Ok(place) = self.doors.binary_search_by(|(at, _)| at.cmp(&server)) {
+            return self.doors.get(place).map_or(&self.all, |(_, door)| door);
         }
-        if here.is_empty() { (0..self.names.len()).collect() } else { here }
-    }
-
-    fn named(&self, here: &[usize], host: &str) -> Option<usize> {
-        let all = || {
-            here.iter().flat_map(|site| {
-                let names = self.names.get(*site).map(|named| named.names.as_slice());
-                names.unwrap_or_default().iter().map(|name| (*site, name))
-            })
-        };
-        let exact = |(site, name): (usize, &SiteName)| {
-            matches!(name, SiteName::Exact(known) if known == host).then_some(site)
-        };
-        let starred = |(site, name): (usize, &SiteName)| match name {
-            SiteName::Below(end) if host.ends_with(&**end) => Some((2, end.len(), site)),
-            SiteName::From(start) if host.starts_with(&**start) => Some((1, start.len(), site)),
-            _ => None,
-        };
-        let pattern = |(site, name): (usize, &SiteName)| {
-            matches!(name, SiteName::Pattern(known) if known.is_match(host.as_bytes()))
-                .then_some(site)
-        };
-        let best = || {
-            let found = all().filter_map(starred);
-            found.max_by_key(|(kind, length, _)| (*kind, *length)).map(|(_, _, site)| site)
-        };
-        all().find_map(exact).or_else(best).or_else(|| all().find_map(pattern))
-    }
-
-    fn is_default(&self, site: usize) -> bool {
-        self.names.get(site).is_some_and(|named| named.default)
+        let wide = self.wide.iter().find(|(port, _)| *port == server.port());
+        wide.map_or(&self.all, |(_, door)| door)
     }
 
     /// The route of a site that serves a path, which may be the site's own.
@@ -153,6 +144,60 @@ impl Sites {
     pub(super) fn own(&self, site: usize) -> Option<(usize, &Arc<str>)> {
         self.sites.get(site).map(|tree| (tree.own, &tree.name))
     }
+}
+
+impl Door {
+    /// That of the sites that fit.
+    fn new(config: &Config, fits: &dyn Fn(&Site) -> bool) -> Self {
+        let mut door = Self::default();
+        let here = || config.sites.iter().enumerate().filter(|(_, site)| fits(site));
+        for (index, site) in here() {
+            door.sites.push(index);
+            for name in &site.names {
+                door.name(name, index);
+            }
+        }
+        // Of two that are as good, the one that was written last.
+        door.starred.reverse();
+        door.starred.sort_by_key(|(name, _)| std::cmp::Reverse(rank(name)));
+        let default = here().find(|(_, site)| site.default).map(|(index, _)| index);
+        door.default = default.or(door.sites.first().copied()).unwrap_or_default();
+        door
+    }
+
+    fn name(&mut self, name: &SiteName, site: usize) {
+        match name {
+            SiteName::Exact(name) => drop(self.exact.entry(name.as_str().into()).or_insert(site)),
+            SiteName::Pattern(pattern) => self.patterns.push((pattern.clone(), site)),
+            starred => self.starred.push((starred.clone(), site)),
+        }
+    }
+
+    fn named(&self, host: &str) -> Option<usize> {
+        let fits = |(name, site): &(SiteName, usize)| match name {
+            SiteName::Below(end) => host.ends_with(&**end).then_some(*site),
+            SiteName::From(start) => host.starts_with(&**start).then_some(*site),
+            SiteName::Exact(_) | SiteName::Pattern(_) => None,
+        };
+        let pattern = || self.patterns.iter().find(|(known, _)| known.is_match(host.as_bytes()));
+        let exact = self.exact.get(host).copied();
+        let starred = exact.or_else(|| self.starred.iter().find_map(fits));
+        starred.or_else(|| pattern().map(|(_, site)| *site))
+    }
+}
+
+/// How good a name with a star is: one with the star before goes before one with the star behind, and
+/// a longer one before a shorter one.
+fn rank(name: &SiteName) -> (u8, usize) {
+    match name {
+        SiteName::Below(end) => (2, end.len()),
+        SiteName::From(start) => (1, start.len()),
+        SiteName::Exact(_) | SiteName::Pattern(_) => (0, 0),
+    }
+}
+
+fn is_wide(at: &SocketAddr) -> bool {
+    at.ip().is_unspecified()
 }
 
 impl Tree {
@@ -169,11 +214,8 @@ impl Tree {
     }
 
     fn find(&self, level: &Level, path: &[u8]) -> Option<Hit> {
-        if let Some(route) = level.exact.get(path) {
-            return Some(Hit { route: *route, settled: true });
-        }
-        if let Some(route) = level.folders.get(path) {
-            return Some(Hit { route: *route, settled: true });
+        if let Some(route) = level.exact(path) {
+            return Some(Hit { route, settled: true });
         }
         let mut found = None;
         if let Some(prefix) = level.longest(path) {
@@ -195,26 +237,41 @@ impl Tree {
 impl Level {
     fn new(routes: &[usize], config: &Config, inside: &mut HashMap<usize, Level>) -> Self {
         let mut level = Self::default();
+        let mut exact: HashMap<Box<[u8]>, usize> = HashMap::new();
+        let mut folders = Vec::new();
         for index in routes {
             let Some(route) = config.routes.get(*index) else { continue };
             match &route.matches.path {
                 // Reached by its name alone.
                 PathMatch::Any => {}
-                PathMatch::Exact(path) => drop(level.exact.insert(path.as_bytes().into(), *index)),
+                PathMatch::Exact(path) => drop(exact.insert(path.as_bytes().into(), *index)),
                 PathMatch::First(path) => level.push(path, *index, true),
                 PathMatch::Prefix(path) => level.push(path, *index, false),
                 PathMatch::Regex(pattern) => level.patterns.push((pattern.clone(), *index)),
             }
             if let Some(folder) = route.folder() {
-                level.folders.insert(folder.as_bytes().into(), *index);
+                folders.push((Box::from(folder.as_bytes()), *index));
             }
             if !route.serving.routes.is_empty() {
                 let inner = Self::new(&route.serving.routes, config, inside);
                 inside.insert(*index, inner);
             }
         }
+        // Paths that lack but the slash at their end of a prefix whose requests go on; of two that are
+        // the same, the one that was written last.
+        for (folder, index) in folders.into_iter().rev() {
+            exact.entry(folder).or_insert(index);
+        }
+        level.exact = exact.into_iter().collect();
+        level.exact.sort_by(|(one, _), (other, _)| by_length(one, other));
         level.link();
         level
+    }
+
+    /// The route of this very path.
+    fn exact(&self, path: &[u8]) -> Option<usize> {
+        let place = self.exact.binary_search_by(|(known, _)| by_length(known, path)).ok()?;
+        self.exact.get(place).map(|(_, route)| *route)
     }
 
     fn push(&mut self, path: &str, route: usize, first: bool) {
@@ -252,6 +309,11 @@ impl Level {
         }
         Some(candidate)
     }
+}
+
+/// Most that differ are told apart by their lengths.
+fn by_length(one: &[u8], other: &[u8]) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The policy in force now, and how the last try to change it went.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +13,11 @@ use crate::telemetry::events;
 /// The only place that swaps anything.
 pub struct PolicyStore {
     current: ArcSwap<Policy>,
+    /// That of `current`, which every request asks for.
+    generation: AtomicU64,
     tried: ArcSwapOption<Tried>,
+    /// Whether a policy is tried: it hardly ever is.
+    is_trying: AtomicBool,
     status: Mutex<Status>,
 }
 
@@ -50,8 +55,10 @@ impl PolicyStore {
     /// A store whose first policy is in force at once.
     pub fn new(policy: Arc<Policy>, status: Status) -> Self {
         Self {
+            generation: AtomicU64::new(policy.generation),
             current: ArcSwap::new(policy),
             tried: ArcSwapOption::empty(),
+            is_trying: AtomicBool::new(false),
             status: Mutex::new(status),
         }
     }
@@ -64,12 +71,14 @@ impl PolicyStore {
 
     /// The number of the policy in force now.
     pub fn generation(&self) -> u64 {
-        self.current.load().generation
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Puts `next` in force for every exchange that begins from now on.
     pub fn swap(&self, next: Arc<Policy>, took: Duration) {
+        let generation = next.generation;
         self.current.store(next);
+        self.generation.store(generation, Ordering::Release);
         let mut status = self.lock();
         status.since = SystemTime::now();
         status.took = took;
@@ -83,15 +92,22 @@ impl PolicyStore {
         self.tried.load()
     }
 
+    /// Whether there may be one: this is the cheaper question.
+    pub fn is_trying(&self) -> bool {
+        self.is_trying.load(Ordering::Acquire)
+    }
+
     /// A policy that every worker prepared is tried from now on.
     pub fn begin_trial(&self, tried: Arc<Tried>) {
         let why = format!("canary {}", tried.candidate.mode.share());
         self.happened(&tried, Happening::Began, &why, &tried.candidate.by);
         self.tried.store(Some(tried));
+        self.is_trying.store(true, Ordering::Release);
     }
 
     /// Nothing is tried any more; what was.
     pub fn end_trial(&self, what: Happening, why: &str, by: &str) -> Option<Arc<Tried>> {
+        self.is_trying.store(false, Ordering::Release);
         let tried = self.tried.swap(None)?;
         self.happened(&tried, what, why, by);
         Some(tried)

@@ -15,7 +15,7 @@ pub(super) fn believe_proxies(client: &mut Client, headers: &Headers, trusted: &
     if trusted.networks.is_empty() || !is_trusted(trusted, client.address) {
         return;
     }
-    let values: Vec<&[u8]> = headers.get_all("x-forwarded-for").map(|value| &value[..]).collect();
+    let values: Vec<&[u8]> = headers.values("x-forwarded-for").collect();
     let chain = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
     for written in chain.take(CHAIN) {
         let Some((address, port)) = parse(written) else { return };

@@ -1,10 +1,8 @@
 //! An answer on its way to the client: what waits is gathered, so that a small one leaves in one
 //! system call, head, body and end.
 
-use std::io::Write as _;
-
 use super::client_stream::GATHERED;
-use super::{ClientStream, Sent};
+use super::{ClientStream, Sent, wire};
 use crate::upstream::Framing;
 
 /// An answer whose head waits to be sent.
@@ -39,7 +37,7 @@ impl<'a> Answer<'a> {
         }
         let chunk = self.framing == Framing::Chunked && !bytes.is_empty();
         if chunk {
-            let _ = write!(self.client.waiting, "{:x}\r\n", bytes.len());
+            wire::chunk_length(&mut self.client.waiting, bytes.len());
         }
         let end: &[u8] = match (self.framing, leaves) {
             (Framing::Chunked, Leaves::AsTheEnd) if chunk => b"\r\n0\r\n\r\n",

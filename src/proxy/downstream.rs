@@ -146,7 +146,7 @@ impl Downstream {
         (number, last): (u64, bool),
     ) -> Self {
         let declared = declared(request);
-        let connection = request.headers.get_all("connection").map(|value| &value[..]);
+        let connection = request.headers.values("connection");
         Self {
             outflow: Outflow::default(),
             stream: RefCell::new(Some(stream)),

@@ -4,7 +4,7 @@ use super::framing::HOP_BY_HOP;
 use super::head::{encoded, is_token};
 use super::{Failure, wire};
 use crate::config;
-use crate::transaction::{Body, Header, Onward, Transaction};
+use crate::transaction::{Body, Headers, Onward, Transaction};
 
 const UNWRITABLE: Failure = Failure::ours(500, "proxy::request_not_writable");
 
@@ -61,8 +61,7 @@ fn fields(
     let headers = &transaction.request.headers;
     let named = named_by_connection(transaction);
     let host = upstream.host.as_deref();
-    let passes = |field: &&Header| {
-        let name = &field.name;
+    let passes = |(name, _): &(&[u8], &[u8])| {
         let ours = is_one_of(&OURS, name) || (host.is_some() && is_one_of(&["host"], name));
         let hop_by_hop = is_one_of(&HOP_BY_HOP, name)
             || named.iter().any(|named| name.eq_ignore_ascii_case(named));
@@ -71,15 +70,22 @@ fn fields(
     if let Some(host) = host {
         wire::tame_field(out, b"Host", host.as_bytes());
     }
-    for field in headers.iter().filter(passes) {
-        // What was received is as the guard read it.
-        if !headers.changed() {
-            wire::known_field(out, &field.name, &field.value);
-        } else if !wire::field(out, &field.name, &field.value) {
+    for (name, value) in headers.pairs().filter(passes) {
+        if !client_field(out, headers, name, value) {
             return Err(UNWRITABLE);
         }
     }
     Ok(())
+}
+
+/// One of the client's fields; false, and nothing is written, if its name cannot be one.
+fn client_field(out: &mut Vec<u8>, headers: &Headers, name: &[u8], value: &[u8]) -> bool {
+    // What was received is as the guard read it.
+    if headers.changed() {
+        return wire::field(out, name, value);
+    }
+    wire::known_field(out, name, value);
+    true
 }
 
 /// What the route's settings want the upstream to see, of what the client said and besides.
@@ -101,11 +107,12 @@ fn told(out: &mut Vec<u8>, transaction: &Transaction, onward: &Onward) -> Result
         out.extend_from_slice(b"Connection: close\r\n");
     }
     let ours = ["host", "content-length", "expect", "http2-settings"];
-    let fields = transaction.request.headers.iter().filter(|_| onward.client_headers);
-    for field in fields {
-        let name = &field.name;
-        let not = is_one_of(&ours, name) || is_one_of(&HOP_BY_HOP, name) || set(name);
-        if !not && !wire::field(out, name, &field.value) {
+    let headers = &transaction.request.headers;
+    for (name, value) in headers.pairs().filter(|_| onward.client_headers) {
+        if is_one_of(&ours, name) || is_one_of(&HOP_BY_HOP, name) || set(name) {
+            continue;
+        }
+        if !client_field(out, headers, name, value) {
             return Err(UNWRITABLE);
         }
     }
@@ -114,7 +121,7 @@ fn told(out: &mut Vec<u8>, transaction: &Transaction, onward: &Onward) -> Result
 
 /// What the client's `Connection` field names is for us alone.
 fn named_by_connection(transaction: &Transaction) -> Vec<&[u8]> {
-    let values = transaction.request.headers.get_all("connection");
+    let values = transaction.request.headers.values("connection");
     let options = values.flat_map(|value| value.split(|byte| *byte == b','));
     let named = options.map(<[u8]>::trim_ascii).filter(|option| {
         !option.eq_ignore_ascii_case(b"close") && !option.eq_ignore_ascii_case(b"keep-alive")
@@ -128,7 +135,7 @@ fn forwarded(out: &mut Vec<u8>, transaction: &Transaction) {
     let socket = client.socket.ip().to_canonical();
     out.extend_from_slice(b"X-Forwarded-For: ");
     if client.address != socket {
-        for value in transaction.request.headers.get_all("x-forwarded-for") {
+        for value in transaction.request.headers.values("x-forwarded-for") {
             out.extend(value.iter().filter(|byte| !byte.is_ascii_control()));
             out.extend_from_slice(b", ");
         }

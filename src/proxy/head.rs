@@ -8,12 +8,10 @@ mod fields;
 mod line;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use bytes::Bytes;
-use memchr::memmem::Finder;
 
-pub(in crate::proxy) use fields::is_token;
+pub(in crate::proxy) use fields::{first_control, is_token};
 
 use crate::config::Limits;
 use crate::transaction::Request;
@@ -80,13 +78,16 @@ pub fn find_end(bytes: &[u8], seen: usize, limits: &Limits) -> Result<Option<usi
     }
     let from = seen.saturating_sub(3);
     let rest = bytes.get(from..).unwrap_or_default();
-    let end = EMPTY_LINE.find(rest).map(|offset| offset + 4);
-    let head = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
-    let begins_bare = from == 0 && head.first() == Some(&b'\n');
-    if begins_bare || has_bare_line_feed(head) {
-        return Err(refusal::BARE_LINE_FEED);
+    for feed in memchr::memchr_iter(b'\n', rest) {
+        match rest.get(..feed).unwrap_or_default() {
+            [.., b'\r', b'\n', b'\r'] => return Ok(Some(from + feed + 1)),
+            [.., b'\r'] => {}
+            // What stands before it was looked at the last time.
+            [] if from > 0 => {}
+            _ => return Err(refusal::BARE_LINE_FEED),
+        }
     }
-    Ok(end.map(|end| from + end))
+    Ok(None)
 }
 
 /// The same where lines may end with a line feed alone.
@@ -100,17 +101,6 @@ fn find_any_end(bytes: &[u8], seen: usize) -> Option<usize> {
     })
 }
 
-/// Searches for the empty line.
-static EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n\r\n"));
-
-/// Without an early end, so that it is done many bytes at once.
-#[allow(clippy::needless_bitwise_bool, reason = "without branches it is done many bytes at once")]
-fn has_bare_line_feed(bytes: &[u8]) -> bool {
-    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
-    let bare = |(before, byte): (&u8, &u8)| (*byte == b'\n') & (*before != b'\r');
-    pairs.fold(false, |found, pair| found | bare(pair))
-}
-
 /// Splits a whole head (its empty line included).
 ///
 /// # Errors
@@ -118,13 +108,9 @@ fn has_bare_line_feed(bytes: &[u8]) -> bool {
 pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
     // `find_end` saw a carriage return before every line feed, or none is needed.
     let feed = memchr::memchr(b'\n', head).ok_or(refusal::BAD_REQUEST_LINE)?;
-    let first = head.slice(..feed);
-    let first =
-        first.strip_suffix(b"\r").map_or_else(|| first.clone(), |line| first.slice_ref(line));
-    let line = line::parse(&first, limits)?;
-    let mut headers = fields::parse(&head.slice(feed + 1..), limits)?;
+    let line = line::parse(head, feed, limits)?;
+    let headers = fields::parse(head, feed + 1, limits)?;
     let target = fields::check(&line, &headers)?;
-    headers.received();
     let mut request = Request::new(line.method, target, line.version, headers);
     request.original_target = line.target;
     request.raw_head = head.clone();
@@ -152,7 +138,7 @@ pub(in crate::proxy) fn encoded(target: &[u8]) -> Cow<'_, [u8]> {
 /// An upgrade that comes with a body would let the body pass unread behind the upgrade.
 fn strip_upgrade_with_body(request: &mut Request) {
     let has_body = request.headers.contains("transfer-encoding")
-        || request.headers.get("content-length").is_some_and(|length| &length[..] != b"0");
+        || request.headers.value("content-length").is_some_and(|length| length != b"0");
     if has_body {
         request.headers.remove("upgrade");
     }

@@ -1,9 +1,5 @@
 //! The head of a site's answer: its fields in nginx's order, which scripts and clients may count on.
 
-use std::time::SystemTime;
-
-use bytes::Bytes;
-
 use super::forward::is_one_of;
 use super::framing::SWITCHING;
 use super::{respond, wire};
@@ -26,10 +22,10 @@ const FIRST: [&str; 7] = [
 pub(super) fn introduce(exchange: &Exchange, headers: &mut Headers) {
     let Some(server) = &exchange.plan().serving.server else { return };
     if !headers.contains("server") {
-        headers.set("Server", Bytes::copy_from_slice(server.as_bytes()));
+        headers.append("Server", server.clone());
     }
     if !headers.contains("date") {
-        headers.set("Date", httpdate::fmt_http_date(SystemTime::now()));
+        headers.append("Date", wire::now());
     }
 }
 
@@ -55,8 +51,9 @@ pub(super) fn write(
                 out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
             }
             _ => {
-                let named = response.headers.iter().filter(|field| is(field, name));
-                named.for_each(|field| sound &= wire::field(out, &field.name, &field.value));
+                for field in response.headers.all(name) {
+                    sound &= wire::field(out, &field.name, &field.value);
+                }
             }
         }
     }

@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, MutexGuard};
 
 use super::answer::{Answer, Leaves};
 use super::downstream::Downstream;
 use super::framing::{Length, framed};
+use super::gate::{Gate, Passing};
 use super::{Sent, respond};
 use crate::phases::{self, BodyFilter, Exchange, Flow};
 use crate::transaction::Version;
@@ -18,7 +18,7 @@ use crate::upstream::Framing;
 pub(super) struct Outflow {
     state: RefCell<State>,
     /// One at a time sends.
-    gate: Mutex<()>,
+    gate: Gate,
     /// A task is to send what is staged, and has not begun to.
     is_nudged: Cell<bool>,
 }
@@ -43,8 +43,8 @@ pub(super) enum State {
 
 impl Outflow {
     /// Waits until nobody sends.
-    pub(super) async fn enter(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock().await
+    pub(super) async fn enter(&self) -> Passing<'_> {
+        self.gate.enter().await
     }
 
     pub(super) fn take(&self) -> State {

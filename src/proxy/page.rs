@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::config::Pages;
-use crate::transaction::reason;
+use crate::transaction::{Id, reason};
 
 /// The page of a status, and its type.
-pub(super) fn page(pages: Pages, status: u16, id: &str) -> (Bytes, &'static str) {
+pub(super) fn page(pages: Pages, status: u16, id: &Id) -> (Bytes, &'static str) {
     match pages {
         Pages::Html => (html(status), "text/html"),
         Pages::Plain => (plain(status, id), "text/plain; charset=utf-8"),

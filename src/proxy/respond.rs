@@ -142,8 +142,8 @@ pub(super) fn stage_head(exchange: &Exchange, status: u16) {
 fn complete(exchange: &Exchange, headers: &mut Headers, says: bool) {
     let plan = exchange.plan();
     if says && plan.lua.use_default_type && !headers.contains("content-type") {
-        let kind = plan.serving.default_type.as_deref().unwrap_or("text/plain");
-        headers.set("Content-Type", kind.to_owned());
+        let kind = plan.serving.default_type.clone();
+        headers.append("Content-Type", kind.unwrap_or(Bytes::from_static(b"text/plain")));
     }
     ordered::introduce(exchange, headers);
 }

@@ -1,8 +1,7 @@
 //! What one worker needs to serve requests: its copy of the policy, its upstream connections.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -28,12 +27,6 @@ pub struct Site {
     /// What this worker holds of the functions.
     pub functions: Rc<Holder>,
     computed: RefCell<HashMap<Address, Arc<Group>>>,
-    ids: Ids,
-}
-
-struct Ids {
-    keys: [RandomState; 2],
-    next: Cell<u64>,
 }
 
 impl Site {
@@ -48,7 +41,6 @@ impl Site {
             pool: Pool::new(),
             functions: Rc::new(functions),
             computed: RefCell::default(),
-            ids: Ids { keys: [RandomState::new(), RandomState::new()], next: Cell::new(0) },
         }
     }
 
@@ -69,6 +61,9 @@ impl Site {
     /// This worker's copy of the policy that judges this client's exchange: the one in force, or the
     /// one that is tried.
     pub fn choose(&self, current: Rc<Live>, request: &Request, client: &Client) -> Rc<Live> {
+        if !self.store.is_trying() {
+            return current;
+        }
         let tried = self.store.tried();
         let Some(tried) = tried.as_ref().filter(|tried| tried.is_for(request, client)) else {
             return current;
@@ -80,6 +75,9 @@ impl Site {
 
     /// An exchange is over: if a policy is tried, that is for its gates.
     pub fn count(&self, exchange: &Exchange) {
+        if !self.store.is_trying() {
+            return;
+        }
         if let Some(tried) = &*self.store.tried() {
             let transaction = exchange.subject.transaction.borrow();
             tried.count(&exchange.live.policy, &transaction, exchange.killed.get());
@@ -122,39 +120,8 @@ impl Site {
         group.or_insert_with(|| Group::computed(address.clone())).clone()
     }
 
-    /// A new request id: 32 hex digits, unique, not to be guessed from others.
-    pub fn next_id(&self) -> String {
-        let number = self.ids.next.get();
-        self.ids.next.set(number + 1);
-        let mut id = String::with_capacity(32);
-        for half in self.ids.keys.each_ref().map(|key| key.hash_one(number)) {
-            for byte in half.to_be_bytes() {
-                id.extend(hex(byte));
-            }
-        }
-        id
-    }
-
     /// How many copies are held, for tests and `GET /policy`.
     pub fn copies(&self) -> usize {
         self.prepared.borrow().len()
-    }
-}
-
-/// A byte as two lower-case hex digits.
-fn hex(byte: u8) -> [char; 2] {
-    let digit = |digit: u8| char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
-    [digit(byte >> 4), digit(byte & 15)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hex;
-
-    #[test]
-    fn bytes_are_two_digits_each() {
-        for byte in 0..=255 {
-            assert_eq!(String::from_iter(hex(byte)), format!("{byte:02x}"));
-        }
     }
 }

@@ -47,9 +47,9 @@ async fn run(site: Rc<Site>, live: Rc<Live>, wanted: Subrequest) -> Captured {
     let Subrequest { transaction, contexts, origin, room } = wanted;
     let downstream = Rc::new(Downstream::of_script(transaction.body.clone(), room));
     let host = Box::new(Shared::new(site.clone(), downstream.clone()));
-    let subject = Subject::within(transaction, host, origin);
+    let subject = Rc::new(Subject::within(transaction, host, origin));
     subject.contexts.replace(contexts);
-    let Some(exchange) = Exchange::begin(subject, live, site.functions.clone()).map(Rc::new) else {
+    let Some(exchange) = Exchange::begin(subject, live, site.functions.clone()) else {
         return Captured { status: LOST, ..Captured::default() };
     };
     downstream.belong_to(&exchange);

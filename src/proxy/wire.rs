@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use super::head::is_token;
+use bytes::Bytes;
+
+use super::head::{first_control, is_token};
 use crate::upstream::Framing;
 
 /// A field; false, and nothing is written, if its name cannot be one.
@@ -22,18 +24,32 @@ pub(super) fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> bool {
 /// put there, or an upstream) become spaces.
 pub(super) fn tame_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     known_field(out, name, value);
-    if value.iter().fold(false, |found, byte| found | is_control(*byte)) {
+    if has_control(value) {
         let start = out.len() - value.len() - 2;
-        let written = out.get_mut(start..start + value.len()).unwrap_or_default();
-        written.iter_mut().filter(|byte| is_control(**byte)).for_each(|byte| *byte = b' ');
+        out.truncate(start + value.len());
+        tame(out, start);
+        out.extend_from_slice(b"\r\n");
     }
+}
+
+/// What was written from `start` on has no control characters then.
+fn tame(out: &mut [u8], start: usize) {
+    let written = out.get_mut(start..).unwrap_or_default();
+    written.iter_mut().filter(|byte| is_control(**byte)).for_each(|byte| *byte = b' ');
+}
+
+/// Whether there may be a control character.
+fn has_control(bytes: &[u8]) -> bool {
+    first_control(bytes).is_some()
 }
 
 /// A field that the guard read, or one of ours.
 pub(super) fn known_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    for part in [name, b": ", value, b"\r\n"] {
-        out.extend_from_slice(part);
-    }
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
 }
 
 fn is_control(byte: u8) -> bool {
@@ -48,7 +64,11 @@ pub(super) fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) -> bool
         out.extend_from_slice(b"HTTP/1.1 ");
         number(out, status.into());
         out.push(b' ');
-        out.extend(reason.iter().map(|byte| if is_control(*byte) { b' ' } else { *byte }));
+        let start = out.len();
+        out.extend_from_slice(reason);
+        if has_control(reason) {
+            tame(out, start);
+        }
         out.extend_from_slice(b"\r\n");
     }
     sound
@@ -78,11 +98,32 @@ pub(super) fn content_length(out: &mut Vec<u8>, length: u64) {
 
 /// In decimal digits. (What formats anything takes several times as long.)
 fn number(out: &mut Vec<u8>, number: u64) {
-    if number >= 10 {
-        self::number(out, number / 10);
-    }
-    out.push(b'0' + (number % 10) as u8);
+    digits::<10>(out, number);
 }
+
+/// The line before a chunk of so many bytes.
+pub(super) fn chunk_length(out: &mut Vec<u8>, length: usize) {
+    digits::<16>(out, length as u64);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn digits<const BASE: u64>(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [b'0'; MOST_DIGITS];
+    let mut length = 0;
+    for place in digits.iter_mut().rev() {
+        let digit = (number % BASE) as u8;
+        *place = if digit < 10 { b'0' + digit } else { b'a' - 10 + digit };
+        number /= BASE;
+        length += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(MOST_DIGITS - length..).unwrap_or_default());
+}
+
+/// Of the longest number in tens.
+const MOST_DIGITS: usize = 20;
 
 /// As it is usually written.
 pub(super) fn address(out: &mut Vec<u8>, address: IpAddr) {
@@ -98,20 +139,25 @@ pub(super) fn address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// `Date: Sun, 06 Nov 1994 08:49:37 GMT`, made once in a second.
+/// `Date: Sun, 06 Nov 1994 08:49:37 GMT`.
 fn date(out: &mut Vec<u8>) {
+    known_field(out, b"Date", &now());
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`: made once in a second.
+pub(super) fn now() -> Bytes {
     thread_local! {
-        static LATEST: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+        static LATEST: RefCell<(u64, Bytes)> = const { RefCell::new((0, Bytes::new())) };
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    LATEST.with_borrow_mut(|(second, line)| {
-        if *second != now.as_secs() || line.is_empty() {
+    LATEST.with_borrow_mut(|(second, text)| {
+        if *second != now.as_secs() || text.is_empty() {
             *second = now.as_secs();
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(*second);
-            *line = format!("Date: {}\r\n", httpdate::fmt_http_date(now));
+            *text = httpdate::fmt_http_date(now).into();
         }
-        out.extend_from_slice(line.as_bytes());
-    });
+        text.clone()
+    })
 }
 
 #[cfg(test)]
@@ -148,9 +194,11 @@ mod tests {
     #[test]
     fn numbers_and_addresses_are_written_as_everywhere() {
         for known in [0, 7, 10, 199, 65_536, u64::MAX] {
-            let mut out = Vec::new();
+            let (mut out, mut chunk) = (Vec::new(), Vec::new());
             number(&mut out, known);
             assert_eq!(out, known.to_string().as_bytes());
+            chunk_length(&mut chunk, known as usize);
+            assert_eq!(chunk, format!("{known:x}\r\n").as_bytes());
         }
         for known in ["0.0.0.0", "192.0.2.255", "2001:db8::1"] {
             let mut out = Vec::new();

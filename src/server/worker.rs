@@ -2,14 +2,18 @@
 //! their end.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
@@ -349,15 +353,14 @@ async fn serve(
     above: Option<Above>,
 ) {
     let mut stream = Box::new(stream);
+    let mut stop = pin!(local.stop.notified());
     loop {
         // Copied, for a connection that waits must not keep a policy from being forgotten.
         let limits = local.site.current().policy.config.limits.clone();
-        let head = tokio::select! {
-            biased;
-            head = guard::next(&mut stream, client.socket, &limits) => head,
-            () = stopped(local) => return,
+        let next = guard::next(&mut stream, client.socket, &limits);
+        let Some(Head::Passed(passed)) = unless_stopped(local, stop.as_mut(), next).await else {
+            return;
         };
-        let Head::Passed(passed) = head else { return };
         client.connection_requests += 1;
         let last = local.stopping.get()
             || client.connection_requests >= u64::from(limits.requests_per_connection);
@@ -372,9 +375,22 @@ async fn serve(
     }
 }
 
-/// Ends a wait for the next request when the worker stops.
-async fn stopped(local: &Local) {
-    if !local.stopping.get() {
-        local.stop.notified().await;
-    }
+/// Waits for the next request; none when the worker stops. `stop` is told of that, and is the same for
+/// all requests of a connection: to be told anew takes longer than to go on waiting.
+async fn unless_stopped<T>(
+    local: &Local,
+    mut stop: Pin<&mut Notified<'_>>,
+    next: impl Future<Output = T>,
+) -> Option<T> {
+    let mut next = pin!(next);
+    poll_fn(|context| {
+        if let Poll::Ready(next) = next.as_mut().poll(context) {
+            return Poll::Ready(Some(next));
+        }
+        if local.stopping.get() || stop.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    })
+    .await
 }

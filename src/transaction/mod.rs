@@ -6,6 +6,7 @@ mod body;
 mod findings;
 mod headers;
 mod hello;
+mod id;
 mod peer;
 mod phase;
 mod request;
@@ -22,8 +23,9 @@ use bytes::Bytes;
 
 pub use body::Body;
 pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
-pub use headers::{Header, Headers};
+pub use headers::{Header, Headers, Place};
 pub use hello::{ClientHello, LONGEST_HELLO, is_grease};
+pub use id::Id;
 pub use peer::PeerAddress;
 pub use phase::{Phase, PhaseSet};
 pub use request::{Request, Version, encode_path};
@@ -37,7 +39,7 @@ pub use variables::Variables;
 #[derive(Debug)]
 pub struct Transaction {
     /// 32 lower-case hex digits, unique; `ngx.var.request_id`, and the id in logs and events.
-    pub id: String,
+    pub id: Id,
     /// When the first byte of the request head was there (monotonic; for durations).
     pub started: Instant,
     /// The same moment on the wall clock (for log lines and `ngx.req.start_time`).
@@ -226,9 +228,9 @@ impl Upstream {
 
 impl Transaction {
     /// A transaction at its beginning: head read, nothing decided.
-    pub fn new(id: String, started: Instant, client: Client, request: Request) -> Self {
+    pub fn new(id: impl Into<Id>, started: Instant, client: Client, request: Request) -> Self {
         Self {
-            id,
+            id: id.into(),
             started,
             started_at: SystemTime::now(),
             client,

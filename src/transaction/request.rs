@@ -90,12 +90,12 @@ impl Request {
     }
 
     /// The `Host` field without its port, lower-case.
-    pub fn host(&self) -> Option<String> {
+    pub fn host(&self) -> Option<Cow<'_, str>> {
         self.headers.get_str("host").map(without_port)
     }
 
     /// The same of the field as it was received, whatever became of it since.
-    pub fn received_host(&self) -> Option<String> {
+    pub fn received_host(&self) -> Option<Cow<'_, str>> {
         let mut lines = self.raw_head.split(|byte| *byte == b'\n');
         let value = lines.find_map(|line| {
             let (name, value) = line.split_at_checked(5)?;
@@ -105,13 +105,17 @@ impl Request {
     }
 }
 
-fn without_port(host: &str) -> String {
-    let bare = if host.starts_with('[') {
-        host.find(']').and_then(|end| host.get(..=end)).unwrap_or(host)
+fn without_port(host: &str) -> Cow<'_, str> {
+    let end = if host.starts_with('[') {
+        memchr::memchr(b']', host.as_bytes()).map(|end| end + 1)
     } else {
-        host.split(':').next().unwrap_or(host)
+        memchr::memchr(b':', host.as_bytes())
     };
-    bare.to_ascii_lowercase()
+    let bare = end.and_then(|end| host.get(..end)).unwrap_or(host);
+    if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return bare.to_ascii_lowercase().into();
+    }
+    bare.into()
 }
 
 /// A path as it may stand in a request line: what has a meaning there of its own is percent-encoded.
@@ -128,11 +132,18 @@ pub fn encode_path(path: &[u8]) -> Vec<u8> {
     encoded
 }
 
+/// Whether nothing in a path stands for something else.
+#[allow(clippy::needless_bitwise_bool, reason = "without branches it is done many bytes at once")]
+fn is_normal(path: &[u8]) -> bool {
+    let pairs = path.iter().zip(path.get(1..).unwrap_or_default());
+    let odd = |(before, byte): (&u8, &u8)| {
+        (*byte == b'%') | ((*before == b'/') & ((*byte == b'/') | (*byte == b'.')))
+    };
+    path.first() != Some(&b'%') && !pairs.fold(false, |found, pair| found | odd(pair))
+}
+
 fn normalize(path: &[u8]) -> Cow<'_, [u8]> {
-    let plain = !path.contains(&b'%')
-        && memchr::memmem::find(path, b"//").is_none()
-        && memchr::memmem::find(path, b"/.").is_none();
-    if plain {
+    if is_normal(path) {
         return Cow::Borrowed(path);
     }
     let decoded: Vec<u8> = percent_decode(path).collect();

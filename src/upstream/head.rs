@@ -171,6 +171,13 @@ impl Head {
     /// # Errors
     /// If there are two of them, or one that is no number.
     pub fn length(&self) -> Result<Option<u64>> {
+        // Nearly all say it once, or not at all.
+        let mut values = self.get_all("content-length");
+        match (values.next(), values.next()) {
+            (None, _) => return Ok(None),
+            (Some(only), None) if number(only).is_some() => return Ok(number(only)),
+            _ => {}
+        }
         let mut length = None;
         let values = self.get_all("content-length");
         for value in values.flat_map(|value| value.split(|byte| *byte == b',')) {
@@ -234,8 +241,11 @@ pub fn keeps_alive<'a>(version: Version, connection: impl Iterator<Item = &'a [u
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
+    let add = |number: u64, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
 #[cfg(test)]

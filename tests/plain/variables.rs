@@ -118,9 +118,9 @@ impl Run<'_> {
             Variable::RequestUri => Some(request.target().to_vec()),
             Variable::RequestUriRaw => Some(self.raw_target()),
             Variable::ServerAddr => Some(client.server.ip().to_canonical().to_string().into()),
-            Variable::ServerName => request.host().map(String::into_bytes),
+            Variable::ServerName => request.host().map(|host| host.into_owned().into_bytes()),
             Variable::ServerPort => Some(client.server.port().to_string().into()),
-            Variable::UniqueId => Some(self.transaction.id.clone().into()),
+            Variable::UniqueId => Some(self.transaction.id.to_string().into()),
             Variable::WebAppId => Some(self.plan.settings.web_app_id.clone().into()),
             _ => return None,
         })

@@ -29,7 +29,7 @@ pub fn read(route: &Section<'_>) -> (Serving, Vec<HandlerSource>) {
         root: route.text("root").map(|(text, _)| text.into()),
         files: typed::<RawFiles>(route, "files").map(files),
         forward: typed::<RawForward>(route, "forward").map(forward),
-        default_type: route.text("default_type").map(|(text, _)| text),
+        default_type: route.text("default_type").map(|(text, _)| text.into()),
         idle_time: route.time_given("idle_time"),
         requests_per_connection: route.count_given("requests_per_connection"),
         if_modified_since: match route.choice("if_modified_since") {

@@ -5,69 +5,94 @@ use bytes::Bytes;
 use super::line::Line;
 use super::{Refusal, refusal};
 use crate::config::Limits;
-use crate::transaction::{Headers, Version};
+use crate::transaction::{Headers, Place, Version};
 
-/// Splits the lines after the request line, the empty line included.
-pub(super) fn parse(block: &Bytes, limits: &Limits) -> Result<Headers, Refusal> {
-    let mut headers = Headers::with_capacity(ROOM);
-    let mut rest = &block[..];
-    while let Some(Split { name, value, after }) = split(rest, limits.bare_line_feeds)? {
-        if headers.len() == limits.headers {
+/// Splits the lines after the request line, which ends before `start`; the empty line included.
+pub(super) fn parse(head: &Bytes, start: usize, limits: &Limits) -> Result<Headers, Refusal> {
+    let mut places = Vec::with_capacity(ROOM);
+    let mut at = start;
+    while let Some((place, after)) = split(head, at, limits.bare_line_feeds)? {
+        if places.len() == limits.headers {
             return Err(refusal::TOO_MANY_FIELDS);
         }
-        headers.append(block.slice_ref(name), block.slice_ref(value));
-        rest = after;
+        places.push(place);
+        at = after;
     }
-    Ok(headers)
+    Ok(Headers::of_head(head.clone(), places))
 }
 
 /// Fields that there is room for at first: a browser sends about a dozen.
 const ROOM: usize = 16;
 
-/// The first line of a block, and what comes after it.
-struct Split<'a> {
-    name: &'a [u8],
-    value: &'a [u8],
-    after: &'a [u8],
-}
-
-/// None: it is the empty line.
-fn split(block: &[u8], bare_line_feeds: bool) -> Result<Option<Split<'_>>, Refusal> {
-    let length = block.iter().take_while(|byte| is_token_byte(**byte)).count();
-    let (name, rest) = block.split_at_checked(length).ok_or(refusal::BAD_NAME)?;
-    let rest = match (name, rest) {
-        ([], [] | [b'\r', b'\n', ..]) => return Ok(None),
-        ([], [b'\n', ..]) if bare_line_feeds => return Ok(None),
-        ([], [b' ' | b'\t', ..]) => return Err(refusal::FOLDED),
-        ([_, ..], [b':', rest @ ..]) => rest,
+/// The line that begins at `start`, and where the next one does; none: it is the empty line.
+fn split(
+    head: &[u8],
+    start: usize,
+    bare_line_feeds: bool,
+) -> Result<Option<(Place, usize)>, Refusal> {
+    let line = head.get(start..).unwrap_or_default();
+    let length = line.iter().take_while(|byte| is_token_byte(**byte)).count();
+    match line.get(length..).unwrap_or_default() {
+        [] | [b'\r', b'\n', ..] if length == 0 => return Ok(None),
+        [b'\n', ..] if length == 0 && bare_line_feeds => return Ok(None),
+        [b' ' | b'\t', ..] if length == 0 => return Err(refusal::FOLDED),
+        [b':', ..] if length > 0 => {}
         _ => return Err(refusal::BAD_NAME),
-    };
+    }
+    let value = start + length + 1;
     // The first control character is the end of the line, or should not be there.
+    let rest = head.get(value..).unwrap_or_default();
     let end = control(rest).ok_or(refusal::BAD_VALUE)?;
-    let (value, after) = rest.split_at_checked(end).ok_or(refusal::BAD_VALUE)?;
-    let after = match after {
-        [b'\r', b'\n', after @ ..] => after,
-        [b'\n', after @ ..] if bare_line_feeds => after,
+    let after = match rest.get(end..).unwrap_or_default() {
+        [b'\r', b'\n', ..] => value + end + 2,
+        [b'\n', ..] if bare_line_feeds => value + end + 1,
         _ => return Err(refusal::BAD_VALUE),
     };
-    Ok(Some(Split { name, value: value.trim_ascii(), after }))
+    let value = trimmed(head, value, value + end);
+    Ok(Some((Place { name: (start as u32, (start + length) as u32), value }, after)))
+}
+
+/// A part of a head without the white space around it.
+fn trimmed(head: &[u8], start: usize, end: usize) -> (u32, u32) {
+    let part = head.get(start..end).unwrap_or_default();
+    let before = part.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let part = part.get(before..).unwrap_or_default();
+    let after = part.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+    ((start + before) as u32, (end - after) as u32)
 }
 
 /// Where the first control character but a tab is.
-#[allow(clippy::needless_bitwise_bool, reason = "without branches it is done many bytes at once")]
 fn control(bytes: &[u8]) -> Option<usize> {
-    let is_control = |byte: u8| ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f);
-    let (groups, _) = bytes.as_chunks::<GROUP>();
-    // A group is looked at as a whole, which takes a few instructions.
-    let clean =
-        |group: &&[u8; GROUP]| !group.iter().fold(false, |found, byte| found | is_control(*byte));
-    let from = groups.iter().take_while(clean).count() * GROUP;
-    let rest = bytes.get(from..)?;
-    rest.iter().position(|byte| is_control(*byte)).map(|offset| from + offset)
+    let mut from = 0;
+    loop {
+        let at = from + first_control(bytes.get(from..)?)?;
+        match bytes.get(at) {
+            Some(b'\t') => from = at + 1,
+            _ => return Some(at),
+        }
+    }
 }
 
-/// Bytes that are looked at as a whole.
-const GROUP: usize = 16;
+/// Where the first control character is, be it a tab: eight bytes are looked at together.
+pub(in crate::proxy) fn first_control(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let found = controls(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(8 * index + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let place = rest.iter().position(u8::is_ascii_control)?;
+    Some(8 * words.len() + place)
+}
+
+/// The highest bit of each byte that is a control character; of those above the first one it says
+/// nothing, for what is borrowed in the subtraction is borrowed from above.
+fn controls(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & (ONES << 7);
+    below(word, 0x20) | below(word ^ (ONES * 0x7f), 1)
+}
 
 /// RFC 9110, 5.6.2.
 #[allow(
@@ -109,7 +134,7 @@ pub(super) fn check(line: &Line, headers: &Headers) -> Result<Bytes, Refusal> {
 }
 
 fn check_framing(line: &Line, headers: &Headers) -> Result<(), Refusal> {
-    let mut lengths = headers.get_all("content-length");
+    let mut lengths = headers.values("content-length");
     let length = lengths.next();
     if lengths.next().is_some() {
         return Err(refusal::TWO_LENGTHS);
@@ -121,7 +146,7 @@ fn check_framing(line: &Line, headers: &Headers) -> Result<(), Refusal> {
             return Err(refusal::BAD_CONTENT_LENGTH);
         }
     }
-    let mut codings = headers.get_all("transfer-encoding");
+    let mut codings = headers.values("transfer-encoding");
     let Some(coding) = codings.next() else { return Ok(()) };
     if line.version == Version::Http10 {
         return Err(refusal::TRANSFER_CODING_1_0);
@@ -138,7 +163,7 @@ fn check_framing(line: &Line, headers: &Headers) -> Result<(), Refusal> {
 /// Two boundaries split one body in two ways; two types read it in two ways. Without a body there is
 /// nothing to read.
 fn check_content_type(headers: &Headers) -> Result<(), Refusal> {
-    let mut types = headers.get_all("content-type");
+    let mut types = headers.values("content-type");
     let Some(first) = types.next() else { return Ok(()) };
     let lower = first.to_ascii_lowercase();
     let boundaries = memchr::memmem::find_iter(&lower, b"boundary").filter(|at| {
@@ -154,14 +179,14 @@ fn check_content_type(headers: &Headers) -> Result<(), Refusal> {
 
 fn has_body(headers: &Headers) -> bool {
     headers.contains("transfer-encoding")
-        || headers.get("content-length").is_some_and(|length| &length[..] != b"0")
+        || headers.value("content-length").is_some_and(|length| length != b"0")
 }
 
 /// A connection option that names a field of the framing or of the routing would have us strip it.
 fn check_connection(headers: &Headers) -> Result<(), Refusal> {
     const KEPT: [&str; 5] =
         ["host", "content-length", "transfer-encoding", "content-type", "authorization"];
-    for value in headers.get_all("connection") {
+    for value in headers.values("connection") {
         for option in value.split(|byte| *byte == b',') {
             let option = option.trim_ascii();
             if KEPT.iter().any(|kept| option.eq_ignore_ascii_case(kept.as_bytes())) {
@@ -172,8 +197,8 @@ fn check_connection(headers: &Headers) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn host<'a>(line: &Line, headers: &'a Headers) -> Result<Option<&'a Bytes>, Refusal> {
-    let mut hosts = headers.get_all("host");
+fn host<'a>(line: &Line, headers: &'a Headers) -> Result<Option<&'a [u8]>, Refusal> {
+    let mut hosts = headers.values("host");
     let host = hosts.next();
     if hosts.next().is_some() {
         return Err(refusal::TWO_HOSTS);
@@ -221,7 +246,7 @@ fn escapes_are_sound(name: &[u8]) -> bool {
 }
 
 /// `/path`, `*` for OPTIONS, or an absolute target of just the host that the Host field names.
-fn origin_form(line: &Line, host: Option<&Bytes>) -> Result<Bytes, Refusal> {
+fn origin_form(line: &Line, host: Option<&[u8]>) -> Result<Bytes, Refusal> {
     let target = &line.target;
     if target.starts_with(b"/") || (&target[..] == b"*" && &line.method[..] == b"OPTIONS") {
         return Ok(target.clone());

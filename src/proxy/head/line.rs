@@ -17,27 +17,36 @@ pub(super) struct Line {
     pub(super) version: Version,
 }
 
-pub(super) fn parse(line: &Bytes, limits: &Limits) -> Result<Line, Refusal> {
+/// Splits the first line of a head, which ends with the line feed at `feed`.
+pub(super) fn parse(head: &Bytes, feed: usize, limits: &Limits) -> Result<Line, Refusal> {
+    let line = head.get(..feed).unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let first = memchr::memchr(b' ', line).ok_or(refusal::BAD_REQUEST_LINE)?;
     let last = memchr::memrchr(b' ', line).ok_or(refusal::BAD_REQUEST_LINE)?;
     if last <= first {
         return Err(refusal::BAD_REQUEST_LINE);
     }
-    let method = method(line.slice(..first))?;
-    let version = version(&line.slice(last + 1..))?;
-    let target = target(line.slice(first + 1..last), limits)?;
+    let method = method(line.get(..first).unwrap_or_default())?;
+    let version = version(line.get(last + 1..).unwrap_or_default())?;
+    let target = target(head.slice(first + 1..last), limits)?;
     if &method[..] == b"CONNECT" {
         return Err(connect(&target));
     }
     Ok(Line { method, target, version })
 }
 
-fn method(method: Bytes) -> Result<Bytes, Refusal> {
+fn method(method: &[u8]) -> Result<Bytes, Refusal> {
+    // What nearly all are has no need of being looked at, nor of memory.
+    match method {
+        b"GET" => return Ok(Bytes::from_static(b"GET")),
+        b"POST" => return Ok(Bytes::from_static(b"POST")),
+        _ => {}
+    }
     let known = |byte: &u8| is_token(&[*byte]) && !byte.is_ascii_lowercase();
     if method.is_empty() || method.len() > METHOD || !method.iter().all(known) {
         return Err(refusal::BAD_METHOD);
     }
-    Ok(method)
+    Ok(Bytes::copy_from_slice(method))
 }
 
 /// We are no proxy of the forward kind; and what names no host and port is no CONNECT at all.

@@ -197,7 +197,7 @@ fn path(transaction: &Transaction) -> Bytes {
 fn host(transaction: &Transaction) -> Bytes {
     // What a script takes from the head stays the host that was asked.
     match transaction.request.host().or_else(|| transaction.request.received_host()) {
-        Some(host) => host.into(),
+        Some(host) => host.into_owned().into(),
         None => transaction.client.server.ip().to_string().into(),
     }
 }
