@@ -30,7 +30,7 @@ use mlua::{Function as LuaFunction, Lua};
 pub use self::context::keep as keep_context;
 pub use self::facts::{Facts, facts};
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Key, Out, Stack, own};
+pub use self::route::{Answer, Key, Out, Stack, made, own};
 pub use self::shared::mark;
 pub use self::waits::{Before, caller, leaves, returns, waiting};
 
