@@ -24,7 +24,8 @@ pub(super) fn begin(
     live: Rc<Live>,
     wanted: Subrequest,
 ) -> impl Future<Output = Captured> + 'static {
-    let task = spawn_local(run(site, live, wanted));
+    // It is large: in its own box it is not copied when it is handed on.
+    let task = spawn_local(Box::pin(run(site, live, wanted)));
     let awaited = Awaited(task.abort_handle());
     async move {
         let captured = task.await;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -198,7 +199,11 @@ pub struct Chunk {
     pub last: bool,
 }
 
+/// A client and what it came to, and how logs name them.
+type Peer = ((IpAddr, SocketAddr), Rc<str>);
+
 thread_local! {
+    static PEER: RefCell<Option<Peer>> = const { RefCell::new(None) };
     static CALLS: Cell<u64> = const { Cell::new(0) };
     static CURRENT: RefCell<Option<Rc<Call>>> = const { RefCell::new(None) };
 }
@@ -228,6 +233,18 @@ impl Drop for Restore {
         let before = self.0.take();
         CURRENT.with(|current| *current.borrow_mut() = before);
     }
+}
+
+/// How logs name a client. The last one is kept: it asks again, or sets another timer.
+fn told_peer(address: IpAddr, listener: SocketAddr) -> Rc<str> {
+    PEER.with_borrow_mut(|last| match last {
+        Some((known, words)) if *known == (address, listener) => words.clone(),
+        _ => {
+            let words: Rc<str> = format!("client: {address}, server: {listener}").into();
+            *last = Some(((address, listener), words.clone()));
+            words
+        }
+    })
 }
 
 impl Subject {
@@ -286,8 +303,7 @@ impl Call {
     pub(super) fn peer(&self) -> Option<Rc<str>> {
         let Some(subject) = &self.subject else { return self.peer.borrow().clone() };
         let client = &subject.transaction.try_borrow().ok()?.client;
-        let address = client.address.to_canonical();
-        Some(format!("client: {address}, server: {}", client.listener).into())
+        Some(told_peer(client.address.to_canonical(), client.listener))
     }
 
     /// Has something told of the script that is executing, in nginx's words.

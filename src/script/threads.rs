@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use mlua::thread::AsyncThread;
 use mlua::{Function, Lua, MultiValue, Thread};
 
+use super::parked::{Answer, Parked, Ticket};
 use super::{ScriptError, Waiting, current, fairness, slot};
 
 /// Light threads that one call may have running.
@@ -20,15 +21,12 @@ const MOST: usize = 1_000;
 const MOST_KNOWN: usize = 10_000;
 /// Turns that are taken before sockets and timers are looked at.
 const ROUND: usize = 64;
+/// Sleeps of no time in a call that take none.
+const SKIPPED: u32 = 100;
 /// `ngx.ERR`.
 const ERROR: i64 = 4;
 /// The registry's name for the table that says which coroutines are light threads.
-const LIGHTS: &str = "moongate.lights";
-
-/// What a native function that waits comes to.
-type Answer = mlua::Result<MultiValue>;
-/// What a native function waits for; taken out if its light thread is killed.
-type Held = RefCell<Option<Waiting<'static, Answer>>>;
+pub(super) const LIGHTS: &str = "moongate.lights";
 
 /// The light threads of a call.
 #[derive(Default)]
@@ -46,6 +44,10 @@ pub struct Threads {
     on_abort: RefCell<Option<Rc<Light>>>,
     /// Whoever goes on with the call.
     waker: RefCell<Option<Waker>>,
+    /// What native functions wait for.
+    parked: Parked,
+    /// Sleeps of no time so far.
+    skipped: Cell<u32>,
 }
 
 /// What takes turns.
@@ -62,13 +64,13 @@ pub struct Light {
     pub thread: Thread,
     /// The coroutine that made it.
     parent: usize,
-    work: RefCell<Option<Pin<Box<AsyncThread<MultiValue>>>>>,
+    work: RefCell<Option<AsyncThread<MultiValue>>>,
     life: RefCell<Life>,
     alarm: Arc<Alarm>,
+    /// The alarm's.
+    waker: Waker,
     /// Whoever waits for its end.
     waiter: RefCell<Option<Coroutine>>,
-    /// What its native functions wait for.
-    held: RefCell<Vec<Weak<Held>>>,
     /// Subrequests that it waits for.
     pub pending: Cell<u32>,
 }
@@ -138,7 +140,9 @@ impl Threads {
         if self.on_abort.borrow().is_some() {
             return Ok(false);
         }
-        let light = self.prepare(lua, function, MultiValue::new())?;
+        let parent = identity(&lua.current_thread());
+        let light = self.prepare(lua.create_thread(function)?, parent)?;
+        mark(lua, &light.thread)?;
         self.all.borrow_mut().retain(|one| !Rc::ptr_eq(one, &light));
         self.on_abort.replace(Some(light));
         Ok(true)
@@ -189,19 +193,17 @@ impl Threads {
         is_next
     }
 
-    /// Begins one: it runs until it first waits. Who begins it goes on after [`Self::turn`].
+    /// Begins one, a fresh coroutine with its arguments that is marked as one, for the coroutine that
+    /// `parent` tells apart: it runs until it first waits. Who begins it goes on once [`Self::turn`] says
+    /// so.
     ///
     /// # Errors
     /// If there are too many, or memory is spent.
-    pub fn spawn(
-        &self,
-        lua: &Lua,
-        function: Function,
-        args: MultiValue,
-    ) -> mlua::Result<Rc<Light>> {
-        let light = self.prepare(lua, function, args)?;
+    pub fn spawn(&self, thread: Thread, parent: usize) -> mlua::Result<Rc<Light>> {
+        let light = self.prepare(thread, parent)?;
         self.pass();
-        if let Some(waker) = self.waker.borrow().clone() {
+        let waker = self.waker.borrow().clone();
+        if let Some(waker) = waker {
             self.go_on(&light, &waker);
             if slot::is_suspended() && light.is_running() {
                 // It computes: it goes on before whoever began it.
@@ -215,25 +217,23 @@ impl Threads {
     ///
     /// # Errors
     /// As [`Self::spawn`].
-    fn prepare(&self, lua: &Lua, function: Function, args: MultiValue) -> mlua::Result<Rc<Light>> {
+    fn prepare(&self, thread: Thread, parent: usize) -> mlua::Result<Rc<Light>> {
         self.all.borrow_mut().retain(|light| !matches!(*light.life.borrow(), Life::Dead));
         let known = self.all.borrow().len();
         if known >= MOST && (known >= MOST_KNOWN || self.running() >= MOST) {
             return Err(mlua::Error::RuntimeError(format!("a call has at most {MOST} threads")));
         }
-        let thread = lua.create_thread(function)?;
-        let lights: mlua::Table = lua.named_registry_value(LIGHTS)?;
-        lights.raw_set(&thread, true)?;
-        let work = thread.clone().into_async::<MultiValue>(args)?;
+        let work = thread.clone().into_async::<MultiValue>(())?;
         let call = self.waker.borrow().clone().unwrap_or_else(|| Waker::noop().clone());
+        let alarm = Arc::new(Alarm { rings: AtomicBool::new(false), call: Mutex::new(call) });
         let light = Rc::new(Light {
             thread,
-            parent: identity(&lua.current_thread()),
-            work: RefCell::new(Some(Box::pin(work))),
+            parent,
+            work: RefCell::new(Some(work)),
             life: RefCell::new(Life::Running),
-            alarm: Arc::new(Alarm { rings: AtomicBool::new(false), call: Mutex::new(call) }),
+            waker: Waker::from(alarm.clone()),
+            alarm,
             waiter: RefCell::default(),
-            held: RefCell::default(),
             pending: Cell::default(),
         });
         self.all.borrow_mut().push(light.clone());
@@ -243,19 +243,20 @@ impl Threads {
     /// The light thread that this coroutine is.
     pub fn find(&self, thread: &Thread) -> Option<Rc<Light>> {
         let wanted = identity(thread);
-        self.all.borrow().iter().find(|light| identity(&light.thread) == wanted).cloned()
+        self.all.borrow().iter().rfind(|light| light.identity() == wanted).cloned()
     }
 
-    /// The turn of who began a light thread comes.
-    pub async fn turn(&self) {
+    /// Whether who began a light thread goes on now: it does unless what it began took the rest of the
+    /// slice, or others were to run before it. Else it waits for its turn, with [`Self::own_turn`].
+    pub fn turn(&self) -> bool {
+        !slot::is_suspended() && self.is_next()
+    }
+
+    /// The turn comes of whoever waits for it: nobody else goes on with it before.
+    pub async fn own_turn() {
         let mut had_to_wait = false;
         std::future::poll_fn(|_| {
-            // What it began may have taken the rest of the slice.
-            if had_to_wait || (!slot::is_suspended() && self.is_next()) {
-                return Poll::Ready(());
-            }
-            had_to_wait = true;
-            Poll::Pending
+            if std::mem::replace(&mut had_to_wait, true) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -306,8 +307,7 @@ impl Threads {
         light.alarm.call.lock().unwrap_or_else(PoisonError::into_inner).clone_from(waker);
         let Some(mut work) = light.work.borrow_mut().take() else { return };
         let outer = self.current.replace(Some(light.clone()));
-        let own = Waker::from(light.alarm.clone());
-        let polled = work.as_mut().poll(&mut Context::from_waker(&own));
+        let polled = Pin::new(&mut work).poll(&mut Context::from_waker(&light.waker));
         self.current.replace(outer);
         match polled {
             Poll::Ready(result) => {
@@ -324,17 +324,70 @@ impl Threads {
         }
     }
 
-    /// Has what a light thread waits for end with it.
-    pub fn hold(&self, waiting: Waiting<'static, Answer>) -> Waiting<'static, Answer> {
-        let Some(light) = self.current() else { return waiting };
-        let held = Rc::new(RefCell::new(Some(waiting)));
-        let mut all = light.held.borrow_mut();
-        all.retain(|one| one.strong_count() > 0);
-        all.push(Rc::downgrade(&held));
-        Box::pin(std::future::poll_fn(move |context| match &mut *held.borrow_mut() {
-            Some(waiting) => waiting.as_mut().poll(context),
-            None => Poll::Pending,
-        }))
+    /// What a native function waits for, looked at for the first time: if it is not there yet, the
+    /// ticket with which the function's coroutine has to wait.
+    ///
+    /// # Errors
+    /// The function's own, or if too many wait.
+    pub(super) fn await_first(
+        &self,
+        mut waiting: Waiting<'static, Answer>,
+    ) -> mlua::Result<Result<MultiValue, Ticket>> {
+        match self.look(&mut waiting) {
+            Poll::Ready(answer) => answer.map(Ok),
+            Poll::Pending => {
+                let owner = self.current.borrow().as_ref().map_or(0, |light| light.identity());
+                self.parked.keep(waiting, owner).map(Err)
+            }
+        }
+    }
+
+    /// What a native function waits for, looked at again, as [`Self::await_first`].
+    ///
+    /// # Errors
+    /// The function's own.
+    pub(super) fn await_again(&self, ticket: Ticket) -> mlua::Result<Result<MultiValue, Ticket>> {
+        let Some(mut waiting) = self.parked.take(ticket) else {
+            return Err(mlua::Error::runtime("what it waited for is over"));
+        };
+        match self.look(&mut waiting) {
+            Poll::Ready(answer) => {
+                self.parked.give_up(ticket);
+                answer.map(Ok)
+            }
+            Poll::Pending => {
+                self.parked.put_back(ticket, waiting);
+                Ok(Err(ticket))
+            }
+        }
+    }
+
+    /// A native function cannot wait where it is.
+    pub(super) fn give_up(&self, ticket: Ticket) {
+        self.parked.give_up(ticket);
+    }
+
+    fn look(&self, waiting: &mut Waiting<'static, Answer>) -> Poll<Answer> {
+        let waker = match &*self.current.borrow() {
+            Some(light) => Some(light.waker.clone()),
+            None => self.waker.borrow().clone(),
+        };
+        let waker = waker.as_ref().unwrap_or(Waker::noop());
+        waiting.as_mut().poll(&mut Context::from_waker(waker))
+    }
+
+    /// Whether a sleep of no time only lets others run before it. A script that asks for something over
+    /// and over takes a timer's shortest time between: else it would spend its budget on asking.
+    pub fn may_skip(&self) -> bool {
+        let skipped = self.skipped.get() + 1;
+        self.skipped.set(skipped);
+        skipped <= SKIPPED
+    }
+
+    /// Ends a light thread, and what it waits for.
+    pub fn kill(&self, light: &Light) {
+        light.kill();
+        self.parked.end_of(light.identity());
     }
 
     /// The call is over: so are they all.
@@ -342,6 +395,7 @@ impl Threads {
         for light in self.all.take() {
             light.kill();
         }
+        self.parked.end();
         self.turns.take();
         self.client.take();
         self.on_abort.take();
@@ -367,9 +421,9 @@ impl Light {
         matches!(*self.life.borrow(), Life::Zombie(_))
     }
 
-    /// Whether the coroutine that runs now made it.
-    pub fn is_child_of(&self, parent: &Thread) -> bool {
-        self.parent == identity(parent)
+    /// Whether the coroutine made it that this tells apart.
+    pub fn is_child_of(&self, parent: usize) -> bool {
+        self.parent == parent
     }
 
     /// Whether it was not killed, nor asked what came of it.
@@ -390,15 +444,14 @@ impl Light {
         }
     }
 
-    /// Ends it, and what it waits for.
-    pub fn kill(&self) {
+    fn kill(&self) {
         self.life.replace(Life::Dead);
-        let held = self.held.take();
-        let waiting: Vec<_> =
-            held.iter().filter_map(Weak::upgrade).filter_map(|one| one.take()).collect();
-        drop(waiting);
         // Its coroutine may be the one that runs: then `go_on` has the work.
         drop(self.work.take());
+    }
+
+    fn identity(&self) -> usize {
+        identity(&self.thread)
     }
 
     /// It is over; whoever waits for that.
@@ -431,6 +484,11 @@ pub fn reason(error: &mlua::Error) -> String {
     let place = frames.next().and_then(|frame| frame.split_once(": in ")).filter(|_| raised);
     let bare = place.and_then(|(place, _)| message.strip_prefix(place)?.strip_prefix(": "));
     bare.map(str::to_owned).unwrap_or(message)
+}
+
+/// Marks a coroutine as a light thread.
+fn mark(lua: &Lua, thread: &Thread) -> mlua::Result<()> {
+    lua.named_registry_value::<mlua::Table>(LIGHTS)?.raw_set(thread, true)
 }
 
 /// What tells coroutines apart.

@@ -37,12 +37,12 @@ pub struct Timers {
 }
 
 /// What a timer runs, and when.
+#[derive(Clone)]
 struct Timer {
     state: Weak<State>,
     /// Where its function lives; a state that got a new VM forgets the timers of the old one.
     vm: Weak<Incarnation>,
     delay: Duration,
-    at_once: bool,
     repeats: bool,
     work: Work,
 }
@@ -97,12 +97,16 @@ impl State {
             state: Rc::downgrade(self),
             vm: Rc::downgrade(&vm),
             delay: every.map_or(delay, |every| every.max(SHORTEST)),
-            at_once,
             repeats: every.is_some(),
             work,
         };
         let counted = Counted::new(timers.clone(), Stage::Pending);
-        tokio::task::spawn_local(timer.wait(counted));
+        if at_once {
+            // It runs after whoever set it, in the order in which they were set.
+            tokio::task::spawn_local(timer.run(counted, Due::InTime));
+        } else {
+            tokio::task::spawn_local(timer.wait(counted));
+        }
         if timers.retired.get() {
             self.outlive_timers();
         }
@@ -139,28 +143,30 @@ impl State {
 
 impl Timer {
     /// Waits for its time, again and again if it repeats; each run is a task of its own.
-    async fn wait(self, counted: Counted) {
+    async fn wait(self, mut counted: Counted) {
         let timers = counted.timers.clone();
-        let mut counted = counted;
         loop {
-            let due = timers.due(self.delay, self.at_once).await;
-            let (Some(state), Some(vm)) = (self.state.upgrade(), self.vm.upgrade()) else { return };
-            trace("lua ngx.timer expired");
+            let due = timers.due(self.delay).await;
             let goes_on = self.repeats && due == Due::InTime;
             let next = goes_on.then(|| Counted::new(timers.clone(), Stage::Pending));
-            counted.become_running();
-            let work = self.work.clone();
-            if timers.running.get() > state.spec().max_running_timers {
-                work.refused(&state);
-                drop(counted);
-            } else {
-                tokio::task::spawn_local(async move {
-                    work.run(&state, &vm, due).await;
-                    drop(counted);
-                });
+            if self.state.strong_count() == 0 || self.vm.strong_count() == 0 {
+                return;
             }
+            tokio::task::spawn_local(self.clone().run(counted, due));
             let Some(next) = next else { return };
             counted = next;
+        }
+    }
+
+    /// One run.
+    async fn run(self, mut counted: Counted, due: Due) {
+        let (Some(state), Some(vm)) = (self.state.upgrade(), self.vm.upgrade()) else { return };
+        trace("lua ngx.timer expired");
+        counted.become_running();
+        if counted.timers.running.get() > state.spec().max_running_timers {
+            self.work.refused(&state);
+        } else {
+            self.work.run(&state, &vm, due).await;
         }
     }
 }
@@ -239,11 +245,7 @@ impl Timers {
         self.changed.notify_waiters();
     }
 
-    async fn due(&self, delay: Duration, at_once: bool) -> Due {
-        if at_once {
-            // Its task runs after that of whoever set it, in the order in which they were set.
-            return Due::InTime;
-        }
+    async fn due(&self, delay: Duration) -> Due {
         let mut retired = pin!(self.changed.notified());
         // From here on no word is missed, whether it is waited for or not.
         retired.as_mut().enable();

@@ -79,6 +79,11 @@ pub enum Native {
     Now(fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<MultiValue>),
     /// A function that may wait: only for phases where [`crate::transaction::Phase::may_wait`].
     Waits(fn(Lua, Rc<Call>, MultiValue) -> Waiting<'static, mlua::Result<MultiValue>>),
+    /// A function that may wait, and often has nothing to wait for; for the same phases.
+    MayWait(fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<Step>),
+    /// A function that is given a fresh light thread, made of the function and the arguments that its
+    /// script gives; as [`Native::MayWait`].
+    Spawns(fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<Step>),
     /// A constant, or a table with a life of its own.
     Value(fn(&Lua) -> mlua::Result<Value>),
     /// A field of `ngx` that is computed when it is read: `ngx.status`.
@@ -95,6 +100,14 @@ pub enum Native {
         /// Writes one; none: they cannot be written.
         write: Option<WriteField>,
     },
+}
+
+/// How far a function comes at once that may wait.
+pub enum Step {
+    /// To its end, with these results.
+    Done(MultiValue),
+    /// It waits.
+    Waits(Waiting<'static, mlua::Result<MultiValue>>),
 }
 
 /// Reads a computed field.

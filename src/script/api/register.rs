@@ -5,9 +5,13 @@ use std::rc::Rc;
 use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
 
 use super::arguments::fault;
-use super::{Function, Native, Read, Write, functions, quick};
+use super::{Function, Native, Read, Step, Write, functions, quick};
+use crate::script::room::with_room;
 use crate::script::{Call, current};
 use crate::transaction::Phase;
+
+/// Bytes that an object takes at the most.
+const OBJECT: usize = 4096;
 
 /// The fields of `ngx` that are computed, for its metatable.
 struct Property {
@@ -29,17 +33,16 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
             home.raw_set(key, quick::before(lua, function.name, Some(function), long)?)
         }
         Native::Waits(native) => {
-            let waiting = lua.create_async_function(move |lua, args| {
-                let started = entry(function)
-                    .map(|call| call.threads.hold(native(lua.clone(), call.clone(), args)));
-                async move {
-                    match started {
-                        Ok(waiting) => waiting.await,
-                        Err(error) => Err(error),
-                    }
-                }
-            })?;
-            home.raw_set(key, quick::at_once(lua, function, waiting)?)
+            let start = move |lua: &Lua, call: &Rc<Call>, args| {
+                Ok(Step::Waits(native(lua.clone(), call.clone(), args)))
+            };
+            home.raw_set(key, waits(lua, function, quick::Before::Nothing, start)?)
+        }
+        Native::MayWait(start) => {
+            home.raw_set(key, waits(lua, function, quick::Before::Nothing, start)?)
+        }
+        Native::Spawns(start) => {
+            home.raw_set(key, waits(lua, function, quick::Before::Thread, start)?)
         }
         Native::Value(make) => home.raw_set(key, make(lua)?),
         Native::Property { read, write } => {
@@ -118,10 +121,12 @@ impl Properties {
 /// An object of the API: a table that holds `data`, with the methods of its class
 /// (`tcpsock:send` is method `send` of class `tcpsock`).
 pub fn object<T: 'static>(lua: &Lua, class: &str, data: T) -> mlua::Result<Table> {
-    let table = lua.create_table()?;
-    table.raw_set(1, lua.create_any_userdata(data)?)?;
-    table.set_metatable(Some(lua.named_registry_value(class)?))?;
-    Ok(table)
+    with_room(lua, OBJECT, || {
+        let table = lua.create_table()?;
+        table.raw_set(1, lua.create_any_userdata(data)?)?;
+        table.set_metatable(Some(lua.named_registry_value(class)?))?;
+        Ok(table)
+    })
 }
 
 /// Where a name lives: its table (made if it is not there yet) and its key in it.
@@ -168,6 +173,38 @@ fn now(
     lua.create_function(move |lua, args: MultiValue| {
         entry(function).and_then(|call| native(lua, &call, args))
     })
+}
+
+/// A function that may wait, with its short way before it.
+fn waits(
+    lua: &Lua,
+    function: &'static Function,
+    before: quick::Before,
+    start: impl Fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<Step> + 'static,
+) -> mlua::Result<LuaFunction> {
+    let long = lua.create_function(move |lua, args: MultiValue| {
+        let came = match quick::returns() {
+            Some(ticket) => goes_on()?.threads.await_again(ticket)?,
+            None => {
+                let call = entry(function)?;
+                match start(lua, &call, args)? {
+                    Step::Done(values) => return Ok(values),
+                    Step::Waits(waiting) => call.threads.await_first(waiting)?,
+                }
+            }
+        };
+        came.or_else(|ticket| {
+            quick::leaves(ticket);
+            Ok(MultiValue::new())
+        })
+    })?;
+    let first = quick::before(lua, function.name, Some(function), long.clone())?;
+    quick::waiting(lua, first, long, before)
+}
+
+/// The call of a function that waited.
+fn goes_on() -> mlua::Result<Rc<Call>> {
+    current().ok_or_else(|| fault("no request found"))
 }
 
 /// The call that is executing, if `function` may be used in its phase.

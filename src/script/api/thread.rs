@@ -7,8 +7,8 @@ use std::task::Poll;
 use mlua::{Lua, MultiValue, Thread, Value};
 
 use super::arguments::{at, bad_argument, fault, one, refusal, string};
-use super::{Function, Native};
-use crate::script::{Call, Light, Waiting, reason};
+use super::{Function, Native, Step, quick};
+use crate::script::{Call, Light, Threads, reason};
 use crate::transaction::PhaseSet;
 
 /// Where scripts may wait.
@@ -22,7 +22,7 @@ pub const FUNCTIONS: &[Function] = &[
         doc: "Runs a function beside the script, until it first waits; from then on it goes on by \
               itself. The phase ends when the script and all of its threads have, or one of them \
               leaves with `ngx.exit` or its like. A call has at most 1000 that run.",
-        native: Native::Waits(spawn),
+        native: Native::Spawns(spawn),
     },
     Function {
         name: "ngx.thread.wait",
@@ -30,7 +30,7 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local ok, ... = ngx.thread.wait(thread1, thread2, ...)",
         doc: "Waits until the first of them ends: true and what it returned, or false and its error. \
               Only who made a thread can wait for it.",
-        native: Native::Waits(wait),
+        native: Native::MayWait(wait),
     },
     Function {
         name: "ngx.thread.kill",
@@ -62,20 +62,19 @@ fn on_abort(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Mu
     refusal(lua, "duplicate call")
 }
 
-fn spawn(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
-    let begun = begin(&lua, &call, args);
-    Box::pin(async move {
-        let light = begun?;
-        call.threads.turn().await;
-        Ok(one(Value::Thread(light.thread.clone())))
-    })
-}
-
-fn begin(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Rc<Light>> {
-    let Some(Value::Function(function)) = args.pop_front() else {
+fn spawn(_: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Step> {
+    let Some(Value::Thread(thread)) = args.pop_front() else {
         return Err(bad_argument(1, "spawn", "Lua function expected"));
     };
-    call.threads.spawn(lua, function, args)
+    let light = call.threads.spawn(thread, quick::caller())?;
+    let thread = one(Value::Thread(light.thread.clone()));
+    if call.threads.turn() {
+        return Ok(Step::Done(thread));
+    }
+    Ok(Step::Waits(Box::pin(async move {
+        Threads::own_turn().await;
+        Ok(thread)
+    })))
 }
 
 /// The thread that an argument names.
@@ -86,13 +85,13 @@ fn named(args: &MultiValue, index: usize, function: &str) -> mlua::Result<Thread
     }
 }
 
-fn wait(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Result<MultiValue>> {
-    let chosen = choose(&lua, &call, &args);
-    Box::pin(async move {
-        let awaited = chosen?;
-        if awaited.is_empty() {
-            return refusal(&lua, "already waited or killed");
-        }
+fn wait(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Step> {
+    let awaited = choose(lua, call, &args)?;
+    if let Some(over) = awaited.iter().find(|light| light.is_zombie()) {
+        return what_came(lua, over.reap()).map(Step::Done);
+    }
+    let (lua, call) = (lua.clone(), call.clone());
+    Ok(Step::Waits(Box::pin(async move {
         let result = poll_fn(|_| {
             if let Some(over) = awaited.iter().find(|light| light.is_zombie()) {
                 return Poll::Ready(over.reap());
@@ -105,18 +104,23 @@ fn wait(lua: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Re
             }
             Poll::Pending
         });
-        match result.await {
-            None => refusal(&lua, "already waited or killed"),
-            Some(Ok(mut values)) => {
-                values.push_front(Value::Boolean(true));
-                Ok(values)
-            }
-            Some(Err(error)) => {
-                let words = string(&lua, reason(&error))?;
-                Ok(MultiValue::from_vec(vec![Value::Boolean(false), words]))
-            }
+        what_came(&lua, result.await)
+    })))
+}
+
+/// What `ngx.thread.wait` says of a thread's end; of none: none of them is there any more.
+fn what_came(lua: &Lua, came: Option<mlua::Result<MultiValue>>) -> mlua::Result<MultiValue> {
+    match came {
+        None => refusal(lua, "already waited or killed"),
+        Some(Ok(mut values)) => {
+            values.push_front(Value::Boolean(true));
+            Ok(values)
         }
-    })
+        Some(Err(error)) => {
+            let words = string(lua, reason(&error))?;
+            Ok(MultiValue::from_vec(vec![Value::Boolean(false), words]))
+        }
+    }
 }
 
 /// Those of the arguments that can be waited for.
@@ -124,7 +128,6 @@ fn choose(lua: &Lua, call: &Rc<Call>, args: &MultiValue) -> mlua::Result<Vec<Rc<
     if args.is_empty() {
         return Err(fault("at least one coroutine should be specified"));
     }
-    let parent = lua.current_thread();
     let mut awaited = Vec::with_capacity(args.len());
     for index in 1..=args.len() {
         let thread = named(args, index, "wait")?;
@@ -134,7 +137,7 @@ fn choose(lua: &Lua, call: &Rc<Call>, args: &MultiValue) -> mlua::Result<Vec<Rc<
             }
             return Err(fault("attempt to wait on a coroutine that is not a user thread"));
         };
-        if !light.is_child_of(&parent) {
+        if !light.is_child_of(quick::caller()) {
             return Err(fault("only the parent coroutine can wait on the thread"));
         }
         if light.is_known() {
@@ -151,20 +154,20 @@ fn kill(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
             if is_light(lua, &thread)? { "already waited or killed" } else { "not user thread" };
         return refusal(lua, words);
     };
-    if !light.is_child_of(&lua.current_thread()) {
+    if !light.is_child_of(lua.current_thread().to_pointer() as usize) {
         return refusal(lua, "killer not parent");
     }
     if light.pending.get() > 0 {
         return refusal(lua, "pending subrequests");
     }
     if light.is_zombie() {
-        light.kill();
+        call.threads.kill(&light);
         return refusal(lua, "already terminated");
     }
     if !light.is_known() {
         return refusal(lua, "already waited or killed");
     }
-    light.kill();
+    call.threads.kill(&light);
     Ok(one(Value::Integer(1)))
 }
 

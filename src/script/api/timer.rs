@@ -148,7 +148,11 @@ fn sleep(_: Lua, call: Rc<Call>, args: MultiValue) -> Waiting<'static, mlua::Res
         }
         log::trace(&call, || format!("lua ready to sleep for {} ms", (seconds * 1000.0) as u64));
         let pending = Pending(&call);
-        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        if seconds == 0.0 && call.threads.may_skip() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        }
         std::mem::forget(pending);
         log::trace(&call, || format!("lua sleep timer expired: \"{}\"", log::target(&call)));
         Ok(MultiValue::new())

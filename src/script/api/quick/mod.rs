@@ -21,20 +21,22 @@ mod semaphore;
 mod shared;
 mod time;
 mod variables;
+mod waits;
 
 use std::rc::Rc;
 
-use mlua::{Function as LuaFunction, Lua, MultiValue};
+use mlua::{Function as LuaFunction, Lua};
 
 pub use self::context::keep as keep_context;
 pub use self::facts::{Facts, facts};
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Key, Out, Stack, own};
+pub use self::route::{Answer, Key, Out, Stack, made, own};
 pub use self::shared::mark;
+pub use self::waits::{Before, caller, leaves, returns, waiting};
 
 use super::Function;
 use super::request_headers::any_case;
-use crate::script::{Call, sandbox};
+use crate::script::Call;
 
 /// A short way into one function of the API.
 pub struct Quick {
@@ -85,24 +87,6 @@ pub fn prepare(lua: &Lua) -> mlua::Result<()> {
 /// If the state's memory is spent.
 pub fn finish(lua: &Lua) -> mlua::Result<()> {
     regex::install(lua)
-}
-
-/// A function that waits, with a short way before it for when there is nothing to wait for.
-///
-/// # Errors
-/// If the state's memory is spent.
-pub fn at_once(
-    lua: &Lua,
-    function: &'static Function,
-    waiting: LuaFunction,
-) -> mlua::Result<LuaFunction> {
-    let name = [function.name, " at once"].concat();
-    if find(&name).is_none() {
-        return Ok(waiting);
-    }
-    let nothing = lua.create_function(|_, _: MultiValue| Ok(()))?;
-    let at_once = before(lua, &name, Some(function), nothing)?;
-    sandbox::run(lua, include_str!("at_once.luau"), "at_once", (at_once, waiting))
 }
 
 /// The function with its short way before it, if it has one of that name.

@@ -9,7 +9,7 @@ use crate::script::api::semaphore::Semaphore;
 pub const QUICK: &[Quick] = &[
     Quick { name: "semaphore:count", run: Run::Answers(count) },
     Quick { name: "semaphore:post", run: Run::Answers(post) },
-    Quick { name: "semaphore:wait at once", run: Run::Answers(wait) },
+    Quick { name: "semaphore:wait", run: Run::Answers(wait) },
 ];
 
 fn count<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
@@ -25,9 +25,8 @@ fn post<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     answer.give(Out::Boolean(true))
 }
 
-/// Answers first whether there is an answer already.
 fn wait<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(semaphore) = stack.object::<Semaphore>() else { return false };
     let taken = stack.number(2).is_some_and(|seconds| seconds >= 0.0) && semaphore.take();
-    taken && answer.give(Out::Boolean(true)) && answer.give(Out::Boolean(true))
+    taken && answer.give(Out::Boolean(true))
 }

@@ -197,7 +197,9 @@ async fn establish(
         return Err("failed to parse host name \"\": no host".to_owned());
     }
     trace(call, || format!("lua tcp socket connect timeout: {}", patience.as_millis()));
-    let connection = dial(lua, call, settings, (wish.place, wish.own), patience).await?;
+    // It is large, and mostly there is one that was kept.
+    let dialled = Box::pin(dial(lua, call, settings, (wish.place, wish.own), patience));
+    let connection = dialled.await?;
     connection.counted.replace(counted);
     Ok(Rc::new(connection))
 }

@@ -327,14 +327,24 @@ impl Drop for Connection {
     }
 }
 
-/// Waits for `work`; its failure in lua-nginx-module's words.
+/// Waits for `work`; its failure in lua-nginx-module's words. Where it is done at once, no clock is read.
 pub async fn within<T>(
     time: Duration,
     work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Failure> {
-    match tokio::time::timeout(time, work).await {
-        Err(_) => Err(Failure::Timeout),
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Failure::Error(words(&error))),
-    }
+    let (mut work, mut limit) = (pin!(work), pin!(None));
+    let waited = poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Ok(done));
+        }
+        if limit.is_none() {
+            limit.set(Some(tokio::time::sleep(time)));
+        }
+        let over = limit.as_mut().as_pin_mut().map(|limit| limit.poll(context));
+        if over == Some(Poll::Ready(())) {
+            return Poll::Ready(Err(Failure::Timeout));
+        }
+        Poll::Pending
+    });
+    waited.await?.map_err(|error| Failure::Error(words(&error)))
 }

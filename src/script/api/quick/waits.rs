@@ -1,0 +1,172 @@
+//! How a native function waits: it yields in its own frame, and goes on there when it is resumed.
+//!
+//! mlua's async functions are a function of Luau around two native ones and an object for what is waited
+//! for. Here the frame holds a ticket, and the call what it stands for: a function that need not wait is
+//! one native call.
+#![allow(unsafe_code, reason = "mlua has no native function that yields and goes on")]
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use mlua::{Function as LuaFunction, Lua, ffi};
+
+use crate::script::call;
+use crate::script::parked::Ticket;
+use crate::script::threads::LIGHTS;
+
+/// The upvalue that says what runs first.
+const FIRST: c_int = 7;
+/// The upvalue that says what runs when it goes on: mlua's entry, which finds its own in the first one.
+const LONG: c_int = 8;
+
+thread_local! {
+    /// The ticket with which the function that just ran is to wait; 0: it answered.
+    static LEAVES: Cell<usize> = const { Cell::new(0) };
+    /// The ticket of the function that goes on; 0: one begins.
+    static RETURNS: Cell<usize> = const { Cell::new(0) };
+    /// The coroutine that called the function which began last.
+    static CALLER: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What runs before the long way, in the same frame, with its arguments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing, or its short way.
+    Nothing,
+    /// The function that is given becomes a fresh light thread with its arguments.
+    Thread,
+}
+
+/// A function that may wait: `long` calls [`returns`] first, and [`leaves`] when it has to wait. `first`
+/// is `long`, or that with a short way before it.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn waiting(
+    lua: &Lua,
+    first: LuaFunction,
+    long: LuaFunction,
+    before: Before,
+) -> mlua::Result<LuaFunction> {
+    // SAFETY: both are C closures, the second mlua's; `first` has the same first upvalue, and fewer than
+    // `FIRST` of them, so that both entries find theirs in the new closure.
+    unsafe {
+        lua.exec_raw((first, long), |state| {
+            let (Some(first), Some(long)) =
+                (ffi::lua_tocfunction(state, 1), ffi::lua_tocfunction(state, 2))
+            else {
+                return ffi::lua_settop(state, 1);
+            };
+            for index in 1..FIRST {
+                if ffi::lua_getupvalue(state, 1, index).is_null() {
+                    ffi::lua_pushnil(state);
+                }
+            }
+            let first = if before == Before::Thread { to_thread } else { first };
+            ffi::lua_pushlightuserdata(state, first as *mut c_void);
+            ffi::lua_pushlightuserdata(state, long as *mut c_void);
+            ffi::lua_pushcclosurek(state, begin, std::ptr::null(), LONG, Some(go_on));
+            ffi::lua_replace(state, 1);
+            ffi::lua_settop(state, 1);
+        })
+    }
+}
+
+/// The ticket of the function that runs, if it goes on.
+pub fn returns() -> Option<Ticket> {
+    let number = RETURNS.take();
+    (number > 0).then(|| Ticket::from_number(number))
+}
+
+/// What tells the coroutine apart that called the function which begins, as [`mlua::Thread::to_pointer`].
+pub fn caller() -> usize {
+    CALLER.get()
+}
+
+/// The function that runs has to wait: whatever it answers is not looked at.
+pub fn leaves(ticket: Ticket) {
+    LEAVES.set(ticket.number());
+}
+
+unsafe extern "C-unwind" fn begin(state: *mut ffi::lua_State) -> c_int {
+    // What failed on its way to go on left it behind.
+    RETURNS.set(0);
+    LEAVES.set(0);
+    CALLER.set(state as usize);
+    // SAFETY: `waiting` made the closure; nothing here needs to be dropped.
+    unsafe {
+        let count = entry(state, FIRST)(state);
+        end(state, count)
+    }
+}
+
+unsafe extern "C-unwind" fn go_on(state: *mut ffi::lua_State, _: c_int) -> c_int {
+    LEAVES.set(0);
+    // SAFETY: as in `begin`; `end` left the ticket at the bottom of the frame, where no script reaches.
+    unsafe {
+        RETURNS.set(ffi::lua_touserdata(state, 1) as usize);
+        ffi::lua_settop(state, 0);
+        let count = entry(state, LONG)(state);
+        end(state, count)
+    }
+}
+
+/// Answers, or yields what a call takes for a wait.
+///
+/// # Safety
+/// The last thing that `begin` and `go_on` do.
+unsafe fn end(state: *mut ffi::lua_State, count: c_int) -> c_int {
+    let number = LEAVES.take();
+    if number == 0 {
+        return count;
+    }
+    // SAFETY: the frame is this function's own, with room for two values; what `lua_yield` raises
+    // passes nothing that needs to be dropped.
+    unsafe {
+        if ffi::lua_isyieldable(state) == 0 {
+            let ticket = Ticket::from_number(number);
+            call::with_current_call(|call| call.map(|call| call.threads.give_up(ticket)));
+        }
+        ffi::lua_settop(state, 0);
+        ffi::lua_pushlightuserdata(state, number as *mut c_void);
+        ffi::lua_pushlightuserdata(state, Lua::poll_pending().0);
+        ffi::lua_yield(state, 1)
+    }
+}
+
+/// # Safety
+/// In a function that `waiting` made.
+unsafe fn entry(state: *mut ffi::lua_State, index: c_int) -> ffi::lua_CFunction {
+    // SAFETY: `waiting` put the entry of a native function there.
+    unsafe {
+        let entry = ffi::lua_touserdata(state, ffi::lua_upvalueindex(index));
+        std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(entry)
+    }
+}
+
+/// Makes of a function and its arguments a coroutine that is marked as a light thread; of anything else,
+/// nothing: so the long way gets no coroutine but a fresh one.
+unsafe extern "C-unwind" fn to_thread(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: what Luau raises passes nothing that needs to be dropped; three slots are there.
+    unsafe {
+        let count = ffi::lua_gettop(state);
+        if ffi::lua_type(state, 1) != ffi::LUA_TFUNCTION {
+            ffi::lua_settop(state, 0);
+            return entry(state, LONG)(state);
+        }
+        let thread = ffi::lua_newthread(state);
+        if ffi::lua_checkstack(thread, count) == 0 {
+            ffi::lua_settop(state, 0);
+            return entry(state, LONG)(state);
+        }
+        ffi::lua_insert(state, 1);
+        ffi::lua_xmove(state, thread, count);
+        ffi::lua_pushlstring_(state, LIGHTS.as_ptr().cast(), LIGHTS.len());
+        ffi::lua_rawget(state, ffi::LUA_REGISTRYINDEX);
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_rawset(state, -3);
+        ffi::lua_settop(state, 1);
+        entry(state, LONG)(state)
+    }
+}

@@ -1,0 +1,46 @@
+//! Room for the host's own work in a state.
+
+use mlua::Lua;
+
+/// Puts the limit back, also when the work panics.
+struct Limited<'a> {
+    lua: &'a Lua,
+    limit: usize,
+}
+
+impl Drop for Limited<'_> {
+    fn drop(&mut self) {
+        // It was set before, so it can be set again.
+        let _ = self.lua.set_memory_limit(self.limit);
+    }
+}
+
+/// Does a piece of the host's own work that allocates at most so many bytes and runs no script. Under a
+/// memory limit mlua protects each allocation, which costs more than the allocation; where there is room
+/// to spare, the limit is set aside for the moment.
+pub(super) fn with_room<T>(lua: &Lua, bytes: usize, work: impl FnOnce() -> T) -> T {
+    let Ok(limit) = lua.set_memory_limit(0) else { return work() };
+    let limited = Limited { lua, limit };
+    if limit > 0 && lua.used_memory().saturating_add(bytes) > limit {
+        drop(limited);
+        return work();
+    }
+    work()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_set_aside_where_there_is_room_and_put_back() {
+        let lua = Lua::new();
+        let limit = lua.used_memory() + (1 << 20);
+        lua.set_memory_limit(limit).unwrap();
+        let large = vec![b'x'; 2 << 20];
+        assert!(with_room(&lua, 1 << 10, || lua.create_string(&large)).is_ok());
+        lua.gc_collect().unwrap();
+        assert!(with_room(&lua, large.len(), || lua.create_string(&large)).is_err());
+        assert_eq!(lua.set_memory_limit(0).unwrap(), limit);
+    }
+}
