@@ -22,7 +22,7 @@ use crate::policy::Live;
 use crate::script::{Captured, ClientSide, Host, Part, Subrequest, Waiting};
 use crate::shared::within;
 use crate::telemetry::events;
-use crate::transaction::{Body, Request};
+use crate::transaction::{Body, Phase, Request};
 use crate::upstream::{Framing, keeps_alive};
 
 /// Bytes of an unread body that are read and dropped so that the connection can go on after a
@@ -128,6 +128,10 @@ impl Host for Shared {
     fn open(&self) -> bool {
         let exchange = self.downstream.exchange();
         exchange.is_none_or(|exchange| respond::open(&exchange, &self.downstream))
+    }
+
+    fn opens_alone(&self) -> bool {
+        self.downstream.exchange().is_none_or(|exchange| !exchange.has(Phase::HeaderFilter))
     }
 
     fn nudge(&self) {

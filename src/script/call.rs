@@ -149,6 +149,11 @@ pub trait Host {
     fn open(&self) -> bool {
         true
     }
+
+    /// Whether no script runs when it does [`Host::open`].
+    fn opens_alone(&self) -> bool {
+        true
+    }
 }
 
 /// What of its client's connection a script may take.

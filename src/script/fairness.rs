@@ -262,6 +262,9 @@ impl Turns {
     }
 
     fn slice(&self) -> Duration {
+        if self.waiting.get() == 0 {
+            return LONGEST_SLICE;
+        }
         let runnable = u32::try_from(self.waiting.get()).unwrap_or(u32::MAX).saturating_add(1);
         (ROUND / runnable).clamp(SHORTEST_SLICE, LONGEST_SLICE)
     }

@@ -33,10 +33,25 @@ struct Compiled {
     incarnation: u64,
     function: Function,
     settings: Option<Value>,
+    /// Whether all calls run the one function, in the one environment that all calls see.
+    is_shared: bool,
 }
 
 /// Files that one handler keeps compiled at the most.
 const FILES: usize = 256;
+
+/// A chunk that was compiled. Where scripts are not confined it is one function for all calls, as in
+/// lua-nginx-module, unless it may give itself another environment.
+fn chunk(vm: &Incarnation, name: &str, text: &str, offset: usize) -> mlua::Result<Compiled> {
+    let function = vm.compile(name, text, offset)?;
+    let shared =
+        vm.sandbox.shared().filter(|_| !text.contains("setfenv") && !text.contains("module"));
+    if let Some(shared) = shared {
+        function.set_environment(shared.clone())?;
+    }
+    let is_shared = shared.is_some();
+    Ok(Compiled { incarnation: vm.number, function, settings: None, is_shared })
+}
 
 fn unreadable(path: &Path, error: &io::Error) -> mlua::Error {
     let text = error.to_string();
@@ -85,11 +100,11 @@ impl Handler {
     pub(super) fn compile(&self, vm: &Incarnation) -> mlua::Result<()> {
         // What was compiled is of a VM that is gone.
         self.compiled.take();
-        let (function, settings) = match &self.source {
+        let compiled = match &self.source {
             // Which one, only a call knows.
             HandlerSource::File { .. } => return Ok(()),
             HandlerSource::Chunk { name, text, line_offset, .. } => {
-                (vm.compile(name, text, *line_offset)?, None)
+                chunk(vm, name, text, *line_offset)?
             }
             HandlerSource::Module { name, text, origin, settings, .. } => {
                 let module = vm.module(name, text, origin)?;
@@ -98,24 +113,26 @@ impl Handler {
                     let reason = format!("{origin}: no handler for phase {phase}");
                     return Err(mlua::Error::runtime(reason));
                 };
-                (function, Some(vm.settings(settings)?))
+                let settings = Some(vm.settings(settings)?);
+                Compiled { incarnation: vm.number, function, settings, is_shared: false }
             }
-            HandlerSource::RuleScript { path, text } => (vm.rule_script(path, text)?, None),
+            HandlerSource::RuleScript { path, text } => {
+                let function = vm.rule_script(path, text)?;
+                Compiled { incarnation: vm.number, function, settings: None, is_shared: false }
+            }
         };
-        let compiled = Compiled { incarnation: vm.number, function, settings };
         *self.compiled.borrow_mut() = Some(compiled);
         Ok(())
     }
 
-    /// The function for one call, in an environment of its own, and its argument.
+    /// The function for one call, in its environment, and its argument.
     pub(super) fn function(
         &self,
         vm: &Incarnation,
         call: &Call,
     ) -> mlua::Result<(Function, Option<Value>)> {
         if let HandlerSource::File { path, folder, .. } = &self.source {
-            let function = self.file(vm, call, path, folder)?;
-            return Ok((self.prepared(vm, &function)?, None));
+            return Ok((self.file(vm, call, path, folder)?, None));
         }
         let compiled = self.compiled.borrow();
         let Some(compiled) = &*compiled else {
@@ -129,14 +146,17 @@ impl Handler {
             let argument = argument.as_ref().map(|text| vm.lua.create_string(text)).transpose()?;
             return Ok((compiled.function.clone(), argument.map(Value::String)));
         }
-        Ok((self.prepared(vm, &compiled.function)?, None))
+        Ok((self.prepared(vm, compiled)?, None))
     }
 
-    /// A copy of a chunk in an environment of its own.
-    fn prepared(&self, vm: &Incarnation, function: &Function) -> mlua::Result<Function> {
+    /// A copy of a chunk in an environment of its own, or the chunk itself where all share theirs.
+    fn prepared(&self, vm: &Incarnation, chunk: &Compiled) -> mlua::Result<Function> {
         let persistent = self.phase.is_of_worker();
+        if chunk.is_shared && vm.shared().is_some() {
+            return Ok(chunk.function.clone());
+        }
         vm.with_room(|| {
-            let function = function.deep_clone()?;
+            let function = chunk.function.deep_clone()?;
             function.set_environment(vm.environment(persistent)?)?;
             Ok(function)
         })
@@ -161,7 +181,7 @@ impl Handler {
         if let Some(known) = self.files.borrow().get(&path)
             && known.incarnation == vm.number
         {
-            return Ok(known.function.clone());
+            return self.prepared(vm, known);
         }
         let mut text = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
         // As Lua's own loader, it passes over a first line such as `#!/usr/bin/lua`.
@@ -169,15 +189,14 @@ impl Handler {
             text.splice(0..0, *b"--");
         }
         let name = path.display().to_string();
-        let function = vm.compile(&name, &String::from_utf8_lossy(&text), 0)?;
+        let compiled = chunk(vm, &name, &String::from_utf8_lossy(&text), 0)?;
+        let function = self.prepared(vm, &compiled);
         let mut files = self.files.borrow_mut();
         if files.len() >= FILES {
             files.clear();
         }
-        let compiled =
-            Compiled { incarnation: vm.number, function: function.clone(), settings: None };
         files.insert(path, compiled);
-        Ok(function)
+        function
     }
 
     /// Whether it makes globals that later handlers see.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 
+use super::coroutine::Idle;
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
 use super::{DomainSpec, State, WorkerIndex, dialect, jump, words};
@@ -49,6 +50,8 @@ pub(super) struct Incarnation {
     pub(super) lua: Lua,
     pub(super) sandbox: Sandbox,
     pub(super) interrupt: Interrupt,
+    /// Coroutines for handlers to come.
+    pub(super) idle: Idle,
     /// Whether globals of `init` scripts hide built-ins.
     pub(super) shadowed: Cell<bool>,
     /// Modules loaded so far, by name, with the text that they are from.
@@ -85,6 +88,7 @@ impl Incarnation {
             lua,
             sandbox,
             interrupt,
+            idle: Idle::default(),
             shadowed: Cell::new(false),
             modules: RefCell::default(),
             limit: spec.memory,
@@ -124,8 +128,7 @@ impl Incarnation {
     /// # Errors
     /// If the state's memory is spent.
     pub(super) fn environment(&self, persistent: bool) -> mlua::Result<Table> {
-        if let Some(shared) = self.sandbox.shared() {
-            shared.set_safeenv(!self.sandbox.is_shadowed());
+        if let Some(shared) = self.shared() {
             return Ok(shared.clone());
         }
         if persistent {
@@ -136,6 +139,14 @@ impl Incarnation {
             environment.set_safeenv(true);
         }
         Ok(environment)
+    }
+
+    /// The one environment of all calls, if scripts are not confined. Built-ins are known in it again,
+    /// though a script had asked for it, as long as none is hidden.
+    pub(super) fn shared(&self) -> Option<&Table> {
+        let shared = self.sandbox.shared()?;
+        shared.set_safeenv(!self.sandbox.is_shadowed());
+        Some(shared)
     }
 
     /// Does a piece of the host's own work that allocates a few kilobytes and runs no script. Under a

@@ -112,7 +112,7 @@ impl Meter {
             if goes_on {
                 self.tell();
             }
-            let pause = self.queue.account().pause().filter(|_| goes_on);
+            let pause = if goes_on { self.queue.account().pause() } else { None };
             turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
             if let Some(pause) = pause {
                 return self.hold(pause, context);

@@ -5,6 +5,7 @@ pub mod builtin;
 mod call;
 mod compiled;
 mod dialect;
+mod coroutine;
 mod domain;
 mod error;
 mod fairness;

@@ -160,8 +160,8 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<Option<Bytes>, ScriptError> {
-        let driven = self.drive(handler, call).await;
-        let (vm, meter, result) = driven.map_err(|error| self.told(error))?;
+        let (vm, mut meter) = self.begin(handler, call).map_err(|error| self.told(error))?;
+        let result = drive(&vm, handler, call, &mut meter).await;
         self.finish(&vm, call, &meter, result)
     }
 
@@ -174,37 +174,24 @@ impl State {
         handler: &Handler,
         call: &Rc<Call>,
     ) -> Result<bool, ScriptError> {
-        let driven = self.drive(handler, call).await;
-        let (vm, meter, result) = driven.map_err(|error| self.told(error))?;
+        let (vm, mut meter) = self.begin(handler, call).map_err(|error| self.told(error))?;
         let mut matched = false;
-        let result = result.inspect(|said| {
+        let result = drive(&vm, handler, call, &mut meter).await.inspect(|said| {
             matched = !matches!(said, Value::Nil | Value::Boolean(false));
         });
         self.finish(&vm, call, &meter, result).map(|_| matched)
     }
 
-    async fn drive(
-        self: &Rc<Self>,
+    /// A call of a handler begins: in this VM, and it may cost so much.
+    fn begin(
+        &self,
         handler: &Handler,
-        call: &Rc<Call>,
-    ) -> Result<(Rc<Incarnation>, Meter, mlua::Result<Value>), ScriptError> {
+        call: &Call,
+    ) -> Result<(Rc<Incarnation>, Meter), ScriptError> {
         let vm = self.ready(handler)?;
         call.budget.set(handler.budget);
-        let mut meter = Meter::begin(handler.budget, &self.queue)?;
-        let result = match handler.function(&vm, call) {
-            Ok((function, argument)) => {
-                let client = call.subject.as_ref().and_then(|subject| subject.host.client_gone());
-                if let Some(client) = client {
-                    call.threads.watch(client);
-                }
-                let _limited = vm.limit_after();
-                let future = pin!(function.call_async::<Value>(argument));
-                let _lifting = vm.no_limit_from();
-                meter.drive(&vm, call, future).await
-            }
-            Err(error) => Err(error),
-        };
-        Ok((vm, meter, result))
+        let meter = Meter::begin(handler.budget, &self.queue)?;
+        Ok((vm, meter))
     }
 
     /// Runs a handler in a phase that may not wait.
@@ -428,6 +415,25 @@ impl Drop for State {
             self.tell_memory(None);
         }
     }
+}
+
+/// Runs a handler to its end, over all its waits.
+async fn drive(
+    vm: &Rc<Incarnation>,
+    handler: &Handler,
+    call: &Rc<Call>,
+    meter: &mut Meter,
+) -> mlua::Result<Value> {
+    let (function, argument) = handler.function(vm, call)?;
+    let client = call.subject.as_ref().and_then(|subject| subject.host.client_gone());
+    if let Some(client) = client {
+        call.threads.watch(client);
+    }
+    let mut run = vm.idle.run(&vm.lua, function)?;
+    if let Some(argument) = argument {
+        run = run.with(argument)?;
+    }
+    meter.drive(vm, call, pin!(run)).await
 }
 
 /// Compiles a handler; a module that is loaded for it may take longer than a call.

@@ -188,13 +188,13 @@ fn put(
     Ok(one(Value::Integer(1)))
 }
 
-/// Says what `write` puts at the end of an answer whose head is made, if it fits; whether it was said.
+/// Says what `write` puts at the end of the answer, if it fits and no script runs for that; whether it
+/// was said.
 pub fn staged(call: &Rc<Call>, write: impl FnOnce(&mut BytesMut) -> bool) -> bool {
     let Some(exchange) = &call.subject else { return false };
     let Ok(mut transaction) = exchange.transaction.try_borrow_mut() else { return false };
-    // With the first words the head is made, by scripts too.
-    let is_open = transaction.reply.is_locked && !is_buffered(&transaction);
-    if !is_open || refused(&transaction).is_some() {
+    let begins = !transaction.reply.is_locked;
+    if is_buffered(&transaction) || refused(&transaction).is_some() {
         return false;
     }
     let pieces = transaction.manner.pieces;
@@ -206,8 +206,17 @@ pub fn staged(call: &Rc<Call>, write: impl FnOnce(&mut BytesMut) -> bool) -> boo
         reply.body.truncate(before);
         return false;
     }
+    if begins {
+        drop(transaction);
+        // With the first words the head is made.
+        if !exchange.host.opens_alone() || !lock(exchange) {
+            exchange.transaction.borrow_mut().reply.body.truncate(before);
+            return false;
+        }
+        transaction = exchange.transaction.borrow_mut();
+    }
     if pieces {
-        reply.end_piece(false);
+        transaction.reply.end_piece(false);
     }
     if staged > FLOWING && transaction.response.is_some() {
         exchange.host.nudge();

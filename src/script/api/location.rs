@@ -7,14 +7,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use mlua::{Lua, MultiValue, Table, Value};
 
-use super::arguments::{at, fault, string, subject, text, type_name};
-use super::request_headers::{add, replace, room, safe_name, values_of};
-use super::{Contexts, Function, Native, constants, log, query, target, var, variables};
-use crate::script::room::with_room;
+use super::arguments::{at, fault, subject, text, type_name};
+use super::request_headers::{replace, room, safe_name, values_of};
+use super::{Contexts, Function, Native, constants, log, query, quick, target, var, variables};
 use crate::script::{
     Call, Captured, DEEPEST, DomainSpec, Light, MOST, Origin, Subrequest, spec_of,
 };
-use crate::transaction::{Body, PhaseSet, Request, Transaction};
+use crate::transaction::{Body, Header, Headers, PhaseSet, Request, Transaction};
 
 /// Part of a state's memory that the host holds for a call of answers to its subrequests.
 const ANSWERS: usize = 4;
@@ -22,11 +21,6 @@ const ANSWERS: usize = 4;
 const GET: i64 = 2;
 /// Subrequests that one `capture_multi` may make.
 const AT_ONCE: usize = 200;
-
-/// Bytes that an answer's tables take, but for its fields.
-const RESULT: usize = 4096;
-/// Bytes that a field takes besides its name and value, if each comes in a table of its own.
-const ENTRY: usize = 512;
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -408,20 +402,41 @@ impl Drop for Pending {
 }
 
 fn result(lua: &Lua, captured: &Captured) -> mlua::Result<Table> {
-    let fields = captured.headers.iter().map(|header| header.name.len() + header.value.len() + ENTRY);
-    let bytes = captured.body.len() + fields.sum::<usize>() + RESULT;
-    with_room(lua, bytes, || table(lua, captured))
+    quick::made(lua, |stack| {
+        stack.push_table(0, 4);
+        stack.push_bytes(b"status");
+        stack.push_number(captured.status.into());
+        stack.set_field();
+        stack.push_bytes(b"truncated");
+        stack.push_boolean(captured.truncated);
+        stack.set_field();
+        stack.push_bytes(b"body");
+        stack.push_bytes(&captured.body);
+        stack.set_field();
+        stack.push_bytes(b"header");
+        push_headers(stack, &captured.headers);
+        stack.set_field();
+    })
 }
 
-fn table(lua: &Lua, captured: &Captured) -> mlua::Result<Table> {
-    let result = lua.create_table_with_capacity(0, 4)?;
-    result.raw_set("status", captured.status)?;
-    result.raw_set("truncated", captured.truncated)?;
-    result.raw_set("body", string(lua, &captured.body)?)?;
-    let headers = lua.create_table_with_capacity(0, captured.headers.len())?;
-    for header in &captured.headers {
-        add(&headers, string(lua, &header.name)?, string(lua, &header.value)?)?;
+/// A table of header fields: of a name that came more than once, its values in an array.
+fn push_headers(stack: &mut quick::Stack<'_>, headers: &Headers) {
+    stack.push_table(0, headers.len());
+    for (place, header) in headers.iter().enumerate() {
+        let same = |other: &&Header| other.name == header.name;
+        if headers.iter().take(place).any(|other| same(&other)) {
+            continue;
+        }
+        stack.push_bytes(&header.name);
+        if headers.iter().skip(place + 1).any(|other| same(&other)) {
+            stack.push_table(2, 0);
+            for (index, other) in (1..).zip(headers.iter().filter(same)) {
+                stack.push_bytes(&other.value);
+                stack.set_item(index);
+            }
+        } else {
+            stack.push_bytes(&header.value);
+        }
+        stack.set_field();
     }
-    result.raw_set("header", headers)?;
-    Ok(result)
 }

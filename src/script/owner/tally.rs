@@ -148,7 +148,9 @@ impl Tally {
     /// The owner's states on the worker hold so much now.
     pub(super) fn holds(&self, bytes: usize) {
         self.memory.store(bytes as u64, Ordering::Relaxed);
-        self.peak.fetch_max(bytes as u64, Ordering::Relaxed);
+        if bytes as u64 > self.peak.load(Ordering::Relaxed) {
+            self.peak.store(bytes as u64, Ordering::Relaxed);
+        }
     }
 
     /// A log line was one too many.
@@ -157,6 +159,7 @@ impl Tally {
     }
 }
 
+/// Only one thread writes a count.
 fn add(count: &AtomicU64, more: u64) {
-    count.fetch_add(more, Ordering::Relaxed);
+    count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }

@@ -14,8 +14,44 @@ use super::label::{CLASSES, COMPUTED, KILLS, LUA_PHASES, MAX_VALUES};
 use super::metrics;
 use crate::transaction::{Phase, Verdict};
 
-/// What is kept under a name.
-type Kept<H> = RefCell<BTreeMap<Box<str>, Rc<H>>>;
+/// What is kept under names.
+type Kept<H> = RefCell<Names<H>>;
+
+struct Names<H> {
+    all: BTreeMap<Rc<str>, Rc<H>>,
+    /// The one that was asked for last: it mostly is the next one, too.
+    last: Option<(Rc<str>, Rc<H>)>,
+}
+
+impl<H> Default for Names<H> {
+    fn default() -> Self {
+        Self { all: BTreeMap::new(), last: None }
+    }
+}
+
+impl<H> Names<H> {
+    fn find(&mut self, name: &str) -> Option<Rc<H>> {
+        if let Some((_, handles)) = self.last.as_ref().filter(|(known, _)| **known == *name) {
+            return Some(handles.clone());
+        }
+        let (known, handles) = self.all.get_key_value(name)?;
+        self.last = Some((known.clone(), handles.clone()));
+        Some(handles.clone())
+    }
+
+    fn keep(&mut self, name: &str, handles: &Rc<H>) {
+        // Names of policies long gone must not fill the memory.
+        if self.all.len() >= MAX_VALUES {
+            self.all.clear();
+        }
+        self.all.insert(name.into(), handles.clone());
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.all.remove(name);
+        self.last = None;
+    }
+}
 
 thread_local! {
     static ROUTES: Kept<Route> = RefCell::default();
@@ -121,7 +157,7 @@ pub(crate) fn function(owner: &str, name: &str) -> Rc<Function> {
 pub(crate) fn domain(name: &str, worker: usize, bytes: Option<usize>) {
     let Some(bytes) = bytes else {
         metrics().lua_memory_bytes.remove(&[name, &worker.to_string()]);
-        let _ = DOMAINS.try_with(|known| known.borrow_mut().remove(name));
+        let _ = DOMAINS.try_with(|known| known.borrow_mut().forget(name));
         return;
     };
     let make = || {
@@ -138,15 +174,11 @@ pub(crate) fn domain(name: &str, worker: usize, bytes: Option<usize>) {
 fn kept<H>(cache: &'static LocalKey<Kept<H>>, name: &str, make: impl Fn() -> H) -> Rc<H> {
     let found = cache.try_with(|cache| {
         let mut known = cache.borrow_mut();
-        if let Some(handles) = known.get(name) {
-            return handles.clone();
-        }
-        // Names of policies long gone must not fill the memory.
-        if known.len() >= MAX_VALUES {
-            known.clear();
+        if let Some(handles) = known.find(name) {
+            return handles;
         }
         let handles = Rc::new(make());
-        known.insert(name.into(), handles.clone());
+        known.keep(name, &handles);
         handles
     });
     found.unwrap_or_else(|_| Rc::new(make()))
@@ -195,9 +227,10 @@ impl Module {
             calls.inc();
             seconds.inc_by(cpu.as_secs_f64());
         }
-        if outcome != "ok" {
-            metrics().lua_errors.with(&[&self.name, phase.as_str(), outcome]).inc();
+        if outcome == "ok" {
+            return;
         }
+        metrics().lua_errors.with(&[&self.name, phase.as_str(), outcome]).inc();
         if KILLS.contains(&outcome) {
             metrics().lua_kills.with(&[&self.name, outcome]).inc();
         }

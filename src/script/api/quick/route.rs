@@ -350,6 +350,17 @@ pub fn own(lua: &Lua, object: &mlua::Table, owned: Rc<dyn Any>) -> mlua::Result<
     }
 }
 
+/// The table that `make` leaves on the stack, made under one protection.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn made(lua: &Lua, make: impl FnOnce(&mut Stack<'_>)) -> mlua::Result<mlua::Table> {
+    let facts = facts(lua);
+    // SAFETY: the state is alive, with room for `LUA_MINSTACK` values, of which `make` pushes a few; what
+    // Luau raises drops what `make` holds as it passes.
+    unsafe { lua.exec_raw((), |state| make(&mut Stack { state, count: 0, facts: &facts })) }
+}
+
 /// Tells a fresh state how what is owned ends.
 pub(super) fn prepare(lua: &Lua) -> mlua::Result<()> {
     // SAFETY: nothing else in the process makes userdata of that tag.
