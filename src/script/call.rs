@@ -223,6 +223,7 @@ pub(super) fn with_current_call<T>(work: impl FnOnce(Option<&Rc<Call>>) -> T) ->
 /// Runs `work` (a poll of a script, mostly) with `call` as the [`current`] one.
 pub fn with_current<T>(call: &Rc<Call>, work: impl FnOnce() -> T) -> T {
     let before = CURRENT.with(|current| current.borrow_mut().replace(call.clone()));
+    api::settle_context(call);
     let _restore = Restore(before);
     work()
 }
@@ -233,6 +234,9 @@ struct Restore(Option<Rc<Call>>);
 impl Drop for Restore {
     fn drop(&mut self) {
         let before = self.0.take();
+        if let Some(before) = &before {
+            api::settle_context(before);
+        }
         CURRENT.with(|current| *current.borrow_mut() = before);
     }
 }

@@ -14,9 +14,12 @@ pub(super) struct Named {
     pub(super) is_written: bool,
 }
 
+const LOADK: u8 = 5;
 const GETGLOBAL: u8 = 7;
 const SETGLOBAL: u8 = 8;
 const GETIMPORT: u8 = 12;
+const SETTABLEKS: u8 = 16;
+const LOADKX: u8 = 66;
 /// Instructions that are followed by a word of their own.
 const LONG: [u8; 30] = [
     7, 8, 12, 15, 16, 20, 27, 28, 29, 30, 31, 32, 53, 55, 58, 60, 66, 75, 76, 78, 79, 80, 81, 84,
@@ -79,6 +82,20 @@ impl Unit {
             GETIMPORT => import(behind).into_iter().map(text).collect(),
             _ => None,
         }
+    }
+
+    /// Whether it may give a field of that name a value: it does, or has the name as a text.
+    pub(super) fn may_assign(&self, field: &str) -> bool {
+        self.starts().into_iter().any(|at| {
+            let word = self.words.get(at).copied().unwrap_or(0);
+            let behind = self.words.get(at + 1).copied().unwrap_or(0);
+            let constant = match (word & 0xFF) as u8 {
+                LOADK => word >> 16,
+                LOADKX | SETTABLEKS => behind,
+                _ => return false,
+            };
+            self.text(constant as usize) == Some(field)
+        })
     }
 
     /// The text of a constant.
@@ -307,6 +324,22 @@ mod tests {
         for line in lines {
             assert!(found(line).contains(&"g1:1".to_owned()), "{line}: {:?}", found(line));
         }
+    }
+
+    #[test]
+    fn what_may_be_assigned_is_told_from_what_is_read() {
+        let may = |text: &str| {
+            let bytes = Compiler::new().set_optimization_level(1).compile(text).unwrap();
+            super::units(&bytes).iter().any(|unit| unit.may_assign("ctx"))
+        };
+        for text in ["ngx.ctx = {}", "local f = function() ngx.a, ngx.ctx = 1, 2 end", "ngx['ctx'] = 1"]
+        {
+            assert!(may(text), "{text}");
+        }
+        assert!(may("local name = 'ctx' rawset(ngx, name, {})"));
+        assert!(!may("local ctx = ngx.ctx ctx.count = (ctx.count or 0) + #ngx.ctx -- ctx = 1"));
+        let many: String = (0..40_000).map(|number| format!("f('{number}') ")).collect();
+        assert!(may(&format!("{many} rawset(ngx, 'ctx', 1)")), "a constant far behind");
     }
 
     #[test]

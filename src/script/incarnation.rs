@@ -13,7 +13,7 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 use super::coroutine::Idle;
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State, WorkerIndex, dialect, jump, words};
+use super::{DomainSpec, State, WorkerIndex, dialect};
 
 /// Coroutines kept for calls to come.
 const THREADS_KEPT: usize = 64;
@@ -112,9 +112,7 @@ impl Incarnation {
             return Err(mlua::Error::runtime(words));
         }
         let source = if self.sandbox.shared().is_some() {
-            words::note(name, source);
-            dialect::check(name, source)?;
-            jump::without(source)
+            sandbox::as_read(&self.lua, name, source)?
         } else {
             Cow::Borrowed(source)
         };

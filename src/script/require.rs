@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, Table, Value};
 
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, api, current, dialect, error, jump, words};
+use super::{DomainSpec, api, current, dialect, error};
 
 /// Libraries that scripts may know as built in.
 const LIBRARIES: [&str; 8] =
@@ -77,9 +77,7 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
         match found {
             Ok((path, text)) => {
                 let text = if open {
-                    words::note(&path, &text);
-                    dialect::check(&path, &text)?;
-                    jump::without(&text)
+                    sandbox::as_read(lua, &path, &text)?
                 } else {
                     Cow::Borrowed(&*text)
                 };

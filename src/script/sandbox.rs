@@ -1,5 +1,6 @@
 //! What scripts find when they start: bounded built-ins, frozen tables, an environment of their own.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
 use super::{
-    DomainSpec, OPERATOR, api, current, dialect, error, guard, pattern, require, threads, words,
+    DomainSpec, OPERATOR, api, compiled, current, dialect, error, guard, jump, pattern, require,
+    threads, words,
 };
 use crate::transaction::Phase;
 
@@ -236,14 +238,13 @@ impl Sandbox {
     fn give_loaders(&self, lua: &Lua, exchange: (Function, Function)) -> mlua::Result<()> {
         let environments = self.environments();
         let open = self.open;
-        let most = if open { LOADABLE_IF_OPEN } else { LOADABLE };
         let compile = lua.create_function(move |lua, (text, name, caller): Loading| {
             let environment = match caller {
                 Some(environment) => environment,
                 None => environments.next(lua)?,
             };
             let name = name.or_else(|| if open { title(&text) } else { None });
-            load_text(lua, environment, &text, name.as_deref(), most)
+            load_text(lua, environment, &text, name.as_deref(), open)
         })?;
         let source = include_str!("luau/loaders.luau");
         let package: Table = self.base.raw_get("package")?;
@@ -275,7 +276,9 @@ impl Sandbox {
     fn leave_open(&self, lua: &Lua) -> mlua::Result<()> {
         self.base.raw_remove("_G")?;
         self.home.raw_set("_G", &self.home)?;
-        self.home.raw_set("ngx", self.base.raw_get::<Value>("ngx")?)?;
+        let ngx: Table = self.base.raw_get("ngx")?;
+        self.home.raw_set("ngx", &ngx)?;
+        api::bring_context_forward(lua, ngx);
         let package: Table = self.base.raw_get("package")?;
         package.raw_get::<Table>("loaded")?.raw_set("_G", &self.home)?;
         let through = lua.create_table()?;
@@ -316,7 +319,7 @@ impl Sandbox {
 
     fn freeze(&self, lua: &Lua) -> mlua::Result<()> {
         let package: Table = self.base.raw_get("package")?;
-        let mut left_open = Vec::new();
+        let mut left_open = vec![api::hand_of(lua)?.to_pointer() as usize];
         for name in ["loaded", "preload"] {
             left_open.push(package.raw_get::<Table>(name)?.to_pointer() as usize);
         }
@@ -332,6 +335,33 @@ impl Sandbox {
         // The table behind all chunks, which no script is given: nothing may come into it.
         lua.globals().set_readonly(true);
         Ok(())
+    }
+}
+
+/// A text of scripts that are not confined as it is compiled; it is about to be loaded.
+///
+/// # Errors
+/// With file and line, in Lua's words, where Lua does not read what Luau reads.
+pub(super) fn as_read<'a>(lua: &Lua, name: &str, text: &'a str) -> mlua::Result<Cow<'a, str>> {
+    words::note(name, text);
+    dialect::check(name, text)?;
+    let text = jump::without(text);
+    look_for_context(lua, text.as_bytes());
+    Ok(text)
+}
+
+/// Whether a text may assign `ngx.ctx`. One that makes up the name while it runs is not found out: what
+/// it assigns once `ngx.ctx` was read is seen by this run of its handler alone.
+fn look_for_context(lua: &Lua, text: &[u8]) {
+    const FIELD: &str = "ctx";
+    if memchr::memmem::find(text, FIELD.as_bytes()).is_none() {
+        return;
+    }
+    // What does not compile does not run.
+    let Ok(compiled) = compiler().compile(text) else { return };
+    let units = compiled::units(&compiled);
+    if units.is_empty() || units.iter().any(|unit| unit.may_assign(FIELD)) {
+        api::withdraw_context(lua);
     }
 }
 
@@ -458,8 +488,9 @@ fn load_text(
     environment: Table,
     text: &Value,
     name: Option<&str>,
-    most: usize,
+    open: bool,
 ) -> mlua::Result<(Option<Function>, Option<String>)> {
+    let most = if open { LOADABLE_IF_OPEN } else { LOADABLE };
     let Value::String(text) = text else {
         return Ok((None, Some("only a string of source text can be loaded".into())));
     };
@@ -469,6 +500,9 @@ fn load_text(
     }
     if text.len() > most {
         return Ok((None, Some(format!("source is longer than {most} bytes"))));
+    }
+    if open {
+        look_for_context(lua, &text);
     }
     let name = match name {
         None => "=(load)".to_owned(),

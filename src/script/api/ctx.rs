@@ -111,6 +111,7 @@ impl Contexts {
         self.tell();
         self.tables.clear();
         self.last = 0;
+        quick::let_go_of_context(self.number);
         self.number = 0;
     }
 
@@ -170,6 +171,7 @@ impl Contexts {
         self.tables.retain(|(owner, ..)| *owner != state);
         self.tables.push((state, table, lua.clone()));
         self.last = state;
+        quick::let_go_of_context(self.number);
         self.number = TABLES.get() + 1;
         TABLES.set(self.number);
     }
@@ -177,6 +179,7 @@ impl Contexts {
 
 impl Drop for Contexts {
     fn drop(&mut self) {
+        quick::let_go_of_context(self.number);
         self.tell();
     }
 }

@@ -93,7 +93,8 @@ pub fn finish(lua: &Lua) -> mlua::Result<()> {
         };
         entry(property.function).and_then(|call| write(lua, &call, value))
     })?;
-    meta.raw_set("__index", quick::before(lua, "ngx read", None, index)?)?;
+    let computed = quick::before(lua, "ngx read", None, index)?;
+    meta.raw_set("__index", quick::hand(lua, computed)?)?;
     meta.raw_set("__newindex", assign)?;
     meta.raw_set("__metatable", "locked")?;
     meta.set_readonly(true);

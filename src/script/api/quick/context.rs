@@ -1,16 +1,36 @@
 //! Short ways to the computed fields of `ngx`: `ngx.ctx`, which is kept at hand, `ngx.status`, …
+//!
+//! Behind `ngx` stands a table that no script gets hold of, the *hand*. As its field `ctx` lies the
+//! `ngx.ctx` of the call that is executing, so that Luau finds it without asking the host; whatever
+//! else is asked for, and whatever is assigned, comes to the host. Where scripts are not confined, and
+//! none of them assigns `ngx.ctx`, it lies in `ngx` itself, which is found sooner still.
+//!
+//! Nothing of another exchange ever lies there while a script runs: of all the states of a thread one
+//! at the most has a table at hand, it is known which, and the table is taken away when another
+//! exchange's call goes on ([`settle`]) and when it is `ngx.ctx` no longer ([`let_go`]).
 
-use std::rc::Rc;
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
 
-use mlua::{Lua, Table};
+use mlua::{Function as LuaFunction, Lua, Table, Value};
 
 use super::request::looked;
-use super::{Answer, Out, Quick, Run, Stack, facts};
+use super::{Answer, Facts, Out, Quick, Run, Stack, facts};
 use crate::script::Call;
 use crate::transaction::PhaseSet;
 
-/// The registry's name for what keeps `ngx.ctx` at hand: a table whose first item it is.
+/// The registry's name for the hand; the `ngx.ctx` that was kept last is its first item too, wherever
+/// the call is that is executing.
 pub const KEPT: &str = "moongate.context";
+/// The field as which scripts see it.
+const FIELD: &str = "ctx";
+
+thread_local! {
+    /// Which of this thread's tables is at hand; 0: none.
+    static HELD: Cell<u64> = const { Cell::new(0) };
+    /// In which state.
+    static HOLDER: Cell<Weak<Facts>> = const { Cell::new(Weak::new()) };
+}
 
 /// Where `ngx.ctx` may be read, as in its own list.
 const CONTEXT: PhaseSet = PhaseSet::of("IXsrachbltB");
@@ -18,27 +38,105 @@ const EXCHANGE: PhaseSet = super::super::EXCHANGE;
 
 pub const QUICK: &[Quick] = &[Quick { name: "ngx read", run: Run::Answers(read) }];
 
-/// Keeps a table at hand as the `ngx.ctx` with that number, until another is kept.
+/// Makes the hand of a fresh state.
+///
+/// # Errors
+/// If its memory does not hold it.
+pub fn prepare(lua: &Lua) -> mlua::Result<()> {
+    let hand = lua.create_table()?;
+    let _ = facts(lua).hand.set(hand.clone());
+    lua.set_named_registry_value(KEPT, hand)
+}
+
+/// A state's hand, which the host goes on changing when all else is frozen.
+///
+/// # Errors
+/// If the state has none.
+pub fn hand_of(lua: &Lua) -> mlua::Result<Table> {
+    lua.named_registry_value(KEPT)
+}
+
+/// A state's hand, behind which `computed` is asked: what `ngx` looks in for what it has not itself.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn hand(lua: &Lua, computed: LuaFunction) -> mlua::Result<Table> {
+    let behind = lua.create_table()?;
+    behind.raw_set("__index", computed)?;
+    behind.set_readonly(true);
+    let hand = hand_of(lua)?;
+    hand.set_metatable(Some(behind))?;
+    Ok(hand)
+}
+
+/// From now on `ngx.ctx` lies in that table, which is `ngx`: nobody assigns it.
+pub fn bring_forward(lua: &Lua, ngx: Table) {
+    facts(lua).front.replace(Some(ngx));
+}
+
+/// A script may assign `ngx.ctx`, of which the host wants to know.
+pub fn withdraw(lua: &Lua) {
+    take_away();
+    facts(lua).front.take();
+}
+
+/// Keeps a table at hand as the `ngx.ctx` with that number, until another is kept. It is that of the
+/// call that is executing.
 ///
 /// # Errors
 /// If the state's memory is spent.
 pub fn keep(lua: &Lua, number: u64, table: &Table) -> mlua::Result<()> {
     let facts = facts(lua);
-    if number != facts.context.get()
-        && let Some(kept) = lua.named_registry_value::<Option<Table>>(KEPT)?
-    {
-        kept.raw_set(1, table)?;
+    let Some(hand) = facts.hand.get() else { return Ok(()) };
+    if number != facts.context.get() {
+        hand.raw_set(1, table)?;
         facts.context.set(number);
     }
+    take_away();
+    let front = facts.front.borrow().clone().filter(|ngx| !ngx.is_readonly());
+    let place = front.unwrap_or_else(|| hand.clone());
+    place.raw_set(FIELD, table)?;
+    facts.place.replace(Some(place));
+    HELD.set(number);
+    HOLDER.set(Rc::downgrade(&facts));
     Ok(())
+}
+
+/// A call goes on: what lies in a hand is its exchange's, or nothing is.
+pub fn settle(call: &Call) {
+    let held = HELD.get();
+    if held != 0 && held != number(call) {
+        take_away();
+    }
+}
+
+/// The table with that number is no longer anybody's `ngx.ctx`.
+pub fn let_go(number: u64) {
+    if number != 0 && number == HELD.get() {
+        take_away();
+    }
+}
+
+fn take_away() {
+    let holder = if HELD.replace(0) == 0 { None } else { HOLDER.take().upgrade() };
+    if let Some(place) = holder.and_then(|facts| facts.place.take()) {
+        // A script may have frozen `ngx` meanwhile.
+        place.set_readonly(false);
+        let gone = place.raw_set(FIELD, Value::Nil);
+        gone.expect("a field that is there is emptied without memory");
+    }
+}
+
+/// Of this thread's tables, the `ngx.ctx` of a call; 0: it has none yet.
+fn number(call: &Call) -> u64 {
+    let contexts = call.subject.as_ref().map_or(&call.contexts, |subject| &subject.contexts);
+    contexts.try_borrow().map_or(0, |contexts| contexts.number())
 }
 
 fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     match stack.bytes(2) {
         Some(b"ctx") if CONTEXT.contains(call.phase) => {
-            let contexts =
-                call.subject.as_ref().map_or(&call.contexts, |subject| &subject.contexts);
-            let number = contexts.try_borrow().map_or(0, |contexts| contexts.number());
+            let number = number(call);
             number != 0 && number == stack.facts().context.get() && answer.give(Out::Context)
         }
         Some(b"status") if EXCHANGE.contains(call.phase) => {

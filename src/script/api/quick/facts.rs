@@ -1,10 +1,10 @@
 //! What short ways know of the state in which they are.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use mlua::Lua;
+use mlua::{Lua, Table};
 
 use super::regex::Memo;
 use crate::script::{DomainSpec, WorkerIndex, spec_of};
@@ -17,6 +17,12 @@ pub struct Facts {
     pub worker: usize,
     /// Which of the exchanges' tables `ngx.ctx` is kept at hand: the number that its owner gave it.
     pub context: Cell<u64>,
+    /// The table behind `ngx`.
+    pub hand: OnceCell<Table>,
+    /// `ngx`, where its `ctx` lies in itself.
+    pub front: RefCell<Option<Table>>,
+    /// In which of the two a table lies as `ctx`.
+    pub place: RefCell<Option<Table>>,
     /// Regexes used lately.
     pub regexes: Memo,
 }
@@ -37,6 +43,9 @@ pub fn facts(lua: &Lua) -> Rc<Facts> {
         spec: spec_of(lua),
         worker: lua.app_data_ref::<WorkerIndex>().map_or(0, |worker| worker.0),
         context: Cell::default(),
+        hand: OnceCell::new(),
+        front: RefCell::default(),
+        place: RefCell::default(),
         regexes: Memo::default(),
     });
     lua.set_app_data(facts.clone());

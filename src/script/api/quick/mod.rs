@@ -28,7 +28,10 @@ use std::rc::Rc;
 
 use mlua::{Function as LuaFunction, Lua};
 
-pub use self::context::keep as keep_context;
+pub use self::context::{
+    bring_forward, hand, hand_of, keep as keep_context, let_go as let_go_of_context,
+    settle as settle_context, withdraw,
+};
 pub use self::facts::{Facts, facts};
 pub use self::headers::IN_ANY_CASE;
 pub use self::made::Made;
@@ -79,7 +82,7 @@ const TABLES: &[&[Quick]] = &[
 /// # Errors
 /// If its memory does not hold it.
 pub fn prepare(lua: &Lua) -> mlua::Result<()> {
-    lua.set_named_registry_value(context::KEPT, lua.create_table()?)?;
+    context::prepare(lua)?;
     route::prepare(lua)?;
     any_case(lua).map(drop)
 }
