@@ -66,6 +66,7 @@ mod streaming;
 mod subrequests;
 mod support;
 mod telemetry;
+mod tls;
 mod tuning;
 mod upstream;
 mod wire;

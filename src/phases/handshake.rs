@@ -28,7 +28,14 @@ pub async fn handshake(
         let Some(plan) = live.policy.plan_of(site) else { return Err(Ended(phase)) };
         let steps = plan.of(phase);
         if steps.is_empty() {
+            if is_missed(live, site, phase, handshake) {
+                return Err(Ended(phase));
+            }
             continue;
+        }
+        let what = if phase == Phase::SslCertificate { "cert" } else { "client hello" };
+        for message in ["reusable connection: 0", &format!("ssl {what}: connection reusable: 0")] {
+            events::HandshakeStep { message }.emit();
         }
         let started = Instant::now();
         let mut goes_on = true;
@@ -41,6 +48,28 @@ pub async fn handshake(
         }
     }
     Ok(())
+}
+
+/// Whether a site without a script has no certificate either, and those of the site that has them are
+/// chosen by its script: nobody chooses then.
+fn is_missed(live: &Live, site: Option<usize>, phase: Phase, handshake: &Handshake) -> bool {
+    let policy = &live.policy;
+    let default = policy.router.site_of(&handshake.client, None);
+    let chooses = || policy.plan_of(default).is_some_and(|plan| !plan.of(phase).is_empty());
+    let is_missed = phase == Phase::SslCertificate
+        && site.is_some()
+        && policy.handshakes.of_site(site).is_none()
+        && chooses();
+    if is_missed {
+        let name = site.and_then(|site| policy.router.own(site)).map(|(_, name)| &**name);
+        let name = name.unwrap_or_default();
+        let message = format!("no ssl_certificate_by_lua* defined in server {name}");
+        let (client, server) = handshake.client.ends();
+        let peer = format!("client: {client}, server: {server}");
+        const ALERT: i64 = 2;
+        events::Outside { level: ALERT, message: &message, phase, peer: Some(&peer) }.emit();
+    }
+    is_missed
 }
 
 /// Whether a client asks for a site that wants to know whose certificate it has, over a connection whose
@@ -70,15 +99,24 @@ async fn run(live: &Live, id: StepId, handshake: &Rc<Handshake>) -> bool {
             step.on_error == OnError::Pass
         }
     };
-    tell(step.phase, goes_on);
+    let value = match (&result, goes_on) {
+        (Err(_), _) => 500,
+        (_, false) => -1,
+        (_, true) => 0,
+    };
+    tell(step.phase, value, goes_on);
     goes_on
 }
 
-/// As lua-nginx-module tells it while it is debugged.
-fn tell(phase: Phase, goes_on: bool) {
+/// As lua-nginx-module tells it while it is debugged: first of a script that did not wait, then of one
+/// that did.
+fn tell(phase: Phase, value: i32, goes_on: bool) {
     let what = if phase == Phase::SslCertificate { "cert" } else { "client hello" };
-    let (value, code) = if goes_on { (0, 1) } else { (-1, 0) };
-    let place = phase.as_str();
-    let message = format!("{place}_by_lua: handler return value: {value}, {what} cb exit code: {code}");
-    events::HandshakeStep { message: &message }.emit();
+    let (place, code) = (phase.as_str(), u8::from(goes_on));
+    for message in [
+        format!("{place}_by_lua: handler return value: {value}, {what} cb exit code: {code}"),
+        format!("{place}_by_lua: {what} cb exit code: {code}"),
+    ] {
+        events::HandshakeStep { message: &message }.emit();
+    }
 }

@@ -4,7 +4,10 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
 use super::{Call, api};
+use crate::shared::tls::pem::Chain;
 use crate::shared::tls::{Terms, Wishes};
 use crate::transaction::{Client, ClientHello, Phase};
 
@@ -19,9 +22,13 @@ pub struct Handshake {
     /// What the settings say of it.
     pub terms: Arc<Terms>,
     wishes: RefCell<Wishes>,
+    pending: RefCell<Pending>,
     /// `ngx.ctx` of the connection.
     contexts: Above,
 }
+
+/// A certificate without its key so far, or a key without its certificate.
+pub(super) type Pending = (Option<Chain>, Option<PrivateKeyDer<'static>>);
 
 /// `ngx.ctx` of a connection: its requests' own begin with what is in it.
 pub type Above = Rc<RefCell<api::Contexts>>;
@@ -34,8 +41,8 @@ impl Handshake {
         server_name: Option<String>,
         terms: Arc<Terms>,
     ) -> Rc<Self> {
-        let (wishes, contexts) = (RefCell::default(), Above::default());
-        Rc::new(Self { client, hello, server_name, terms, wishes, contexts })
+        let (wishes, pending, contexts) = Default::default();
+        Rc::new(Self { client, hello, server_name, terms, wishes, pending, contexts })
     }
 
     /// What scripts want of it.
@@ -46,6 +53,10 @@ impl Handshake {
     /// The same, to want more.
     pub(super) fn wishes_mut(&self) -> RefMut<'_, Wishes> {
         self.wishes.borrow_mut()
+    }
+
+    pub(super) fn pending(&self) -> RefMut<'_, Pending> {
+        self.pending.borrow_mut()
     }
 
     pub(super) fn contexts(&self) -> &RefCell<api::Contexts> {

@@ -10,6 +10,7 @@ use super::arguments::{
 };
 use super::{EXCHANGE, Function, Native, log, redirect};
 use crate::script::{Call, Exit, Subject, spec_of};
+use crate::telemetry::events;
 use crate::transaction::{Phase, PhaseSet, Reply, Transaction, Version};
 
 /// Bytes that scripts may stage for one answer (or one request body).
@@ -402,6 +403,9 @@ fn eof(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue>
 
 fn exit(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     let code = check_number(&args, 1, "exit")? as i64;
+    if call.phase.is_of_handshake() {
+        return Err(call.leave(exit_of_handshake(call, code)));
+    }
     if !matches!(code, -1 | 408 | 444 | 499) {
         redirect::check_abortable(call)?;
     }
@@ -417,6 +421,14 @@ fn exit(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         }
         _ => return Err(bad_argument(1, "exit", "does not take such a status")),
     }))
+}
+
+/// Whether a TLS handshake goes on. There is nobody yet who could be answered.
+fn exit_of_handshake(call: &Call, code: i64) -> Exit {
+    if events::ScriptSaid::is_wanted(log::DEBUG) {
+        call.say(log::DEBUG, &format!("lua exit with code {code}"));
+    }
+    if code < 0 || code >= 300 { Exit::Close } else { Exit::Phase }
 }
 
 /// Whether nobody's connection would be closed by closing: a script made the request, and waits.

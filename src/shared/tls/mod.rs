@@ -3,6 +3,7 @@
 
 mod clients;
 mod legacy;
+pub mod ocsp;
 pub mod pem;
 mod resolver;
 mod secure;

@@ -83,6 +83,11 @@ impl Terms {
         !self.shown.is_empty()
     }
 
+    /// The versions that are spoken.
+    pub fn protocols(&self) -> Protocols {
+        self.protocols
+    }
+
     /// Whether clients have to show who they are.
     pub fn verify_clients(&self) -> bool {
         self.clients.is_some()

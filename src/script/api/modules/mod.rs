@@ -9,6 +9,7 @@ mod decode;
 mod hash;
 mod networks;
 mod signing;
+mod ssl;
 
 pub(super) use self::cjson::quote;
 
@@ -20,7 +21,6 @@ use mlua::{Function as LuaFunction, Lua, Value};
 use super::arguments::fault;
 use super::register::inner;
 use super::semaphore;
-use super::socket::certificate;
 use crate::script::spec_of;
 
 /// A module in Luau.
@@ -68,10 +68,28 @@ const IN_LUAU: &[Module] = &[
     ),
     plain("ngx.base64", include_str!("ngx_base64.luau"), "Base64 for URLs."),
     plain("ngx.errlog", include_str!("ngx_errlog.luau"), "`raw_log`; the log is not read back."),
+    native(
+        "ngx.ocsp",
+        include_str!("ngx_ocsp.luau"),
+        "Whether a certificate was revoked, as its issuer says: asked, verified, stapled.",
+        ssl::ocsp,
+    ),
     plain("ngx.process", include_str!("ngx_process.luau"), "What a worker is: `type`."),
     plain("ngx.req", include_str!("ngx_req.luau"), "`add_header`."),
     plain("ngx.resp", include_str!("ngx_resp.luau"), "`add_header`, `set_status`."),
     plain("ngx.re", include_str!("ngx_re.luau"), "`split`; `opt` has no effect."),
+    native(
+        "ngx.ssl",
+        include_str!("ngx_ssl.luau"),
+        "Certificates and keys; which are shown in a TLS handshake, and what is known of it.",
+        ssl::natives,
+    ),
+    native(
+        "ngx.ssl.clienthello",
+        include_str!("ngx_ssl_clienthello.luau"),
+        "What a client says of itself when it begins a TLS handshake.",
+        ssl::hello,
+    ),
     native("resty.aes", include_str!("resty_aes.luau"), "AES in six modes.", aes::natives),
     plain("resty.cookie", include_str!("resty_cookie.luau"), "Cookies, read and set."),
     plain("resty.core", CORE, "Nothing: what it does is built in. So it is with its parts:"),
@@ -147,8 +165,6 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
         loaded.raw_set(name, lua.globals().raw_get::<Value>(name)?)?;
     }
     preload.raw_set("ngx.semaphore", lua.create_function(|lua, ()| semaphore::module(lua))?)?;
-    let ssl = lua.create_function(|lua, ()| certificate::module(lua))?;
-    preload.raw_set("ngx.ssl", ssl)?;
     preload.raw_set("cjson", lua.create_function(|lua, ()| cjson::module(lua, false))?)?;
     preload.raw_set("cjson.safe", lua.create_function(|lua, ()| cjson::module(lua, true))?)
 }
@@ -197,10 +213,6 @@ pub fn describe(page: &mut String) {
     page.push_str("## Modules\n\nWhat `require` finds without a file.\n\n");
     let _ =
         writeln!(page, "- `cjson`: JSON: `encode`, `decode`, `null`, `empty_array`, `array_mt`.");
-    let _ = writeln!(
-        page,
-        "- `ngx.ssl`: `parse_pem_cert`, `parse_pem_priv_key` and their like, for `tcpsock:setclientcert`."
-    );
     let _ = writeln!(page, "- `cjson.safe`: the same; errors are returned as `nil, err`.");
     let _ = writeln!(page, "- `ngx.semaphore`: `new(n?)` makes one that counts from `n` (0).");
     for Module { name, doc, .. } in IN_LUAU {

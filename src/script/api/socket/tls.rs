@@ -18,10 +18,12 @@ use super::connection::{Busy, Connection, Place};
 use super::stream::Stream;
 use super::tcp::{Tcp, busy};
 use super::trust::{self, Fault};
+use super::super::log;
 use super::{complain, inner, settings};
 use crate::config::SocketSettings;
 use crate::script::Call;
 use crate::shared::tls::provider;
+use crate::telemetry::events;
 
 /// Sessions that one ticket remembers: TLS 1.3 servers send several.
 const SESSIONS: usize = 4;
@@ -74,6 +76,9 @@ pub async fn handshake(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Resu
     let identity = socket.identity.borrow().clone();
     let wish = Wish { identity, ..wish(&lua, &args)? };
     let settings = settings(&lua, &call);
+    if let Some(name) = wish.name.as_deref().filter(|_| events::ScriptSaid::is_wanted(log::DEBUG)) {
+        call.say(log::DEBUG, &format!("lua ssl server name: \"{name}\""));
+    }
     let time = socket.times.get().connect.unwrap_or(settings.connect_timeout);
     let _connecting = Busy::new(socket.clone(), |socket| &socket.connecting);
     let shaken = shake(&connection, &settings, &wish, time).await;
