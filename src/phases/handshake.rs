@@ -78,8 +78,7 @@ pub(super) fn is_misdirected(exchange: &Exchange) -> bool {
     let transaction = exchange.subject.transaction.borrow();
     let Some(secured) = &transaction.client.tls else { return false };
     let (policy, site) = (&exchange.live.policy, transaction.request.site);
-    let verifies =
-        policy.handshakes.of_site(site).is_some_and(|terms| terms.verify_clients());
+    let verifies = policy.handshakes.of_site(site).is_some_and(|terms| terms.verify_clients());
     let shaken = || policy.router.site_of(&transaction.client, secured.server_name.as_deref());
     verifies && !transaction.is_subrequest && shaken() != site
 }

@@ -1,5 +1,6 @@
 //! Which route serves a request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,7 +47,7 @@ impl Router {
     /// The site of a client that names a host in its TLS handshake, or none; none where there are no
     /// sites.
     pub fn site_of(&self, client: &Client, host: Option<&str>) -> Option<usize> {
-        self.sites.as_ref().map(|sites| sites.of(client, host))
+        self.sites.as_ref().map(|sites| sites.of(client, || host.map(Cow::Borrowed)))
     }
 
     /// The route of what none of the site's routes serves, and the site's name.

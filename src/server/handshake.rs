@@ -260,7 +260,10 @@ fn secured(session: &ServerConnection, shaking: &Handshake) -> Secured {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
         },
-        cipher: session.negotiated_cipher_suite().map(|suite| openssl_name(suite.suite())).unwrap_or_default(),
+        cipher: session
+            .negotiated_cipher_suite()
+            .map(|suite| openssl_name(suite.suite()))
+            .unwrap_or_default(),
         server_name: shaking.server_name.clone(),
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
         verdict: shaking.terms.verdict(&shaking.wishes(), certificates),
@@ -276,6 +279,7 @@ fn openssl_name(suite: tokio_rustls::rustls::CipherSuite) -> String {
         return name.replacen("TLS13_", "TLS_", 1);
     };
     let exchange = exchange.trim_start_matches("TLS_").replace('_', "-");
-    let cipher = cipher.replace("AES_", "AES").replace("CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305");
+    let cipher =
+        cipher.replace("AES_", "AES").replace("CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305");
     format!("{exchange}-{}", cipher.replace('_', "-"))
 }

@@ -317,10 +317,8 @@ async fn begin(local: &Local, socket: Socket, mut client: Client) {
     drop(policy);
     // On the heap: a plain connection's task is none the larger for it.
     let shaking = handshake::shake(&local.site, socket, &client, terms, &limits);
-    let shaken = tokio::select! {
-        shaken = Box::pin(shaking) => shaken,
-        () = stopped(local) => return,
-    };
+    let stop = pin!(local.stop.notified());
+    let shaken = unless_stopped(local, stop, Box::pin(shaking)).await.flatten();
     let Some(Shaken { stream, secured, above }) = shaken else { return };
     client.tls = Some(secured);
     serve(local, stream, client, above).await;
@@ -346,12 +344,7 @@ impl Drop for Open<'_> {
 }
 
 /// Request after request, until the client or a limit ends it.
-async fn serve(
-    local: &Local,
-    stream: ClientStream,
-    mut client: Client,
-    above: Option<Above>,
-) {
+async fn serve(local: &Local, stream: ClientStream, mut client: Client, above: Option<Above>) {
     let mut stream = Box::new(stream);
     let mut stop = pin!(local.stop.notified());
     loop {

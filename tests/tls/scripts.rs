@@ -74,7 +74,11 @@ fn a_script_that_does_not_come_to_its_end_ends_the_handshake() {
         assert!(said.is_err(), "{script}: {said:?}");
         assert!(began.elapsed().as_secs() < 15, "{script}");
         assert!(moongate.log().contains(told), "{script}: {}", moongate.log());
-        assert_eq!(workshop.curl(&moongate, "other.example", "-k").as_deref(), Ok("served"), "{script}");
+        assert_eq!(
+            workshop.curl(&moongate, "other.example", "-k").as_deref(),
+            Ok("served"),
+            "{script}"
+        );
     }
 }
 
@@ -177,7 +181,8 @@ fn quoted(bytes: &[u8]) -> String {
 fn what_the_issuer_says_is_verified_and_stapled() {
     let workshop = Workshop::new();
     let authority = workshop.own("authority.example", 2);
-    let extensions = "authorityInfoAccess=OCSP;URI:http://ocsp.example/ask\nsubjectAltName=DNS:leaf.example";
+    let extensions =
+        "authorityInfoAccess=OCSP;URI:http://ocsp.example/ask\nsubjectAltName=DNS:leaf.example";
     let mut leaf = workshop.signed("leaf.example", "authority.example", extensions);
     leaf.certificate.extend_from_slice(&authority.certificate);
     let good = answered(&workshop, "good");
@@ -212,6 +217,7 @@ content_by_lua_block: ngx.print('served')
     let said = workshop.curl(&moongate, "leaf.example", "--cacert authority.example.pem");
     assert_eq!(said.as_deref(), Ok("served"), "{}", moongate.log());
     let port = moongate.address.port();
-    let said = workshop.openssl(&format!("s_client -connect 127.0.0.1:{port} -servername leaf.example -status"));
+    let said = workshop
+        .openssl(&format!("s_client -connect 127.0.0.1:{port} -servername leaf.example -status"));
     assert!(said.contains("OCSP Response Status: successful"), "{said}");
 }

@@ -50,7 +50,10 @@ pub fn is_signed_tls13(
 
 /// Whether the certificate could not be read, whatever else it is.
 fn is_unread(error: &Error) -> bool {
-    matches!(error, Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding))
+    matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding)
+    )
 }
 
 fn bad_encoding() -> Error {

@@ -102,7 +102,8 @@ impl Pair {
         if from > now + LEEWAY || until.is_some_and(|until| until + LEEWAY < now) {
             return Err("OCSP_check_validity() failed".to_owned());
         }
-        let seconds = |until: SystemTime| until.duration_since(UNIX_EPOCH).map(|since| since.as_secs());
+        let seconds =
+            |until: SystemTime| until.duration_since(UNIX_EPOCH).map(|since| since.as_secs());
         Ok(until.and_then(|until| seconds(until).ok()))
     }
 
@@ -175,7 +176,8 @@ fn basic(response: &[u8]) -> Result<BasicOcspResponse, String> {
         };
         return Err(format!("OCSP response not successful ({number}: {words})"));
     }
-    let bytes = response.response_bytes.map(|bytes| BasicOcspResponse::from_der(bytes.response.as_bytes()));
+    let bytes =
+        response.response_bytes.map(|bytes| BasicOcspResponse::from_der(bytes.response.as_bytes()));
     let basic = bytes.and_then(Result::ok);
     basic.ok_or_else(|| "OCSP_response_get1_basic() failed".to_owned())
 }

@@ -83,11 +83,11 @@ impl Certificate {
     pub fn ocsp_responder(&self) -> Option<String> {
         let found = self.0.tbs_certificate.get::<AuthorityInfoAccessSyntax>().ok()?;
         let (_, access) = found?;
-        access.0.iter().find(|access| access.access_method == OCSP).and_then(|access| {
-            match &access.access_location {
-                GeneralName::UniformResourceIdentifier(uri) => Some(uri.to_string()),
-                _ => None,
-            }
+        access.0.iter().find(|access| access.access_method == OCSP).and_then(|access| match &access
+            .access_location
+        {
+            GeneralName::UniformResourceIdentifier(uri) => Some(uri.to_string()),
+            _ => None,
         })
     }
 }
@@ -96,7 +96,9 @@ impl Certificate {
 pub fn is_named(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
         None => pattern == host,
-        Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
+        Some(parent) => {
+            host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent)
+        }
     }
 }
 

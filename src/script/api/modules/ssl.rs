@@ -317,7 +317,10 @@ impl Handshake {
     }
 
     /// The key of the certificate that is to be shown.
-    fn show_with(&self, key: tokio_rustls::rustls::pki_types::PrivateKeyDer<'static>) -> Result<bool, String> {
+    fn show_with(
+        &self,
+        key: tokio_rustls::rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> Result<bool, String> {
         let mut pending = self.pending();
         let Some(chain) = pending.0.take() else {
             pending.1 = Some(key);
