@@ -1,7 +1,7 @@
 //! One handler at work: what the API's functions find when a script calls them.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::parked::Answer;
 use super::within::{Captured, Detour, Origin, Subrequest};
 use super::{Handshake, Threads, api, slot};
 use crate::config::{Budget, SocketSettings};
@@ -344,6 +345,20 @@ impl Call {
         let errand = async move { drop(done.send(work.await)) };
         self.errands.borrow_mut().push(Box::pin(errand));
         result.await.ok()
+    }
+
+    /// What comes of `waiting`, which ends with whoever waits for it.
+    pub(super) async fn awaited(&self, waiting: Waiting<'static, Answer>) -> Answer {
+        let ticket = match self.threads.await_first(waiting)? {
+            Ok(values) => return Ok(values),
+            Err(ticket) => ticket,
+        };
+        poll_fn(|_| match self.threads.await_again(ticket) {
+            Ok(Ok(values)) => Poll::Ready(Ok(values)),
+            Ok(Err(_)) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        })
+        .await
     }
 
     /// Goes on with the errands; whether none is left.

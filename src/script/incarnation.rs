@@ -13,35 +13,13 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 use super::coroutine::Idle;
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State, WorkerIndex, dialect};
+use super::{DomainSpec, State, WorkerIndex, dialect, jump, room, words};
 
 /// Coroutines kept for calls to come.
 const THREADS_KEPT: usize = 64;
 
 /// Bytes that must be free for the host's own work to be done without the limit.
 const ROOM: usize = 64 << 10;
-
-/// Puts the limit back, also when the work panics.
-pub(super) struct Limited<'a> {
-    lua: &'a Lua,
-    limit: usize,
-}
-
-impl Drop for Limited<'_> {
-    fn drop(&mut self) {
-        // It was set once, so it can be set again: only states of other hosts refuse.
-        let _ = self.lua.set_memory_limit(self.limit);
-    }
-}
-
-/// Sets the limit aside.
-pub(super) struct Lifting<'a>(&'a Lua);
-
-impl Drop for Lifting<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.set_memory_limit(0);
-    }
-}
 
 /// One Luau VM of a state.
 pub(super) struct Incarnation {
@@ -56,8 +34,6 @@ pub(super) struct Incarnation {
     pub(super) shadowed: Cell<bool>,
     /// Modules loaded so far, by name, with the text that they are from.
     modules: RefCell<HashMap<String, (Arc<str>, Table)>>,
-    /// Bytes that it may allocate.
-    limit: usize,
     /// Bytes that the last whole collection left.
     pub(super) floor: Cell<usize>,
 }
@@ -72,8 +48,7 @@ impl Incarnation {
         spec: &Arc<DomainSpec>,
         state: Weak<State>,
     ) -> mlua::Result<Self> {
-        let options = LuaOptions::new().thread_pool_size(THREADS_KEPT);
-        let lua = Lua::new_with(StdLib::ALL_SAFE, options)?;
+        let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::new())?;
         lua.set_compiler(sandbox::compiler());
         lua.set_memory_limit(spec.memory)?;
         lua.set_app_data(spec.clone());
@@ -91,7 +66,6 @@ impl Incarnation {
             idle: Idle::default(),
             shadowed: Cell::new(false),
             modules: RefCell::default(),
-            limit: spec.memory,
             floor,
         })
     }
@@ -147,27 +121,9 @@ impl Incarnation {
         Some(shared)
     }
 
-    /// Does a piece of the host's own work that allocates a few kilobytes and runs no script. Under a
-    /// memory limit mlua protects each allocation, which costs more than the allocation; where there
-    /// is room to spare, the limit is set aside for the moment.
+    /// Does a piece of the host's own work that allocates a few kilobytes and runs no script.
     pub(super) fn with_room<T>(&self, work: impl FnOnce() -> T) -> T {
-        if self.lua.used_memory() + ROOM > self.limit || self.lua.set_memory_limit(0).is_err() {
-            return work();
-        }
-        let _again = Limited { lua: &self.lua, limit: self.limit };
-        work()
-    }
-
-    /// What is made between these two guards is dropped without the memory limit: a call's coroutine
-    /// gives back a stack that grew by allocating a small one, outside of any protection, and what
-    /// that raised would end the process.
-    pub(super) fn limit_after(&self) -> Limited<'_> {
-        Limited { lua: &self.lua, limit: self.limit }
-    }
-
-    /// See [`Self::limit_after`].
-    pub(super) fn no_limit_from(&self) -> Lifting<'_> {
-        Lifting(&self.lua)
+        room::with_room(&self.lua, ROOM, work)
     }
 
     /// The table that a module returns; it is loaded once.

@@ -181,11 +181,10 @@ impl Work {
         arguments.push_front(Value::Boolean(due == Due::Premature));
         let ran = match Meter::begin(budget, &state.queue) {
             Ok(mut meter) => {
-                let result = {
-                    let _limited = vm.limit_after();
-                    let future = pin!(function.call_async::<Value>(arguments));
-                    let _lifting = vm.no_limit_from();
-                    meter.drive(vm, &call, future).await
+                let run = vm.idle.run(&vm.lua, function).and_then(|run| run.with(arguments));
+                let result = match run {
+                    Ok(run) => meter.drive(vm, &call, pin!(run)).await,
+                    Err(error) => Err(error),
                 };
                 state.finish(vm, &call, &meter, result)
             }

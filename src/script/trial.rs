@@ -22,13 +22,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use mlua::{Function, Lua, LuaSerdeExt as _, Table, Value};
+use mlua::{Function, Lua, LuaSerdeExt as _, MultiValue, Table, Value};
 
 use super::call::{Host, Subject, Waiting};
 use super::incarnation::Incarnation;
 use super::lint::lint;
 use super::meter::Meter;
-use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, State, sandbox};
+use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind, State, current, sandbox};
 use crate::config::{Budget, HandlerSource, Secrets};
 use crate::diagnostic::{Source, Span};
 use crate::transaction::{Body, Client, Headers, Phase, Request, Transaction, Version};
@@ -161,10 +161,9 @@ async fn run_test(
     let failed = Rc::new(RefCell::new(Vec::new()));
     let made = tester(state, &vm.lua, handler, failed.clone());
     let tester = made.map_err(|error| ScriptError::from_lua(&error))?;
-    let _limited = vm.limit_after();
-    let future = pin!(test.call_async::<Value>(tester));
-    let _lifting = vm.no_limit_from();
-    let result = meter.drive(vm, call, future).await;
+    let run = vm.idle.run(&vm.lua, test).and_then(|run| run.with(tester));
+    let run = run.map_err(|error| ScriptError::from_lua(&error))?;
+    let result = meter.drive(vm, call, pin!(run)).await;
     let mut failed = failed.take();
     if let Err(error) = result {
         failed.push(meter.error(call, &error).told(&Secrets::default()).message);
@@ -185,7 +184,12 @@ fn tester(
         let (state, handler) = (state.upgrade(), handler.clone());
         async move {
             let state = state.ok_or_else(|| mlua::Error::runtime("the state is gone"))?;
-            send(&lua, &state, &handler, &wanted).await
+            let call = current().ok_or_else(|| mlua::Error::runtime("the test is over"))?;
+            let sent = async move {
+                let answer = send(&lua, &state, &handler, &wanted).await?;
+                Ok(MultiValue::from_vec(vec![Value::Table(answer)]))
+            };
+            call.awaited(Box::pin(sent)).await
         }
     })?;
     let note = lua.create_function(move |_, message: String| {

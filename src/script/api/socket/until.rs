@@ -80,7 +80,10 @@ pub fn receive_until(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<
     let read = lua.create_async_function(move |lua, args: MultiValue| {
         let whole = MultiValue::from_vec(vec![Value::Table(socket.clone())]);
         let until = until.clone();
-        async move { next(lua, until, whole, args).await }
+        async move {
+            let call = current().ok_or_else(|| fault("no request found"))?;
+            call.awaited(Box::pin(next(lua, until, whole, args))).await
+        }
     })?;
     Ok(one(Value::Function(read)))
 }
