@@ -112,7 +112,11 @@ impl Incarnation {
         } else {
             Cow::Borrowed(source)
         };
-        let chunk = self.lua.load(&*source).set_name(format!("@{name}"));
+        let mut chunk = self.lua.load(&*source).set_name(format!("@{name}"));
+        // Luau makes a function without upvalues once, if it is in the environment of its constants.
+        if let Some(shared) = self.sandbox.shared() {
+            chunk = chunk.set_environment(shared.clone());
+        }
         let compiled = chunk.set_mode(ChunkMode::Text).into_function();
         compiled.map_err(|fault| dialect::explained(fault, &source))
     }
@@ -129,11 +133,10 @@ impl Incarnation {
         if persistent {
             return self.sandbox.lasting_environment(&self.lua);
         }
-        let environment = self.sandbox.environment(&self.lua)?;
-        if !self.shadowed.get() {
-            environment.set_safeenv(true);
+        if self.shadowed.get() {
+            return self.sandbox.environment(&self.lua);
         }
-        Ok(environment)
+        self.sandbox.quick_environment(&self.lua)
     }
 
     /// Does a piece of the host's own work that allocates a few kilobytes and runs no script. Under a
