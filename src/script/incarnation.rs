@@ -13,10 +13,7 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 use super::coroutine::Idle;
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State, WorkerIndex, dialect, jump, room, words};
-
-/// Coroutines kept for calls to come.
-const THREADS_KEPT: usize = 64;
+use super::{DomainSpec, State, WorkerIndex, dialect, room};
 
 /// Bytes that must be free for the host's own work to be done without the limit.
 const ROOM: usize = 64 << 10;
@@ -90,7 +87,11 @@ impl Incarnation {
         } else {
             Cow::Borrowed(source)
         };
-        let chunk = self.lua.load(&*source).set_name(format!("@{name}"));
+        let mut chunk = self.lua.load(&*source).set_name(format!("@{name}"));
+        // Luau makes a function without upvalues once, if it is in the environment of its constants.
+        if let Some(shared) = self.sandbox.shared() {
+            chunk = chunk.set_environment(shared.clone());
+        }
         let compiled = chunk.set_mode(ChunkMode::Text).into_function();
         compiled.map_err(|fault| dialect::explained(fault, &source))
     }
@@ -106,11 +107,10 @@ impl Incarnation {
         if persistent {
             return self.sandbox.lasting_environment(&self.lua);
         }
-        let environment = self.sandbox.environment(&self.lua)?;
-        if !self.shadowed.get() {
-            environment.set_safeenv(true);
+        if self.shadowed.get() {
+            return self.sandbox.environment(&self.lua);
         }
-        Ok(environment)
+        self.sandbox.quick_environment(&self.lua)
     }
 
     /// The one environment of all calls, if scripts are not confined. Built-ins are known in it again,

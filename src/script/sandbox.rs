@@ -58,6 +58,8 @@ pub(super) struct Sandbox {
     seen_by_all: Table,
     /// The built-ins.
     base: Table,
+    /// One of them, which scripts name most.
+    ngx: Table,
     /// Whether all calls see one table of globals, which is `home`.
     open: bool,
     /// Whether a script that is not confined made a global that hides a built-in.
@@ -88,7 +90,7 @@ impl Environments {
 
 /// An environment that sees what `metatable` shows and keeps what is written to it.
 pub(super) fn environment(lua: &Lua, metatable: &Table) -> mlua::Result<Table> {
-    let environment = lua.create_table_with_capacity(0, 2)?;
+    let environment = lua.create_table_with_capacity(0, 4)?;
     environment.raw_set("_G", &environment)?;
     environment.set_metatable(Some(metatable.clone()))?;
     Ok(environment)
@@ -117,8 +119,8 @@ impl Sandbox {
         lasting.raw_set("__newindex", &home)?;
         lasting.raw_set("__metatable", "locked")?;
         lasting.set_readonly(true);
-        let (open, hides) = (spec.open && spec.trusted, Rc::default());
-        let sandbox = Self { home, lasting, seen_by_all, base, open, hides };
+        let (open, hides, ngx) = (spec.open && spec.trusted, Rc::default(), lua.create_table()?);
+        let sandbox = Self { home, lasting, seen_by_all, base, ngx, open, hides };
         let base = &sandbox.base;
         let exchange: (Function, Function) = (base.get("getfenv")?, base.get("setfenv")?);
         sandbox.replace_builtins(lua, spec)?;
@@ -129,6 +131,7 @@ impl Sandbox {
         if open {
             api::install_system(lua)?;
         }
+        base.raw_set("ngx", &sandbox.ngx)?;
         api::install(lua)?;
         sandbox.replace_coroutines(lua)?;
         if open {
@@ -145,6 +148,18 @@ impl Sandbox {
     /// If the state's memory is spent.
     pub(super) fn environment(&self, lua: &Lua) -> mlua::Result<Table> {
         environment(lua, &self.seen_by_all)
+    }
+
+    /// The same where no global hides a built-in: chunks may take those for known, and find `ngx` in
+    /// the environment itself.
+    ///
+    /// # Errors
+    /// As [`Self::environment`].
+    pub(super) fn quick_environment(&self, lua: &Lua) -> mlua::Result<Table> {
+        let environment = self.environment(lua)?;
+        environment.raw_set("ngx", &self.ngx)?;
+        environment.set_safeenv(true);
+        Ok(environment)
     }
 
     /// An environment that sees all globals and makes new ones for all.
@@ -276,9 +291,8 @@ impl Sandbox {
     fn leave_open(&self, lua: &Lua) -> mlua::Result<()> {
         self.base.raw_remove("_G")?;
         self.home.raw_set("_G", &self.home)?;
-        let ngx: Table = self.base.raw_get("ngx")?;
-        self.home.raw_set("ngx", &ngx)?;
-        api::bring_context_forward(lua, ngx);
+        self.home.raw_set("ngx", &self.ngx)?;
+        api::bring_context_forward(lua, self.ngx.clone());
         let package: Table = self.base.raw_get("package")?;
         package.raw_get::<Table>("loaded")?.raw_set("_G", &self.home)?;
         let through = lua.create_table()?;
