@@ -54,13 +54,14 @@ impl Incarnation {
         lua.set_app_data(state);
         let sandbox = Sandbox::close(&lua, spec)?;
         let interrupt = Interrupt::of(&lua)?;
+        let idle = Idle::of(&lua)?;
         let floor = Cell::new(lua.used_memory());
         Ok(Self {
             number,
             lua,
             sandbox,
             interrupt,
-            idle: Idle::default(),
+            idle,
             shadowed: Cell::new(false),
             modules: RefCell::default(),
             floor,

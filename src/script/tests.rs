@@ -16,7 +16,11 @@ use crate::config::{Budget, HandlerSource, Network};
 use crate::transaction::Phase;
 
 fn state() -> Rc<State> {
-    let spec = DomainSpec {
+    State::new(Arc::new(spec()), 0).expect("the sandbox fits into its memory")
+}
+
+fn spec() -> DomainSpec {
+    DomainSpec {
         owner: super::OPERATOR.into(),
         name: "test".into(),
         digest: String::new(),
@@ -41,8 +45,31 @@ fn state() -> Rc<State> {
         open: false,
         env: Arc::default(),
         regex_steps: 200_000,
-    };
-    State::new(Arc::new(spec), 0).expect("the sandbox fits into its memory")
+    }
+}
+
+#[test]
+fn a_script_that_is_not_confined_gives_an_environment_to_its_own_call_alone() {
+    on_a_worker(async {
+        let spec = DomainSpec { trusted: true, open: true, ..spec() };
+        let state = State::new(Arc::new(spec), 0).expect("the sandbox fits into its memory");
+        let (phase, budget) = (Phase::Access, Budget::default());
+        let source = |text: &str| HandlerSource::Chunk {
+            name: "t.lua".into(),
+            text: Arc::from(text),
+            line_offset: 0,
+            variable: None,
+        };
+        let own = "local before = here setfenv(1, { here = 1 }) return tostring(before) .. here";
+        let all = "seen = (seen or 0) + 1 return seen";
+        let own = state.load(&source(own), phase, budget).expect("it compiles");
+        let all = state.load(&source(all), phase, budget).expect("it compiles");
+        for (handler, said) in [(&own, "nil1"), (&own, "nil1"), (&all, "1"), (&all, "2")] {
+            let call = Call::new(phase, "t.lua".into(), None);
+            let result = state.run(handler, &call).await.expect("it runs");
+            assert_eq!(result.as_deref(), Some(said.as_bytes()));
+        }
+    });
 }
 
 /// A state with `sleep(ms)` and `leave(status)`.
