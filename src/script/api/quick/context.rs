@@ -93,8 +93,7 @@ pub fn keep(lua: &Lua, number: u64, table: &Table) -> mlua::Result<()> {
         facts.context.set(number);
     }
     take_away();
-    let front = facts.front.borrow().clone().filter(|ngx| !ngx.is_readonly());
-    let place = front.unwrap_or_else(|| hand.clone());
+    let place = facts.front.borrow().clone().unwrap_or_else(|| hand.clone());
     place.raw_set(FIELD, table)?;
     facts.place.replace(Some(place));
     HELD.set(number);
@@ -118,10 +117,12 @@ pub fn let_go(number: u64) {
 }
 
 fn take_away() {
-    let holder = if HELD.replace(0) == 0 { None } else { HOLDER.take().upgrade() };
+    if HELD.replace(0) == 0 {
+        return;
+    }
+    // A thread that ends may have given up its own before its last exchanges.
+    let holder = HOLDER.try_with(Cell::take).ok().and_then(|holder| holder.upgrade());
     if let Some(place) = holder.and_then(|facts| facts.place.take()) {
-        // A script may have frozen `ngx` meanwhile.
-        place.set_readonly(false);
         let gone = place.raw_set(FIELD, Value::Nil);
         gone.expect("a field that is there is emptied without memory");
     }
