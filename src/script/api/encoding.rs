@@ -80,20 +80,21 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// The bytes that stand for themselves in a URI component.
-const COMPONENT: [bool; 256] = {
-    let (mut known, mut byte) = ([false; 256], 0_u8);
+/// The characters that stand for themselves in a URI component, one bit for each.
+const COMPONENT: u128 = {
+    let (mut bits, mut byte) = (0, 0_u8);
     while byte < 128 {
-        known[byte as usize] = byte.is_ascii_alphanumeric()
+        let stays = byte.is_ascii_alphanumeric()
             || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'\'' | b'(' | b')' | b'*');
+        bits |= (stays as u128) << byte;
         byte += 1;
     }
-    known
+    bits
 };
 
 /// Whether a byte stands for itself in a URI component.
 pub fn is_component(byte: u8) -> bool {
-    COMPONENT.get(usize::from(byte)).copied().unwrap_or_default()
+    byte.is_ascii() && COMPONENT >> byte & 1 == 1
 }
 
 /// Whether a byte stands for itself in a URI's path, as nginx escapes one.
