@@ -101,7 +101,9 @@ pub(super) fn find(name: &str, here: Context) -> Option<Found> {
     let known = match (by_lua(name), here) {
         (Some(family), _) => family,
         (None, Context::Upstream) if name == PEER.name => &PEER,
-        (None, _) => TABLE.iter().chain(LUA).chain(SET_MISC).chain(TLS).find(|known| known.name == name)?,
+        (None, _) => {
+            TABLE.iter().chain(LUA).chain(SET_MISC).chain(TLS).find(|known| known.name == name)?
+        }
     };
     Some(Found {
         contexts: Contexts(known.letters),

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::Emerg;
 use super::directives::{CARRIED, IGNORED, MANY, row};
 use super::known::{Fate, Known};
 use super::scope::Scope;
 use super::tree::Directive;
-use super::Emerg;
 
 const TO_UPSTREAMS: Fate = Fate::Left("TLS is not spoken to upstreams: ask them without");
-const RUSTLS: Fate = Fate::Left("the ciphers are those of rustls: all that TLS 1.3 has, and of TLS 1.2 those with ECDHE and AES-GCM or ChaCha20");
+const RUSTLS: Fate = Fate::Left(
+    "the ciphers are those of rustls: all that TLS 1.3 has, and of TLS 1.2 those with ECDHE and AES-GCM or ChaCha20",
+);
 
 /// The directives.
 pub(super) const DIRECTIVES: &[Known] = &[
@@ -30,14 +32,41 @@ pub(super) const DIRECTIVES: &[Known] = &[
     row("ssl_buffer_size", "HS", 1, 1, IGNORED),
     row("ssl_session_cache", "HS", 1, 2, IGNORED),
     row("ssl_session_timeout", "HS", 1, 1, IGNORED),
-    row("ssl_session_tickets", "HS", 1, 1, Fate::Only("on", "sessions go on by tickets, whose keys are the process's own and change every six hours")),
-    row("ssl_session_ticket_key", "HS", 1, 1, Fate::Left("the keys of tickets are the process's own")),
+    row(
+        "ssl_session_tickets",
+        "HS",
+        1,
+        1,
+        Fate::Only(
+            "on",
+            "sessions go on by tickets, whose keys are the process's own and change every six hours",
+        ),
+    ),
+    row(
+        "ssl_session_ticket_key",
+        "HS",
+        1,
+        1,
+        Fate::Left("the keys of tickets are the process's own"),
+    ),
     row("ssl_verify_depth", "HS", 1, 1, IGNORED),
     row("ssl_early_data", "HS", 1, 1, Fate::Only("off", "early data is not taken")),
     row("ssl_password_file", "HS", 1, 1, Fate::Left("write the key without a passphrase")),
     row("ssl_crl", "HS", 1, 1, Fate::Left("lists of what was revoked are not read")),
-    row("ssl_stapling", "HS", 1, 1, Fate::Only("off", "staple by `ngx.ocsp` in `ssl_certificate_by_lua_block`")),
-    row("ssl_stapling_file", "HS", 1, 1, Fate::Left("staple by `ngx.ocsp` in `ssl_certificate_by_lua_block`")),
+    row(
+        "ssl_stapling",
+        "HS",
+        1,
+        1,
+        Fate::Only("off", "staple by `ngx.ocsp` in `ssl_certificate_by_lua_block`"),
+    ),
+    row(
+        "ssl_stapling_file",
+        "HS",
+        1,
+        1,
+        Fate::Left("staple by `ngx.ocsp` in `ssl_certificate_by_lua_block`"),
+    ),
     row("ssl_stapling_responder", "HS", 1, 1, IGNORED),
     row("ssl_stapling_verify", "HS", 1, 1, IGNORED),
     row("ssl_conf_command", "HS", 2, 2, Fate::Left("there is no OpenSSL to be commanded")),
@@ -82,10 +111,8 @@ fn file(directive: &Directive, conf: &Path) -> String {
 }
 
 fn no_key(certificate: &Directive) -> Emerg {
-    let message = format!(
-        "no \"ssl_certificate_key\" is defined for certificate \"{}\"",
-        certificate.arg(0)
-    );
+    let message =
+        format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", certificate.arg(0));
     Emerg { message, file: String::new(), line: 0 }
 }
 

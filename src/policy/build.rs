@@ -13,8 +13,8 @@ use super::live::Live;
 use super::modules::Modules;
 use super::rules::Rulesets;
 use super::{
-    AttachedModule, Bundle, Handshakes, Origin, Policy, RoutePlan, RouteRules, Router, RulesBeside, Ruleset,
-    Step, StepId, Terms,
+    AttachedModule, Bundle, Handshakes, Origin, Policy, RoutePlan, RouteRules, Router, RulesBeside,
+    Ruleset, Step, StepId, Terms,
 };
 use crate::config::{self, Config, Files, HandlerMode, Network, Overrides, Rollout};
 use crate::detection::Matchers;

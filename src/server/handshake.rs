@@ -127,8 +127,8 @@ async fn decided(
 ) -> Result<Arc<tokio_rustls::rustls::ServerConfig>, Failed> {
     if let Err(phases::Ended(phase)) = phases::handshake(live, place, shaking).await {
         let reason = match phase {
-            Phase::SslCertificate => "error:0A000179:SSL routines::cert cb error",
-            _ => "error:0A0000EA:SSL routines::callback failed",
+            Phase::SslCertificate => "cert cb error: a script ended it",
+            _ => "callback failed: a script ended it",
         };
         return Err(Failed { outcome: "refused", reason: reason.to_owned() });
     }
@@ -149,7 +149,7 @@ async fn begin(mut socket: Socket) -> Result<Begun, Failed> {
             }
         });
         let read = read.await.map_err(|error| gone(&error))?;
-        if bytes.first().is_some_and(|first| first.is_ascii_alphabetic()) {
+        if bytes.first().is_some_and(u8::is_ascii_alphabetic) {
             return Ok(Begun::Plain(socket));
         }
         if read == 0 || bytes.len() > LONGEST_HELLO {
@@ -260,7 +260,10 @@ fn secured(session: &ServerConnection, shaking: &Handshake) -> Secured {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => "TLSv1.2",
         },
-        cipher: session.negotiated_cipher_suite().map(|suite| openssl_name(suite.suite())).unwrap_or_default(),
+        cipher: session
+            .negotiated_cipher_suite()
+            .map(|suite| openssl_name(suite.suite()))
+            .unwrap_or_default(),
         server_name: shaking.server_name.clone(),
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
         verdict: shaking.terms.verdict(&shaking.wishes(), certificates),
@@ -276,6 +279,7 @@ fn openssl_name(suite: tokio_rustls::rustls::CipherSuite) -> String {
         return name.replacen("TLS13_", "TLS_", 1);
     };
     let exchange = exchange.trim_start_matches("TLS_").replace('_', "-");
-    let cipher = cipher.replace("AES_", "AES").replace("CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305");
+    let cipher =
+        cipher.replace("AES_", "AES").replace("CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305");
     format!("{exchange}-{}", cipher.replace('_', "-"))
 }

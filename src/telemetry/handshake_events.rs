@@ -29,7 +29,9 @@ impl HandshakeEnded<'_> {
         metrics().handshake_seconds.observe(self.took.as_secs_f64());
         let Some(reason) = self.reason else { return };
         let (client, server) = self.client.ends();
-        let tell = |words: String| format!("{words} while SSL handshaking, client: {client}, server: {server}");
+        let tell = |words: String| {
+            format!("{words} while SSL handshaking, client: {client}, server: {server}")
+        };
         if error_log::is_open() {
             let words = match self.outcome {
                 "plain_http" => "client sent plain HTTP request to HTTPS port".to_owned(),

@@ -13,9 +13,9 @@ use tokio_rustls::rustls::{
 
 use super::legacy::{is_signed_tls12, is_signed_tls13};
 use super::pem::Chain;
+use super::provider;
 use super::words::openssl_words;
 use super::x509::Certificate;
-use super::provider;
 use crate::config::VerifyClient;
 
 /// Judges certificates of clients.
@@ -77,7 +77,11 @@ fn believing(authorities: Chain) -> Result<Arc<dyn ClientCertVerifier>, String> 
 }
 
 /// Without OpenSSL's number.
-fn reason(error: &Error, certificate: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> String {
+fn reason(
+    error: &Error,
+    certificate: &CertificateDer<'_>,
+    others: &[CertificateDer<'_>],
+) -> String {
     if matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer)) {
         let itself = Certificate::read(certificate).is_some_and(|read| read.is_its_own_issuer());
         return match (itself, others.is_empty()) {

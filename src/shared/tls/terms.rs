@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use tokio_rustls::rustls::crypto::ring::Ticketer;
 use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{
     NoClientAuth, NoServerSessionStorage, ProducesTickets, WantsServerCert,
 };
-use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ConfigBuilder, ServerConfig, SupportedProtocolVersion};
@@ -116,7 +116,8 @@ impl Terms {
     fn made(&self, wishes: &Wishes) -> Result<Arc<ServerConfig>, String> {
         let own = wishes.certificates.iter();
         let own = own.map(|key| Shown { names: Vec::new(), key: key.clone() });
-        let settings = self.shown.iter().filter(|_| !wishes.clears && wishes.certificates.is_empty());
+        let settings =
+            self.shown.iter().filter(|_| !wishes.clears && wishes.certificates.is_empty());
         let shown: Vec<Shown> = own.chain(settings.cloned()).collect();
         if shown.is_empty() {
             return Err("no certificate is there to be shown".to_owned());
@@ -139,9 +140,7 @@ impl Terms {
 
 type Builder = ConfigBuilder<ServerConfig, WantsServerCert>;
 
-fn speaking(
-    protocols: Protocols,
-) -> Result<impl FnOnce(Option<&Arc<Clients>>) -> Builder, String> {
+fn speaking(protocols: Protocols) -> Result<impl FnOnce(Option<&Arc<Clients>>) -> Builder, String> {
     let versions: Vec<&'static SupportedProtocolVersion> =
         [(protocols.tls12, &TLS12), (protocols.tls13, &TLS13)]
             .into_iter()
@@ -217,7 +216,8 @@ fn untimely(file: &TlsFile, read: &Certificate, refuses: bool) -> Option<Diagnos
         () if now > to => "the certificate has expired",
         () => return None,
     };
-    let help = "renew it (`openssl x509 -noout -dates` shows its times), or look at this machine's clock";
+    let help =
+        "renew it (`openssl x509 -noout -dates` shows its times), or look at this machine's clock";
     let mut fault = fault(file, "tls::expired", words, help);
     if !refuses {
         fault.severity = crate::diagnostic::Severity::Warning;

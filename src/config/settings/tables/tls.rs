@@ -55,7 +55,13 @@ pub static CERTIFICATE: Table = Table {
     doc: "A certificate among others.",
     shared: None,
     rows: &[
-        row("certificate", Path, "", "tls/a.pem", "The certificate, and those that lead on, in PEM."),
+        row(
+            "certificate",
+            Path,
+            "",
+            "tls/a.pem",
+            "The certificate, and those that lead on, in PEM.",
+        ),
         row("key", Path, "", "tls/a.key", "Its private key, in PEM."),
         row(
             "names",

@@ -13,12 +13,12 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 
 use super::super::arguments::{at, fault as raised, one, refusal, text};
+use super::super::log;
 use super::certificate::Identity;
 use super::connection::{Busy, Connection, Place};
 use super::stream::Stream;
 use super::tcp::{Tcp, busy};
 use super::trust::{self, Fault};
-use super::super::log;
 use super::{complain, inner, settings};
 use crate::config::SocketSettings;
 use crate::script::Call;
