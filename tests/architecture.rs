@@ -19,9 +19,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ruzstd", &["transaction"]),
     ("rusqlite", &["cli", "shared"]),
     ("tar", &["cli"]),
+    // The sockets of scripts, the listeners, and what both need.
+    ("tokio_rustls", &["script", "server", "shared"]),
     ("tracing", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
     ("ureq", &["cli"]),
+    ("x509_cert", &["shared"]),
+    ("x509_ocsp", &["shared"]),
 ];
 
 /// Pages that a newcomer is sent to.

@@ -178,9 +178,10 @@ fn who_speaks_no_tls_is_told_so_in_http() {
 fn garbage_ends_its_own_connection_alone() {
     let workshop = Workshop::new();
     let shop = workshop.own("shop.example", 2);
-    let moongate = with(&listening(SHOP), &[("shop", &shop)]).start();
+    let config = format!("limits: {{ handshake_time: 1s }}\n{}", listening(SHOP));
+    let moongate = with(&config, &[("shop", &shop)]).start();
     let mut state = 1_u32;
-    for length in [1, 5, 6, 60, 600, 20_000, 70_000] {
+    for length in [1, 6, 600, 20_000, 70_000] {
         let mut byte = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
@@ -190,7 +191,6 @@ fn garbage_ends_its_own_connection_alone() {
         for beginning in [&[][..], &[22, 3, 1, 0x40, 0, 1, 0, 0x3F, 0xFC]] {
             let mut client = Client::connect(moongate.address);
             let _ = client.try_send([beginning, &noise].concat());
-            client.finish();
             client.read_to_end();
         }
     }

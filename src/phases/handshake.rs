@@ -12,6 +12,9 @@ use crate::script::{self, Exit, Handshake};
 use crate::telemetry::events;
 use crate::transaction::Phase;
 
+/// `[alert]`.
+const ALERT: i64 = 2;
+
 /// In which phase a handshake ended.
 pub struct Ended(pub Phase);
 
@@ -66,7 +69,6 @@ fn is_missed(live: &Live, site: Option<usize>, phase: Phase, handshake: &Handsha
         let message = format!("no ssl_certificate_by_lua* defined in server {name}");
         let (client, server) = handshake.client.ends();
         let peer = format!("client: {client}, server: {server}");
-        const ALERT: i64 = 2;
         events::Outside { level: ALERT, message: &message, phase, peer: Some(&peer) }.emit();
     }
     is_missed

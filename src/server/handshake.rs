@@ -127,8 +127,8 @@ async fn decided(
 ) -> Result<Arc<tokio_rustls::rustls::ServerConfig>, Failed> {
     if let Err(phases::Ended(phase)) = phases::handshake(live, place, shaking).await {
         let reason = match phase {
-            Phase::SslCertificate => "error:0A000179:SSL routines::cert cb error",
-            _ => "error:0A0000EA:SSL routines::callback failed",
+            Phase::SslCertificate => "cert cb error: a script ended it",
+            _ => "callback failed: a script ended it",
         };
         return Err(Failed { outcome: "refused", reason: reason.to_owned() });
     }
@@ -149,7 +149,7 @@ async fn begin(mut socket: Socket) -> Result<Begun, Failed> {
             }
         });
         let read = read.await.map_err(|error| gone(&error))?;
-        if bytes.first().is_some_and(|first| first.is_ascii_alphabetic()) {
+        if bytes.first().is_some_and(u8::is_ascii_alphabetic) {
             return Ok(Begun::Plain(socket));
         }
         if read == 0 || bytes.len() > LONGEST_HELLO {

@@ -308,13 +308,13 @@ async fn admit(local: Rc<Local>, listener: Listener, mut stream: TcpStream, sock
 /// Shakes hands, where TLS is spoken, and serves.
 async fn begin(local: &Local, socket: Socket, mut client: Client) {
     let _open = Open::count(local);
-    let policy = local.site.current().policy.clone();
-    let Some(terms) = policy.handshakes.at(&client).cloned() else {
-        drop(policy);
+    let live = local.site.current();
+    let Some(terms) = live.policy.handshakes.at(&client).cloned() else {
+        drop(live);
         return serve(local, ClientStream::new(socket), client, None).await;
     };
-    let limits = policy.config.limits.clone();
-    drop(policy);
+    let limits = live.policy.config.limits.clone();
+    drop(live);
     // On the heap: a plain connection's task is none the larger for it.
     let shaking = handshake::shake(&local.site, socket, &client, terms, &limits);
     let stop = pin!(local.stop.notified());

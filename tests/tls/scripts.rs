@@ -73,7 +73,7 @@ fn a_script_that_does_not_come_to_its_end_ends_the_handshake() {
         let said = workshop.curl(&moongate, "shop.example", "-k");
         assert!(said.is_err(), "{script}: {said:?}");
         assert!(began.elapsed().as_secs() < 15, "{script}");
-        assert!(moongate.log().contains(told), "{script}: {}", moongate.log());
+        moongate.wait_for_log(told);
         assert_eq!(
             workshop.curl(&moongate, "other.example", "-k").as_deref(),
             Ok("served"),
@@ -190,6 +190,7 @@ fn what_the_issuer_says_is_verified_and_stapled() {
     let revoked = answered(&workshop, "revoked");
     let config = format!(
         "listen: [{{ address: 127.0.0.1:0, tls: {{ certificate: shop.pem, key: shop.key }} }}]
+lua: {{ budget: {{ cpu: 5s }} }}
 ssl_certificate_by_lua_block: |
   local ssl, ocsp = require('ngx.ssl'), require('ngx.ocsp')
   local chain = assert(ssl.cert_pem_to_der(\"{}\"))
@@ -201,9 +202,10 @@ ssl_certificate_by_lua_block: |
   assert(until_when > ngx.time())
   local ok, err = ocsp.validate_ocsp_response(revoked, chain)
   assert(not ok and err == 'certificate status \"revoked\" in the OCSP response', err)
-  local at = #good - 20
-  local forged = good:sub(1, at) .. string.char((good:byte(at + 1) + 1) % 256) .. good:sub(at + 2)
-  assert(not ocsp.validate_ocsp_response(forged, chain))
+  for at = 1, 150, 10 do
+    local forged = good:sub(1, at) .. string.char((good:byte(at + 1) + 1) % 256) .. good:sub(at + 2)
+    assert(not ocsp.validate_ocsp_response(forged, chain), at)
+  end
   assert(not ocsp.validate_ocsp_response(good:sub(1, -2), chain))
   assert(ocsp.set_ocsp_status_resp(good))
 content_by_lua_block: ngx.print('served')

@@ -428,7 +428,7 @@ fn exit_of_handshake(call: &Call, code: i64) -> Exit {
     if events::ScriptSaid::is_wanted(log::DEBUG) {
         call.say(log::DEBUG, &format!("lua exit with code {code}"));
     }
-    if code < 0 || code >= 300 { Exit::Close } else { Exit::Phase }
+    if (0..300).contains(&code) { Exit::Phase } else { Exit::Close }
 }
 
 /// Whether nobody's connection would be closed by closing: a script made the request, and waits.

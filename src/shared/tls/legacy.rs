@@ -80,8 +80,8 @@ fn by_key(
     let (_, known) = known.ok_or(PeerIncompatible::NoSignatureSchemesInCommon)?;
     let fits = known.iter().filter(|one| one.public_key_alg_id().as_ref() == kind);
     let mut judged = fits.map(|one| one.verify_signature(key, message, signed.signature()));
-    match judged.any(|judged| judged.is_ok()) {
-        true => Ok(HandshakeSignatureValid::assertion()),
-        false => Err(Error::InvalidCertificate(CertificateError::BadSignature)),
+    if judged.any(|judged| judged.is_ok()) {
+        return Ok(HandshakeSignatureValid::assertion());
     }
+    Err(Error::InvalidCertificate(CertificateError::BadSignature))
 }

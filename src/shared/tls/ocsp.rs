@@ -22,8 +22,24 @@ const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.
 /// That a certificate is made to sign such answers (RFC 6960, 4.2.2.2).
 const SIGNS_OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.9");
 
+const UNREADABLE: &str = "d2i_X509_bio() failed";
+
 /// How far clocks may be apart.
 const LEEWAY: Duration = Duration::from_secs(300);
+
+/// Where the issuer of the first of a chain in DER answers; none: the certificate does not say.
+///
+/// # Errors
+/// In lua-nginx-module's words, if the second is not who issued the first.
+pub fn responder(der: &[u8]) -> Result<Option<String>, &'static str> {
+    let chain = super::pem::chain_of_der(der).ok_or(UNREADABLE)?;
+    let leaf = chain.first().and_then(|first| Certificate::read(first)).ok_or(UNREADABLE)?;
+    let Some(responder) = leaf.ocsp_responder() else { return Ok(None) };
+    let pair = Pair::of_chain(der)?;
+    let (leaf, issuer) = (&pair.leaf.0.tbs_certificate, &pair.issuer.0.tbs_certificate);
+    let is_next = leaf.issuer == issuer.subject;
+    if is_next { Ok(Some(responder)) } else { Err("issuer certificate not next to leaf") }
+}
 
 /// A certificate, and whoever issued it.
 pub struct Pair {
@@ -37,23 +53,10 @@ impl Pair {
     /// # Errors
     /// In lua-nginx-module's words, if they are not there.
     pub fn of_chain(der: &[u8]) -> Result<Self, &'static str> {
-        const UNREADABLE: &str = "d2i_X509_bio() failed";
         let chain = super::pem::chain_of_der(der).ok_or(UNREADABLE)?;
         let leaf = chain.first().and_then(|first| Certificate::read(first)).ok_or(UNREADABLE)?;
         let issuer = chain.get(1).ok_or("no issuer certificate in chain")?;
         Ok(Self { leaf, issuer: Certificate::read(issuer).ok_or(UNREADABLE)? })
-    }
-
-    /// Where the issuer answers; none: the certificate does not say.
-    ///
-    /// # Errors
-    /// In lua-nginx-module's words, if the second is not who issued the first.
-    pub fn responder(&self) -> Result<Option<String>, &'static str> {
-        let (leaf, issuer) = (&self.leaf.0.tbs_certificate, &self.issuer.0.tbs_certificate);
-        if leaf.issuer != issuer.subject {
-            return Err("issuer certificate not next to leaf");
-        }
-        Ok(self.leaf.ocsp_responder())
     }
 
     /// What the issuer is asked.
@@ -84,6 +87,11 @@ impl Pair {
     /// In lua-nginx-module's words, if it does not say that the certificate is good.
     pub fn validate(&self, response: &[u8], now: SystemTime) -> Result<Option<u64>, String> {
         let basic = basic(response)?;
+        if !is_known(&basic.signature_algorithm) {
+            return Err(
+                "OCSP_basic_verify() failed: signatures of this kind are not verified".into()
+            );
+        }
         if !self.is_signed(&basic, now) {
             return Err("OCSP_basic_verify() failed".to_owned());
         }
@@ -186,6 +194,18 @@ fn time(time: &OcspGeneralizedTime) -> SystemTime {
     UNIX_EPOCH + time.0.to_unix_duration()
 }
 
+/// An algorithm as pki-types has it: what is in its sequence, without the head.
+fn inside(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
+    algorithm.to_der().ok().and_then(|der| der.get(2..).map(<[u8]>::to_vec))
+}
+
+/// Whether signatures of this kind can be verified: those with SHA-1 cannot.
+fn is_known(algorithm: &AlgorithmIdentifierOwned) -> bool {
+    let kind = inside(algorithm);
+    let known = provider().signature_verification_algorithms.all;
+    kind.is_some_and(|kind| known.iter().any(|one| one.signature_alg_id().as_ref() == kind))
+}
+
 /// Whether whoever has the key signed the message.
 fn is_signed(
     message: &[u8],
@@ -193,10 +213,6 @@ fn is_signed(
     signature: &[u8],
     key: &SubjectPublicKeyInfoOwned,
 ) -> bool {
-    // As pki-types has them: what is in the sequence, without its head.
-    let inside = |algorithm: &AlgorithmIdentifierOwned| {
-        algorithm.to_der().ok().and_then(|der| der.get(2..).map(<[u8]>::to_vec))
-    };
     let (Some(kind), Some(of_key)) = (inside(algorithm), inside(&key.algorithm)) else {
         return false;
     };

@@ -1,5 +1,6 @@
 //! What a certificate says. Nothing here believes it.
 
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use x509_cert::certificate::{CertificateInner, Raw};
@@ -47,8 +48,9 @@ impl Certificate {
     }
 
     fn common_name(&self) -> Option<String> {
-        let parts = self.0.tbs_certificate.subject.0.iter().flat_map(|part| part.0.iter());
-        let named = parts.filter(|part| part.oid == COMMON_NAME).last()?;
+        let mut parts = self.0.tbs_certificate.subject.0.iter().flat_map(|part| part.0.iter());
+        // As OpenSSL, the last of several.
+        let named = parts.rfind(|part| part.oid == COMMON_NAME)?;
         let text = std::str::from_utf8(named.value.value()).ok()?;
         Some(text.to_ascii_lowercase())
     }
@@ -71,7 +73,10 @@ impl Certificate {
     /// Its number, in upper-case hex.
     pub fn serial(&self) -> String {
         let bytes = self.0.tbs_certificate.serial_number.as_bytes();
-        bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02X}");
+            text
+        })
     }
 
     /// Whether it names itself as its issuer.

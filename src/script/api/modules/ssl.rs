@@ -12,7 +12,7 @@ use crate::config::{Protocols, VerifyClient};
 use crate::script::api::arguments::{fault, one, refusal, string};
 use crate::script::api::socket::certificate::{self, Chain, Key};
 use crate::script::{Handshake, current};
-use crate::shared::tls::ocsp::Pair;
+use crate::shared::tls::ocsp::{Pair, responder};
 use crate::shared::tls::{Clients, certified, pem, provider};
 use crate::transaction::{Client, Phase, is_grease};
 
@@ -119,15 +119,13 @@ pub(super) fn hello(lua: &Lua) -> mlua::Result<Value> {
 /// Those of `ngx.ocsp`.
 pub(super) fn ocsp(lua: &Lua) -> mlua::Result<Value> {
     let table = lua.create_table()?;
-    let responder = lua.create_function(|lua, chain: LuaString| {
-        let told = Pair::of_chain(&chain.as_bytes()).and_then(|pair| pair.responder());
-        match told {
+    let asked =
+        lua.create_function(|lua, chain: LuaString| match responder(&chain.as_bytes()) {
             Ok(Some(url)) => string(lua, url).map(one),
             Ok(None) => Ok(one(Value::Nil)),
             Err(words) => refusal(lua, words),
-        }
-    })?;
-    table.raw_set("responder", responder)?;
+        })?;
+    table.raw_set("responder", asked)?;
     let request = lua.create_function(|lua, chain: LuaString| {
         let pair = Pair::of_chain(&chain.as_bytes());
         match pair.and_then(|pair| pair.request().ok_or("i2d_OCSP_REQUEST() failed")) {
