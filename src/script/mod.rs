@@ -13,6 +13,7 @@ mod handler;
 mod incarnation;
 mod interrupt;
 mod jump;
+mod light;
 mod lint;
 mod meter;
 mod module;
@@ -44,6 +45,7 @@ pub use call::{
 pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
 pub use handler::Handler;
+pub use light::{Light, reason};
 pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{
     OwnerLimits, OwnerTotals, cpu_of_owner, is_owner_full, limit_owner, limit_owners, may_speak,
@@ -52,7 +54,7 @@ pub use owner::{
 pub use review::{Remark, Script, review};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of, tell};
-pub use threads::{Light, Threads, is_light, reason};
+pub use threads::{Threads, is_light};
 pub use timer::Timers;
 pub use timer::Work;
 pub use trial::{Tried, function_source, nobody, try_function};

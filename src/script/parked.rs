@@ -99,7 +99,9 @@ impl Parked {
             .filter_map(|place| place.ticket)
             .collect();
         drop(places);
-        tickets.into_iter().for_each(|ticket| self.give_up(ticket));
+        for ticket in tickets {
+            self.give_up(ticket);
+        }
     }
 
     /// All of it ends.
@@ -150,7 +152,8 @@ mod tests {
     #[test]
     fn a_ticket_finds_what_it_is_for_until_that_is_given_up() {
         let parked = Parked::default();
-        let (first, second) = (parked.keep(waiting(), 0).unwrap(), parked.keep(waiting(), 7).unwrap());
+        let (first, second) =
+            (parked.keep(waiting(), 0).unwrap(), parked.keep(waiting(), 7).unwrap());
         let taken = parked.take(first).unwrap();
         assert!(parked.take(first).is_none(), "it is polled");
         parked.put_back(first, taken);
