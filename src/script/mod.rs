@@ -15,6 +15,7 @@ mod handshake;
 mod incarnation;
 mod interrupt;
 mod jump;
+mod light;
 mod lint;
 mod meter;
 mod module;
@@ -47,6 +48,7 @@ pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
 pub use handler::Handler;
 pub use handshake::{Above, Handshake};
+pub use light::{Light, reason};
 pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{
     OwnerLimits, OwnerTotals, cpu_of_owner, is_owner_full, limit_owner, limit_owners, may_speak,
@@ -55,7 +57,7 @@ pub use owner::{
 pub use review::{Remark, Script, review};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of, tell};
-pub use threads::{Light, Threads, is_light, reason};
+pub use threads::{Threads, is_light};
 pub use timer::Timers;
 pub use timer::Work;
 pub use trial::{Tried, function_source, nobody, try_function};

@@ -99,7 +99,9 @@ impl Parked {
             .filter_map(|place| place.ticket)
             .collect();
         drop(places);
-        tickets.into_iter().for_each(|ticket| self.give_up(ticket));
+        for ticket in tickets {
+            self.give_up(ticket);
+        }
     }
 
     /// All of it ends.

@@ -1,6 +1,41 @@
-//! Room for the host's own work in a state.
+//! Room in a state: for the host's own work, and for what scripts make between two waits.
+
+use std::cell::Cell;
 
 use mlua::Lua;
+
+use super::spec_of;
+
+/// Steps of the collector at one wait, each of some kilobytes: less than a millisecond in all.
+const STEPS: usize = 256;
+
+/// Has the collector go on where a script waits and much is held. Luau's works a little at each
+/// allocation, however large: a few long texts would spend the memory before they are collected.
+pub(super) struct Relief {
+    limit: usize,
+    /// From how many bytes on.
+    next: Cell<usize>,
+}
+
+impl Relief {
+    /// For a state: from half of its memory on.
+    pub(super) fn of(lua: &Lua) -> Self {
+        let limit = spec_of(lua).map_or(usize::MAX, |spec| spec.memory);
+        Self { limit, next: Cell::new(limit / 2) }
+    }
+
+    /// A script is about to wait. What is left after a whole collection may grow by half of the rest.
+    pub(super) fn look(&self, lua: &Lua) {
+        if lua.used_memory() <= self.next.get() {
+            return;
+        }
+        // A collector without memory for its own work is of no use: then the script is told.
+        if (0..STEPS).any(|_| lua.gc_step().unwrap_or(true)) {
+            let used = lua.used_memory();
+            self.next.set(used + self.limit.saturating_sub(used) / 2);
+        }
+    }
+}
 
 /// Puts the limit back, also when the work panics.
 struct Limited<'a> {

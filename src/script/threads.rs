@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
-use mlua::thread::AsyncThread;
 use mlua::{Function, Lua, MultiValue, Thread};
 
+use super::light::{Alarm, Life, Light, identity, tell};
 use super::parked::{Answer, Parked, Ticket};
-use super::{ScriptError, Waiting, current, fairness, slot};
+use super::{Waiting, current, fairness, slot};
 
 /// Light threads that one call may have running.
 const MOST: usize = 1_000;
@@ -23,8 +23,6 @@ const MOST_KNOWN: usize = 10_000;
 const ROUND: usize = 64;
 /// Sleeps of no time in a call that take none.
 const SKIPPED: u32 = 100;
-/// `ngx.ERR`.
-const ERROR: i64 = 4;
 /// The registry's name for the table that says which coroutines are light threads.
 pub(super) const LIGHTS: &str = "moongate.lights";
 
@@ -52,50 +50,10 @@ pub struct Threads {
 
 /// What takes turns.
 #[derive(Clone)]
-enum Coroutine {
+pub(super) enum Coroutine {
     /// The call's own.
     Own,
     Light(Rc<Light>),
-}
-
-/// One light thread.
-pub struct Light {
-    /// What scripts hold.
-    pub thread: Thread,
-    /// The coroutine that made it.
-    parent: usize,
-    work: RefCell<Option<AsyncThread<MultiValue>>>,
-    life: RefCell<Life>,
-    alarm: Arc<Alarm>,
-    /// The alarm's.
-    waker: Waker,
-    /// Whoever waits for its end.
-    waiter: RefCell<Option<Coroutine>>,
-    /// Subrequests that it waits for.
-    pub pending: Cell<u32>,
-}
-
-/// How far a light thread has come.
-enum Life {
-    /// It was waited for, or killed.
-    Dead,
-    /// It runs, or waits.
-    Running,
-    /// It is over, and this came of it.
-    Zombie(mlua::Result<MultiValue>),
-}
-
-/// Wakes a call, and says which of its light threads wants to go on.
-struct Alarm {
-    rings: AtomicBool,
-    call: Mutex<Waker>,
-}
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.rings.store(true, Ordering::Release);
-        self.call.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
-    }
 }
 
 impl Threads {
@@ -410,90 +368,9 @@ impl Threads {
     }
 }
 
-impl Light {
-    /// Whether it is not over.
-    pub fn is_running(&self) -> bool {
-        matches!(*self.life.borrow(), Life::Running)
-    }
-
-    /// Whether it is over, and nobody asked yet what came of it.
-    pub fn is_zombie(&self) -> bool {
-        matches!(*self.life.borrow(), Life::Zombie(_))
-    }
-
-    /// Whether the coroutine made it that this tells apart.
-    pub fn is_child_of(&self, parent: usize) -> bool {
-        self.parent == parent
-    }
-
-    /// Whether it was not killed, nor asked what came of it.
-    pub fn is_known(&self) -> bool {
-        !matches!(*self.life.borrow(), Life::Dead)
-    }
-
-    /// What came of it, if it is over; it is dead then.
-    pub fn reap(&self) -> Option<mlua::Result<MultiValue>> {
-        let mut life = self.life.borrow_mut();
-        match std::mem::replace(&mut *life, Life::Dead) {
-            Life::Zombie(result) => Some(result),
-            Life::Dead => None,
-            Life::Running => {
-                *life = Life::Running;
-                None
-            }
-        }
-    }
-
-    fn kill(&self) {
-        self.life.replace(Life::Dead);
-        // Its coroutine may be the one that runs: then `go_on` has the work.
-        drop(self.work.take());
-    }
-
-    fn identity(&self) -> usize {
-        identity(&self.thread)
-    }
-
-    /// It is over; whoever waits for that.
-    fn end(&self, result: mlua::Result<MultiValue>) -> Option<Coroutine> {
-        if !self.is_running() {
-            return None;
-        }
-        self.life.replace(Life::Zombie(result));
-        self.waiter.take()
-    }
-}
-
-/// A light thread failed: the log tells why, as lua-nginx-module's does, unless it only left.
-fn tell(error: &mlua::Error) {
-    let Some(call) = current().filter(|call| call.exit.get().is_none()) else { return };
-    let ScriptError { message, traceback, .. } = ScriptError::from_lua(error);
-    let message = format!("lua user thread aborted: runtime error: {message}");
-    let message = match traceback.as_str() {
-        "" => message,
-        _ => format!("{message}\nstack traceback:\n{traceback}"),
-    };
-    call.say(ERROR, &message);
-}
-
-/// What `ngx.thread.wait` says of an error: what was given to `error`, without the place.
-pub fn reason(error: &mlua::Error) -> String {
-    let ScriptError { message, traceback, .. } = ScriptError::from_lua(error);
-    let mut frames = traceback.lines();
-    let raised = frames.next().is_some_and(|frame| frame == "[C]: in function 'error'");
-    let place = frames.next().and_then(|frame| frame.split_once(": in ")).filter(|_| raised);
-    let bare = place.and_then(|(place, _)| message.strip_prefix(place)?.strip_prefix(": "));
-    bare.map(str::to_owned).unwrap_or(message)
-}
-
 /// Marks a coroutine as a light thread.
 fn mark(lua: &Lua, thread: &Thread) -> mlua::Result<()> {
     lua.named_registry_value::<mlua::Table>(LIGHTS)?.raw_set(thread, true)
-}
-
-/// What tells coroutines apart.
-fn identity(thread: &Thread) -> usize {
-    thread.to_pointer() as usize
 }
 
 /// Whether a coroutine is, or was, a light thread.

@@ -6,7 +6,7 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Table, Value};
 
 use super::arguments::fault;
 use super::{Function, Native, Read, Step, Write, functions, quick};
-use crate::script::room::with_room;
+use crate::script::room::{Relief, with_room};
 use crate::script::{Call, current};
 use crate::transaction::Phase;
 
@@ -183,14 +183,17 @@ fn waits(
     before: quick::Before,
     start: impl Fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<Step> + 'static,
 ) -> mlua::Result<LuaFunction> {
+    let relief = Relief::of(lua);
     let long = lua.create_function(move |lua, args: MultiValue| {
-        let came = match quick::returns() {
-            Some(ticket) => goes_on()?.threads.await_again(ticket)?,
-            None => {
-                let call = entry(function)?;
-                match start(lua, &call, args)? {
-                    Step::Done(values) => return Ok(values),
-                    Step::Waits(waiting) => call.threads.await_first(waiting)?,
+        let came = if let Some(ticket) = quick::returns() {
+            goes_on()?.threads.await_again(ticket)?
+        } else {
+            let call = entry(function)?;
+            match start(lua, &call, args)? {
+                Step::Done(values) => return Ok(values),
+                Step::Waits(waiting) => {
+                    relief.look(lua);
+                    call.threads.await_first(waiting)?
                 }
             }
         };

@@ -37,7 +37,7 @@ pub const FUNCTIONS: &[Function] = &[
         phases: PHASES,
         syntax: "local ok, err = ngx.thread.kill(thread)",
         doc: "Ends a thread, whatever it waits for. Only who made it can.",
-        native: Native::Now(kill),
+        native: Native::MayWait(kill),
     },
     Function {
         name: "ngx.on_abort",
@@ -147,28 +147,37 @@ fn choose(lua: &Lua, call: &Rc<Call>, args: &MultiValue) -> mlua::Result<Vec<Rc<
     Ok(awaited)
 }
 
-fn kill(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
+fn kill(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Step> {
     let thread = named(&args, 1, "kill")?;
-    let Some(light) = call.threads.find(&thread) else {
-        let words =
-            if is_light(lua, &thread)? { "already waited or killed" } else { "not user thread" };
-        return refusal(lua, words);
+    let killed = match call.threads.find(&thread) {
+        Some(light) => end(call, &light),
+        None if is_light(lua, &thread)? => Err("already waited or killed"),
+        None => Err("not user thread"),
     };
-    if !light.is_child_of(lua.current_thread().to_pointer() as usize) {
-        return refusal(lua, "killer not parent");
+    let said = match killed {
+        Ok(()) => one(Value::Integer(1)),
+        Err(words) => refusal(lua, words)?,
+    };
+    Ok(Step::Done(said))
+}
+
+/// Ends a light thread for the coroutine that runs; else words that tell why not.
+fn end(call: &Call, light: &Light) -> Result<(), &'static str> {
+    if !light.is_child_of(quick::caller()) {
+        return Err("killer not parent");
     }
     if light.pending.get() > 0 {
-        return refusal(lua, "pending subrequests");
+        return Err("pending subrequests");
     }
     if light.is_zombie() {
-        call.threads.kill(&light);
-        return refusal(lua, "already terminated");
+        call.threads.kill(light);
+        return Err("already terminated");
     }
     if !light.is_known() {
-        return refusal(lua, "already waited or killed");
+        return Err("already waited or killed");
     }
-    call.threads.kill(&light);
-    Ok(one(Value::Integer(1)))
+    call.threads.kill(light);
+    Ok(())
 }
 
 /// Whether a coroutine is, or was, a light thread.

@@ -78,7 +78,8 @@ pub fn returns() -> Option<Ticket> {
     (number > 0).then(|| Ticket::from_number(number))
 }
 
-/// What tells the coroutine apart that called the function which begins, as [`mlua::Thread::to_pointer`].
+/// What tells the coroutine apart that called the function which begins. (mlua takes the call's own for
+/// that of the state.)
 pub fn caller() -> usize {
     CALLER.get()
 }

@@ -172,9 +172,10 @@ async fn establish(
         (None, Some(size)) => pools.open(call, &wish.key, size, wish.backlog),
         (None, None) => None,
     };
-    // What a pool's name leads to must still be allowed.
+    // What a pool's name leads to must still be allowed; where the wish leads is.
     let fits = |connection: &Connection| {
-        connection.place().is_some_and(|place| permitted(lua, place).is_ok())
+        let place = connection.place();
+        place.is_some_and(|place| place.is_at(&wish.place) || permitted(lua, place).is_ok())
     };
     let mut counted = None;
     if let Some(pool) = &pool {

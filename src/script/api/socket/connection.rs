@@ -154,6 +154,13 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Place {
+    /// Whether it has the same name as another.
+    pub fn is_at(&self, other: &Self) -> bool {
+        (&self.host, self.port) == (&other.host, other.port)
+    }
+}
+
 impl fmt::Display for Place {
     /// As lua-nginx-module names it in the log: `name:80(192.0.2.1)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

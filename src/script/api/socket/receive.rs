@@ -49,21 +49,21 @@ impl Amount {
 
 pub async fn receive(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     counted(&args, 1..=2, "1 or 2 arguments")?;
-    let connection = match ready(&lua, &call, &args, "receive")? {
-        Ok((_, connection)) => connection,
+    let ready = match ready(&lua, &call, &args, "receive")? {
+        Ok(ready) => ready,
         Err(words) => return refusal(&lua, words),
     };
     let wanted = if args.len() > 1 { amount(&lua, at(&args, 2))? } else { Amount::Line(0) };
     if matches!(wanted, Amount::Bytes(0)) {
         return string(&lua, "").map(one);
     }
-    take(lua, call, args, connection, wanted).await
+    take(lua, call, ready, wanted).await
 }
 
 pub async fn receive_any(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
     counted(&args, 2..=2, "2 arguments")?;
-    let connection = match ready(&lua, &call, &args, "receiveany")? {
-        Ok((_, connection)) => connection,
+    let ready = match ready(&lua, &call, &args, "receiveany")? {
+        Ok(ready) => ready,
         Err(words) => return refusal(&lua, words),
     };
     let Some(most @ 1.0..) = number(at(&args, 2)) else {
@@ -72,7 +72,7 @@ pub async fn receive_any(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Re
     trace(&call, || {
         format!("lua tcp socket calling receiveany() method to read at most {most:.0} bytes")
     });
-    take(lua, call, args, connection, Amount::Any(most as usize)).await
+    take(lua, call, ready, Amount::Any(most as usize)).await
 }
 
 /// A socket and its connection, or words that tell why it cannot be read.
@@ -94,11 +94,9 @@ pub fn ready(lua: &Lua, call: &Call, args: &MultiValue, method: &str) -> mlua::R
 async fn take(
     lua: Lua,
     call: Rc<Call>,
-    args: MultiValue,
-    connection: Rc<Connection>,
+    (socket, connection): (Rc<Tcp>, Rc<Connection>),
     mut wanted: Amount,
 ) -> mlua::Result<MultiValue> {
-    let socket = inner::<Tcp>(&args, "receive")?;
     let fetched = fetch(&lua, &call, &socket, &connection, &mut wanted).await;
     let mut buffer = connection.buffer.borrow_mut();
     match fetched {
