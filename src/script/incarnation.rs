@@ -13,7 +13,7 @@ use mlua::{Function, Lua, LuaOptions, LuaSerdeExt, StdLib, Table, Value};
 use super::coroutine::Idle;
 use super::interrupt::Interrupt;
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, State, WorkerIndex, dialect, room};
+use super::{DomainSpec, State, WorkerIndex, dialect, room, source};
 
 /// Bytes that must be free for the host's own work to be done without the limit.
 const ROOM: usize = 64 << 10;
@@ -84,7 +84,7 @@ impl Incarnation {
             return Err(mlua::Error::runtime(words));
         }
         let source = if self.sandbox.shared().is_some() {
-            sandbox::as_read(&self.lua, name, source)?
+            source::as_read(&self.lua, name, source)?
         } else {
             Cow::Borrowed(source)
         };

@@ -29,6 +29,7 @@ mod room;
 mod sandbox;
 mod schema;
 mod slot;
+mod source;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mlua::{Function, Lua, Table, Value};
 
 use super::sandbox::{self, Sandbox};
-use super::{DomainSpec, api, current, dialect, error};
+use super::{DomainSpec, api, current, dialect, error, source};
 
 /// Libraries that scripts may know as built in.
 const LIBRARIES: [&str; 8] =
@@ -77,7 +77,7 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
         match found {
             Ok((path, text)) => {
                 let text =
-                    if open { sandbox::as_read(lua, &path, &text)? } else { Cow::Borrowed(&*text) };
+                    if open { source::as_read(lua, &path, &text)? } else { Cow::Borrowed(&*text) };
                 let chunk = lua.load(&*text).set_name(format!("@{path}"));
                 let compiled = chunk.set_environment(environments.next(lua)?).into_function();
                 compiled.map(|loader| (Some(loader), None, Value::Nil)).map_err(|fault| {

@@ -1,6 +1,5 @@
 //! What scripts find when they start: bounded built-ins, frozen tables, an environment of their own.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,10 +7,8 @@ use std::sync::Arc;
 use mlua::chunk::{ChunkMode, Compiler};
 use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
 
-use super::{
-    DomainSpec, OPERATOR, api, compiled, current, dialect, error, guard, jump, pattern, require,
-    threads, words,
-};
+use super::source::{self, Loading};
+use super::{DomainSpec, OPERATOR, api, current, error, guard, pattern, require, threads, words};
 use crate::transaction::Phase;
 
 /// Globals of Luau and mlua that stay as they are.
@@ -258,8 +255,8 @@ impl Sandbox {
                 Some(environment) => environment,
                 None => environments.next(lua)?,
             };
-            let name = name.or_else(|| if open { title(&text) } else { None });
-            load_text(lua, environment, &text, name.as_deref(), open)
+            let name = name.or_else(|| if open { source::title(&text) } else { None });
+            source::load(lua, environment, &text, name.as_deref(), open)
         })?;
         let source = include_str!("luau/loaders.luau");
         let package: Table = self.base.raw_get("package")?;
@@ -349,33 +346,6 @@ impl Sandbox {
         // The table behind all chunks, which no script is given: nothing may come into it.
         lua.globals().set_readonly(true);
         Ok(())
-    }
-}
-
-/// A text of scripts that are not confined as it is compiled; it is about to be loaded.
-///
-/// # Errors
-/// With file and line, in Lua's words, where Lua does not read what Luau reads.
-pub(super) fn as_read<'a>(lua: &Lua, name: &str, text: &'a str) -> mlua::Result<Cow<'a, str>> {
-    words::note(name, text);
-    dialect::check(name, text)?;
-    let text = jump::without(text);
-    look_for_context(lua, text.as_bytes());
-    Ok(text)
-}
-
-/// Whether a text may assign `ngx.ctx`. One that makes up the name while it runs is not found out: what
-/// it assigns once `ngx.ctx` was read is seen by this run of its handler alone.
-fn look_for_context(lua: &Lua, text: &[u8]) {
-    const FIELD: &str = "ctx";
-    if memchr::memmem::find(text, FIELD.as_bytes()).is_none() {
-        return;
-    }
-    // What does not compile does not run.
-    let Ok(compiled) = compiler().compile(text) else { return };
-    let units = compiled::units(&compiled);
-    if units.is_empty() || units.iter().any(|unit| unit.may_assign(FIELD)) {
-        api::withdraw_context(lua);
     }
 }
 
@@ -472,63 +442,7 @@ fn bounded(lua: &Lua, (subject, text): (LuaString, LuaString)) -> mlua::Result<L
     lua.create_string(cheap)
 }
 
-/// What `loadstring` is called with: text, name, environment of the caller.
-type Loading = (Value, Option<String>, Option<Table>);
-
-/// Bytes of source that `loadstring` compiles: the compiler's memory and time are not the budget's.
-const LOADABLE: usize = 32 << 10;
-/// The same, where scripts are not confined.
-const LOADABLE_IF_OPEN: usize = 4 << 20;
-
 /// What Lua would say in place of Luau, of a script that is not confined.
 fn in_lua_words(text: &LuaString) -> Option<String> {
     words::of_lua(&text.to_string_lossy())
-}
-
-/// What Lua calls a text without a name: its first line.
-fn title(text: &Value) -> Option<String> {
-    const LETTERS: usize = 43;
-    let Value::String(text) = text else { return None };
-    let text = text.to_string_lossy();
-    let line = text.split(['\n', '\r', '\0']).next().unwrap_or_default();
-    let shown: String = line.chars().take(LETTERS).collect();
-    let more = if shown.len() < text.len() { "..." } else { "" };
-    Some(format!("=[string \"{shown}{more}\"]"))
-}
-
-/// `loadstring`: text only, since Luau does not verify bytecode.
-fn load_text(
-    lua: &Lua,
-    environment: Table,
-    text: &Value,
-    name: Option<&str>,
-    open: bool,
-) -> mlua::Result<(Option<Function>, Option<String>)> {
-    let most = if open { LOADABLE_IF_OPEN } else { LOADABLE };
-    let Value::String(text) = text else {
-        return Ok((None, Some("only a string of source text can be loaded".into())));
-    };
-    let text = text.as_bytes();
-    if let Some(words) = dialect::is_compiled(name.unwrap_or("(load)"), 1, &text) {
-        return Ok((None, Some(words)));
-    }
-    if text.len() > most {
-        return Ok((None, Some(format!("source is longer than {most} bytes"))));
-    }
-    if open {
-        look_for_context(lua, &text);
-    }
-    let name = match name {
-        None => "=(load)".to_owned(),
-        Some(name) if name.starts_with(['=', '@']) => name.to_owned(),
-        Some(name) => format!("@{name}"),
-    };
-    let chunk = lua.load(&*text).set_name(name).set_mode(ChunkMode::Text);
-    match chunk.set_environment(environment).into_function() {
-        Ok(function) => Ok((Some(function), None)),
-        Err(fault) => {
-            let fault = dialect::explained(fault, &String::from_utf8_lossy(&text));
-            Ok((None, Some(error::message(&fault))))
-        }
-    }
 }
