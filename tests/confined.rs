@@ -75,7 +75,7 @@ fn finds_nothing_left_over(confined: bool, script: &str) {
     let moongate = Moongate::with_upstream(&upstream, &config).start();
     thread::scope(|scope| {
         for client in 0..AT_ONCE {
-            let moongate = &moongate;
+            let (moongate, script) = (&moongate, &script);
             scope.spawn(move || {
                 for round in 0..4 {
                     let text = moongate.get(&format!("/t?n={client}-{round}")).text().to_owned();
