@@ -106,7 +106,9 @@ fn a_context_that_a_script_assigns_is_its_own_too_and_must_be_a_table() {
 #[test]
 fn what_a_script_does_to_the_api_leaves_nothing_to_the_next_request() {
     let rest = "ngx.sleep(0.003) ngx.say(n, '.....')";
-    for deed in ["ngx[table.concat({ 'c', 't', 'x' })] = { mine = true }", "pcall(table.freeze, ngx)"] {
+    for deed in
+        ["ngx[table.concat({ 'c', 't', 'x' })] = { mine = true }", "pcall(table.freeze, ngx)"]
+    {
         finds_nothing_left_over(false, &format!("ngx.ctx.n = n {deed} ngx.ctx.n = n {rest}"));
     }
 }

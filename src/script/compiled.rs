@@ -332,7 +332,8 @@ mod tests {
             let bytes = Compiler::new().set_optimization_level(1).compile(text).unwrap();
             super::units(&bytes).iter().any(|unit| unit.may_assign("ctx"))
         };
-        for text in ["ngx.ctx = {}", "local f = function() ngx.a, ngx.ctx = 1, 2 end", "ngx['ctx'] = 1"]
+        for text in
+            ["ngx.ctx = {}", "local f = function() ngx.a, ngx.ctx = 1, 2 end", "ngx['ctx'] = 1"]
         {
             assert!(may(text), "{text}");
         }

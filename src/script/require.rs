@@ -76,11 +76,8 @@ fn search(lua: &Lua, spec: &Arc<DomainSpec>, sandbox: &Sandbox) -> mlua::Result<
         }
         match found {
             Ok((path, text)) => {
-                let text = if open {
-                    sandbox::as_read(lua, &path, &text)?
-                } else {
-                    Cow::Borrowed(&*text)
-                };
+                let text =
+                    if open { sandbox::as_read(lua, &path, &text)? } else { Cow::Borrowed(&*text) };
                 let chunk = lua.load(&*text).set_name(format!("@{path}"));
                 let compiled = chunk.set_environment(environments.next(lua)?).into_function();
                 compiled.map(|loader| (Some(loader), None, Value::Nil)).map_err(|fault| {
