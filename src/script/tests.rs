@@ -60,7 +60,7 @@ fn a_script_that_is_not_confined_gives_an_environment_to_its_own_call_alone() {
             line_offset: 0,
             variable: None,
         };
-        let own = "local before, text = here, tostring setfenv(1, { here = 1 }) return text(before) .. here";
+        let own = "local before = tostring(here) setfenv(1, { here = 1 }) return before .. here";
         let all = "seen = (seen or 0) + 1 return seen";
         let own = state.load(&source(own), phase, budget).expect("it compiles");
         let all = state.load(&source(all), phase, budget).expect("it compiles");
