@@ -116,12 +116,11 @@ fn no_key(certificate: &Directive) -> Emerg {
     Emerg { message, file: String::new(), line: 0 }
 }
 
-/// The versions; older ones than there are here are left out, and none is left where all are older.
+/// The versions, without those that are older than any here. Where all are older, the settings' own hold.
 fn protocols(scope: &Scope<'_>) -> Option<Vec<String>> {
     let found = scope.get("ssl_protocols")?;
     let known = |version: &&String| matches!(version.as_str(), "TLSv1.2" | "TLSv1.3");
     let spoken: Vec<String> = found.args.iter().filter(known).cloned().collect();
-    // What speaks TLS 1.1 alone speaks with nobody here; nothing older is spoken instead.
     (!spoken.is_empty()).then_some(spoken)
 }
 

@@ -142,6 +142,7 @@ fn process(main: &Scope<'_>, http: &Scope<'_>, tree: &[Directive]) -> Map<String
     // As nginx, which limits the pauses of a body alone.
     limits.insert("body_time".into(), json!(time(86_400_000)));
     limits.insert("connections_per_client".into(), json!(1_000_000));
+    limits.insert("handshake_time".into(), json!("60s"));
     for (directive, key, least) in [
         ("keepalive_timeout", "idle_time", 100),
         ("client_header_timeout", "head_time", 100),
