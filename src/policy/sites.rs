@@ -15,7 +15,7 @@ use crate::transaction::Client;
 /// All sites.
 #[derive(Debug)]
 pub(super) struct Sites {
-    sites: Vec<Tree>,
+    trees: Vec<Tree>,
     /// By the addresses on which they listen, in the order of these.
     doors: Vec<(SocketAddr, Door)>,
     /// By the ports of which they listen on all addresses.
@@ -82,7 +82,7 @@ impl Sites {
         let listens: BTreeSet<SocketAddr> =
             config.sites.iter().flat_map(|site| site.listen.iter().copied()).collect();
         let wide: BTreeSet<u16> =
-            listens.iter().filter(|at| is_wide(at)).map(|at| at.port()).collect();
+            listens.iter().filter(|at| is_wide(at)).map(SocketAddr::port).collect();
         let paths: BTreeSet<&Arc<str>> =
             config.sites.iter().flat_map(|site| &site.listen_paths).collect();
         let at = |at: &SocketAddr| (*at, door(&|site| site.listen.contains(at)));
@@ -93,7 +93,7 @@ impl Sites {
         let by =
             |path: &&Arc<str>| ((*path).clone(), door(&|site| site.listen_paths.contains(path)));
         Self {
-            sites: config.sites.iter().map(|site| Tree::new(site, config)).collect(),
+            trees: config.sites.iter().map(|site| Tree::new(site, config)).collect(),
             doors: listens.iter().map(at).collect(),
             wide: wide.iter().map(on).collect(),
             paths: paths.iter().map(by).collect(),
@@ -136,13 +136,13 @@ impl Sites {
 
     /// The route of a site that serves a path, which may be the site's own.
     pub(super) fn find(&self, site: usize, path: &[u8]) -> usize {
-        let Some(tree) = self.sites.get(site) else { return 0 };
+        let Some(tree) = self.trees.get(site) else { return 0 };
         tree.find(&tree.top, path).map_or(tree.own, |hit| hit.route)
     }
 
     /// A site's own route, and its name.
     pub(super) fn own(&self, site: usize) -> Option<(usize, &Arc<str>)> {
-        self.sites.get(site).map(|tree| (tree.own, &tree.name))
+        self.trees.get(site).map(|tree| (tree.own, &tree.name))
     }
 }
 

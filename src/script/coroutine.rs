@@ -48,15 +48,12 @@ impl Idle {
     /// If the state's memory is spent.
     pub(super) fn run(&self, lua: &Lua, function: Function) -> mlua::Result<Run<'_>> {
         let kept = self.all.borrow_mut().pop();
-        let coroutine = match kept {
-            Some(kept) => {
-                kept.thread.reset(function)?;
-                kept
-            }
-            None => {
-                let thread = lua.create_thread(function)?;
-                Coroutine { work: thread.clone().into_async(())?, thread }
-            }
+        let coroutine = if let Some(kept) = kept {
+            kept.thread.reset(function)?;
+            kept
+        } else {
+            let thread = lua.create_thread(function)?;
+            Coroutine { work: thread.clone().into_async(())?, thread }
         };
         Ok(Run { idle: self, coroutine: Some(coroutine) })
     }

@@ -32,8 +32,8 @@ impl Id {
     /// A new one.
     pub fn new() -> Self {
         let next = NEXT.get();
-        let number =
-            if next % BLOCK == 0 { FREE.fetch_add(BLOCK, Ordering::Relaxed) } else { next };
+        let is_used_up = next.is_multiple_of(BLOCK);
+        let number = if is_used_up { FREE.fetch_add(BLOCK, Ordering::Relaxed) } else { next };
         NEXT.set(number + 1);
         Self { number, text: OnceCell::new() }
     }
