@@ -13,9 +13,9 @@ use tokio_rustls::rustls::{
 
 use super::legacy::{is_signed_tls12, is_signed_tls13};
 use super::pem::Chain;
-use super::provider;
 use super::words::openssl_words;
 use super::x509::Certificate;
+use super::{algorithms, provider};
 use crate::config::VerifyClient;
 
 /// Judges certificates of clients.
@@ -123,8 +123,7 @@ impl ClientCertVerifier for Clients {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &provider().signature_verification_algorithms;
-        is_signed_tls12(message, certificate, signed, algorithms)
+        is_signed_tls12(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -133,11 +132,10 @@ impl ClientCertVerifier for Clients {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &provider().signature_verification_algorithms;
-        is_signed_tls13(message, certificate, signed, algorithms)
+        is_signed_tls13(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        algorithms().supported_schemes()
     }
 }

@@ -3,13 +3,13 @@
 
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
 use tokio_rustls::rustls::crypto::{
-    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-    verify_tls13_signature_with_raw_key,
+    verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, PeerIncompatible};
 use x509_cert::der::Encode;
 
+use super::algorithms;
 use super::x509::Certificate;
 
 /// Whether whoever has the certificate's key signed the message, by TLS 1.2.
@@ -20,10 +20,9 @@ pub fn is_signed_tls12(
     message: &[u8],
     certificate: &CertificateDer<'_>,
     signed: &DigitallySignedStruct,
-    algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<HandshakeSignatureValid, Error> {
-    match verify_tls12_signature(message, certificate, signed, algorithms) {
-        Err(error) if is_unread(&error) => by_key(message, certificate, signed, algorithms),
+    match verify_tls12_signature(message, certificate, signed, algorithms()) {
+        Err(error) if is_unread(&error) => by_key(message, certificate, signed),
         judged => judged,
     }
 }
@@ -36,13 +35,12 @@ pub fn is_signed_tls13(
     message: &[u8],
     certificate: &CertificateDer<'_>,
     signed: &DigitallySignedStruct,
-    algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<HandshakeSignatureValid, Error> {
-    match verify_tls13_signature(message, certificate, signed, algorithms) {
+    match verify_tls13_signature(message, certificate, signed, algorithms()) {
         Err(error) if is_unread(&error) => {
             let key = key_of(certificate)?.public_key().ok_or(bad_encoding())?;
             let key = SubjectPublicKeyInfoDer::from(key);
-            verify_tls13_signature_with_raw_key(message, &key, signed, algorithms)
+            verify_tls13_signature_with_raw_key(message, &key, signed, algorithms())
         }
         judged => judged,
     }
@@ -68,7 +66,6 @@ fn by_key(
     message: &[u8],
     certificate: &CertificateDer<'_>,
     signed: &DigitallySignedStruct,
-    algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<HandshakeSignatureValid, Error> {
     let read = key_of(certificate)?;
     let info = &read.0.tbs_certificate.subject_public_key_info;
@@ -76,7 +73,7 @@ fn by_key(
     // As pki-types has it: the parts of the sequence, without its head.
     let whole = info.algorithm.to_der().map_err(|_| bad_encoding())?;
     let kind = whole.get(2..).unwrap_or_default();
-    let known = algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
+    let known = algorithms().mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
     let (_, known) = known.ok_or(PeerIncompatible::NoSignatureSchemesInCommon)?;
     let fits = known.iter().filter(|one| one.public_key_alg_id().as_ref() == kind);
     let mut judged = fits.map(|one| one.verify_signature(key, message, signed.signature()));

@@ -13,7 +13,7 @@ pub mod x509;
 
 use std::sync::{Arc, LazyLock};
 
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 
 pub use clients::Clients;
 pub use legacy::{is_signed_tls12, is_signed_tls13};
@@ -28,4 +28,9 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> =
 /// What computes.
 pub fn provider() -> &'static Arc<CryptoProvider> {
     &PROVIDER
+}
+
+/// What signatures are verified by.
+pub fn algorithms() -> &'static WebPkiSupportedAlgorithms {
+    &PROVIDER.signature_verification_algorithms
 }

@@ -14,7 +14,7 @@ use x509_ocsp::{
     OcspResponseStatus, Request, SingleResponse, TbsRequest, Version,
 };
 
-use super::provider;
+use super::algorithms;
 use super::x509::Certificate;
 
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
@@ -214,7 +214,7 @@ fn inside(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
 /// Whether signatures of this kind can be verified: those with SHA-1 cannot.
 fn is_known(algorithm: &AlgorithmIdentifierOwned) -> bool {
     let kind = inside(algorithm);
-    let known = provider().signature_verification_algorithms.all;
+    let known = algorithms().all;
     kind.is_some_and(|kind| known.iter().any(|one| one.signature_alg_id().as_ref() == kind))
 }
 
@@ -229,7 +229,7 @@ fn is_signed(
         return false;
     };
     let Some(bits) = key.subject_public_key.as_bytes() else { return false };
-    let known = provider().signature_verification_algorithms.all.iter();
+    let known = algorithms().all.iter();
     let mut fitting = known.filter(|one| {
         one.signature_alg_id().as_ref() == kind && one.public_key_alg_id().as_ref() == of_key
     });

@@ -156,11 +156,10 @@ fn ticket(settings: &SocketSettings, wish: &Wish) -> Result<Ticket, String> {
 }
 
 fn config(settings: &SocketSettings, wish: &Wish) -> Result<Arc<ClientConfig>, String> {
-    let provider = provider().clone();
-    let versions = ClientConfig::builder_with_provider(provider.clone())
+    let versions = ClientConfig::builder_with_provider(provider().clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    let judge = trust::Judge::new(settings, provider, wish.verify, wish.name.is_some())?;
+    let judge = trust::Judge::new(settings, wish.verify, wish.name.is_some())?;
     let config = versions.dangerous().with_custom_certificate_verifier(Arc::new(judge));
     let mut config = match &wish.identity {
         None => config.with_no_client_auth(),

@@ -9,7 +9,6 @@ use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
@@ -19,7 +18,7 @@ use tokio_rustls::rustls::{
 
 use crate::config::SocketSettings;
 use crate::shared::tls::x509::{self, Certificate};
-use crate::shared::tls::{is_signed_tls12, is_signed_tls13, openssl_words};
+use crate::shared::tls::{algorithms, is_signed_tls12, is_signed_tls13, openssl_words};
 
 /// Where Linux distributions keep whom everybody trusts.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -39,7 +38,6 @@ thread_local! {
 
 /// Judges a server's certificate.
 pub struct Judge {
-    provider: Arc<CryptoProvider>,
     /// None: every certificate will do.
     trusted: Option<Arc<Trusted>>,
     compares_names: bool,
@@ -61,12 +59,11 @@ impl Judge {
     /// If the trusted certificates cannot be read.
     pub fn new(
         settings: &SocketSettings,
-        provider: Arc<CryptoProvider>,
         verify: bool,
         compares_names: bool,
     ) -> Result<Self, String> {
         let trusted = if verify { Some(trusted(settings.trusted.as_ref())?) } else { None };
-        Ok(Self { provider, trusted, compares_names })
+        Ok(Self { trusted, compares_names })
     }
 }
 
@@ -122,7 +119,7 @@ impl Judge {
             return Ok(());
         }
         let parsed = ParsedCertificate::try_from(certificate)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
+        let algorithms = algorithms().all;
         verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.roots, others, now, algorithms)
     }
 }
@@ -152,8 +149,7 @@ impl ServerCertVerifier for Judge {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        is_signed_tls12(message, certificate, signed, algorithms)
+        is_signed_tls12(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -162,12 +158,11 @@ impl ServerCertVerifier for Judge {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        is_signed_tls13(message, certificate, signed, algorithms)
+        is_signed_tls13(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        algorithms().supported_schemes()
     }
 }
 
