@@ -107,20 +107,25 @@ impl Trusted {
     }
 }
 
-impl Judge {
+impl Trusted {
+    /// Whether one of these signed the certificate, or is it.
     fn signed(
         &self,
-        trusted: &Trusted,
         certificate: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Error> {
-        if trusted.written.iter().any(|written| written == certificate) {
+        if self.written.iter().any(|written| written == certificate) {
             return Ok(());
         }
         let parsed = ParsedCertificate::try_from(certificate)?;
-        let algorithms = algorithms().all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.roots, others, now, algorithms)
+        verify_server_cert_signed_by_trust_anchor(
+            &parsed,
+            &self.roots,
+            others,
+            now,
+            algorithms().all,
+        )
     }
 }
 
@@ -134,7 +139,8 @@ impl ServerCertVerifier for Judge {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(trusted) = &self.trusted else { return Ok(ServerCertVerified::assertion()) };
-        self.signed(trusted, certificate, others, now)
+        trusted
+            .signed(certificate, others, now)
             .map_err(|error| reason(Fault::Untrusted(openssl_words(&error))))?;
         if self.compares_names && !trusted.names_itself(certificate, name) {
             let parsed = ParsedCertificate::try_from(certificate)?;
