@@ -19,12 +19,20 @@ impl Gate {
     pub(super) async fn enter(&self) -> Passing<'_> {
         poll_fn(|context| {
             if self.is_taken.replace(true) {
-                self.waiting.borrow_mut().push(context.waker().clone());
+                self.wake_later(context.waker());
                 return Poll::Pending;
             }
             Poll::Ready(Passing(self))
         })
         .await
+    }
+
+    /// Once for each task, however often it looks.
+    fn wake_later(&self, waker: &Waker) {
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
     }
 }
 
