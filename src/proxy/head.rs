@@ -78,7 +78,7 @@ pub fn find_end(bytes: &[u8], seen: usize, limits: &Limits) -> Result<Option<usi
     }
     let from = seen.saturating_sub(3);
     let rest = bytes.get(from..).unwrap_or_default();
-    for feed in memchr::memchr_iter(b'\n', rest) {
+    for feed in feeds(rest) {
         match rest.get(..feed).unwrap_or_default() {
             [.., b'\r', b'\n', b'\r'] => return Ok(Some(from + feed + 1)),
             [.., b'\r'] => {}
@@ -88,6 +88,32 @@ pub fn find_end(bytes: &[u8], seen: usize, limits: &Limits) -> Result<Option<usi
         }
     }
     Ok(None)
+}
+
+/// Where line feeds are. Lines are so short that eight bytes are looked at together, and not more.
+fn feeds(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let (mut word, mut found, start) = (0, 0_u64, 8 * words.len());
+    let mut tail = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    std::iter::from_fn(move || {
+        while found == 0 {
+            let Some(bytes) = words.get(word) else {
+                return tail.next().map(|(place, _)| start + place);
+            };
+            found = line_feeds(u64::from_le_bytes(*bytes));
+            word += 1;
+        }
+        let place = 8 * (word - 1) + found.trailing_zeros() as usize / 8;
+        found &= found - 1;
+        Some(place)
+    })
+}
+
+/// The highest bit of each byte that is a line feed, and no other.
+fn line_feeds(word: u64) -> u64 {
+    const LOW: u64 = u64::MAX / 255 * 0x7f;
+    let differs = word ^ (u64::MAX / 255 * b'\n' as u64);
+    !(((differs & LOW) + LOW) | differs | LOW)
 }
 
 /// The same where lines may end with a line feed alone.
@@ -109,8 +135,8 @@ pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
     // `find_end` saw a carriage return before every line feed, or none is needed.
     let feed = memchr::memchr(b'\n', head).ok_or(refusal::BAD_REQUEST_LINE)?;
     let line = line::parse(head, feed, limits)?;
-    let headers = fields::parse(head, feed + 1, limits)?;
-    let target = fields::check(&line, &headers)?;
+    let (headers, telling) = fields::parse(head, feed + 1, limits)?;
+    let target = fields::check(&line, &headers, &telling)?;
     let mut request = Request::new(line.method, target, line.version, headers);
     request.original_target = line.target;
     request.raw_head = head.clone();

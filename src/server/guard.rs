@@ -92,6 +92,9 @@ async fn read(stream: &mut ClientStream, limits: &Limits) -> Result<usize, Stop>
 }
 
 fn skip_empty_lines(bytes: &mut BytesMut) {
+    if !bytes.starts_with(b"\r") {
+        return;
+    }
     let lines = bytes.chunks_exact(2).take(EMPTY_LINES).take_while(|line| line == b"\r\n");
     let skipped = 2 * lines.count();
     let _ = bytes.split_to(skipped);

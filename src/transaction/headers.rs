@@ -32,13 +32,37 @@ pub struct Headers {
     changed: bool,
 }
 
-/// Where a field stands in its head, in bytes: half-open.
+/// Where a field stands in its head, which is shorter than 4 GiB.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
-    /// Its name.
-    pub name: (u32, u32),
-    /// Its value, without surrounding white space.
-    pub value: (u32, u32),
+    name: (u32, u32),
+    value: (u32, u32),
+}
+
+impl Place {
+    /// From where to before where its name and its value are, in bytes.
+    #[inline]
+    pub fn new(name: (usize, usize), value: (usize, usize)) -> Self {
+        let place = |(start, end): (usize, usize)| (start as u32, end as u32);
+        Self { name: place(name), value: place(value) }
+    }
+
+    /// Its name in its head; nothing in another.
+    #[inline]
+    pub fn name(self, head: &[u8]) -> &[u8] {
+        head.get(self.name.0 as usize..self.name.1 as usize).unwrap_or_default()
+    }
+
+    /// Its value in its head, likewise.
+    #[inline]
+    pub fn value(self, head: &[u8]) -> &[u8] {
+        head.get(self.value.0 as usize..self.value.1 as usize).unwrap_or_default()
+    }
+
+    #[inline]
+    fn name_length(self) -> usize {
+        self.name.1.saturating_sub(self.name.0) as usize
+    }
 }
 
 impl Headers {
@@ -49,8 +73,7 @@ impl Headers {
 
     /// Those of a head that was received; a place outside of it is an empty one.
     pub fn of_head(head: Bytes, places: Vec<Place>) -> Self {
-        let length = |place: &Place| place.name.1.saturating_sub(place.name.0) as usize;
-        let bits = places.iter().map(|place| length_bit(length(place)));
+        let bits = places.iter().map(|place| length_bit(place.name_length()));
         let lengths = bits.fold(0, |lengths, bit| lengths | bit);
         Self { head, places, lengths, ..Self::default() }
     }
@@ -74,7 +97,7 @@ impl Headers {
     pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let fields = self.fields.get().map_or(&[][..], Vec::as_slice);
         let places = if self.fields.get().is_none() { &self.places[..] } else { &[] };
-        let received = places.iter().map(|place| (self.at(place.name), self.at(place.value)));
+        let received = places.iter().map(|place| (place.name(&self.head), place.value(&self.head)));
         received.chain(fields.iter().map(|field| (&field.name[..], &field.value[..])))
     }
 
@@ -85,52 +108,68 @@ impl Headers {
     }
 
     /// The first value of that name, as plain bytes: this is the cheaper way to look at it.
+    #[inline]
     pub fn value(&self, name: &str) -> Option<&[u8]> {
-        let place = self.find(name)?;
-        match self.fields.get() {
-            Some(fields) => fields.get(place).map(|field| &field.value[..]),
-            None => self.places.get(place).map(|place| self.at(place.value)),
-        }
+        self.find(name).map(|place| self.value_at(place))
     }
 
     /// The first value of that name where it is text.
+    #[inline]
     pub fn get_str(&self, name: &str) -> Option<&str> {
         self.value(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// All values of that name, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Bytes> {
-        self.all(name).map(|field| &field.value)
-    }
-
-    /// All fields of that name, in order.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Header> {
-        let fields = if self.contains(name) { self.fields() } else { &[] };
-        fields.iter().filter(move |field| is(&field.name, name))
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let place = self.find_from(from, name)?;
+            from = place + 1;
+            self.fields().get(place).map(|field| &field.value)
+        })
     }
 
     /// The same as plain bytes.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let pairs = self.may_have(name.len()).then(|| self.pairs());
-        let named = pairs.into_iter().flatten().filter(move |(known, _)| is(known, name));
-        named.map(|(_, value)| value)
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let place = self.find_from(from, name)?;
+            from = place + 1;
+            Some(self.value_at(place))
+        })
     }
 
     /// Which field is the first of that name.
+    #[inline]
     fn find(&self, name: &str) -> Option<usize> {
-        if !self.may_have(name.len()) {
-            return None;
-        }
-        match self.fields.get() {
-            Some(fields) => fields.iter().position(|field| is(&field.name, name)),
-            None => self.places.iter().position(|place| is(self.at(place.name), name)),
-        }
+        self.find_from(0, name)
     }
 
-    fn at(&self, (start, end): (u32, u32)) -> &[u8] {
-        self.head.get(start as usize..end as usize).unwrap_or_default()
+    /// Which is the first of those from this place on.
+    #[inline]
+    fn find_from(&self, from: usize, name: &str) -> Option<usize> {
+        if self.may_have(name.len()) { self.search(from, name) } else { None }
     }
 
+    fn search(&self, from: usize, name: &str) -> Option<usize> {
+        let place = match self.fields.get() {
+            Some(fields) => fields.get(from..)?.iter().position(|field| is(&field.name, name)),
+            None => self.places.get(from..)?.iter().position(|place| {
+                place.name_length() == name.len() && is(place.name(&self.head), name)
+            }),
+        };
+        place.map(|place| from + place)
+    }
+
+    fn value_at(&self, place: usize) -> &[u8] {
+        let value = match self.fields.get() {
+            Some(fields) => fields.get(place).map(|field| &field.value[..]),
+            None => self.places.get(place).map(|place| place.value(&self.head)),
+        };
+        value.unwrap_or_default()
+    }
+
+    #[inline]
     fn may_have(&self, length: usize) -> bool {
         self.lengths & length_bit(length) != 0
     }
@@ -155,6 +194,7 @@ impl Headers {
     }
 
     /// Whether a field of that name is there.
+    #[inline]
     pub fn contains(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
@@ -277,9 +317,11 @@ mod tests {
     #[test]
     fn what_was_received_is_the_same_by_its_places_and_as_values() {
         let head = bytes::Bytes::from_static(b"A: 1\r\nHost: x\r\na:2\r\n");
-        let place = |name, value| Place { name, value };
-        let places =
-            vec![place((0, 1), (3, 4)), place((6, 10), (12, 13)), place((15, 16), (17, 18))];
+        let places = vec![
+            Place::new((0, 1), (3, 4)),
+            Place::new((6, 10), (12, 13)),
+            Place::new((15, 16), (17, 18)),
+        ];
         let mut fields = Headers::of_head(head, places);
         let seen = |fields: &Headers| {
             let values = fields.values("a").map(<[u8]>::to_vec).collect::<Vec<_>>();
