@@ -112,7 +112,7 @@ fn feeds(bytes: &[u8]) -> impl Iterator<Item = usize> {
 /// The highest bit of each byte that is a line feed, and no other.
 fn line_feeds(word: u64) -> u64 {
     const LOW: u64 = u64::MAX / 255 * 0x7f;
-    let differs = word ^ (u64::MAX / 255 * b'\n' as u64);
+    let differs = word ^ (u64::MAX / 255 * u64::from(b'\n'));
     !(((differs & LOW) + LOW) | differs | LOW)
 }
 
