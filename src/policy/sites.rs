@@ -348,4 +348,92 @@ mod tests {
         }
         assert!(level.longest(b"z").is_none());
     }
+
+    /// A way to match a path.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    enum Kind {
+        Exact,
+        First,
+        Prefix,
+        Pattern,
+    }
+
+    /// The choice among routes as nginx's manual tells it, one after the other.
+    fn told(routes: &[(Kind, String)], path: &str) -> Option<usize> {
+        let first = |fits: &dyn Fn(&(Kind, String)) -> bool| routes.iter().position(fits);
+        let exact = first(&|(kind, text)| *kind == Kind::Exact && text == path);
+        let pattern = || first(&|(kind, text)| *kind == Kind::Pattern && path.contains(text));
+        let begins = |(_, (kind, text)): &(usize, &(Kind, String))| {
+            matches!(kind, Kind::First | Kind::Prefix) && path.starts_with(text)
+        };
+        let longest =
+            routes.iter().enumerate().filter(begins).max_by_key(|(_, (_, text))| text.len());
+        match (exact, longest) {
+            (Some(exact), _) => Some(exact),
+            (None, Some((route, (Kind::First, _)))) => Some(route),
+            (None, longest) => pattern().or(longest.map(|(route, _)| route)),
+        }
+    }
+
+    fn tree(routes: &[(Kind, String)]) -> Tree {
+        let mut top = Level::default();
+        for (route, (kind, text)) in routes.iter().enumerate() {
+            match kind {
+                Kind::Exact => top.exact.push((text.as_bytes().into(), route)),
+                Kind::First | Kind::Prefix => top.push(text, route, *kind == Kind::First),
+                Kind::Pattern => {
+                    top.patterns.push((Regex::new(text).expect("a pattern"), route));
+                }
+            }
+        }
+        top.exact.sort_by(|(one, _), (other, _)| by_length(one, other));
+        top.link();
+        Tree { own: usize::MAX, name: "".into(), top, inside: HashMap::new() }
+    }
+
+    /// All texts of up to `length` letters.
+    fn texts(length: usize) -> Vec<String> {
+        let mut all = vec![String::from("/")];
+        let mut last = all.clone();
+        for _ in 1..length {
+            let longer = |text: &String| ["/", "a", "b"].map(|letter| format!("{text}{letter}"));
+            last = last.iter().flat_map(longer).collect();
+            all.extend(last.clone());
+        }
+        all
+    }
+
+    /// No two routes with the same prefix, or the same path: settings refuse those.
+    fn some_routes(texts: &[String], mut seed: u64) -> Vec<(Kind, String)> {
+        let mut next = |most: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize % most
+        };
+        let mut routes: Vec<(Kind, String)> = Vec::new();
+        for _ in 0..next(9) {
+            let kind = [Kind::Exact, Kind::First, Kind::Prefix, Kind::Pattern][next(4)];
+            let text = texts[next(texts.len())].clone();
+            let begins = |kind: Kind| matches!(kind, Kind::First | Kind::Prefix);
+            let same = |(known, other): &(Kind, String)| {
+                *other == text && (*known == kind || begins(*known) && begins(kind))
+            };
+            if !routes.iter().any(same) {
+                routes.push((kind, text));
+            }
+        }
+        routes
+    }
+
+    #[test]
+    fn routes_are_chosen_as_the_manual_tells() {
+        let texts = texts(5);
+        for seed in 0..2_000 {
+            let routes = some_routes(&texts, seed);
+            let tree = tree(&routes);
+            for path in &texts {
+                let found = tree.find(&tree.top, path.as_bytes()).map(|hit| hit.route);
+                assert_eq!(found, told(&routes, path), "{path} among {routes:?}");
+            }
+        }
+    }
 }
