@@ -20,7 +20,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["cli", "shared"]),
     ("tar", &["cli"]),
     // The sockets of scripts, the listeners, and what both need.
-    ("tokio_rustls", &["script", "server", "shared"]),
+    ("tokio_rustls", &["script", "server", "shared", "upstream"]),
     ("tracing", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
     ("ureq", &["cli"]),

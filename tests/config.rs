@@ -304,6 +304,7 @@ fn with_setting(title: &str, name: &str, value: serde_json::Value) -> String {
         "listen[].tls.certificates[]" => ("/listen/0/tls/certificates/0", KEY_PAIR.to_vec()),
         "upstreams.NAME" => ("/upstreams/app", vec![("peers", "127.0.0.1:1")]),
         "upstreams.NAME.peers[]" => ("/upstreams/app/peers/0", vec![("address", "127.0.0.1:1")]),
+        "upstreams.NAME.tls" => ("/upstreams/app/tls", KEY_PAIR.to_vec()),
         "upstreams.NAME.balance" => ("/upstreams/app/balance", vec![]),
         "upstreams.NAME.health_check" => ("/upstreams/app/health_check", vec![]),
         "budget" => ("/lua/budget", vec![]),
@@ -425,7 +426,7 @@ fn every_setting_is_read_and_refuses_what_it_cannot_be() {
     assert_eq!(rows.len(), ROWS);
 }
 
-const ROWS: usize = 242 + 18;
+const ROWS: usize = 242 + 26;
 
 /// A certificate goes with its key.
 const KEY_PAIR: &[(&str, &str)] = &[("certificate", "tls/a.pem"), ("key", "tls/a.key")];

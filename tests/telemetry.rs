@@ -215,7 +215,9 @@ fn emit_of_functions() {
 
 fn emit_of_upstreams() {
     let (upstream, peer) = ("app", "127.0.0.1:3000");
-    for outcome in ["ok", "connect_error", "timeout", "read_error", "write_error", "bad_response"] {
+    for outcome in
+        ["ok", "connect_error", "tls_error", "timeout", "read_error", "write_error", "bad_response"]
+    {
         events::UpstreamTried { upstream, outcome, reused: outcome == "ok" }.emit();
     }
     for healthy in [true, false, true] {

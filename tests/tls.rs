@@ -2,6 +2,7 @@
 //! curl and openssl as clients.
 
 mod scripts;
+mod upstreams;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;

@@ -104,6 +104,7 @@ fn upstream(address: impl Into<Where>) -> config::Upstream {
         keepalive: 8,
         keepalive_time: Duration::from_secs(60),
         host: None,
+        tls: None,
         retry_on: Vec::new(),
         balancing: None,
     }

@@ -53,7 +53,7 @@ pub use secrets::{LONGEST_SECRET, REDACTED, Secret, Secrets};
 pub use settings::settings_page;
 pub use sockets::{NameServers, Resolver, SocketSettings};
 pub use template::Template;
-pub use tls::{Endpoint, KeyPair, Protocols, Tls, TlsFile, VerifyClient};
+pub use tls::{Endpoint, KeyPair, Protocols, Tls, TlsFile, UpstreamTls, VerifyClient};
 pub use tokens::{MOST_TOKENS, Role, Token, is_short_name, read_tokens, token_faults};
 pub use upstream::{Address, Balance, HealthCheck, Peer, Retries, Timeouts, Upstream};
 pub use values::{destination as is_destination, size, size_text, time, time_text};

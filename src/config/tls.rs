@@ -1,4 +1,4 @@
-//! How listening addresses and sites speak TLS.
+//! How listening addresses, sites and upstreams speak TLS.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,6 +21,23 @@ pub struct Tls {
     pub refuses_expired: bool,
     /// Where it is said.
     pub place: (Arc<Source>, Span),
+}
+
+/// How the peers of an upstream are spoken to in TLS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpstreamTls {
+    /// The name that their certificates are for; none: a peer's own, as it is written.
+    pub name: Option<String>,
+    /// Whether they are told that name.
+    pub sni: bool,
+    /// Whether their certificates must do.
+    pub verify: bool,
+    /// Who signs these; none: those whom the system trusts.
+    pub authority: Option<TlsFile>,
+    /// What they are shown: a certificate and its key.
+    pub identity: Option<KeyPair>,
+    /// The versions that are spoken.
+    pub protocols: Protocols,
 }
 
 /// Where clients connect: what a listener is known by.

@@ -1,9 +1,10 @@
 //! Where requests go, once the text is checked.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Balancing;
+use super::{Balancing, UpstreamTls};
 
 /// A named group of peers.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Upstream {
     pub host: Option<String>,
     /// Statuses after which another peer is tried, as if this one had failed.
     pub retry_on: Vec<u16>,
+    /// How peers are spoken to in TLS, if they are.
+    pub tls: Option<Arc<UpstreamTls>>,
     /// The script that chooses the peer of each try, if one does.
     pub balancing: Option<Box<Balancing>>,
 }

@@ -160,8 +160,8 @@ pub fn reachable(text: &str) -> Result<Address, Unfit> {
 fn without_scheme(text: &str) -> Result<&str, Unfit> {
     if text.starts_with("https://") {
         return Err(Unfit::new(
-            "TLS to upstreams is not there yet",
-            "write the server's plain address, such as `127.0.0.1:3000`",
+            "an address has no scheme",
+            "write `host:port`, and `tls: {}` beside `peers`",
         ));
     }
     let bare = text.strip_prefix("http://").unwrap_or(text);

@@ -27,7 +27,8 @@ pub(super) const MANY: usize = 99;
 pub(super) const CARRIED: Fate = Fate::Carried;
 pub(super) const IGNORED: Fate = Fate::Ignored;
 const SESSIONS: Fate = Fate::Left("sessions go on by tickets, which scripts do not see");
-const TO_UPSTREAMS: Fate = Fate::Left("TLS is not spoken to upstreams: ask them without");
+const TO_UPSTREAMS: Fate =
+    Fate::Left("no script has a say in TLS to upstreams: use the directive of that name");
 const NO_CACHE: Fate = Fate::Left("there is no cache of responses: put one before Moongate");
 
 /// The scripts' phases, before `_by_lua`.

@@ -6,7 +6,10 @@ use super::location::Place;
 use super::scope::Scope;
 use super::tree::Directive;
 use super::units::{milliseconds, time};
-use super::{Emerg, Left};
+use super::{Emerg, Left, tls};
+
+const BARE_TLS: &str =
+    "name the server without variables: TLS is spoken to upstreams that are declared";
 
 /// Puts the upstream that answers, and what it gets, into a route.
 pub(super) fn put(
@@ -18,12 +21,17 @@ pub(super) fn put(
     let url = pass.arg(0);
     let mut forward = headers(scope);
     if url.contains('$') {
+        if url.starts_with("https://") {
+            return left(place, pass, BARE_TLS);
+        }
         forward.insert("url".into(), json!(url));
         route.insert("forward".into(), Value::Object(forward));
         return Ok(());
     }
-    let Some(rest) = url.strip_prefix("http://") else {
-        return other_scheme(place, pass, url);
+    let (rest, is_secure) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(rest), _) => (rest, false),
+        (None, Some(rest)) => (rest, true),
+        (None, None) => return Err(pass.fault("invalid URL prefix")),
     };
     let (authority, uri) = parts(rest);
     if authority.is_empty() {
@@ -42,7 +50,15 @@ pub(super) fn put(
     // As nginx says of what has no name.
     let told = if authority.starts_with("unix:") { "localhost" } else { authority };
     forward.insert("authority".into(), json!(told));
-    let name = place.top.upstreams.name(authority, timeouts(scope));
+    let mut settings = timeouts(scope);
+    if is_secure {
+        if let Some(name) = scope.get("proxy_ssl_name").filter(|name| is_computed(name)) {
+            left(place, name, "the name is the host of `proxy_pass`: it cannot be computed")?;
+        }
+        let tls = tls::of_upstream(scope, place.top.conf, host(told))?;
+        settings.insert("tls".into(), tls);
+    }
+    let name = place.top.upstreams.name(authority, settings);
     route.insert("upstream".into(), json!(name));
     route.insert("forward".into(), Value::Object(forward));
     Ok(())
@@ -59,11 +75,16 @@ fn parts(rest: &str) -> (&str, &str) {
     rest.split_at(end.unwrap_or(rest.len()))
 }
 
-fn other_scheme(place: &mut Place<'_, '_>, pass: &Directive, url: &str) -> Result<(), Emerg> {
-    if url.starts_with("https://") {
-        return left(place, pass, "TLS to upstreams is not spoken yet: name its plain address");
+fn is_computed(name: &Directive) -> bool {
+    name.arg(0).contains('$') && name.arg(0) != "$proxy_host"
+}
+
+/// The host of `host:port`.
+fn host(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
     }
-    Err(pass.fault("invalid URL prefix"))
+    authority.split(':').next().unwrap_or(authority)
 }
 
 fn left(place: &mut Place<'_, '_>, pass: &Directive, instead: &str) -> Result<(), Emerg> {

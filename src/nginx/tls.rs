@@ -1,4 +1,4 @@
-//! How a server speaks TLS.
+//! How a server speaks TLS, and how upstreams are spoken to.
 
 use std::path::Path;
 
@@ -10,7 +10,9 @@ use super::known::{Fate, Known};
 use super::scope::Scope;
 use super::tree::Directive;
 
-const TO_UPSTREAMS: Fate = Fate::Left("TLS is not spoken to upstreams: ask them without");
+const NO_LISTS: Fate = Fate::Left("lists of what was revoked are not read");
+const NO_OPENSSL: Fate = Fate::Left("there is no OpenSSL to be commanded");
+const NO_PASSPHRASE: Fate = Fate::Left("write the key without a passphrase");
 const RUSTLS: Fate = Fate::Left(
     "the ciphers are those of rustls: all that TLS 1.3 has, and of TLS 1.2 those with ECDHE and AES-GCM or ChaCha20",
 );
@@ -51,8 +53,8 @@ pub(super) const DIRECTIVES: &[Known] = &[
     ),
     row("ssl_verify_depth", "HS", 1, 1, IGNORED),
     row("ssl_early_data", "HS", 1, 1, Fate::Only("off", "early data is not taken")),
-    row("ssl_password_file", "HS", 1, 1, Fate::Left("write the key without a passphrase")),
-    row("ssl_crl", "HS", 1, 1, Fate::Left("lists of what was revoked are not read")),
+    row("ssl_password_file", "HS", 1, 1, NO_PASSPHRASE),
+    row("ssl_crl", "HS", 1, 1, NO_LISTS),
     row(
         "ssl_stapling",
         "HS",
@@ -69,18 +71,20 @@ pub(super) const DIRECTIVES: &[Known] = &[
     ),
     row("ssl_stapling_responder", "HS", 1, 1, IGNORED),
     row("ssl_stapling_verify", "HS", 1, 1, IGNORED),
-    row("ssl_conf_command", "HS", 2, 2, Fate::Left("there is no OpenSSL to be commanded")),
-    row("proxy_ssl_verify", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_name", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_server_name", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_session_reuse", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_certificate", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_certificate_key", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_trusted_certificate", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_protocols", "HSL", 1, MANY, TO_UPSTREAMS),
-    row("proxy_ssl_ciphers", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_verify_depth", "HSL", 1, 1, TO_UPSTREAMS),
-    row("proxy_ssl_conf_command", "HSL", 2, 2, TO_UPSTREAMS),
+    row("ssl_conf_command", "HS", 2, 2, NO_OPENSSL),
+    row("proxy_ssl_verify", "HSL", 1, 1, CARRIED),
+    row("proxy_ssl_name", "HSL", 1, 1, CARRIED),
+    row("proxy_ssl_server_name", "HSL", 1, 1, CARRIED),
+    row("proxy_ssl_session_reuse", "HSL", 1, 1, IGNORED),
+    row("proxy_ssl_certificate", "HSL", 1, 1, CARRIED),
+    row("proxy_ssl_certificate_key", "HSL", 1, 1, CARRIED),
+    row("proxy_ssl_trusted_certificate", "HSL", 1, 1, CARRIED),
+    row("proxy_ssl_protocols", "HSL", 1, MANY, CARRIED),
+    row("proxy_ssl_ciphers", "HSL", 1, 1, RUSTLS),
+    row("proxy_ssl_verify_depth", "HSL", 1, 1, IGNORED),
+    row("proxy_ssl_conf_command", "HSL", 2, 2, NO_OPENSSL),
+    row("proxy_ssl_crl", "HSL", 1, 1, NO_LISTS),
+    row("proxy_ssl_password_file", "HSL", 1, 1, NO_PASSPHRASE),
 ];
 
 /// The `tls` of a server's site; none: it has no certificate of its own.
@@ -99,7 +103,7 @@ pub(super) fn of_server(scope: &Scope<'_>, conf: &Path) -> Result<Option<Value>,
         });
         tls.insert("certificates".into(), Value::Array(pairs.collect::<Result<_, Emerg>>()?));
     }
-    if let Some(protocols) = protocols(scope) {
+    if let Some(protocols) = protocols(scope.get("ssl_protocols")) {
         tls.insert("protocols".into(), json!(protocols));
     }
     verification(scope, conf, &mut tls)?;
@@ -117,8 +121,8 @@ fn no_key(certificate: &Directive) -> Emerg {
 }
 
 /// The versions, without those that are older than any here. Where all are older, the settings' own hold.
-fn protocols(scope: &Scope<'_>) -> Option<Vec<String>> {
-    let found = scope.get("ssl_protocols")?;
+fn protocols(found: Option<&Directive>) -> Option<Vec<String>> {
+    let found = found?;
     let known = |version: &&String| matches!(version.as_str(), "TLSv1.2" | "TLSv1.3");
     let spoken: Vec<String> = found.args.iter().filter(known).cloned().collect();
     (!spoken.is_empty()).then_some(spoken)
@@ -144,4 +148,32 @@ fn verification(scope: &Scope<'_>, conf: &Path, tls: &mut Map<String, Value>) ->
     }
     tls.insert("verify_client".into(), json!(wanted));
     Ok(())
+}
+
+/// The `tls` of the upstream that `proxy_pass` names as this host.
+pub(super) fn of_upstream(scope: &Scope<'_>, conf: &Path, host: &str) -> Result<Value, Emerg> {
+    let mut tls = Map::new();
+    let written = scope.get("proxy_ssl_name").map(|name| name.arg(0));
+    let name = written.filter(|name| !name.contains('$')).unwrap_or(host);
+    tls.insert("name".into(), json!(name));
+    tls.insert("sni".into(), json!(scope.flag("proxy_ssl_server_name", false)));
+    let verify = scope.flag("proxy_ssl_verify", false);
+    tls.insert("verify".into(), json!(verify));
+    if verify {
+        let trusted = scope.get("proxy_ssl_trusted_certificate").ok_or_else(|| Emerg {
+            message: "no proxy_ssl_trusted_certificate for proxy_ssl_verify".to_owned(),
+            file: String::new(),
+            line: 0,
+        })?;
+        tls.insert("ca".into(), json!(file(trusted, conf)));
+    }
+    let own = ["proxy_ssl_certificate", "proxy_ssl_certificate_key"].map(|name| scope.get(name));
+    if let [Some(certificate), Some(key)] = own {
+        tls.insert("certificate".into(), json!(file(certificate, conf)));
+        tls.insert("key".into(), json!(file(key, conf)));
+    }
+    if let Some(protocols) = protocols(scope.get("proxy_ssl_protocols")) {
+        tls.insert("protocols".into(), json!(protocols));
+    }
+    Ok(Value::Object(tls))
 }

@@ -10,6 +10,9 @@ use super::{Left, scripts};
 
 /// Letters of an upstream's name that its address gives.
 const LONGEST_NAME: usize = 56;
+/// The ports of servers that name none.
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
 
 /// The upstreams of a file, as far as something passes requests to them.
 pub(super) struct Upstreams<'t> {
@@ -39,9 +42,11 @@ impl<'t> Upstreams<'t> {
 
     /// The name of the upstream for an authority as written in `proxy_pass`.
     pub(super) fn name(&mut self, authority: &str, settings: Map<String, Value>) -> String {
+        let usual = if settings.contains_key("tls") { HTTPS } else { HTTP };
+        let bare = || json!([with_port(authority, usual)]);
         let mut upstream = match self.block(authority) {
             Some(block) => group(block, self.prefix),
-            None => Map::from_iter([("peers".to_owned(), json!([with_port(authority)]))]),
+            None => Map::from_iter([("peers".to_owned(), bare())]),
         };
         upstream.entry("connect_timeout").or_insert(json!("1m"));
         upstream.entry("max_fails").or_insert(json!(0));
@@ -148,7 +153,7 @@ fn judgement(first: &Directive, group: &mut Map<String, Value>) {
 }
 
 fn peer(directive: &Directive) -> Value {
-    let address = with_port(directive.arg(0));
+    let address = with_port(directive.arg(0), HTTP);
     let weight =
         directive.args.iter().find_map(|arg| arg.strip_prefix("weight=")?.parse::<u32>().ok());
     match weight {
@@ -157,12 +162,12 @@ fn peer(directive: &Directive) -> Value {
     }
 }
 
-fn with_port(authority: &str) -> String {
+fn with_port(authority: &str, usual: u16) -> String {
     if authority.starts_with("unix:") {
         return authority.trim_end_matches(':').to_owned();
     }
     let bare = authority.rsplit(']').next().unwrap_or(authority);
-    if bare.contains(':') { authority.to_owned() } else { format!("{authority}:80") }
+    if bare.contains(':') { authority.to_owned() } else { format!("{authority}:{usual}") }
 }
 
 /// What servers of these blocks say that is not carried over.

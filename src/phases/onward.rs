@@ -52,7 +52,12 @@ pub(super) fn prepare(exchange: &Exchange, forward: &Forward) -> Flow {
 fn split(exchange: &Exchange, onward: &mut Onward, url: &Bytes) -> Result<(), String> {
     let shown = || String::from_utf8_lossy(url).into_owned();
     let rest = url.strip_prefix(b"http://");
-    let rest = rest.ok_or_else(|| format!("invalid URL prefix in \"{}\"", shown()))?;
+    let rest = rest.ok_or_else(|| {
+        if url.starts_with(b"https://") {
+            return format!("TLS is spoken to upstreams that are declared, not to \"{}\"", shown());
+        }
+        format!("invalid URL prefix in \"{}\"", shown())
+    })?;
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, b""));
     let name = std::str::from_utf8(authority).map_err(|_| "invalid host in upstream".to_owned())?;

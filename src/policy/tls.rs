@@ -1,13 +1,14 @@
-//! How each listening address and site of a policy speaks TLS.
+//! How each listening address and site of a policy speaks TLS, and what is read for that.
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, Endpoint, Tls};
+use crate::config::{Config, Endpoint, Tls, TlsFile};
 use crate::diagnostic::Diagnostic;
 use crate::shared::tls::Terms;
 use crate::transaction::{Client, Phase};
+use crate::upstream;
 
 use super::RoutePlan;
 
@@ -33,6 +34,11 @@ impl Handshakes {
         let listeners = config.tls.iter().map(|(endpoint, tls)| (endpoint.clone(), terms(tls)));
         let listeners = listeners.collect();
         let sites = config.sites.iter().map(|site| site.tls.as_ref().map(&mut terms)).collect();
+        for tls in config.upstreams.iter().filter_map(|upstream| upstream.tls.as_deref()) {
+            let pair = tls.identity.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+            digest_files(&mut hasher, pair.chain(&tls.authority));
+            faults.extend(upstream::faults_of(tls));
+        }
         let digest = hasher.finalize().into();
         (Self { listeners, sites, digest }, faults)
     }
@@ -85,6 +91,10 @@ fn digest(hasher: &mut Sha256, tls: &Tls) {
     hasher.update(format!("{:?}{:?}\0", tls.protocols, tls.verify_client));
     let pairs = tls.certificates.iter();
     let files = pairs.flat_map(|pair| [&pair.certificate, &pair.key]).chain(&tls.client_ca);
+    digest_files(hasher, files);
+}
+
+fn digest_files<'a>(hasher: &mut Sha256, files: impl Iterator<Item = &'a TlsFile>) {
     for file in files {
         hasher.update(format!("{}\0{}\0", file.name, file.bytes.len()));
         hasher.update(&file.bytes);

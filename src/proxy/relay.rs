@@ -100,9 +100,7 @@ async fn try_upstream(
         lease.failed();
         let failure = failure(&error);
         words::tell(exchange, &error);
-        let may_repeat =
-            matches!(error, UpstreamError::Connect { .. } | UpstreamError::Resolve { .. })
-                || is_idempotent(exchange);
+        let may_repeat = error.is_before_request() || is_idempotent(exchange);
         let again = may_repeat && turns.has_more();
         turns.failed(&lease, PeerFailure { status: failure.status, is_sound: false });
         if !again {
@@ -195,6 +193,7 @@ fn failure(error: &UpstreamError) -> Failure {
     match error.outcome() {
         "timeout" => Failure::ours(504, "upstream::timeout"),
         "connect_error" => Failure::ours(502, "upstream::connect_error"),
+        "tls_error" => Failure::ours(502, "upstream::tls_error"),
         "bad_response" => Failure::ours(502, "upstream::bad_response"),
         _ => Failure::ours(502, "upstream::broken"),
     }

@@ -13,12 +13,13 @@ use crate::upstream::UpstreamError;
 
 /// What went wrong, in nginx's words, where there is a log that has them.
 pub(super) fn tell(exchange: &Exchange, error: &UpstreamError) {
-    if let UpstreamError::Connect { address, .. } = error {
+    if let UpstreamError::Connect { address, .. } | UpstreamError::Handshake { address, .. } = error
+    {
         exchange.subject.transaction.borrow_mut().upstream.peer = Some(address.clone());
     }
     let transaction = exchange.subject.transaction.borrow();
     if transaction.site.is_none() {
-        return;
+        return distrusted(error);
     }
     let about = Some(&*transaction);
     if let Some((level, message)) = words(error, local(&transaction)) {
@@ -27,6 +28,15 @@ pub(super) fn tell(exchange: &Exchange, error: &UpstreamError) {
     let kind = if matches!(error, UpstreamError::Timeout { .. }) { 4 } else { 2 };
     let message = format!("http next upstream, {kind}");
     events::Said { level: DEBUG, message: &message, about }.emit();
+}
+
+/// Why TLS to an upstream failed: nothing else says so, and somebody has to mend a certificate.
+fn distrusted(error: &UpstreamError) {
+    if matches!(error, UpstreamError::Handshake { .. }) {
+        let next =
+            "see `tls` of the upstream: `name` is what its certificate is for, `ca` who signed it";
+        events::Trouble { what: &error.to_string(), next }.emit();
+    }
 }
 
 /// `ngx.CRIT`, `ngx.ERR`, `ngx.DEBUG`.
@@ -47,6 +57,9 @@ fn words(error: &UpstreamError, local: Option<SocketAddr>) -> Option<(i64, Cow<'
             return Some((CRITICAL, unbound(source, local).into()));
         }
         UpstreamError::Connect { address, source, .. } => return Some(refused(address, source)),
+        UpstreamError::Handshake { words, .. } => {
+            return Some((ERROR, format!("{words} while SSL handshaking to upstream").into()));
+        }
         UpstreamError::Timeout { deed: "accept a connection", .. } => {
             "upstream timed out (110: Connection timed out) while connecting to upstream"
         }

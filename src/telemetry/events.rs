@@ -237,7 +237,7 @@ impl LuaMemory<'_> {
 pub struct UpstreamTried<'a> {
     /// The upstream's name.
     pub upstream: &'a str,
-    /// `ok`, `connect_error`, `timeout`, `read_error`, `write_error`, `bad_response`.
+    /// `ok`, `connect_error`, `tls_error`, `timeout`, `read_error`, `write_error`, `bad_response`.
     pub outcome: &'static str,
     /// Whether the connection had served before.
     pub reused: bool,

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::http::v1::client::HttpSession;
-use pingora_core::protocols::l4::stream::Stream;
 use pingora_error::{Error, ErrorType, OrErr, Result};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::head::{Framing, Head};
 use super::idle::Idle;
 use super::peer::Peer;
+use super::stream::Stream;
 use super::{Group, Lease, UpstreamError};
 use crate::shared::within;
 use crate::transaction::PeerAddress;
@@ -181,7 +181,7 @@ impl Connection {
         let mut read = BytesMut::from(self.head.bytes());
         read.extend_from_slice(&self.unread);
         self.unread.clear();
-        stream.rewind(&read);
+        stream.rewind(read);
         let mut session = Box::new(HttpSession::new(stream));
         session.read_timeout = Some(self.group.config().timeouts.read);
         session.read_response().await?;
@@ -271,7 +271,8 @@ impl Connection {
             }
             Wire::Lost => return None,
         };
-        Some(Idle::after(stream, self.address, (self.unread, self.head), time))
+        let tls = self.group.tls().cloned();
+        Some(Idle::after(stream, (self.address, tls), (self.unread, self.head), time))
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use pingora_core::connectors::TransportConnector;
 use pingora_core::connectors::l4::BindTo;
+use pingora_core::protocols::IO;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType};
 use tokio::time::timeout;
 
 use super::names::Names;
+use super::stream::Stream;
 use super::{Connection, Lease, UpstreamError};
 use crate::config::Address;
 use crate::transaction::PeerAddress;
@@ -79,21 +81,38 @@ impl Connector {
             bind.addr = Some(local);
             peer.options.bind_to = Some(bind);
         }
-        match timeout(limit, self.transport.new_stream(&peer)).await {
-            Ok(Ok(stream)) => {
-                // What connects without TLS is a plain stream.
-                let Ok(stream) = stream.into_any().downcast() else {
-                    let source = Error::explain(ErrorType::InternalError, "no plain stream");
-                    return Err(UpstreamError::Connect { upstream: name(lease), address, source });
-                };
-                Ok(Connection::new(lease, stream, address))
-            }
-            Ok(Err(source)) if *source.etype() != ErrorType::ConnectTimedout => {
-                Err(UpstreamError::Connect { upstream: name(lease), address, source })
-            }
-            Ok(Err(_)) | Err(_) => Err(too_slow(lease)),
-        }
+        let connecting = async {
+            let stream = self.transport.new_stream(&peer).await;
+            let stream = stream.map_err(|source| {
+                if *source.etype() == ErrorType::ConnectTimedout {
+                    return too_slow(lease);
+                }
+                let (upstream, address) = (name(lease), address.clone());
+                UpstreamError::Connect { upstream, address, source }
+            });
+            secured(lease, stream?, &address).await
+        };
+        let connected = timeout(limit, connecting).await;
+        let stream = connected.unwrap_or_else(|_| Err(too_slow(lease)))?;
+        Ok(Connection::new(lease, Box::new(stream), address))
     }
+}
+
+/// The stream that requests go through: with TLS, where the peers of the lease speak it.
+async fn secured(
+    lease: &Lease,
+    stream: Box<dyn IO>,
+    address: &PeerAddress,
+) -> Result<Stream, UpstreamError> {
+    let (upstream, address) = (name(lease), address.clone());
+    // What Pingora connects without TLS is a plain stream.
+    let Ok(plain) = stream.into_any().downcast() else {
+        let source = Error::explain(ErrorType::InternalError, "no plain stream");
+        return Err(UpstreamError::Connect { upstream, address, source });
+    };
+    let Some(tls) = lease.group().tls() else { return Ok(Stream::plain(plain)) };
+    let shaken = tls.shake(lease.address(), plain).await;
+    shaken.map(Stream::tls).map_err(|words| UpstreamError::Handshake { upstream, address, words })
 }
 
 /// The time until the deadline, shared by the addresses left.

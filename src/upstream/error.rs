@@ -29,6 +29,16 @@ pub enum UpstreamError {
         #[source]
         source: Box<Error>,
     },
+    /// No TLS could be agreed on, or the peer is not believed.
+    #[error("upstream `{upstream}`: no TLS with {address}: {words}")]
+    Handshake {
+        /// The upstream's name.
+        upstream: String,
+        /// Where to.
+        address: PeerAddress,
+        /// Why, as nginx tells it.
+        words: String,
+    },
     /// There is nobody to ask.
     #[error("upstream `{upstream}` has no peer")]
     NoPeer {
@@ -82,10 +92,16 @@ impl UpstreamError {
         match self {
             Self::BadResponse { .. } => "bad_response",
             Self::Connect { .. } | Self::NoPeer { .. } | Self::Resolve { .. } => "connect_error",
+            Self::Handshake { .. } => "tls_error",
             Self::Read { .. } => "read_error",
             Self::Timeout { .. } => "timeout",
             Self::Write { .. } => "write_error",
         }
+    }
+
+    /// Whether no byte of a request was sent.
+    pub fn is_before_request(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Handshake { .. } | Self::Resolve { .. })
     }
 
     /// What an error of a [`Connection`](super::Connection) to `group` means.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::PeerStatus;
 use super::balance::Balancer;
 use super::peer::{Moment, Peer};
+use super::tls::Tls;
 use crate::config::{self, Address, Balance, HealthCheck, Retries, Timeouts};
 use crate::transaction::Times;
 
@@ -15,6 +16,7 @@ pub struct Group {
     /// Its name, to be shared with logs and metrics.
     pub label: Arc<str>,
     config: config::Upstream,
+    tls: Option<Arc<Tls>>,
     peers: Vec<Arc<Peer>>,
     balancer: Balancer,
 }
@@ -39,13 +41,22 @@ pub struct Terms {
 
 impl Group {
     pub(super) fn new(config: config::Upstream, previous: Option<&Self>) -> Self {
+        let before = previous.and_then(|group| group.tls.clone());
+        let tls = config.tls.as_ref().map(|settings| {
+            let kept = before.filter(|tls| tls.is_of(settings));
+            kept.unwrap_or_else(|| Arc::new(Tls::new(settings.clone())))
+        });
+        Self::of(config, tls, previous)
+    }
+
+    fn of(config: config::Upstream, tls: Option<Arc<Tls>>, previous: Option<&Self>) -> Self {
         let kept = |address: &Address| previous.and_then(|group| group.find(address));
         let new = |address: &Address| (Arc::new(Peer::new(&config.name, address.clone())), 0);
         let addresses = config.peers.iter().map(|peer| &peer.address);
         let (peers, turns) =
             addresses.map(|address| kept(address).unwrap_or_else(|| new(address))).unzip();
         let balancer = Balancer::new(&config, turns);
-        Self { label: config.name.as_str().into(), config, peers, balancer }
+        Self { label: config.name.as_str().into(), config, tls, peers, balancer }
     }
 
     /// The group of one address that a script computed. Its timeouts are the defaults; nobody
@@ -61,6 +72,7 @@ impl Group {
             keepalive: 4,
             keepalive_time: Duration::from_secs(10),
             host: None,
+            tls: None,
             retry_on: Vec::new(),
             balancing: None,
         };
@@ -85,7 +97,7 @@ impl Group {
             balancing: None,
             ..declared.clone()
         };
-        Arc::new(Self::new(config, None)).pick(None, &[])
+        Arc::new(Self::of(config, self.tls.clone(), None)).pick(None, &[])
     }
 
     /// As declared; a computed one's is its address.
@@ -96,6 +108,11 @@ impl Group {
     /// As declared.
     pub fn config(&self) -> &config::Upstream {
         &self.config
+    }
+
+    /// How its peers are spoken to in TLS, if they are.
+    pub(super) fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
     }
 
     /// The variable whose value [`Group::pick`] wants as its key, where peers are chosen by
@@ -253,6 +270,7 @@ pub(super) mod tests {
             keepalive: 8,
             keepalive_time: Duration::from_secs(60),
             host: None,
+            tls: None,
             retry_on: Vec::new(),
             balancing: None,
         }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::peer::Peer;
+use super::tls::Tls;
 use super::{Group, Upstreams};
 use crate::config::{Address, HealthCheck};
 
@@ -43,6 +44,7 @@ fn watch(
 ) -> impl Future<Output = ()> + use<> {
     let request = request(path, group.config().host.as_deref().unwrap_or(peer.name()));
     let (health, peer) = (group.config().health.clone(), Arc::clone(peer));
+    let tls = group.tls().cloned();
     let every = health.interval.max(Duration::from_millis(1));
     let offset = every.mul_f64(index as f64 / group.peers().len() as f64);
     async move {
@@ -51,7 +53,8 @@ fn watch(
         let mut row = Row::default();
         loop {
             ticks.tick().await;
-            let answer = timeout(health.timeout, ask(peer.address(), &request)).await;
+            let answer =
+                timeout(health.timeout, ask(peer.address(), tls.as_deref(), &request)).await;
             let good = matches!(answer, Ok(Ok(status)) if is_good(&health, status));
             if row.is_long_enough(good, &health) {
                 peer.checked(good);
@@ -88,18 +91,35 @@ fn request(path: &str, host: &str) -> Vec<u8> {
 }
 
 /// The status of the answer. Nothing past its first line matters.
-async fn ask(address: &Address, request: &[u8]) -> io::Result<u16> {
-    match address {
-        Address::Socket(address) => talk(TcpStream::connect(address).await?, request).await,
-        Address::Name(host, port) => {
-            talk(TcpStream::connect((host.as_str(), *port)).await?, request).await
+async fn ask(address: &Address, tls: Option<&Tls>, request: &[u8]) -> io::Result<u16> {
+    let tcp = match address {
+        Address::Socket(address) => TcpStream::connect(address).await?,
+        Address::Name(host, port) => TcpStream::connect((host.as_str(), *port)).await?,
+        Address::Unix(path) => {
+            return ask_on(UnixStream::connect(path).await?, address, tls, request).await;
         }
-        Address::Unix(path) => talk(UnixStream::connect(path).await?, request).await,
+    };
+    ask_on(tcp, address, tls, request).await
+}
+
+async fn ask_on(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: &Address,
+    tls: Option<&Tls>,
+    request: &[u8],
+) -> io::Result<u16> {
+    match tls {
+        None => talk(stream, request).await,
+        Some(tls) => {
+            let shaken = tls.shake(peer, stream).await.map_err(io::Error::other)?;
+            talk(shaken, request).await
+        }
     }
 }
 
 async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> io::Result<u16> {
     stream.write_all(request).await?;
+    stream.flush().await?;
     // What comes with the first line is read along with it, lest closing over it be a reset.
     let mut answer = [0; 8192];
     let mut filled = 0;

@@ -1,14 +1,17 @@
 //! A connection that waits for its next request.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use pingora_core::protocols::l4::stream::Stream;
 use tokio::io::AsyncReadExt as _;
 
+use super::Group;
 use super::head::Head;
+use super::stream::Stream;
+use super::tls::Tls;
 use crate::shared::about_now;
 use crate::transaction::PeerAddress;
 
@@ -16,6 +19,8 @@ use crate::transaction::PeerAddress;
 pub(super) struct Idle {
     pub(super) stream: Box<Stream>,
     pub(super) address: PeerAddress,
+    /// The terms on which TLS was agreed on, if it was.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) unread: BytesMut,
     pub(super) head: Head,
     /// Whether it has served a request.
@@ -27,18 +32,27 @@ impl Idle {
     /// One that has not served yet.
     pub(super) fn fresh(stream: Box<Stream>, address: PeerAddress) -> Self {
         let (unread, head) = (BytesMut::new(), Head::default());
-        Self { stream, address, unread, head, served: false, until: about_now() }
+        Self { stream, address, tls: None, unread, head, served: false, until: about_now() }
     }
 
     /// One that has, and may wait so long.
     pub(super) fn after(
         stream: Box<Stream>,
-        address: PeerAddress,
+        (address, tls): (PeerAddress, Option<Arc<Tls>>),
         (unread, head): (BytesMut, Head),
         time: Duration,
     ) -> Self {
         let until = about_now() + time;
-        Self { stream, address, unread, head, served: true, until }
+        Self { stream, address, tls, unread, head, served: true, until }
+    }
+
+    /// Whether it was made on the terms of this group.
+    pub(super) fn is_for(&self, group: &Group) -> bool {
+        match (&self.tls, group.tls()) {
+            (None, None) => true,
+            (Some(own), Some(wanted)) => Arc::ptr_eq(own, wanted),
+            _ => false,
+        }
     }
 
     /// Whether its time is not over, and the peer has neither closed it nor sent what nobody asked

@@ -5,9 +5,8 @@
 //! [`Pool`] belongs to one worker. An exchange takes a [`Lease`] on a peer, a [`Connection`] for the
 //! lease, tells the lease how it went, and gives the connection back.
 //!
-//! Deliberately absent: TLS and HTTP/2 to the upstream. TLS comes into `Connector::open`, the
-//! one place that makes streams, and into the key under which a pool keeps idle ones; HTTP/2 beside
-//! [`Connection`], for it shares one stream among requests instead of keeping idle ones.
+//! Deliberately absent: HTTP/2 to the upstream. It comes beside [`Connection`], for it shares one stream
+//! among requests instead of keeping idle ones.
 
 mod allow;
 mod balance;
@@ -21,6 +20,8 @@ mod idle;
 mod names;
 mod peer;
 mod pool;
+mod stream;
+mod tls;
 
 pub use allow::allowed;
 pub use connection::{Asked, Connection};
@@ -30,6 +31,7 @@ pub use head::{Framing, Head, keeps_alive};
 pub use health::watch_health;
 pub use peer::PeerStatus;
 pub use pool::Pool;
+pub use tls::faults_of;
 
 use std::sync::Arc;
 

@@ -30,7 +30,7 @@ impl Pool {
 
     /// A connection to the lease's peer: an idle one that is still good, else a new one.
     pub async fn connect(&self, lease: &Lease) -> Result<Connection, UpstreamError> {
-        let idle = if lease.local().is_none() { self.take(lease.address()) } else { None };
+        let idle = if lease.local().is_none() { self.take(lease) } else { None };
         match idle {
             Some(idle) => Ok(Connection::of(lease, idle)),
             None => self.connect_fresh(lease).await,
@@ -68,11 +68,15 @@ impl Pool {
         self.connector.sweep(now);
     }
 
-    fn take(&self, address: &Address) -> Option<Idle> {
+    fn take(&self, lease: &Lease) -> Option<Idle> {
         let mut idle = self.idle.borrow_mut();
-        let (idle, now) = (idle.get_mut(address)?, about_now());
-        std::iter::from_fn(|| idle.pop_back())
-            .find_map(|mut idle| idle.is_good(now).then_some(idle))
+        let (idle, now) = (idle.get_mut(lease.address())?, about_now());
+        // Two groups may speak to the same peer, with TLS and without.
+        let next = || {
+            let place = idle.iter().rposition(|idle| idle.is_for(lease.group()))?;
+            idle.remove(place)
+        };
+        std::iter::from_fn(next).find_map(|mut idle| idle.is_good(now).then_some(idle))
     }
 
     /// Where there is no room, the oldest goes.

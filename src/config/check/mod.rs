@@ -15,6 +15,7 @@ mod serving;
 mod sites;
 mod tls;
 mod unused;
+mod upstream_tls;
 mod upstreams;
 
 use std::cell::RefCell;

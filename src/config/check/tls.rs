@@ -59,12 +59,12 @@ pub fn read(around: &Section<'_>) -> Option<Arc<Tls>> {
 }
 
 /// A certificate and its key; both are there, or neither.
-fn pair(section: &Section<'_>) -> Option<KeyPair> {
+pub(super) fn pair(section: &Section<'_>) -> Option<KeyPair> {
     let certificate = section.get("certificate");
     let key = section.get("key");
     let (certificate, key) = match (certificate, key) {
         (Some(certificate), Some(key)) => (certificate, key),
-        (None, None) if section.table.place == TLS.place => return None,
+        (None, None) if section.table.place != CERTIFICATE.place => return None,
         (None, None) => {
             let fault = Diagnostic::error("config::missing", "a certificate has a file and a key");
             let help = "write `{ certificate: tls/shop.pem, key: tls/shop.key }`";
@@ -117,7 +117,8 @@ fn read_file(
     None
 }
 
-fn protocols(section: &Section<'_>) -> Protocols {
+/// The versions that are spoken.
+pub(super) fn protocols(section: &Section<'_>) -> Protocols {
     let Some(found) = section.get("protocols") else { return Protocols::ALL };
     let mut protocols = Protocols { tls12: false, tls13: false };
     for item in found.items() {
@@ -135,13 +136,9 @@ fn protocols(section: &Section<'_>) -> Protocols {
 }
 
 fn verification(section: &Section<'_>) -> (VerifyClient, Option<TlsFile>) {
-    let read = |found: Found<'_>| {
-        let name = found.text_as("a path", "such as `tls/clients.pem`")?;
-        read_file(&found, name, |path| found.check.files.read(path))
-    };
     let named = section.get("client_ca");
     let is_named = named.is_some();
-    let authority = named.and_then(read);
+    let authority = named.and_then(|found| authority(&found));
     let verify_client = match section.choice("verify_client") {
         "ask" => VerifyClient::Ask,
         "optional" => VerifyClient::Optional,
@@ -154,4 +151,10 @@ fn verification(section: &Section<'_>) -> (VerifyClient, Option<TlsFile>) {
         found.bad_value("nobody is named who signs them", "write `client_ca: FILE` beside it");
     }
     (verify_client, authority)
+}
+
+/// Who signs certificates.
+pub(super) fn authority(found: &Found<'_>) -> Option<TlsFile> {
+    let name = found.text_as("a path", "such as `tls/clients.pem`")?;
+    read_file(found, name, |path| found.check.files.read(path))
 }

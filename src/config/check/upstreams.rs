@@ -9,8 +9,8 @@ use crate::config::{
 use crate::diagnostic::{Diagnostic, Span};
 
 use super::admission::unfit_address;
-use super::handlers;
 use super::lua::Scripts;
+use super::{handlers, upstream_tls};
 
 /// The name of what `--upstream` declares where the file declares nothing.
 const DEFAULT_NAME: &str = "default";
@@ -101,6 +101,7 @@ fn assemble(
         keepalive: section.count("keepalive") as usize,
         keepalive_time: section.time("keepalive_time"),
         host: host(section),
+        tls: upstream_tls::read(section),
         retry_on: retry_on(section),
         balancing,
     }

@@ -10,12 +10,11 @@ use tokio_rustls::rustls::server::{
     NoClientAuth, NoServerSessionStorage, ProducesTickets, WantsServerCert,
 };
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ConfigBuilder, ServerConfig, SupportedProtocolVersion};
+use tokio_rustls::rustls::{ConfigBuilder, ServerConfig};
 
 use super::resolver::{Resolver, Shown, certified};
 use super::x509::Certificate;
-use super::{Clients, pem, provider};
+use super::{Clients, pem, provider, versions};
 use crate::config::{KeyPair, Protocols, Tls, TlsFile, VerifyClient};
 use crate::diagnostic::Diagnostic;
 
@@ -141,13 +140,9 @@ impl Terms {
 type Builder = ConfigBuilder<ServerConfig, WantsServerCert>;
 
 fn speaking(protocols: Protocols) -> Result<impl FnOnce(Option<&Arc<Clients>>) -> Builder, String> {
-    let versions: Vec<&'static SupportedProtocolVersion> =
-        [(protocols.tls12, &TLS12), (protocols.tls13, &TLS13)]
-            .into_iter()
-            .filter_map(|(spoken, version)| spoken.then_some(version))
-            .collect();
     let builder = ServerConfig::builder_with_provider(provider().clone());
-    let builder = builder.with_protocol_versions(&versions).map_err(|error| error.to_string())?;
+    let builder = builder.with_protocol_versions(&versions(protocols));
+    let builder = builder.map_err(|error| error.to_string())?;
     Ok(move |clients: Option<&Arc<Clients>>| {
         let verifier: Arc<dyn ClientCertVerifier> = match clients {
             Some(clients) => clients.clone(),

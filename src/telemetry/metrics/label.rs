@@ -61,7 +61,7 @@ pub(super) const LUA_PHASE: Label = closed("phase", &LUA_PHASES);
 pub(super) const MODULE: Label = open("module", "modules and chunks by name");
 pub(super) const OUTCOME: Label = closed(
     "outcome",
-    &["bad_response", "connect_error", "ok", "read_error", "timeout", "write_error"],
+    &["bad_response", "connect_error", "ok", "read_error", "timeout", "tls_error", "write_error"],
 );
 pub(super) const OWNER: Label = Label {
     most: MAX_OWNERS,

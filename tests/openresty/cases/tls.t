@@ -368,3 +368,54 @@ XxC6Qlqp1o2WjLavmLhW9YRXeDehRANCAAT9kRMTl6H33wcYVRalbFSVXcGnHIWd
 8enbi9FODO4vhtxGWwZsRqyfGGIRmIUuPsi7237YwMlB5TuSM1emLz1l
 -----END PRIVATE KEY-----
 
+
+=== an upstream is spoken to in TLS: its name, its authority, its error page
+--- http_config
+    upstream shop.example { server unix:$TEST_NGINX_HTML_DIR/shop.sock; keepalive 4; }
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/shop.sock ssl;
+        server_name shop.example;
+        ssl_certificate $TEST_NGINX_HTML_DIR/shop.pem;
+        ssl_certificate_key $TEST_NGINX_HTML_DIR/shop.key;
+        location / { content_by_lua_block { ngx.say(ngx.var.scheme, " ", ngx.var.ssl_server_name, " ", ngx.var.host, " ", ngx.var.uri) } }
+    }
+--- config
+    proxy_ssl_trusted_certificate $TEST_NGINX_HTML_DIR/shop.pem;
+    location /plainly { proxy_pass https://shop.example/in; }
+    location /named { proxy_ssl_server_name on; proxy_ssl_verify on; proxy_pass https://shop.example/in; }
+    location /other { proxy_ssl_name blog.example; proxy_ssl_verify on; proxy_pass https://shop.example/in; }
+    location /t {
+        content_by_lua_block {
+            for _, path in ipairs { "/plainly", "/named", "/other" } do
+                local answer = ngx.location.capture(path)
+                ngx.say(path, " ", answer.status, " ", answer.status == 200 and answer.body:gsub("%s+$", "") or "")
+            end
+        }
+    }
+--- request
+GET /t
+--- response_body
+/plainly 200 https nil shop.example /in
+/named 200 https shop.example shop.example /in
+/other 502 
+--- error_log
+upstream SSL certificate does not match "blog.example" while SSL handshaking to upstream
+--- user_files
+>>> shop.pem
+-----BEGIN CERTIFICATE-----
+MIIBnzCCAUSgAwIBAgIUI76dRM4KWa3bYbJC6my10qtIlF0wCgYIKoZIzj0EAwIw
+FzEVMBMGA1UEAwwMc2hvcC5leGFtcGxlMCAXDTI2MTEyMzA5MDIyN1oYDzIxMjYx
+MDMwMDkwMjI3WjAXMRUwEwYDVQQDDAxzaG9wLmV4YW1wbGUwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAAT9kRMTl6H33wcYVRalbFSVXcGnHIWd8enbi9FODO4vhtxG
+WwZsRqyfGGIRmIUuPsi7237YwMlB5TuSM1emLz1lo2wwajAdBgNVHQ4EFgQU6A5+
+gIwI/yIKtrE39uT+pfRq27QwHwYDVR0jBBgwFoAU6A5+gIwI/yIKtrE39uT+pfRq
+27QwDwYDVR0TAQH/BAUwAwEB/zAXBgNVHREEEDAOggxzaG9wLmV4YW1wbGUwCgYI
+KoZIzj0EAwIDSQAwRgIhANT3fUZLUTW5gk9WpU2p6IR3M4l+gnIVK3lDZp3mzTVH
+AiEAtl3zrLNP5q6KI1aZm0VKcFGhvXGeqMt0IJPUZIGDB+k=
+-----END CERTIFICATE-----
+>>> shop.key
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgClJfy/XcfAXSQC8e
+XxC6Qlqp1o2WjLavmLhW9YRXeDehRANCAAT9kRMTl6H33wcYVRalbFSVXcGnHIWd
+8enbi9FODO4vhtxGWwZsRqyfGGIRmIUuPsi7237YwMlB5TuSM1emLz1l
+-----END PRIVATE KEY-----

@@ -1,7 +1,7 @@
 //! Rows of `upstreams`.
 
 use super::{ADDRESSES, DAY, HOUR, row};
-use crate::config::settings::Shape::{Count, Other, Path, Script, Text, Time};
+use crate::config::settings::Shape::{Count, Flag, Other, Path, Script, Text, Time};
 use crate::config::settings::Table;
 
 /// One upstream.
@@ -77,6 +77,13 @@ pub static UPSTREAM: Table = Table {
             "What `Host` says to the upstream; without it what the client said.",
         ),
         row(
+            "tls",
+            Other("a mapping, which may be empty"),
+            "",
+            "{ name: app.internal, ca: tls/internal.pem }",
+            "That the peers are spoken to in TLS, and how.",
+        ),
+        row(
             "retry_on",
             Other("a list of statuses"),
             "[]",
@@ -109,6 +116,52 @@ pub static PEER: Table = Table {
     rows: &[
         row("address", Text, "", "127.0.0.1:3000", "Address or host name, and port."),
         row("weight", Count(1, 1000), "1", "2", "Its share."),
+    ],
+};
+
+/// TLS to peers.
+pub static UPSTREAM_TLS: Table = Table {
+    place: "upstreams.NAME.tls",
+    doc: "How the peers of an upstream are spoken to in TLS. Files are read again with the settings.",
+    shared: None,
+    rows: &[
+        row(
+            "name",
+            Text,
+            "",
+            "app.internal",
+            "The name that their certificates are for; without it a peer's own, as it is written in `peers`.",
+        ),
+        row("sni", Flag, "true", "false", "Whether they are told that name in the handshake."),
+        row(
+            "verify",
+            Flag,
+            "true",
+            "false",
+            "Whether their certificates must be valid, and signed by somebody who is trusted. Without it nobody knows who answers.",
+        ),
+        row(
+            "ca",
+            Path,
+            "",
+            "tls/internal.pem",
+            "Who is trusted to sign them, in PEM; without it those whom the system trusts.",
+        ),
+        row(
+            "certificate",
+            Path,
+            "",
+            "tls/own.pem",
+            "What peers are shown that ask who is there, in PEM.",
+        ),
+        row("key", Path, "", "tls/own.key", "Its private key, in PEM, without a passphrase."),
+        row(
+            "protocols",
+            Other("`TLSv1.2`, `TLSv1.3` or a list of them"),
+            "[TLSv1.2, TLSv1.3]",
+            "[TLSv1.3]",
+            "The versions that are spoken.",
+        ),
     ],
 };
 

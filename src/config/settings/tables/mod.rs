@@ -12,7 +12,7 @@ mod tokens;
 
 use super::{Setting, Shape, Table};
 
-pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM};
+pub use behind::{BALANCE, HEALTH_CHECK, PEER, UPSTREAM, UPSTREAM_TLS};
 pub use front::{ADMIN, LIMITS, LISTENER, ROLLOUT, ROOT};
 pub use owners::{OWNER, SECRET};
 pub use rest::{ACCESS_LOG, LOG_TARGET, MATCH, ROUTE};
@@ -43,6 +43,7 @@ pub const TABLES: &[&Table] = &[
     &PEER,
     &BALANCE,
     &HEALTH_CHECK,
+    &UPSTREAM_TLS,
     &LUA,
     &THREAD_POOL,
     &BUDGET,

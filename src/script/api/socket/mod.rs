@@ -11,7 +11,6 @@ mod resolver;
 mod stream;
 mod tcp;
 mod tls;
-mod trust;
 mod udp;
 mod until;
 

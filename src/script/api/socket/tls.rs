@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mlua::{AnyUserData, Lua, MultiValue, Value};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::client::{ClientSessionMemoryCache, Resumption};
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 
 use super::super::arguments::{at, fault as raised, one, refusal, text};
 use super::super::log;
@@ -18,11 +18,10 @@ use super::certificate::Identity;
 use super::connection::{Busy, Connection, Place};
 use super::stream::Stream;
 use super::tcp::{Tcp, busy};
-use super::trust::{self, Fault};
 use super::{complain, inner, settings};
-use crate::config::SocketSettings;
+use crate::config::{Protocols, SocketSettings};
 use crate::script::Call;
-use crate::shared::tls::provider;
+use crate::shared::tls::{Fault, Judge, fault};
 use crate::telemetry::events;
 
 /// Sessions that one ticket remembers: TLS 1.3 servers send several.
@@ -156,17 +155,10 @@ fn ticket(settings: &SocketSettings, wish: &Wish) -> Result<Ticket, String> {
 }
 
 fn config(settings: &SocketSettings, wish: &Wish) -> Result<Arc<ClientConfig>, String> {
-    let versions = ClientConfig::builder_with_provider(provider().clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let judge = trust::Judge::new(settings, wish.verify, wish.name.is_some())?;
-    let config = versions.dangerous().with_custom_certificate_verifier(Arc::new(judge));
-    let mut config = match &wish.identity {
-        None => config.with_no_client_auth(),
-        Some(own) => config
-            .with_client_auth_cert(own.chain(), own.key())
-            .map_err(|_| "SSL_use_PrivateKey() failed".to_owned())?,
-    };
+    let judge = Judge::new(settings.trusted.as_ref(), wish.verify, wish.name.is_some())?;
+    let identity = wish.identity.as_ref().map(|own| (own.chain(), own.key()));
+    let config = judge.config(identity, Protocols::ALL);
+    let mut config = config.map_err(|_| "SSL_use_PrivateKey() failed".to_owned())?;
     config.enable_sni = wish.name.is_some();
     if wish.keeps {
         config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(SESSIONS)));
@@ -210,15 +202,5 @@ fn refused(error: &io::Error, wish: &Wish) -> Refused {
             let told = format!("SSL_do_handshake() failed (SSL: {error})");
             Refused { words: "handshake failed".to_owned(), told: Some(told) }
         }
-    }
-}
-
-/// What was wrong with the certificate, if that was it.
-fn fault(error: &io::Error) -> Option<&Fault> {
-    match error.get_ref()?.downcast_ref()? {
-        rustls::Error::InvalidCertificate(CertificateError::Other(reason)) => {
-            reason.0.downcast_ref()
-        }
-        _ => None,
     }
 }

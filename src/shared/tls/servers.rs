@@ -1,8 +1,8 @@
-//! Whose certificates scripts trust.
+//! Servers, as those who ask them see them: whom to believe, and who one is oneself.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use tokio_rustls::rustls::client::danger::{
@@ -10,15 +10,17 @@ use tokio_rustls::rustls::client::danger::{
 };
 use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
 };
 
-use crate::config::SocketSettings;
-use crate::shared::tls::x509::{self, Certificate};
-use crate::shared::tls::{algorithms, is_signed_tls12, is_signed_tls13, openssl_words};
+use super::pem::Chain;
+use super::x509::{self, Certificate};
+use super::{algorithms, is_signed_tls12, is_signed_tls13, openssl_words, provider, versions};
+use crate::config::Protocols;
 
 /// Where Linux distributions keep whom everybody trusts.
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -55,15 +57,41 @@ pub enum Fault {
 }
 
 impl Judge {
+    /// One that trusts those who are written here, in PEM, or those that the system trusts. Without
+    /// `verify` it believes everybody.
+    ///
     /// # Errors
     /// If the trusted certificates cannot be read.
-    pub fn new(
-        settings: &SocketSettings,
-        verify: bool,
-        compares_names: bool,
-    ) -> Result<Self, String> {
-        let trusted = if verify { Some(trusted(settings.trusted.as_ref())?) } else { None };
+    pub fn new(pem: Option<&Bytes>, verify: bool, compares_names: bool) -> Result<Self, String> {
+        let trusted = if verify { Some(trusted(pem)?) } else { None };
         Ok(Self { trusted, compares_names })
+    }
+
+    /// How servers are asked that it judges, by one who has a certificate, or none.
+    ///
+    /// # Errors
+    /// If the certificate and its key do not belong together, or no version is spoken.
+    pub fn config(
+        self,
+        identity: Option<(Chain, PrivateKeyDer<'static>)>,
+        protocols: Protocols,
+    ) -> Result<ClientConfig, Error> {
+        let config = ClientConfig::builder_with_provider(provider().clone())
+            .with_protocol_versions(&versions(protocols))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(self));
+        match identity {
+            None => Ok(config.with_no_client_auth()),
+            Some((chain, key)) => config.with_client_auth_cert(chain, key),
+        }
+    }
+}
+
+/// What was wrong with a server's certificate, if that is why the handshake failed.
+pub fn fault(error: &io::Error) -> Option<&Fault> {
+    match error.get_ref()?.downcast_ref()? {
+        Error::InvalidCertificate(CertificateError::Other(reason)) => reason.0.downcast_ref(),
+        _ => None,
     }
 }
 
