@@ -43,10 +43,10 @@ impl<'t> Upstreams<'t> {
     /// The name of the upstream for an authority as written in `proxy_pass`.
     pub(super) fn name(&mut self, authority: &str, settings: Map<String, Value>) -> String {
         let usual = if settings.contains_key("tls") { HTTPS } else { HTTP };
-        let bare = || json!([with_port(authority, usual)]);
+        let own_peer = || json!([with_port(authority, usual)]);
         let mut upstream = match self.block(authority) {
             Some(block) => group(block, self.prefix),
-            None => Map::from_iter([("peers".to_owned(), bare())]),
+            None => Map::from_iter([("peers".to_owned(), own_peer())]),
         };
         upstream.entry("connect_timeout").or_insert(json!("1m"));
         upstream.entry("max_fails").or_insert(json!(0));
