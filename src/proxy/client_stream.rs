@@ -1,6 +1,7 @@
 //! A client's connection: what was read of it and not used, what waits to be sent.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,6 +22,10 @@ const MOST_ROOM: usize = 16 << 10;
 const PIECE: usize = 64 << 10;
 /// Bytes that are gathered at the most; more than that is sent, with what waits before it.
 pub(super) const GATHERED: usize = 32 << 10;
+
+/// Bytes of a body that are copied behind what waits before them, up to so many: the system sends one
+/// piece sooner than three.
+const SHORT: usize = 4 << 10;
 
 /// Bytes that are read and dropped before a connection is closed, and how long that may take.
 const LINGERED: usize = 1 << 20;
@@ -141,13 +146,20 @@ impl ClientStream {
     /// If the client is gone, or does not read.
     pub async fn send(&mut self, parts: [&[u8]; 2]) -> io::Result<()> {
         let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let [first, second] = parts.map(IoSlice::new);
+        let is_short = parts.iter().map(|part| part.len()).sum::<usize>() <= SHORT;
+        if is_short {
+            for part in parts {
+                self.waiting.extend_from_slice(part);
+            }
+        }
+        let [first, second] = if is_short { [&[][..]; 2] } else { parts }.map(IoSlice::new);
         let mut slices = [IoSlice::new(&self.waiting), first, second];
-        let mut rest = &mut slices[..];
+        let all = if is_short { 1 } else { slices.len() };
+        let mut rest = slices.get_mut(..all).unwrap_or_default();
         IoSlice::advance_slices(&mut rest, 0);
         while !rest.is_empty() {
-            let written = within(self.write_time, socket.write_vectored(rest)).await;
-            match written.map_err(|_| io::ErrorKind::TimedOut)?? {
+            let writing = poll_fn(|context| poll_slices(socket, context, rest));
+            match within(self.write_time, writing).await.map_err(|_| io::ErrorKind::TimedOut)?? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 written => IoSlice::advance_slices(&mut rest, written),
             }
@@ -209,6 +221,18 @@ impl ClientStream {
     /// If the client is gone already.
     pub async fn shutdown(&mut self) -> io::Result<()> {
         self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?.shutdown().await
+    }
+}
+
+/// Sends some of the bytes; how many.
+fn poll_slices(
+    socket: &mut Socket,
+    context: &mut Context<'_>,
+    slices: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    match slices {
+        [only] => Pin::new(socket).poll_write(context, only),
+        several => Pin::new(socket).poll_write_vectored(context, several),
     }
 }
 

@@ -5,16 +5,22 @@
 //! the upstream is written anew from what was read here.
 
 mod fields;
+mod lanes;
 mod line;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
-pub(in crate::proxy) use fields::{first_control, is_token};
+pub(in crate::proxy) use fields::is_token;
+pub(in crate::proxy) use lanes::first_control;
+
+use fields::{Fields, Origin};
+use lanes::feeds;
+use line::Line;
 
 use crate::config::Limits;
-use crate::transaction::Request;
+use crate::transaction::{Headers, Places, Request};
 
 /// Why a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,32 +96,6 @@ pub fn find_end(bytes: &[u8], seen: usize, limits: &Limits) -> Result<Option<usi
     Ok(None)
 }
 
-/// Where line feeds are. Lines are so short that eight bytes are looked at together, and not more.
-fn feeds(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let (mut word, mut found, start) = (0, 0_u64, 8 * words.len());
-    let mut tail = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    std::iter::from_fn(move || {
-        while found == 0 {
-            let Some(bytes) = words.get(word) else {
-                return tail.next().map(|(place, _)| start + place);
-            };
-            found = line_feeds(u64::from_le_bytes(*bytes));
-            word += 1;
-        }
-        let place = 8 * (word - 1) + found.trailing_zeros() as usize / 8;
-        found &= found - 1;
-        Some(place)
-    })
-}
-
-/// The highest bit of each byte that is a line feed, and no other.
-fn line_feeds(word: u64) -> u64 {
-    const LOW: u64 = u64::MAX / 255 * 0x7f;
-    let differs = word ^ (u64::MAX / 255 * u64::from(b'\n'));
-    !(((differs & LOW) + LOW) | differs | LOW)
-}
-
 /// The same where lines may end with a line feed alone.
 fn find_any_end(bytes: &[u8], seen: usize) -> Option<usize> {
     let from = seen.saturating_sub(2);
@@ -127,21 +107,61 @@ fn find_any_end(bytes: &[u8], seen: usize) -> Option<usize> {
     })
 }
 
+/// What a head says, by places in its bytes.
+pub struct Outline {
+    line: Line,
+    origin: Origin,
+    places: Places,
+    /// How many bytes the head has, its empty line included.
+    pub end: usize,
+}
+
+impl Outline {
+    /// Splits a head; what comes after it is not looked at.
+    ///
+    /// # Errors
+    /// If there is more than one way to read it, or it is past a limit, or not whole. Whether it is
+    /// whole [`find_end`] tells, and that goes first where it matters for what reason it is refused.
+    pub fn of(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
+        let line = line::parse(bytes, limits)?;
+        let Fields { places, telling, end } = fields::parse(bytes, line.end, limits)?;
+        let target = bytes.get(line.target.clone()).unwrap_or_default();
+        let origin = fields::check(target, &line, &telling)?;
+        Ok(Self { line, origin, places, end })
+    }
+
+    /// The request of the head of which this is the outline.
+    pub fn request(self, head: Bytes) -> Request {
+        let Line { method, target, version, .. } = self.line;
+        let whole = head.get(target.clone()).is_some();
+        let target = if whole { head.slice(target) } else { Bytes::new() };
+        let headers = Headers::of_head(head.clone(), self.places);
+        let mut request = match self.origin {
+            Origin::From(0) => Request::new(method, target, version, headers),
+            Origin::From(start) => {
+                let origin = target.slice(start.min(target.len())..);
+                Request {
+                    original_target: target,
+                    ..Request::new(method, origin, version, headers)
+                }
+            }
+            Origin::Made(origin) => Request {
+                original_target: target,
+                ..Request::new(method, origin, version, headers)
+            },
+        };
+        request.raw_head = head;
+        strip_upgrade_with_body(&mut request);
+        request
+    }
+}
+
 /// Splits a whole head (its empty line included).
 ///
 /// # Errors
-/// If there is more than one way to read it, or it is past a limit.
+/// As [`Outline::of`].
 pub fn parse(head: &Bytes, limits: &Limits) -> Result<Request, Refusal> {
-    // `find_end` saw a carriage return before every line feed, or none is needed.
-    let feed = memchr::memchr(b'\n', head).ok_or(refusal::BAD_REQUEST_LINE)?;
-    let line = line::parse(head, feed, limits)?;
-    let (headers, telling) = fields::parse(head, feed + 1, limits)?;
-    let target = fields::check(&line, &headers, &telling)?;
-    let mut request = Request::new(line.method, target, line.version, headers);
-    request.original_target = line.target;
-    request.raw_head = head.clone();
-    strip_upgrade_with_body(&mut request);
-    Ok(request)
+    Ok(Outline::of(head, limits)?.request(head.clone()))
 }
 
 /// A target as it may stand in a request line: blanks, quotes, angle brackets and bytes beyond ASCII

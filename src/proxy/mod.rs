@@ -45,6 +45,7 @@ pub use site::Site;
 
 use crate::phases::{self, Exchange, Flow};
 use crate::script::{Above, Origin, Subject};
+use crate::shared::rc_in_place;
 use crate::telemetry::events;
 use crate::transaction::{Client, Id, Request, Transaction, Verdict};
 use crate::upstream::{Connection, Lease};
@@ -57,7 +58,7 @@ pub struct Arrived {
     /// Who asks.
     pub client: Client,
     /// The head.
-    pub request: Request,
+    pub request: Box<Request>,
     /// When its first byte was there.
     pub started: Instant,
     /// Whether the connection is to end with it.
@@ -76,12 +77,14 @@ pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream
     address::believe_proxies(&mut client, &request.headers, trusted);
     let live = site.choose(live, &request, &client);
     let order = (client.connection_requests, last);
-    let downstream = Rc::new(Downstream::new(stream, &request, order));
-    let mut transaction = Transaction::new(Id::new(), started, client, request);
-    transaction.outcome.bytes_received = received;
+    let downstream = rc_in_place(|| Downstream::new(stream, &request, order));
     let host = Box::new(Shared::new(site.clone(), downstream.clone()));
     let origin = Origin { above, ..Origin::default() };
-    let subject = Rc::new(Subject::within(transaction, host, origin));
+    let subject = rc_in_place(|| {
+        let mut transaction = Transaction::new(Id::new(), started, client, *request);
+        transaction.outcome.bytes_received = received;
+        Subject::within(transaction, host, origin)
+    });
     let exchange = Exchange::begin(subject, live, site.functions.clone())?;
     downstream.belong_to(&exchange);
     let next = answer(site, &exchange, &downstream).await;

@@ -3,7 +3,7 @@
 use super::framing::SWITCHING;
 use super::{respond, wire};
 use crate::phases::Exchange;
-use crate::transaction::{Headers, Response, reason};
+use crate::transaction::{Header, Headers, Response};
 use crate::upstream::Framing;
 
 /// What comes first, in this order; the rest as it came.
@@ -16,38 +16,79 @@ const FIRST: [&str; 7] = [
     "location",
     "transfer-encoding",
 ];
-const CONTENT_LENGTH: usize = 3;
-const TRANSFER_ENCODING: usize = 6;
+const CONTENT_LENGTH: u8 = 3;
+const TRANSFER_ENCODING: u8 = 6;
 
 /// Fields whose places are remembered; those of others are looked up again.
 const REMEMBERED: usize = 16;
 
-/// Where a field stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stand {
-    /// At this place of [`FIRST`].
-    First(usize),
-    /// Nowhere: what it says is ours to say.
-    Nowhere,
-    /// After the others.
-    Rest,
+/// Bytes of a head with what it has besides its fields.
+const ROOM: usize = 512;
+
+/// Where a field stands: at a place of [`FIRST`], or at one of these.
+type Stand = u8;
+
+/// After the others.
+const REST: Stand = FIRST.len() as Stand;
+/// Nowhere: what it says is ours to say.
+const NOWHERE: Stand = REST + 1;
+
+/// Where a field of that name stands; most are told apart by their lengths.
+fn stand(name: &[u8]) -> Stand {
+    let (known, stand) = match name.len() {
+        4 => ("date", 1),
+        6 => ("server", 0),
+        8 => ("location", 5),
+        10 => ("connection", NOWHERE),
+        12 => ("content-type", 2),
+        13 => ("last-modified", 4),
+        14 => ("content-length", CONTENT_LENGTH),
+        17 => ("transfer-encoding", TRANSFER_ENCODING),
+        _ => return REST,
+    };
+    if name.eq_ignore_ascii_case(known.as_bytes()) { stand } else { REST }
 }
 
-impl Stand {
-    /// That of a name, of which most are told apart by their lengths.
-    fn of(name: &[u8]) -> Self {
-        let (known, stand) = match name.len() {
-            4 => ("date", Self::First(1)),
-            6 => ("server", Self::First(0)),
-            8 => ("location", Self::First(5)),
-            10 => ("connection", Self::Nowhere),
-            12 => ("content-type", Self::First(2)),
-            13 => ("last-modified", Self::First(4)),
-            14 => ("content-length", Self::First(CONTENT_LENGTH)),
-            17 => ("transfer-encoding", Self::First(TRANSFER_ENCODING)),
-            _ => return Self::Rest,
-        };
-        if name.eq_ignore_ascii_case(known.as_bytes()) { stand } else { Self::Rest }
+/// The fields of a head, and where each stands.
+struct Ordered<'a> {
+    fields: &'a [Header],
+    stands: [Stand; REMEMBERED],
+    /// The stands that are taken, by their bits.
+    taken: u16,
+}
+
+impl<'a> Ordered<'a> {
+    fn of(headers: &'a Headers) -> Self {
+        let fields = headers.iter().as_slice();
+        let (mut stands, mut taken) = ([REST; REMEMBERED], 0);
+        for (at, field) in fields.iter().enumerate() {
+            let stand = stand(&field.name);
+            taken |= 1 << stand;
+            if let Some(known) = stands.get_mut(at) {
+                *known = stand;
+            }
+        }
+        Self { fields, stands, taken }
+    }
+
+    /// Writes those that stand there; false if one of them cannot be written.
+    fn write(&self, out: &mut Vec<u8>, wanted: Stand) -> bool {
+        if self.taken & (1 << wanted) == 0 {
+            return true;
+        }
+        let mut sound = true;
+        for (at, field) in self.fields.iter().enumerate() {
+            let known = self.stands.get(at).copied();
+            if known.unwrap_or_else(|| stand(&field.name)) != wanted {
+                continue;
+            }
+            if wanted == REST {
+                sound &= wire::field(out, &field.name, &field.value);
+            } else {
+                wire::tame_field(out, &field.name, &field.value);
+            }
+        }
+        sound
     }
 }
 
@@ -76,27 +117,16 @@ pub(super) fn write(
         wire::end(out, end, goes_on);
         return Some(());
     }
-    let mut sound = wire::status_line(out, response.status, reason(response.status).as_bytes());
-    let mut stands = [Stand::Rest; REMEMBERED];
-    let fields = response.headers.iter();
-    stands.iter_mut().zip(fields).for_each(|(stand, field)| *stand = Stand::of(&field.name));
-    let standing = |wanted: Stand| {
-        response.headers.iter().enumerate().filter_map(move |(place, field)| {
-            let stand = stands.get(place).copied();
-            (stand.unwrap_or_else(|| Stand::of(&field.name)) == wanted).then_some(field)
-        })
-    };
-    for place in 0..FIRST.len() {
-        match (place, end) {
+    out.reserve(ROOM);
+    let mut sound = wire::own_status_line(out, response.status);
+    let fields = Ordered::of(&response.headers);
+    for stand in 0..REST {
+        match (stand, end) {
             (CONTENT_LENGTH, (Some(length), _)) => wire::content_length(out, length),
             (TRANSFER_ENCODING, (None, Framing::Chunked)) => {
                 out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
             }
-            _ => {
-                for field in standing(Stand::First(place)) {
-                    sound &= wire::field(out, &field.name, &field.value);
-                }
-            }
+            _ => sound &= fields.write(out, stand),
         }
     }
     let connection: &[u8] = match goes_on {
@@ -105,9 +135,7 @@ pub(super) fn write(
         false => b"Connection: close\r\n",
     };
     out.extend_from_slice(connection);
-    for field in standing(Stand::Rest) {
-        sound &= wire::field(out, &field.name, &field.value);
-    }
+    sound &= fields.write(out, REST);
     out.extend_from_slice(b"\r\n");
     if !sound {
         out.clear();
@@ -117,16 +145,16 @@ pub(super) fn write(
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST, Stand};
+    use super::{FIRST, NOWHERE, REST, stand};
 
     #[test]
     fn each_name_stands_where_the_list_says() {
         for (place, name) in FIRST.iter().enumerate() {
-            assert_eq!(Stand::of(name.to_uppercase().as_bytes()), Stand::First(place), "{name}");
+            assert_eq!(usize::from(stand(name.to_uppercase().as_bytes())), place, "{name}");
         }
-        assert_eq!(Stand::of(b"Connection"), Stand::Nowhere);
+        assert_eq!(stand(b"Connection"), NOWHERE);
         for other in ["", "etag", "keep-alive", "content-tyre", "x-powered-by"] {
-            assert_eq!(Stand::of(other.as_bytes()), Stand::Rest, "{other}");
+            assert_eq!(stand(other.as_bytes()), REST, "{other}");
         }
     }
 }

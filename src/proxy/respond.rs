@@ -10,7 +10,7 @@ use super::outflow::{self, State};
 use super::page::page;
 use super::{Sent, conditional, ordered, wire};
 use crate::phases::{self, BodyFilter, Exchange, Flow, HeldBody};
-use crate::transaction::{Headers, Phase, Response, Transaction, Version, reason};
+use crate::transaction::{Headers, Phase, Response, Transaction, Version};
 use crate::upstream::Framing;
 
 /// Answers with a status and with what is staged, through `header_filter` and `body_filter`.
@@ -298,7 +298,7 @@ pub(super) const OURS: [&str; 2] = ["connection", "date"];
 
 /// Writes status and fields of a response, without the fields `not`; none if it cannot be written.
 pub(super) fn head(out: &mut Vec<u8>, response: &Response, not: &[&str]) -> Option<()> {
-    let mut sound = wire::status_line(out, response.status, reason(response.status).as_bytes());
+    let mut sound = wire::own_status_line(out, response.status);
     for field in &response.headers {
         if !is_one_of(not, &field.name) {
             sound &= wire::field(out, &field.name, &field.value);

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::io::Write as _;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
 use super::head::{first_control, is_token};
+use crate::shared::about_now;
+use crate::transaction::reason;
 use crate::upstream::Framing;
 
 /// A field; false, and nothing is written, if its name cannot be one.
@@ -72,6 +74,17 @@ pub(super) fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) -> bool
         out.extend_from_slice(b"\r\n");
     }
     sound
+}
+
+/// The first line of an answer of ours, in the standard words; false, and nothing is written, if there
+/// is no such status.
+#[must_use]
+pub(super) fn own_status_line(out: &mut Vec<u8>, status: u16) -> bool {
+    if status == 200 {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        return true;
+    }
+    status_line(out, status, reason(status).as_bytes())
 }
 
 /// What ends the head of an answer: its date, where its body ends, whether the connection goes on.
@@ -144,20 +157,43 @@ fn date(out: &mut Vec<u8>) {
     known_field(out, b"Date", &now());
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`: made once in a second.
+/// `Sun, 06 Nov 1994 08:49:37 GMT`: made once in a second, and late by a tick at most, for the clock is
+/// read once in a tick.
 pub(super) fn now() -> Bytes {
     thread_local! {
-        static LATEST: RefCell<(u64, Bytes)> = const { RefCell::new((0, Bytes::new())) };
+        static LATEST: RefCell<Option<Latest>> = const { RefCell::new(None) };
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    LATEST.with_borrow_mut(|(second, text)| {
-        if *second != now.as_secs() || text.is_empty() {
-            *second = now.as_secs();
-            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(*second);
-            *text = httpdate::fmt_http_date(now).into();
+    let moment = about_now();
+    LATEST.with_borrow_mut(|latest| match latest {
+        Some(latest) if latest.moment == moment => latest.text.clone(),
+        latest => {
+            let made = Latest::at(moment, latest.take());
+            latest.insert(made).text.clone()
         }
-        text.clone()
     })
+}
+
+/// A date as it is written.
+struct Latest {
+    /// When it was looked whether it is still so.
+    moment: Instant,
+    /// Since 1970.
+    second: u64,
+    text: Bytes,
+}
+
+impl Latest {
+    fn at(moment: Instant, before: Option<Self>) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let second = now.as_secs();
+        let text = match before {
+            Some(before) if before.second == second => before.text,
+            _ => {
+                httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).into()
+            }
+        };
+        Self { moment, second, text }
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use crate::config::Limits;
 use crate::proxy::ClientStream;
-use crate::proxy::head::{Refusal, find_end, parse, refusal};
+use crate::proxy::head::{Outline, Refusal, find_end, parse, refusal};
 use crate::shared::within;
 use crate::telemetry::events;
 use crate::transaction::{Request, reason};
@@ -21,21 +21,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// bytes would reset it, and the client would not see the answer.
 const LINGER: usize = 64 << 10;
 
-/// A head that passed.
-pub(super) struct Passed {
-    pub(super) request: Request,
-    /// When its first byte was there.
-    pub(super) started: Instant,
-}
-
 /// What became of waiting for a head.
 pub(super) enum Head {
     /// The client closed the connection, or waited too long between requests.
     Gone,
     /// It was refused; the client was told, the connection is of no more use.
     Refused,
-    /// It can be served.
-    Passed(Box<Passed>),
+    /// It can be served; when its first byte was there.
+    Passed(Box<Request>, Instant),
 }
 
 /// Waits for a head and judges it; what comes after it stays unread.
@@ -54,12 +47,13 @@ pub(super) async fn next(stream: &mut ClientStream, client: SocketAddr, limits: 
         Err(_) => Err(refusal::TOO_SLOW),
         Ok(Err(Stop::Gone)) => return Head::Gone,
         Ok(Err(Stop::Refused(refusal))) => Err(refusal),
-        Ok(Ok(end)) => judge(&mut stream.unread, end, limits),
+        Ok(Ok(request)) => Ok(request),
     };
     match judged {
-        Ok(request) => Head::Passed(Box::new(Passed { request, started })),
+        Ok(request) => Head::Passed(request, started),
         Err(refusal) => {
-            refuse(stream, client, refusal).await;
+            // On the heap: what waits for a head is none the larger for it.
+            Box::pin(refuse(stream, client, refusal)).await;
             Head::Refused
         }
     }
@@ -71,14 +65,20 @@ enum Stop {
     Refused(Refusal),
 }
 
-async fn read(stream: &mut ClientStream, limits: &Limits) -> Result<usize, Stop> {
+async fn read(stream: &mut ClientStream, limits: &Limits) -> Result<Box<Request>, Stop> {
     let mut seen = 0;
     loop {
         skip_empty_lines(&mut stream.unread);
+        if seen == 0
+            && let Some(request) = at_once(&mut stream.unread, limits)
+        {
+            return Ok(request);
+        }
         let bytes = &stream.unread;
         if let Some(end) = find_end(bytes, seen, limits).map_err(Stop::Refused)? {
             let fits = end <= limits.head_bytes;
-            return if fits { Ok(end) } else { Err(Stop::Refused(refusal::TOO_LARGE)) };
+            let judged = if fits { judge(stream, end, limits) } else { Err(refusal::TOO_LARGE) };
+            return judged.map(Box::new).map_err(Stop::Refused);
         }
         if bytes.len() >= limits.head_bytes {
             return Err(Stop::Refused(refusal::TOO_LARGE));
@@ -91,6 +91,14 @@ async fn read(stream: &mut ClientStream, limits: &Limits) -> Result<usize, Stop>
     }
 }
 
+/// A head that is there whole and sound, as nearly every one is when something is there: it is split
+/// without looking for its end before. Of any other this says nothing.
+fn at_once(unread: &mut BytesMut, limits: &Limits) -> Option<Box<Request>> {
+    let outline = Outline::of(unread, limits).ok().filter(|it| it.end <= limits.head_bytes)?;
+    let head = unread.split_to(outline.end).freeze();
+    Some(Box::new(outline.request(head)))
+}
+
 fn skip_empty_lines(bytes: &mut BytesMut) {
     if !bytes.starts_with(b"\r") {
         return;
@@ -101,9 +109,9 @@ fn skip_empty_lines(bytes: &mut BytesMut) {
 }
 
 /// A head that is refused stays where it is, to be told of; what came after it is nobody's.
-fn judge(unread: &mut BytesMut, end: usize, limits: &Limits) -> Result<Request, Refusal> {
-    let head = unread.split_to(end).freeze();
-    parse(&head, limits).inspect_err(|_| *unread = BytesMut::from(&head[..]))
+fn judge(stream: &mut ClientStream, end: usize, limits: &Limits) -> Result<Request, Refusal> {
+    let head = stream.unread.split_to(end).freeze();
+    parse(&head, limits).inspect_err(|_| stream.unread = BytesMut::from(&head[..]))
 }
 
 /// Tells the client, the metrics and the logs; then the connection ends.

@@ -318,7 +318,7 @@ async fn begin(local: &Local, socket: Socket, mut client: Client) {
     // On the heap: a plain connection's task is none the larger for it.
     let shaking = handshake::shake(&local.site, socket, &client, terms, &limits);
     let stop = pin!(local.stop.notified());
-    let shaken = unless_stopped(local, stop, Box::pin(shaking)).await.flatten();
+    let shaken = unless_stopped(local, stop, Box::pin(shaking).as_mut()).await.flatten();
     let Some(Shaken { stream, secured, above }) = shaken else { return };
     client.tls = Some(secured);
     serve(local, stream, client, above).await;
@@ -350,15 +350,15 @@ async fn serve(local: &Local, stream: ClientStream, mut client: Client, above: O
     loop {
         // Copied, for a connection that waits must not keep a policy from being forgotten.
         let limits = local.site.current().policy.config.limits.clone();
-        let next = guard::next(&mut stream, client.socket, &limits);
-        let Some(Head::Passed(passed)) = unless_stopped(local, stop.as_mut(), next).await else {
-            return;
+        let next = {
+            let next = pin!(guard::next(&mut stream, client.socket, &limits));
+            unless_stopped(local, stop.as_mut(), next).await
         };
+        let Some(Head::Passed(request, started)) = next else { return };
         client.connection_requests += 1;
         let last = local.stopping.get()
             || client.connection_requests >= u64::from(limits.requests_per_connection);
         stream.begin(limits.write_time);
-        let (request, started) = (passed.request, passed.started);
         let (client, above) = (client.clone(), above.clone());
         let arrived = Arrived { stream, client, request, started, last, above };
         match proxy::serve(&local.site, arrived).await {
@@ -373,9 +373,8 @@ async fn serve(local: &Local, stream: ClientStream, mut client: Client, above: O
 async fn unless_stopped<T>(
     local: &Local,
     mut stop: Pin<&mut Notified<'_>>,
-    next: impl Future<Output = T>,
+    mut next: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let mut next = pin!(next);
     poll_fn(|context| {
         if let Poll::Ready(next) = next.as_mut().poll(context) {
             return Poll::Ready(Some(next));

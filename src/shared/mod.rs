@@ -3,6 +3,7 @@
 
 mod collections;
 mod dictionary;
+mod in_place;
 pub mod ip_set;
 mod local_time;
 mod socket;
@@ -16,6 +17,7 @@ pub use collections::{
     CollectionId, CollectionKind, CollectionStatistics, Collections, Member, Refused,
 };
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
+pub use in_place::rc_in_place;
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
 pub use socket::Socket;

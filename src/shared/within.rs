@@ -27,9 +27,10 @@ pub async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, 
         }
         if timer.is_none() && exact.is_none() {
             timer = Timer::set(limit, context);
-            if timer.is_none() {
-                exact.set(Some(sleep(limit)));
+            if timer.is_some() {
+                return Poll::Pending;
             }
+            exact.set(Some(sleep(limit)));
         }
         let over = match (&timer, exact.as_mut().as_pin_mut()) {
             (Some(timer), _) => timer.poll(context),

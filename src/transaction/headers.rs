@@ -25,11 +25,18 @@ pub struct Headers {
     /// Where they stand in it; out of use once there are `fields`.
     places: Vec<Place>,
     fields: OnceCell<Vec<Header>>,
-    /// Which lengths their names have, and perhaps lengths of names that were removed: most look-ups
-    /// are for names that are not there.
-    lengths: u64,
+    /// The marks of their names, and perhaps those of names that were removed: most look-ups are for
+    /// names that are not there.
+    marks: u64,
     /// Whether they are not, or not any more, those that were received.
     changed: bool,
+}
+
+/// Where the fields of a received head stand in it, in their order.
+#[derive(Debug)]
+pub struct Places {
+    list: Vec<Place>,
+    marks: u64,
 }
 
 /// Where a field stands in its head, which is shorter than 4 GiB.
@@ -65,6 +72,25 @@ impl Place {
     }
 }
 
+impl Places {
+    /// None yet, with room for as many fields as a browser sends: about a dozen.
+    pub fn none() -> Self {
+        Self { list: Vec::with_capacity(16), marks: 0 }
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// One more, of a field of this name.
+    #[inline]
+    pub fn push(&mut self, place: Place, name: &[u8]) {
+        self.marks |= mark(name);
+        self.list.push(place);
+    }
+}
+
 impl Headers {
     /// None yet, with room for some.
     pub fn with_capacity(capacity: usize) -> Self {
@@ -72,10 +98,9 @@ impl Headers {
     }
 
     /// Those of a head that was received; a place outside of it is an empty one.
-    pub fn of_head(head: Bytes, places: Vec<Place>) -> Self {
-        let bits = places.iter().map(|place| length_bit(place.name_length()));
-        let lengths = bits.fold(0, |lengths, bit| lengths | bit);
-        Self { head, places, lengths, ..Self::default() }
+    #[inline]
+    pub fn of_head(head: Bytes, Places { list, marks }: Places) -> Self {
+        Self { head, places: list, marks, fields: OnceCell::new(), changed: false }
     }
 
     /// How many fields there are (a name that came twice counts twice).
@@ -148,7 +173,7 @@ impl Headers {
     /// Which is the first of those from this place on.
     #[inline]
     fn find_from(&self, from: usize, name: &str) -> Option<usize> {
-        if self.may_have(name.len()) { self.search(from, name) } else { None }
+        if self.may_have(name.as_bytes()) { self.search(from, name) } else { None }
     }
 
     fn search(&self, from: usize, name: &str) -> Option<usize> {
@@ -170,8 +195,8 @@ impl Headers {
     }
 
     #[inline]
-    fn may_have(&self, length: usize) -> bool {
-        self.lengths & length_bit(length) != 0
+    fn may_have(&self, name: &[u8]) -> bool {
+        self.marks & mark(name) != 0
     }
 
     /// Them as values of their own.
@@ -187,8 +212,11 @@ impl Headers {
     }
 
     /// Them, to be changed.
+    #[inline]
     fn fields_mut(&mut self) -> &mut Vec<Header> {
-        self.fields();
+        if self.fields.get().is_none() {
+            self.fields();
+        }
         self.changed = true;
         self.fields.get_mut().expect("they were made values just now")
     }
@@ -202,7 +230,7 @@ impl Headers {
     /// One more field, after the others.
     pub fn append(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
         let name = name.into();
-        self.lengths |= length_bit(name.len());
+        self.marks |= mark(&name);
         self.fields_mut().push(Header { name, value: value.into() });
     }
 
@@ -219,8 +247,8 @@ impl Headers {
     /// One field of that name in the place of all of them (where the first stood, else last).
     pub fn set(&mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) {
         let (name, value) = (name.into(), value.into());
-        let may_have = self.may_have(name.len());
-        self.lengths |= length_bit(name.len());
+        let may_have = self.may_have(&name);
+        self.marks |= mark(&name);
         let fields = self.fields_mut();
         let same = |header: &Header| may_have && header.name.eq_ignore_ascii_case(&name);
         let Some(first) = fields.iter().position(same) else {
@@ -253,9 +281,12 @@ impl Headers {
     }
 }
 
-/// A name's length as one bit; the long ones share the last.
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
+/// A name's length and first letter as one of 64 bits, the same in either case; the names that are
+/// looked for most share theirs with none that is sent often.
+#[inline]
+fn mark(name: &[u8]) -> u64 {
+    let first = name.first().map_or(0, |first| usize::from(first | 0x20));
+    1 << ((5 * first + name.len()) % 64)
 }
 
 fn is(known: &[u8], name: &str) -> bool {
@@ -279,7 +310,7 @@ impl<'a> IntoIterator for &'a Headers {
 
 #[cfg(test)]
 mod tests {
-    use super::{Headers, Place};
+    use super::{Headers, Place, Places};
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> Headers {
         let mut headers = Headers::default();
@@ -317,11 +348,10 @@ mod tests {
     #[test]
     fn what_was_received_is_the_same_by_its_places_and_as_values() {
         let head = bytes::Bytes::from_static(b"A: 1\r\nHost: x\r\na:2\r\n");
-        let places = vec![
-            Place::new((0, 1), (3, 4)),
-            Place::new((6, 10), (12, 13)),
-            Place::new((15, 16), (17, 18)),
-        ];
+        let mut places = Places::none();
+        places.push(Place::new((0, 1), (3, 4)), b"A");
+        places.push(Place::new((6, 10), (12, 13)), b"Host");
+        places.push(Place::new((15, 16), (17, 18)), b"a");
         let mut fields = Headers::of_head(head, places);
         let seen = |fields: &Headers| {
             let values = fields.values("a").map(<[u8]>::to_vec).collect::<Vec<_>>();

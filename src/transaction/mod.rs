@@ -23,7 +23,7 @@ use bytes::Bytes;
 
 pub use body::Body;
 pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
-pub use headers::{Header, Headers, Place};
+pub use headers::{Header, Headers, Place, Places};
 pub use hello::{ClientHello, LONGEST_HELLO, is_grease};
 pub use id::Id;
 pub use peer::PeerAddress;

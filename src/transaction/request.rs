@@ -54,25 +54,22 @@ impl Version {
 impl Request {
     /// A head from its parts; `target` in origin form.
     pub fn new(method: Bytes, target: Bytes, version: Version, headers: Headers) -> Self {
-        let mut request = Self {
+        let (path, query) = split_target(&target);
+        Self {
             method,
-            original_target: target.clone(),
-            path: Bytes::new(),
-            query: None,
+            original_target: target,
+            path,
+            query,
             version,
             headers,
             raw_head: Bytes::new(),
             site: None,
-        };
-        request.set_target(&target);
-        request
+        }
     }
 
     /// Sets path and query from a target in origin form.
     pub fn set_target(&mut self, target: &Bytes) {
-        let mark = memchr::memchr(b'?', target);
-        self.path = target.slice(..mark.unwrap_or(target.len()));
-        self.query = mark.map(|mark| target.slice(mark + 1..));
+        (self.path, self.query) = split_target(target);
     }
 
     /// Path and query as they will be sent on.
@@ -102,6 +99,13 @@ impl Request {
             name.eq_ignore_ascii_case(b"host:").then_some(value)
         })?;
         std::str::from_utf8(value).ok().map(str::trim).map(without_port)
+    }
+}
+
+fn split_target(target: &Bytes) -> (Bytes, Option<Bytes>) {
+    match memchr::memchr(b'?', target) {
+        None => (target.clone(), None),
+        Some(mark) => (target.slice(..mark), Some(target.slice(mark + 1..))),
     }
 }
 

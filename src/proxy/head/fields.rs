@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
+use super::lanes::{first_control, first_unusual};
 use super::line::Line;
 use super::{Refusal, refusal};
 use crate::config::Limits;
-use crate::transaction::{Headers, Place, Version};
+use crate::transaction::{Place, Places, Version};
 
 /// What fields say of which there is to be one: the first value, and whether there is another.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub(super) struct Telling<'a> {
     host: Once<'a>,
     kind: Once<'a>,
     length: Once<'a>,
-    has_options: bool,
+    strips_ours: bool,
 }
 
 impl<'a> Once<'a> {
@@ -32,11 +33,12 @@ impl<'a> Once<'a> {
 }
 
 impl<'a> Telling<'a> {
+    #[inline]
     fn note(&mut self, name: &[u8], value: &'a [u8]) {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
             4 if is("host") => self.host.note(value),
-            10 if is("connection") => self.has_options = true,
+            10 if is("connection") => self.strips_ours |= strips_ours(value),
             12 if is("content-type") => self.kind.note(value),
             14 if is("content-length") => self.length.note(value),
             17 if is("transfer-encoding") => self.coding.note(value),
@@ -49,67 +51,90 @@ impl<'a> Telling<'a> {
     }
 }
 
-/// Splits the lines after the request line, which ends before `start`; the empty line included.
+/// The fields of a head, split.
+pub(super) struct Fields<'a> {
+    pub(super) places: Places,
+    pub(super) telling: Telling<'a>,
+    /// One past the empty line that ends the head.
+    pub(super) end: usize,
+}
+
+/// Splits the lines after the request line, which ends before `start`, up to the empty line.
 pub(super) fn parse<'a>(
-    head: &'a Bytes,
+    head: &'a [u8],
     start: usize,
     limits: &Limits,
-) -> Result<(Headers, Telling<'a>), Refusal> {
-    let (mut places, mut telling) = (Vec::with_capacity(ROOM), Telling::default());
-    let mut at = start;
-    while let Some((place, after)) = split(head, at, limits.bare_line_feeds)? {
-        if places.len() == limits.headers {
-            return Err(refusal::TOO_MANY_FIELDS);
-        }
-        telling.note(place.name(head), place.value(head));
-        places.push(place);
-        at = after;
+) -> Result<Fields<'a>, Refusal> {
+    let (mut places, mut telling) = (Places::none(), Telling::default());
+    let mut rest = head.get(start..).unwrap_or_default();
+    loop {
+        let at = head.len() - rest.len();
+        let Field { name, value, before, after } = match split(rest, limits.bare_line_feeds)? {
+            Next::End(length) => return Ok(Fields { places, telling, end: at + length }),
+            Next::Field(_) if places.count() == limits.headers => {
+                return Err(refusal::TOO_MANY_FIELDS);
+            }
+            Next::Field(field) => field,
+        };
+        telling.note(name, value);
+        let from = at + name.len() + before;
+        places.push(Place::new((at, at + name.len()), (from, from + value.len())), name);
+        rest = after;
     }
-    Ok((Headers::of_head(head.clone(), places), telling))
 }
 
-/// Fields that there is room for at first: a browser sends about a dozen.
-const ROOM: usize = 16;
+/// What a line is.
+enum Next<'a> {
+    /// The empty one, with so many bytes.
+    End(usize),
+    Field(Field<'a>),
+}
 
-/// The line that begins at `start`, and where the next one does; none: it is the empty line.
+/// A field's line, split.
+struct Field<'a> {
+    name: &'a [u8],
+    /// Without white space around it.
+    value: &'a [u8],
+    /// Bytes between the two.
+    before: usize,
+    /// What comes after the line.
+    after: &'a [u8],
+}
+
+/// The first line of these.
 #[inline]
-fn split(
-    head: &[u8],
-    start: usize,
-    bare_line_feeds: bool,
-) -> Result<Option<(Place, usize)>, Refusal> {
-    let line = head.get(start..).unwrap_or_default();
-    let length = line.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(line.len());
-    match line.get(length..).unwrap_or_default() {
-        [b':', ..] if length > 0 => {}
-        [] | [b'\r', b'\n', ..] if length == 0 => return Ok(None),
-        [b'\n', ..] if length == 0 && bare_line_feeds => return Ok(None),
+fn split(rest: &[u8], bare_line_feeds: bool) -> Result<Next<'_>, Refusal> {
+    let length = name_length(rest);
+    let (name, line) = rest.split_at_checked(length).unwrap_or_default();
+    let line = match line {
+        [b':', line @ ..] if length > 0 => line,
+        [b'\r', b'\n', ..] if length == 0 => return Ok(Next::End(2)),
+        [b'\n', ..] if length == 0 && bare_line_feeds => return Ok(Next::End(1)),
         [b' ' | b'\t', ..] if length == 0 => return Err(refusal::FOLDED),
         _ => return Err(refusal::BAD_NAME),
-    }
-    let value = start + length + 1;
+    };
     // The first control character is the end of the line, or should not be there.
-    let rest = head.get(value..).unwrap_or_default();
-    let end = value + control(rest).ok_or(refusal::BAD_VALUE)?;
-    let after = match head.get(end..).unwrap_or_default() {
-        [b'\r', b'\n', ..] => end + 2,
-        [b'\n', ..] if bare_line_feeds => end + 1,
+    let end = control(line).ok_or(refusal::BAD_VALUE)?;
+    let (whole, end) = line.split_at_checked(end).unwrap_or_default();
+    let after = match end {
+        [b'\r', b'\n', after @ ..] => after,
+        [b'\n', after @ ..] if bare_line_feeds => after,
         _ => return Err(refusal::BAD_VALUE),
     };
-    let (value, end) = trimmed(head, value, end);
-    Ok(Some((Place::new((start, start + length), (value, end)), after)))
+    let value = whole.trim_ascii_start();
+    let before = 1 + whole.len() - value.len();
+    Ok(Next::Field(Field { name, value: value.trim_ascii_end(), before, after }))
 }
 
-/// The bounds of a part of a line without the white space around it.
-fn trimmed(head: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
-    let is_blank = |at: usize| matches!(head.get(at), Some(b' ' | b'\t'));
-    while start < end && is_blank(start) {
-        start += 1;
+/// How many bytes of a name these begin with.
+#[inline]
+fn name_length(bytes: &[u8]) -> usize {
+    let usual = first_unusual(bytes).unwrap_or(bytes.len());
+    let rest = bytes.get(usual..).unwrap_or_default();
+    match rest {
+        [b':', ..] => usual,
+        rest => usual + rest.iter().take_while(|byte| is_token_byte(**byte)).count(),
     }
-    while start < end && is_blank(end - 1) {
-        end -= 1;
-    }
-    (start, end)
 }
 
 /// Where the first control character but a tab is.
@@ -122,28 +147,6 @@ fn control(bytes: &[u8]) -> Option<usize> {
             _ => return Some(at),
         }
     }
-}
-
-/// Where the first control character is, be it a tab: eight bytes are looked at together.
-#[inline]
-pub(in crate::proxy) fn first_control(bytes: &[u8]) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let found = controls(u64::from_le_bytes(*word));
-        if found != 0 {
-            return Some(8 * index + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let place = rest.iter().position(u8::is_ascii_control)?;
-    Some(8 * words.len() + place)
-}
-
-/// The highest bit of each byte that is a control character; of those above the first one it says
-/// nothing, for what is borrowed in the subtraction is borrowed from above.
-fn controls(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & (ONES << 7);
-    below(word, 0x20) | below(word ^ (ONES * 0x7f), 1)
 }
 
 /// RFC 9110, 5.6.2.
@@ -184,19 +187,15 @@ fn is_token_byte(byte: u8) -> bool {
     is_one(&TOKEN, byte)
 }
 
-/// Checks what the fields say together, and gives the target in origin form.
-pub(super) fn check(
-    line: &Line,
-    headers: &Headers,
-    telling: &Telling<'_>,
-) -> Result<Bytes, Refusal> {
+/// Checks what the fields say together, and gives the target's origin form.
+pub(super) fn check(target: &[u8], line: &Line, telling: &Telling<'_>) -> Result<Origin, Refusal> {
     check_framing(line, telling)?;
     check_content_type(telling)?;
-    if telling.has_options {
-        check_connection(headers)?;
+    if telling.strips_ours {
+        return Err(refusal::BAD_CONNECTION_OPTION);
     }
     let host = host(line, &telling.host)?;
-    origin_form(line, host)
+    origin_form(target, line, host)
 }
 
 fn check_framing(line: &Line, telling: &Telling<'_>) -> Result<(), Refusal> {
@@ -228,31 +227,35 @@ fn check_framing(line: &Line, telling: &Telling<'_>) -> Result<(), Refusal> {
 /// nothing to read.
 fn check_content_type(telling: &Telling<'_>) -> Result<(), Refusal> {
     let Some(first) = telling.kind.first else { return Ok(()) };
-    let lower = first.to_ascii_lowercase();
-    let boundaries = memchr::memmem::find_iter(&lower, b"boundary").filter(|at| {
-        let rest = lower.get(at + b"boundary".len()..).unwrap_or_default();
-        rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'=')
-    });
     let is_second_read = telling.kind.again && telling.has_body();
-    if is_second_read || boundaries.count() > 1 {
+    if is_second_read || boundaries(first) > 1 {
         return Err(refusal::TWO_BOUNDARIES);
     }
     Ok(())
 }
 
-/// A connection option that names a field of the framing or of the routing would have us strip it.
-fn check_connection(headers: &Headers) -> Result<(), Refusal> {
+fn boundaries(kind: &[u8]) -> usize {
+    // Most name none at all.
+    if memchr::memchr(b'=', kind).is_none() {
+        return 0;
+    }
+    let lower = kind.to_ascii_lowercase();
+    let boundaries = memchr::memmem::find_iter(&lower, b"boundary").filter(|at| {
+        let rest = lower.get(at + b"boundary".len()..).unwrap_or_default();
+        rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'=')
+    });
+    boundaries.count()
+}
+
+/// Whether a connection option names a field of the framing or of the routing, and so would have us
+/// strip it.
+fn strips_ours(options: &[u8]) -> bool {
     const KEPT: [&str; 5] =
         ["host", "content-length", "transfer-encoding", "content-type", "authorization"];
-    for value in headers.values("connection") {
-        for option in value.split(|byte| *byte == b',') {
-            let option = option.trim_ascii();
-            if KEPT.iter().any(|kept| option.eq_ignore_ascii_case(kept.as_bytes())) {
-                return Err(refusal::BAD_CONNECTION_OPTION);
-            }
-        }
-    }
-    Ok(())
+    options.split(|byte| *byte == b',').any(|option| {
+        let option = option.trim_ascii();
+        KEPT.iter().any(|kept| option.eq_ignore_ascii_case(kept.as_bytes()))
+    })
 }
 
 fn host<'a>(line: &Line, host: &Once<'a>) -> Result<Option<&'a [u8]>, Refusal> {
@@ -271,21 +274,26 @@ fn host<'a>(line: &Line, host: &Once<'a>) -> Result<Option<&'a [u8]>, Refusal> {
 
 /// Host and optional port, without user information.
 fn is_authority(host: &[u8]) -> bool {
-    let in_brackets = host.starts_with(b"[");
-    let (start, end) = if in_brackets {
-        let Some(end) = memchr::memchr(b']', host) else { return false };
-        (1, end)
-    } else {
-        (0, memchr::memchr(b':', host).unwrap_or(host.len()))
+    let (name, port) = match host {
+        [b'[', rest @ ..] => {
+            let Some(end) = memchr::memchr(b']', rest) else { return false };
+            let (name, port) = rest.split_at_checked(end).unwrap_or_default();
+            if !name.iter().all(|byte| is_one(&HOST, *byte) || *byte == b':') {
+                return false;
+            }
+            (name, port.get(1..).unwrap_or_default())
+        }
+        host => {
+            let end = host.iter().position(|byte| !is_one(&HOST, *byte)).unwrap_or(host.len());
+            host.split_at_checked(end).unwrap_or_default()
+        }
     };
-    let (name, port) = (host.get(start..end), host.get(end + usize::from(in_brackets)..));
-    let (Some(name), Some(port)) = (name, port) else { return false };
-    let known = |byte: &u8| is_one(&HOST, *byte) || (in_brackets && *byte == b':');
-    let port_fits = match port.strip_prefix(b":") {
-        None => port.is_empty(),
-        Some(digits) => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+    let port_fits = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
     };
-    !name.is_empty() && name.iter().all(known) && port_fits && escapes_are_sound(name)
+    !name.is_empty() && port_fits && escapes_are_sound(name)
 }
 
 /// Whether each percent sign begins an escape, and none of a control character.
@@ -297,25 +305,31 @@ fn escapes_are_sound(name: &[u8]) -> bool {
     })
 }
 
+/// What of the target is its origin form.
+pub(super) enum Origin {
+    /// All from this place on.
+    From(usize),
+    /// This, which does not stand in it.
+    Made(Bytes),
+}
+
 /// `/path`, `*` for OPTIONS, or an absolute target of just the host that the Host field names.
-fn origin_form(line: &Line, host: Option<&[u8]>) -> Result<Bytes, Refusal> {
-    let target = &line.target;
-    if target.starts_with(b"/") || (&target[..] == b"*" && &line.method[..] == b"OPTIONS") {
-        return Ok(target.clone());
+fn origin_form(target: &[u8], line: &Line, host: Option<&[u8]>) -> Result<Origin, Refusal> {
+    if target.starts_with(b"/") || (target == b"*" && &line.method[..] == b"OPTIONS") {
+        return Ok(Origin::From(0));
     }
     let scheme = [&b"http://"[..], b"https://"]
         .into_iter()
         .find(|scheme| target.get(..scheme.len()).is_some_and(|t| t.eq_ignore_ascii_case(scheme)))
         .ok_or(refusal::BAD_TARGET)?;
-    let rest = target.slice(scheme.len()..);
+    let rest = target.get(scheme.len()..).unwrap_or_default();
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
-    let named = host.is_some_and(|host| host.eq_ignore_ascii_case(&rest.slice(..end)));
-    if !named {
+    let (named, path) = rest.split_at_checked(end).unwrap_or_default();
+    if !host.is_some_and(|host| host.eq_ignore_ascii_case(named)) {
         return Err(refusal::BAD_HOST);
     }
-    let path = rest.slice(end..);
     if path.starts_with(b"/") {
-        return Ok(path);
+        return Ok(Origin::From(scheme.len() + end));
     }
-    Ok([b"/", &path[..]].concat().into())
+    Ok(Origin::Made([b"/", path].concat().into()))
 }

@@ -1,8 +1,11 @@
 //! The request line.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::fields::is_token;
+use super::lanes::first_odd;
 use super::{Refusal, refusal};
 use crate::config::Limits;
 use crate::transaction::Version;
@@ -13,14 +16,23 @@ const METHOD: usize = 32;
 /// A request line, split.
 pub(super) struct Line {
     pub(super) method: Bytes,
-    pub(super) target: Bytes,
+    pub(super) target: Range<usize>,
     pub(super) version: Version,
+    /// One past its line feed.
+    pub(super) end: usize,
 }
 
-/// Splits the first line of a head, which ends with the line feed at `feed`.
-pub(super) fn parse(head: &Bytes, feed: usize, limits: &Limits) -> Result<Line, Refusal> {
-    let line = head.get(..feed).unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+/// Splits the first line of a head.
+pub(super) fn parse(head: &[u8], limits: &Limits) -> Result<Line, Refusal> {
+    if let Some(line) = plain(head).filter(|line| line.target.len() <= limits.target_bytes) {
+        return Ok(line);
+    }
+    let feed = memchr::memchr(b'\n', head).ok_or(refusal::BAD_REQUEST_LINE)?;
+    let line = match head.get(..feed).unwrap_or_default() {
+        [line @ .., b'\r'] => line,
+        line if limits.bare_line_feeds => line,
+        _ => return Err(refusal::BARE_LINE_FEED),
+    };
     let first = memchr::memchr(b' ', line).ok_or(refusal::BAD_REQUEST_LINE)?;
     let last = memchr::memrchr(b' ', line).ok_or(refusal::BAD_REQUEST_LINE)?;
     if last <= first {
@@ -28,20 +40,36 @@ pub(super) fn parse(head: &Bytes, feed: usize, limits: &Limits) -> Result<Line, 
     }
     let method = method(line.get(..first).unwrap_or_default())?;
     let version = version(line.get(last + 1..).unwrap_or_default())?;
-    let target = target(head.slice(first + 1..last), limits)?;
+    let target = line.get(first + 1..last).unwrap_or_default();
+    check_target(target, limits)?;
     if &method[..] == b"CONNECT" {
-        return Err(connect(&target));
+        return Err(connect(target));
     }
-    Ok(Line { method, target, version })
+    Ok(Line { method, target: first + 1..last, version, end: feed + 1 })
+}
+
+/// The line as nearly all requests have it, found sound in one pass; of any other it says nothing.
+fn plain(head: &[u8]) -> Option<Line> {
+    let (method, rest) = match head {
+        [b'G', b'E', b'T', b' ', rest @ ..] => (&b"GET"[..], rest),
+        [b'P', b'O', b'S', b'T', b' ', rest @ ..] => (&b"POST"[..], rest),
+        _ => return None,
+    };
+    let (start, length) = (method.len() + 1, first_odd(rest).filter(|length| *length > 0)?);
+    let after = rest.get(length..)?;
+    let version = if after.starts_with(b" HTTP/1.1\r\n") {
+        Version::Http11
+    } else if after.starts_with(b" HTTP/1.0\r\n") {
+        Version::Http10
+    } else {
+        return None;
+    };
+    let target = start..start + length;
+    let end = target.end + b" HTTP/1.1\r\n".len();
+    Some(Line { method: Bytes::from_static(method), target, version, end })
 }
 
 fn method(method: &[u8]) -> Result<Bytes, Refusal> {
-    // What nearly all are has no need of being looked at, nor of memory.
-    match method {
-        b"GET" => return Ok(Bytes::from_static(b"GET")),
-        b"POST" => return Ok(Bytes::from_static(b"POST")),
-        _ => {}
-    }
     let known = |byte: &u8| is_token(&[*byte]) && !byte.is_ascii_lowercase();
     if method.is_empty() || method.len() > METHOD || !method.iter().all(known) {
         return Err(refusal::BAD_METHOD);
@@ -69,14 +97,12 @@ fn version(version: &[u8]) -> Result<Version, Refusal> {
 /// No blanks, no control characters; a fragment is for the client alone. What should have been
 /// percent-encoded and is not has one meaning only: it passes as it is, and is encoded on its way
 /// ([`super::encoded`]).
-#[allow(clippy::needless_bitwise_bool, reason = "without branches it is done many bytes at once")]
-fn target(target: Bytes, limits: &Limits) -> Result<Bytes, Refusal> {
+fn check_target(target: &[u8], limits: &Limits) -> Result<(), Refusal> {
     if target.len() > limits.target_bytes {
         return Err(refusal::TARGET_TOO_LONG);
     }
-    let odd = |byte: u8| (byte <= b' ') | (byte == 0x7f) | (byte == b'#');
-    if target.is_empty() || target.iter().fold(false, |found, byte| found | odd(*byte)) {
+    if target.is_empty() || first_odd(target).is_some() {
         return Err(refusal::BAD_TARGET);
     }
-    Ok(target)
+    Ok(())
 }

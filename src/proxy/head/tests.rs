@@ -2,26 +2,6 @@
 
 use super::*;
 
-#[test]
-fn line_feeds_and_control_characters_are_found_wherever_they_stand() {
-    // Neighbours that differ from one by a bit, or by what a subtraction borrows.
-    for filler in [b'a', b' ', b'\t', 0x0b, 0x8a, 0x0a ^ 0x80, 0x80, 0xff, 0x7e] {
-        for (place, length) in (0..24).flat_map(|length| (0..length).map(move |at| (at, length))) {
-            for odd in [b'\n', b'\r', 0, 0x1f, 0x7f] {
-                let mut bytes = vec![filler; length];
-                bytes[place] = odd;
-                let wanted = |is: fn(u8) -> bool| {
-                    bytes.iter().enumerate().filter(move |(_, byte)| is(**byte)).map(|(at, _)| at)
-                };
-                let found = feeds(&bytes).collect::<Vec<_>>();
-                assert_eq!(found, wanted(|byte| byte == b'\n').collect::<Vec<_>>(), "{bytes:?}");
-                let control = wanted(|byte| byte.is_ascii_control()).next();
-                assert_eq!(first_control(&bytes), control, "{bytes:?}");
-            }
-        }
-    }
-}
-
 fn judge(head: &str) -> Result<Request, &'static str> {
     let bytes = Bytes::copy_from_slice(head.as_bytes());
     let end = match find_end(&bytes, 0, &Limits::default()) {
