@@ -191,6 +191,7 @@ impl PhaseSet {
     }
 
     /// Whether the phase is one of them.
+    #[inline]
     pub const fn contains(self, phase: Phase) -> bool {
         self.0 & (1 << phase.like() as u16) != 0
     }

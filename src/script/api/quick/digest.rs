@@ -10,12 +10,12 @@ use super::{Answer, Out, Quick, Run, Stack};
 use crate::script::Call;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.md5", run: Run::Answers(md5) },
-    Quick { name: "ngx.md5_bin", run: Run::Answers(md5_bin) },
-    Quick { name: "ngx.sha1_bin", run: Run::Answers(sha1_bin) },
-    Quick { name: "ngx.hmac_sha1", run: Run::Answers(hmac_sha1) },
-    Quick { name: "ngx.crc32_short", run: Run::Answers(crc32) },
-    Quick { name: "ngx.crc32_long", run: Run::Answers(crc32) },
+    Quick { name: "ngx.md5", run: Run::answers(md5) },
+    Quick { name: "ngx.md5_bin", run: Run::answers(md5_bin) },
+    Quick { name: "ngx.sha1_bin", run: Run::answers(sha1_bin) },
+    Quick { name: "ngx.hmac_sha1", run: Run::answers(hmac_sha1) },
+    Quick { name: "ngx.crc32_short", run: Run::answers(crc32) },
+    Quick { name: "ngx.crc32_long", run: Run::answers(crc32) },
 ];
 
 const HEX: [u8; 16] = *b"0123456789abcdef";

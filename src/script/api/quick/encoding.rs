@@ -13,10 +13,10 @@ use crate::script::api::encoding::{LENIENT_BASE64, escape_into, is_component, un
 const SMALL: usize = 8 << 10;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.escape_uri", run: Run::Answers(escape_uri) },
-    Quick { name: "ngx.unescape_uri", run: Run::Answers(unescape_uri) },
-    Quick { name: "ngx.encode_base64", run: Run::Answers(encode_base64) },
-    Quick { name: "ngx.decode_base64", run: Run::Answers(decode_base64) },
+    Quick { name: "ngx.escape_uri", run: Run::answers(escape_uri) },
+    Quick { name: "ngx.unescape_uri", run: Run::answers(unescape_uri) },
+    Quick { name: "ngx.encode_base64", run: Run::answers(encode_base64) },
+    Quick { name: "ngx.decode_base64", run: Run::answers(decode_base64) },
 ];
 
 fn small<'a>(stack: &Stack<'a>) -> Option<&'a [u8]> {

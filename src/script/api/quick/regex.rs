@@ -16,10 +16,10 @@ const AT_HAND: usize = 64;
 const SMALL: usize = 8 << 10;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.re.find", run: Run::Answers(find) },
-    Quick { name: "ngx.re.gsub", run: Run::Answers(gsub) },
-    Quick { name: "ngx.re.match", run: Run::Answers(matched) },
-    Quick { name: NEXT, run: Run::Answers(next) },
+    Quick { name: "ngx.re.find", run: Run::answers(find) },
+    Quick { name: "ngx.re.gsub", run: Run::answers(gsub) },
+    Quick { name: "ngx.re.match", run: Run::answers(matched) },
+    Quick { name: NEXT, run: Run::answers(next) },
 ];
 
 /// What `gmatch` and `gsub` in Luau go on with.

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::rc::Rc;
 use std::slice;
 
@@ -12,9 +13,10 @@ use bytes::Bytes;
 use mlua::{Function as LuaFunction, Lua, Value, ffi};
 
 use super::made::Made;
-use super::{Facts, Quick, Run, facts};
-use crate::script::api::Function;
+use super::{Facts, Quick, facts};
+use crate::script::api::{EVERYWHERE, Function};
 use crate::script::call::{self, Call};
+use crate::transaction::PhaseSet;
 
 /// The registry's name for the metatable of tables whose fields are found in any spelling.
 const ANY_CASE: &std::ffi::CStr = c"moongate.any_case";
@@ -32,16 +34,48 @@ const ROUTE: c_int = 97;
 /// The second upvalue of a function with a short way; the first is what mlua's own entry looks for.
 #[derive(Clone, Copy)]
 struct Route {
-    run: Run,
-    /// The name in the API, for its phases; none: it may be called anywhere.
-    function: Option<&'static Function>,
+    /// Where it may be called.
+    phases: PhaseSet,
     /// The state's, which holds them as long as it lives.
     facts: *const Facts,
     long: ffi::lua_CFunction,
 }
 
-/// What runs on a short way that answers.
-type Answers = for<'a> fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool;
+/// What runs on a short way: a native entry that is compiled for this one function, so that nothing is
+/// asked at run time but what it is given.
+#[derive(Clone, Copy)]
+pub struct Run(ffi::lua_CFunction);
+
+/// A function that works its results out. `false`: this is a case for the long way, and nothing was
+/// done. Whatever it does, no script runs, and nothing is allocated in Lua.
+pub trait Answers:
+    for<'a> Fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool + Copy + 'static
+{
+}
+
+impl<F> Answers for F where
+    F: for<'a> Fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool + Copy + 'static
+{
+}
+
+/// A function that makes its one result as it reads its first argument, a text; `false` as above.
+pub trait Makes: Fn(&mut Stack<'_>, &[u8]) -> bool + Copy + 'static {}
+
+impl<F> Makes for F where F: Fn(&mut Stack<'_>, &[u8]) -> bool + Copy + 'static {}
+
+impl Run {
+    /// By a function that is named here, and so takes no memory.
+    pub const fn answers<F: Answers>(_: F) -> Self {
+        const { assert!(size_of::<F>() == 0, "the function's type tells which it is") }
+        Self(answering::<F>)
+    }
+
+    /// By a function that is named here, and so takes no memory.
+    pub const fn makes<F: Makes>(_: F) -> Self {
+        const { assert!(size_of::<F>() == 0, "the function's type tells which it is") }
+        Self(making::<F>)
+    }
+}
 
 /// The stack of a native function while it runs: its arguments, and where its result is made.
 pub struct Stack<'a> {
@@ -98,25 +132,31 @@ pub(super) fn give_back(buffer: Vec<u8>) {
 }
 
 impl<'a> Answer<'a> {
+    fn of(state: *mut ffi::lua_State) -> Self {
+        Self { state, count: 0, late: Out::Nil, late_at: 0 }
+    }
+
     /// One more result, of which one at the most is text or a table; true, so that it can be the last
     /// word of a short way.
+    #[inline]
     pub fn give(&mut self, out: Out<'a>) -> bool {
         if self.count == RESULTS {
             return true;
         }
-        self.count += 1;
         // SAFETY: the state is alive, its stack has room for more than `RESULTS`, and none of this
         // takes memory: Luau does not raise.
         unsafe {
+            if self.late_at > 0 && self.late_at == self.count {
+                // It is not the last: something keeps its place.
+                ffi::lua_pushnil(self.state);
+            }
+            self.count += 1;
             match out {
                 Out::Boolean(value) => ffi::lua_pushboolean(self.state, value.into()),
                 Out::Context => drop(ffi::lua_rawgeti_(self.state, ffi::lua_upvalueindex(3), 1)),
                 Out::Nil => ffi::lua_pushnil(self.state),
                 Out::Number(number) => ffi::lua_pushnumber(self.state, number),
-                late => {
-                    ffi::lua_pushnil(self.state);
-                    (self.late, self.late_at) = (late, self.count);
-                }
+                late => (self.late, self.late_at) = (late, self.count),
             }
         }
         true
@@ -136,6 +176,13 @@ impl<'a> Answer<'a> {
 }
 
 impl<'a> Stack<'a> {
+    /// # Safety
+    /// That of a native function that runs, and its own route.
+    unsafe fn of(state: *mut ffi::lua_State, route: &Route) -> Self {
+        // SAFETY: the state holds the facts as long as it lives.
+        unsafe { Self { state, count: ffi::lua_gettop(state), facts: &*route.facts } }
+    }
+
     /// How many arguments there are.
     pub fn len(&self) -> usize {
         self.count as usize
@@ -312,6 +359,7 @@ pub(super) fn shorten(
     long: LuaFunction,
 ) -> mlua::Result<LuaFunction> {
     let facts = Rc::as_ptr(&facts(lua));
+    let phases = function.map_or(EVERYWHERE, |function| function.phases);
     let kept: Value = lua.named_registry_value(super::context::KEPT)?;
     // SAFETY: `long` is mlua's: a C closure with one upvalue, which its entry finds in ours at the same
     // place. The userdata is plain memory for the route.
@@ -320,12 +368,12 @@ pub(super) fn shorten(
             let Some(entry) = ffi::lua_tocfunction(state, 1) else {
                 return ffi::lua_settop(state, 1);
             };
-            let route = Route { run: quick.run, function, facts, long: entry };
+            let route = Route { phases, facts, long: entry };
             ffi::lua_getupvalue(state, 1, 1);
             let place = ffi::lua_newuserdatatagged(state, size_of::<Route>(), ROUTE);
             place.cast::<Route>().write_unaligned(route);
             ffi::lua_pushvalue(state, 2);
-            ffi::lua_pushcclosurek(state, short_way, std::ptr::null(), 3, None);
+            ffi::lua_pushcclosurek(state, quick.run.0, std::ptr::null(), 3, None);
             ffi::lua_replace(state, 1);
             ffi::lua_settop(state, 1);
         })
@@ -372,54 +420,74 @@ unsafe extern "C" fn drop_owned(_: *mut ffi::lua_State, place: *mut c_void) {
     unsafe { place.cast::<Rc<dyn Any>>().drop_in_place() };
 }
 
-unsafe extern "C-unwind" fn short_way(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `shorten` made the closure, and its userdata, which Luau aligns to 8 bytes. What Luau
-    // raises passes through `finish` and `make`, whose values are dropped by it; `catch_unwind` is
-    // never around what may raise.
+unsafe extern "C-unwind" fn answering<F: Answers>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: `shorten` made the closure. What Luau raises passes through `finish`, whose values are
+    // dropped by it; `catch_unwind` is never around what may raise.
     unsafe {
-        let route = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Route>();
-        let count = ffi::lua_gettop(state);
-        let mut stack = Stack { state, count, facts: &*route.facts };
-        match route.run {
-            Run::Answers(run) => {
-                let mut answer = Answer { state, count: 0, late: Out::Nil, late_at: 0 };
-                let asked = AssertUnwindSafe(|| route.ask(&stack, run, &mut answer));
-                if catch_unwind(asked).unwrap_or(false) {
-                    return finish(stack, answer);
-                }
-            }
-            Run::Makes(make) => {
-                if let Some(text) = stack.bytes(1)
-                    && make(&mut stack, text)
-                {
-                    return 1;
-                }
-            }
+        let route = route(state);
+        let (stack, mut answer) = (Stack::of(state, route), Answer::of(state));
+        let asked = AssertUnwindSafe(|| ask(route.phases, named::<F>(), &stack, &mut answer));
+        if catch_unwind(asked).unwrap_or(false) {
+            return finish(stack, answer);
         }
-        ffi::lua_settop(state, count);
+        ffi::lua_settop(state, stack.count);
         (route.long)(state)
     }
 }
 
-impl Route {
-    fn ask<'a>(&self, stack: &Stack<'a>, run: Answers, answer: &mut Answer<'a>) -> bool {
-        call::with_current_call(|call| {
-            let call = call.filter(|call| {
-                self.function.is_none_or(|function| function.phases.contains(call.phase))
-            });
-            call.is_some_and(|call| run(stack, call, answer))
-        })
+unsafe extern "C-unwind" fn making<F: Makes>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; what is raised passes through the function, whose values are dropped by it.
+    unsafe {
+        let route = route(state);
+        let mut stack = Stack::of(state, route);
+        if let Some(text) = stack.bytes(1)
+            && named::<F>()(&mut stack, text)
+        {
+            return 1;
+        }
+        ffi::lua_settop(state, stack.count);
+        (route.long)(state)
     }
 }
 
+/// The function of that type.
+fn named<F: Copy>() -> F {
+    const { assert!(size_of::<F>() == 0, "there is nothing in it") }
+    // SAFETY: it takes no memory, may be copied, and there is one: [`Run`] was given it.
+    unsafe { NonNull::<F>::dangling().read() }
+}
+
+/// # Safety
+/// In a function that [`shorten`] made, whose userdata it is, which Luau aligns to 8 bytes.
+unsafe fn route<'a>(state: *mut ffi::lua_State) -> &'a Route {
+    // SAFETY: as above; it lives as long as the function runs.
+    unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Route>() }
+}
+
+#[inline]
+fn ask<'a>(
+    phases: PhaseSet,
+    function: impl Answers,
+    stack: &Stack<'a>,
+    answer: &mut Answer<'a>,
+) -> bool {
+    call::with_current_call(|call| {
+        call.filter(|call| phases.contains(call.phase))
+            .is_some_and(|call| function(stack, call, answer))
+    })
+}
+
 /// Puts the late result where it belongs; how many results there are.
+#[inline]
 unsafe fn finish(mut stack: Stack<'_>, answer: Answer<'_>) -> c_int {
     let Answer { state, count, late, late_at } = answer;
     if late_at > 0 {
         // SAFETY: the state is alive, and has room for a few values more than its results.
         unsafe {
             push_late(&mut stack, late);
-            ffi::lua_replace(state, stack.count + late_at);
+            if late_at < count {
+                ffi::lua_replace(state, stack.count + late_at);
+            }
         }
     }
     count

@@ -12,9 +12,9 @@ use crate::shared::{Dictionary, Scalar};
 use crate::transaction::Phase;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.shared.DICT:get", run: Run::Answers(get) },
-    Quick { name: "ngx.shared.DICT:set", run: Run::Answers(set) },
-    Quick { name: "ngx.shared.DICT:incr", run: Run::Answers(incr) },
+    Quick { name: "ngx.shared.DICT:get", run: Run::answers(get) },
+    Quick { name: "ngx.shared.DICT:set", run: Run::answers(set) },
+    Quick { name: "ngx.shared.DICT:incr", run: Run::answers(incr) },
 ];
 
 /// The dictionary of the first argument, and the key, if that is a plain one.
