@@ -7,7 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
-use crate::script::api::encoding::{LENIENT_BASE64, escape_into, is_component, unescape_into};
+use crate::script::api::encoding::{
+    decode_base64_into, escape_into, is_component, unescape_into,
+};
 
 /// Bytes of a text that goes the short way.
 const SMALL: usize = 8 << 10;
@@ -49,8 +51,7 @@ fn encode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -
 
 fn decode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(text) = small(stack) else { return false };
-    let digits = memchr::memchr(b'=', text).and_then(|end| text.get(..end)).unwrap_or(text);
-    let mut decoded = spare();
-    let went = LENIENT_BASE64.decode_vec(digits, &mut decoded);
-    answer.give(if went.is_ok() { Out::Owned(decoded) } else { Out::Nil })
+    let mut plain = spare();
+    let went = decode_base64_into(text, &mut plain);
+    answer.give(if went.is_some() { Out::Owned(plain) } else { Out::Nil })
 }

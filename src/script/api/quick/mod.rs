@@ -34,7 +34,7 @@ pub use self::facts::{Facts, facts};
 pub use self::headers::IN_ANY_CASE;
 pub use self::made::Made;
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Out, Run, Stack, made, own, spare};
+pub use self::route::{Answer, Out, Plain, Run, Stack, made, own, spare};
 pub use self::waits::{Before, caller, leaves, returns, waiting};
 
 use super::Function;

@@ -1,7 +1,7 @@
 //! How a short way is gone: arguments from Luau's stack, results onto it, or the long way.
 #![allow(unsafe_code, reason = "mlua has no function that is not protected value by value")]
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -77,11 +77,30 @@ impl Run {
     }
 }
 
+/// What [`own`] gives an object: its userdata.
+struct Owned {
+    kind: TypeId,
+    /// Where it is, which stays there as long as it is held.
+    value: *const (),
+    _held: Rc<dyn Any>,
+}
+
 /// The stack of a native function while it runs: its arguments, and where its result is made.
 pub struct Stack<'a> {
     state: *mut ffi::lua_State,
     count: c_int,
     facts: &'a Facts,
+}
+
+/// An argument, if it is of the plain kinds.
+#[derive(Debug, Clone, Copy)]
+pub enum Plain<'a> {
+    Boolean(bool),
+    /// Nil, or no argument.
+    Nil,
+    Number(f64),
+    Other,
+    Text(&'a [u8]),
 }
 
 /// A result.
@@ -219,6 +238,23 @@ impl<'a> Stack<'a> {
             .then(|| unsafe { ffi::lua_toboolean(self.state, index) != 0 })
     }
 
+    /// An argument, whose kind is asked for once.
+    #[inline]
+    pub fn plain(&self, index: c_int) -> Plain<'a> {
+        // SAFETY: as above.
+        unsafe {
+            match self.kind(index) {
+                ffi::LUA_TBOOLEAN => Plain::Boolean(ffi::lua_toboolean(self.state, index) != 0),
+                ffi::LUA_TNUMBER => {
+                    Plain::Number(ffi::lua_tonumberx(self.state, index, std::ptr::null_mut()))
+                }
+                ffi::LUA_TSTRING => self.bytes(index).map_or(Plain::Other, Plain::Text),
+                kind if kind <= ffi::LUA_TNIL => Plain::Nil,
+                _ => Plain::Other,
+            }
+        }
+    }
+
     /// Whether a value is a table.
     pub fn is_table(&self, index: c_int) -> bool {
         self.kind(index) == ffi::LUA_TTABLE
@@ -270,9 +306,10 @@ impl<'a> Stack<'a> {
         // nothing is collected, while the stack is looked at.
         unsafe {
             ffi::lua_rawgeti_(self.state, 1, 2);
-            let owned = ffi::lua_touserdatatagged(self.state, -1, OWNED).cast::<Rc<dyn Any>>();
-            ffi::lua_pop(self.state, 1);
-            owned.as_ref()?.downcast_ref()
+            let owned = ffi::lua_touserdatatagged(self.state, -1, OWNED).cast::<Owned>();
+            ffi::lua_settop(self.state, -2);
+            let owned = owned.as_ref().filter(|owned| owned.kind == TypeId::of::<T>())?;
+            owned.value.cast::<T>().as_ref()
         }
     }
 
@@ -384,14 +421,14 @@ pub(super) fn shorten(
 ///
 /// # Errors
 /// If the state's memory is spent.
-pub fn own(lua: &Lua, object: &mlua::Table, owned: Rc<dyn Any>) -> mlua::Result<()> {
-    // SAFETY: the object is the one argument; nothing can raise between making the userdata and
-    // filling it, and `drop_owned` is what ends it.
+pub fn own<T: 'static>(lua: &Lua, object: &mlua::Table, value: Rc<T>) -> mlua::Result<()> {
+    let owned = Owned { kind: TypeId::of::<T>(), value: Rc::as_ptr(&value).cast(), _held: value };
+    // SAFETY: the object is the one argument; nothing can raise between making the userdata, which Luau
+    // aligns to 8 bytes, and filling it, and `drop_owned` is what ends it.
     unsafe {
         lua.exec_raw(object, |state| {
-            let size = size_of::<Rc<dyn Any>>();
-            let place = ffi::lua_newuserdatatagged(state, size, OWNED).cast::<Rc<dyn Any>>();
-            place.write(owned);
+            let place = ffi::lua_newuserdatatagged(state, size_of::<Owned>(), OWNED);
+            place.cast::<Owned>().write(owned);
             ffi::lua_rawseti_(state, 1, 2);
             ffi::lua_settop(state, 0);
         })
@@ -417,7 +454,7 @@ pub(super) fn prepare(lua: &Lua) -> mlua::Result<()> {
 
 unsafe extern "C" fn drop_owned(_: *mut ffi::lua_State, place: *mut c_void) {
     // SAFETY: `own` filled it, and Luau ends it once.
-    unsafe { place.cast::<Rc<dyn Any>>().drop_in_place() };
+    unsafe { place.cast::<Owned>().drop_in_place() };
 }
 
 unsafe extern "C-unwind" fn answering<F: Answers>(state: *mut ffi::lua_State) -> c_int {
