@@ -124,6 +124,7 @@ impl Phase {
 
     /// The one of the nine in which the same may be done; a timer is itself.
     #[must_use]
+    #[inline]
     pub const fn like(self) -> Self {
         match self {
             Self::ServerRewrite => Self::Rewrite,

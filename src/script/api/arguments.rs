@@ -246,7 +246,8 @@ mod tests {
             let whole = (state >> (24 + case % 32)) as f64;
             whole / [1e1, 1e2, 1e3, 1e6, 1e9, 3.0][case as usize % 6]
         });
-        let known = [12.5, -0.25, 1e-4, 99e-6, 0.000_001, 1e8 + 0.1, 99_999_999.999_999, 1e13 + 0.5];
+        let known =
+            [12.5, -0.25, 1e-4, 99e-6, 0.000_001, 1e8 + 0.1, 99_999_999.999_999, 1e13 + 0.5];
         for number in cases.chain(known) {
             let mut written = Vec::new();
             push_number(number, &mut written);

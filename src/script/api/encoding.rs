@@ -223,7 +223,8 @@ pub fn decode_base64_into(text: &[u8], plain: &mut Vec<u8>) -> Option<()> {
     }
     let last = [rest.first(), rest.get(1), rest.get(2)];
     let [a, b, c] = last.map(|byte| byte.map_or(0, |byte| digit(&BASE64, *byte)));
-    plain.extend_from_slice([a << 2 | b >> 4, b << 4 | c >> 2].get(..rest.len().saturating_sub(1))?);
+    plain
+        .extend_from_slice([a << 2 | b >> 4, b << 4 | c >> 2].get(..rest.len().saturating_sub(1))?);
     (all | a | b | c < NO_DIGIT && rest.len() != 1).then_some(())
 }
 

@@ -171,6 +171,7 @@ impl Dictionary {
     ///
     /// # Errors
     /// [`Fault::IsAList`].
+    #[inline]
     pub fn get_near(&self, key: &[u8], hint: &Hint) -> Result<Option<Entry>, Fault> {
         Ok(self.look(key, hint)?.filter(|entry| !entry.stale))
     }
@@ -183,6 +184,7 @@ impl Dictionary {
         self.look(key, &Hint::default())
     }
 
+    #[inline]
     fn look(&self, key: &[u8], hint: &Hint) -> Result<Option<Entry>, Fault> {
         let now = &Now::default();
         if self.withheld { self.lock().peek(key, now) } else { self.lock().get(key, hint, now) }
@@ -200,6 +202,7 @@ impl Dictionary {
     ///
     /// # Errors
     /// As [`Self::set`].
+    #[inline]
     pub fn set_near(
         &self,
         at: (&[u8], &Hint),
@@ -272,6 +275,7 @@ impl Dictionary {
     ///
     /// # Errors
     /// As [`Self::incr`].
+    #[inline]
     pub fn incr_near(
         &self,
         at: (&[u8], &Hint),
@@ -410,6 +414,7 @@ impl Dictionary {
 
     /// A panic of another thread cannot leave the store half-changed for long: every operation is
     /// short and calls nothing foreign. It is used on.
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }

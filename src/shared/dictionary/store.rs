@@ -110,6 +110,7 @@ impl Store {
         self.evictions
     }
 
+    #[inline]
     pub fn get(&mut self, key: &[u8], hint: &Hint, now: &Now) -> Result<Option<Entry>, Fault> {
         let Some(place) = self.touched(key, hint) else { return Ok(None) };
         let Some(node) = self.node(place) else { return Ok(None) };
@@ -306,7 +307,11 @@ impl Store {
             self.delete(key);
             return Ok(None);
         }
-        match self.touched(key, &Hint::default()).and_then(|place| self.node_mut(place)).map(|n| &mut n.content) {
+        match self
+            .touched(key, &Hint::default())
+            .and_then(|place| self.node_mut(place))
+            .map(|n| &mut n.content)
+        {
             Some(Content::List(list)) => Ok(Some(list)),
             _ => Err(Fault::NotAList),
         }
@@ -318,12 +323,14 @@ impl Store {
     }
 
     /// Where a key is, which is then the most recently used.
+    #[inline]
     fn touched(&mut self, key: &[u8], hint: &Hint) -> Option<usize> {
         let place = self.find(key, hint)?;
         self.touch(place);
         Some(place)
     }
 
+    #[inline]
     fn find(&self, key: &[u8], hint: &Hint) -> Option<usize> {
         let guess = hint.0.get();
         if self.node(guess).is_some_and(|node| *node.key == *key) {
@@ -334,6 +341,7 @@ impl Store {
         Some(place)
     }
 
+    #[inline]
     fn touch(&mut self, place: usize) {
         if place != self.newest {
             self.unlink(place);
@@ -351,10 +359,12 @@ impl Store {
         self.seen(key).filter(|node| !node.is_stale(now))
     }
 
+    #[inline]
     fn node(&self, place: usize) -> Option<&Node> {
         self.nodes.get(place).and_then(Option::as_ref)
     }
 
+    #[inline]
     fn node_mut(&mut self, place: usize) -> Option<&mut Node> {
         self.nodes.get_mut(place).and_then(Option::as_mut)
     }
@@ -434,6 +444,7 @@ impl Store {
         None
     }
 
+    #[inline]
     fn drop_stale_tail(&mut self, now: &Now) {
         for _ in 0..DROPPED_BY_A_WRITE {
             match self.node(self.oldest) {
@@ -446,16 +457,19 @@ impl Store {
 
 impl Node {
     /// Whether it is a value of that many bytes: another such may take its place.
+    #[inline]
     fn has_just(&self, bytes: usize) -> bool {
         matches!(&self.content, Content::One(value) if value.bytes() == bytes)
     }
 
+    #[inline]
     pub(super) fn is_stale(&self, now: &Now) -> bool {
         self.expires.is_some_and(|expires| expires <= now.time())
     }
 }
 
 impl Scalar {
+    #[inline]
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Boolean(_) => 1,

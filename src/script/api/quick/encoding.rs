@@ -7,9 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
-use crate::script::api::encoding::{
-    decode_base64_into, escape_into, is_component, unescape_into,
-};
+use crate::script::api::encoding::{decode_base64_into, escape_into, is_component, unescape_into};
 
 /// Bytes of a text that goes the short way.
 const SMALL: usize = 8 << 10;

@@ -20,6 +20,7 @@ mod request;
 mod route;
 mod semaphore;
 mod shared;
+mod stack;
 mod time;
 mod variables;
 mod waits;
@@ -34,7 +35,8 @@ pub use self::facts::{Facts, facts};
 pub use self::headers::IN_ANY_CASE;
 pub use self::made::Made;
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Out, Plain, Run, Stack, made, own, spare};
+pub use self::route::{Answer, Out, Run, spare};
+pub use self::stack::{Plain, Stack, made, own};
 pub use self::waits::{Before, caller, leaves, returns, waiting};
 
 use super::Function;
@@ -71,7 +73,7 @@ const TABLES: &[&[Quick]] = &[
 /// If its memory does not hold it.
 pub fn prepare(lua: &Lua) -> mlua::Result<()> {
     context::prepare(lua)?;
-    route::prepare(lua)?;
+    stack::prepare(lua)?;
     any_case(lua).map(drop)
 }
 

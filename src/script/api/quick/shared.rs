@@ -98,7 +98,8 @@ fn incr<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool
     if call.phase == Phase::Init || !stack.is_nil(5) {
         return false;
     }
-    let Some(Ok(written)) = stack.number(3).map(|by| dictionary.incr_near(key, by, init, None)) else {
+    let Some(Ok(written)) = stack.number(3).map(|by| dictionary.incr_near(key, by, init, None))
+    else {
         return false;
     };
     answer.give(Out::Number(written.result));
