@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -208,7 +209,9 @@ type Peer = ((IpAddr, SocketAddr), Rc<str>);
 thread_local! {
     static PEER: RefCell<Option<Peer>> = const { RefCell::new(None) };
     static CALLS: Cell<u64> = const { Cell::new(0) };
-    static CURRENT: RefCell<Option<Rc<Call>>> = const { RefCell::new(None) };
+    /// Nothing lies there when a thread ends; so nothing has to be done then, nor looked at before.
+    static CURRENT: ManuallyDrop<RefCell<Option<Rc<Call>>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// The call whose script is executing on this thread.
@@ -217,6 +220,7 @@ pub fn current() -> Option<Rc<Call>> {
 }
 
 /// Looks at the call whose script is executing, without a share in it: `work` runs no script.
+#[inline]
 pub(super) fn with_current_call<T>(work: impl FnOnce(Option<&Rc<Call>>) -> T) -> T {
     CURRENT.with(|current| work(current.borrow().as_ref()))
 }

@@ -16,7 +16,7 @@ pub mod workers;
 pub use collections::{
     CollectionId, CollectionKind, CollectionStatistics, Collections, Member, Refused,
 };
-pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Outcome, Scalar, Written};
+pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Hint, Outcome, Scalar, Written};
 pub use in_place::rc_in_place;
 pub use ip_set::IpSet;
 pub use local_time::local_offset;

@@ -124,6 +124,7 @@ impl Phase {
 
     /// The one of the nine in which the same may be done; a timer is itself.
     #[must_use]
+    #[inline]
     pub const fn like(self) -> Self {
         match self {
             Self::ServerRewrite => Self::Rewrite,
@@ -191,6 +192,7 @@ impl PhaseSet {
     }
 
     /// Whether the phase is one of them.
+    #[inline]
     pub const fn contains(self, phase: Phase) -> bool {
         self.0 & (1 << phase.like() as u16) != 0
     }

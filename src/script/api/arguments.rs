@@ -177,9 +177,36 @@ pub fn push_number(number: f64, out: &mut impl BufMut) {
     // By their bits: -0 is written with its sign.
     if number.abs() < 1e14 && (whole as f64).to_bits() == number.to_bits() {
         out.put_slice(itoa::Buffer::new().format(whole).as_bytes());
-    } else {
+    } else if push_short_fraction(number, out).is_none() {
         out.put_slice(number_text(number).as_bytes());
     }
+}
+
+/// Writes a number that has six decimals at the most, and fourteen digits.
+///
+/// A whole number below 2^53 divided by a power of ten is the number nearest to that decimal; if that is
+/// the one we have, rounding it to fourteen digits gives the decimal again.
+fn push_short_fraction(number: f64, out: &mut impl BufMut) -> Option<()> {
+    const DECIMALS: usize = 6;
+    const SCALE: f64 = 1e6;
+    let scaled = (number.abs() * SCALE).round();
+    if !(1e2..1e14).contains(&scaled) || (scaled / SCALE).to_bits() != number.abs().to_bits() {
+        return None;
+    }
+    let mut digits = [b'0'; DECIMALS];
+    let (whole, mut rest) = (scaled as u64 / SCALE as u64, scaled as u64 % SCALE as u64);
+    for digit in digits.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    let last = digits.iter().rposition(|digit| *digit != b'0')?;
+    if number.is_sign_negative() {
+        out.put_slice(b"-");
+    }
+    out.put_slice(itoa::Buffer::new().format(whole).as_bytes());
+    out.put_slice(b".");
+    out.put_slice(digits.get(..=last)?);
+    Some(())
 }
 
 fn trimmed(digits: &str) -> &str {
@@ -193,7 +220,7 @@ fn wrong_type(args: &MultiValue, index: usize, function: &str, wanted: &str) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::number_text;
+    use super::{number_text, push_number};
 
     #[test]
     fn numbers_are_written_as_lua_5_1_writes_them() {
@@ -208,6 +235,23 @@ mod tests {
             (2.123_456_789_012_345_6, "2.1234567890123"),
         ] {
             assert_eq!(number_text(number), written);
+        }
+    }
+
+    #[test]
+    fn a_short_fraction_is_written_as_any_number_is() {
+        let mut state = 1_u64;
+        let cases = (0..200_000).map(|case| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let whole = (state >> (24 + case % 32)) as f64;
+            whole / [1e1, 1e2, 1e3, 1e6, 1e9, 3.0][case as usize % 6]
+        });
+        let known =
+            [12.5, -0.25, 1e-4, 99e-6, 0.000_001, 1e8 + 0.1, 99_999_999.999_999, 1e13 + 0.5];
+        for number in cases.chain(known) {
+            let mut written = Vec::new();
+            push_number(number, &mut written);
+            assert_eq!(String::from_utf8_lossy(&written), number_text(number), "{number:?}");
         }
     }
 }

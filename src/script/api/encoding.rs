@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use mlua::{Lua, MultiValue, Value};
 
@@ -15,14 +13,6 @@ use super::arguments::{
 use super::native::ballast::room;
 use super::{EVERYWHERE, Function, Native};
 use crate::script::Call;
-
-/// Base64 as nginx reads it: with or without padding, whatever the last bits are.
-pub const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -80,21 +70,49 @@ pub const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// The characters that stand for themselves in a URI component, one bit for each.
-const COMPONENT: u128 = {
-    let (mut bits, mut byte) = (0, 0_u8);
+/// Which bytes stand for themselves in a URI component.
+const COMPONENT: [bool; 256] = {
+    let (mut stays, mut byte) = ([false; 256], 0_u8);
     while byte < 128 {
-        let stays = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'\'' | b'(' | b')' | b'*');
-        bits |= (stays as u128) << byte;
+        #[allow(clippy::indexing_slicing, reason = "the loop's bound is below the length")]
+        {
+            stays[byte as usize] = byte.is_ascii_alphanumeric()
+                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'\'' | b'(' | b')' | b'*');
+        }
         byte += 1;
     }
-    bits
+    stays
 };
 
+/// What a byte is worth as a digit, of base64 or in hex; [`NO_DIGIT`] or more: it is none.
+type Digits = [u8; 256];
+const NO_DIGIT: u8 = 64;
+
+const fn digits(alphabet: &[u8], step: usize) -> Digits {
+    let (mut digits, mut place) = ([NO_DIGIT; 256], 0);
+    while place < alphabet.len() {
+        #[allow(clippy::indexing_slicing, reason = "the loop's bound is the length")]
+        {
+            digits[alphabet[place] as usize] = (place / step) as u8;
+        }
+        place += 1;
+    }
+    digits
+}
+
+const BASE64: Digits =
+    digits(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 1);
+const HEX: Digits = digits(b"00112233445566778899AaBbCcDdEeFf", 2);
+
+#[inline]
+fn digit(digits: &Digits, byte: u8) -> u8 {
+    digits.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
+}
+
 /// Whether a byte stands for itself in a URI component.
+#[inline]
 pub fn is_component(byte: u8) -> bool {
-    byte.is_ascii() && COMPONENT >> byte & 1 == 1
+    COMPONENT.get(usize::from(byte)).is_some_and(|stays| *stays)
 }
 
 /// Whether a byte stands for itself in a URI's path, as nginx escapes one.
@@ -130,15 +148,16 @@ pub fn escape(bytes: &[u8], stays: impl Fn(u8) -> bool) -> Vec<u8> {
 }
 
 /// As [`escape`], after what is there.
+#[inline]
 pub fn escape_into(bytes: &[u8], stays: impl Fn(u8) -> bool, escaped: &mut Vec<u8>) {
-    let mut rest = bytes;
-    while let Some(place) = rest.iter().position(|byte| !stays(*byte)) {
-        let (plain, [byte, after @ ..]) = rest.split_at(place) else { break };
-        escaped.extend_from_slice(plain);
-        escaped.extend_from_slice(&[b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
-        rest = after;
+    escaped.reserve(bytes.len() + bytes.len() / 2);
+    for byte in bytes {
+        if stays(*byte) {
+            escaped.push(*byte);
+        } else {
+            escaped.extend_from_slice(&[b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        }
     }
-    escaped.extend_from_slice(rest);
 }
 
 /// A text as lua-nginx-module shows one in a message: control characters, quotes, backslashes and all
@@ -169,33 +188,48 @@ pub fn unescape(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// As [`unescape`], after what is there.
+#[inline]
 pub fn unescape_into(bytes: &[u8], plain: &mut Vec<u8>) {
+    plain.reserve(bytes.len());
     let mut rest = bytes;
-    while let Some(place) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
-        let (before, [mark, after @ ..]) = rest.split_at(place) else { break };
-        plain.extend_from_slice(before);
+    while let [byte, after @ ..] = rest {
         rest = after;
-        match (mark, after) {
-            (b'+', _) => plain.push(b' '),
-            (_, [high, low, tail @ ..]) => match (hex_value(*high), hex_value(*low)) {
-                (Some(high), Some(low)) => {
-                    plain.push(high << 4 | low);
+        plain.push(match (byte, after) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, tail @ ..]) => match (digit(&HEX, *high), digit(&HEX, *low)) {
+                (high @ 0..NO_DIGIT, low @ 0..NO_DIGIT) => {
                     rest = tail;
+                    high << 4 | low
                 }
-                _ => plain.push(b'%'),
+                _ => b'%',
             },
-            _ => plain.push(b'%'),
-        }
+            (other, _) => *other,
+        });
     }
-    plain.extend_from_slice(rest);
+}
+
+/// Undoes base64 after what is there: up to the first `=`, whatever the last bits are. None if there is
+/// something else, or one digit too many.
+pub fn decode_base64_into(text: &[u8], plain: &mut Vec<u8>) -> Option<()> {
+    let digits = memchr::memchr(b'=', text).and_then(|end| text.get(..end)).unwrap_or(text);
+    let (fours, rest) = digits.as_chunks::<4>();
+    let began = plain.len();
+    plain.resize(began + fours.len() * 3, 0);
+    let mut all = 0;
+    for (four, three) in fours.iter().zip(plain.get_mut(began..)?.as_chunks_mut::<3>().0) {
+        let [a, b, c, d] = four.map(|byte| digit(&BASE64, byte));
+        all |= a | b | c | d;
+        *three = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+    }
+    let last = [rest.first(), rest.get(1), rest.get(2)];
+    let [a, b, c] = last.map(|byte| byte.map_or(0, |byte| digit(&BASE64, *byte)));
+    plain
+        .extend_from_slice([a << 2 | b >> 4, b << 4 | c >> 2].get(..rest.len().saturating_sub(1))?);
+    (all | a | b | c < NO_DIGIT && rest.len() != 1).then_some(())
 }
 
 fn hex_digit(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'A' - 10 + nibble }
-}
-
-fn hex_value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
 fn escape_uri(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
@@ -242,9 +276,10 @@ fn decode_base64(lua: &Lua, value: &Value, keep: fn(u8) -> bool) -> mlua::Result
     let text = text.as_bytes();
     let digits = text.iter().copied().take_while(|byte| *byte != b'=').filter(|byte| keep(*byte));
     let digits: Vec<u8> = digits.collect();
-    match LENIENT_BASE64.decode(digits) {
-        Ok(bytes) => string(lua, bytes).map(one),
-        Err(_) => Ok(one(Value::Nil)),
+    let mut plain = Vec::new();
+    match decode_base64_into(&digits, &mut plain) {
+        Some(()) => string(lua, plain).map(one),
+        None => Ok(one(Value::Nil)),
     }
 }
 
@@ -269,4 +304,48 @@ fn quote_sql(bytes: &[u8]) -> Vec<u8> {
     }
     quoted.push(b'\'');
     quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::alphabet::STANDARD;
+    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+    use super::*;
+
+    /// As nginx reads it: with or without padding, whatever the last bits are.
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_allow_trailing_bits(true)
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+
+    #[test]
+    fn base64_is_read_as_the_crate_for_it_does() {
+        let alphabet = *b"Aa0+/zZ9Qg==!\n-\xff";
+        let mut state = 1_u64;
+        for case in 0..100_000 {
+            let text: Vec<u8> = (0..case % 13)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let most = if case % 3 == 0 { alphabet.len() } else { 10 };
+                    alphabet[(state >> 33) as usize % most]
+                })
+                .collect();
+            let digits: Vec<u8> = text.iter().copied().take_while(|byte| *byte != b'=').collect();
+            let mut plain = b"before".to_vec();
+            let read = decode_base64_into(&text, &mut plain).map(|()| plain.split_off(6));
+            assert_eq!(read, LENIENT.decode(digits).ok(), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_escaped_comes_back() {
+        let all: Vec<u8> = (0..=255).collect();
+        let escaped = escape(&all, is_component);
+        assert_eq!(unescape(&escaped), all);
+        assert_eq!(escaped.len(), 71 + 3 * (256 - 71));
+        assert_eq!(unescape(b"%4x+%%31%e9%"), b"%4x %1\xe9%");
+    }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::store::Hint;
 use self::store::{Now, Store, Write};
 
 /// All declared dictionaries.
@@ -163,8 +164,16 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::IsAList`].
     pub fn get(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        let entry = self.get_stale(key)?;
-        Ok(entry.filter(|entry| !entry.stale))
+        self.get_near(key, &Hint::default())
+    }
+
+    /// As [`Self::get`], which looks at the hint first.
+    ///
+    /// # Errors
+    /// [`Fault::IsAList`].
+    #[inline]
+    pub fn get_near(&self, key: &[u8], hint: &Hint) -> Result<Option<Entry>, Fault> {
+        Ok(self.look(key, hint)?.filter(|entry| !entry.stale))
     }
 
     /// The value of a key, also past its time if it was not yet dropped.
@@ -172,8 +181,13 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::IsAList`].
     pub fn get_stale(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
+        self.look(key, &Hint::default())
+    }
+
+    #[inline]
+    fn look(&self, key: &[u8], hint: &Hint) -> Result<Option<Entry>, Fault> {
         let now = &Now::default();
-        if self.withheld { self.lock().peek(key, now) } else { self.lock().get(key, now) }
+        if self.withheld { self.lock().peek(key, now) } else { self.lock().get(key, hint, now) }
     }
 
     /// Sets a key; others make room if they must.
@@ -181,7 +195,22 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NoMemory`] if it is larger than the whole, or too many would have to go.
     pub fn set(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
-        self.write(key, value, ttl, flags, Write::Set)
+        self.set_near((key, &Hint::default()), value, ttl, flags)
+    }
+
+    /// As [`Self::set`], which looks at the hint first.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    #[inline]
+    pub fn set_near(
+        &self,
+        at: (&[u8], &Hint),
+        value: Scalar,
+        ttl: Option<Duration>,
+        flags: u32,
+    ) -> Outcome {
+        self.write(at, value, ttl, flags, Write::Set)
     }
 
     /// Sets a key if there is room.
@@ -195,7 +224,7 @@ impl Dictionary {
         ttl: Option<Duration>,
         flags: u32,
     ) -> Outcome {
-        self.write(key, value, ttl, flags, Write::SafeSet)
+        self.write((key, &Hint::default()), value, ttl, flags, Write::SafeSet)
     }
 
     /// Sets a key that is not there.
@@ -203,7 +232,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::Exists`], [`Fault::NoMemory`].
     pub fn add(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
-        self.write(key, value, ttl, flags, Write::Add)
+        self.write((key, &Hint::default()), value, ttl, flags, Write::Add)
     }
 
     /// Sets a key that is not there, if there is room.
@@ -217,7 +246,7 @@ impl Dictionary {
         ttl: Option<Duration>,
         flags: u32,
     ) -> Outcome {
-        self.write(key, value, ttl, flags, Write::SafeAdd)
+        self.write((key, &Hint::default()), value, ttl, flags, Write::SafeAdd)
     }
 
     /// Sets a key that is there.
@@ -225,7 +254,7 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::NotFound`], [`Fault::NoMemory`].
     pub fn replace(&self, key: &[u8], value: Scalar, ttl: Option<Duration>, flags: u32) -> Outcome {
-        self.write(key, value, ttl, flags, Write::Replace)
+        self.write((key, &Hint::default()), value, ttl, flags, Write::Replace)
     }
 
     /// Adds to a number; the sum. A key that is not there begins with `init`, for `init_ttl`.
@@ -239,11 +268,26 @@ impl Dictionary {
         init: Option<f64>,
         init_ttl: Option<Duration>,
     ) -> Result<Written<f64>, Fault> {
+        self.incr_near((key, &Hint::default()), by, init, init_ttl)
+    }
+
+    /// As [`Self::incr`], which looks at the hint first.
+    ///
+    /// # Errors
+    /// As [`Self::incr`].
+    #[inline]
+    pub fn incr_near(
+        &self,
+        at: (&[u8], &Hint),
+        by: f64,
+        init: Option<f64>,
+        init_ttl: Option<Duration>,
+    ) -> Result<Written<f64>, Fault> {
         let now = &Now::default();
         if self.withheld {
-            return self.lock().would_incr(key, by, init, now);
+            return self.lock().would_incr(at.0, by, init, now);
         }
-        self.lock().incr(key, by, init, init_ttl, now)
+        self.lock().incr(at, by, init, init_ttl, now)
     }
 
     /// Removes a key.
@@ -355,7 +399,7 @@ impl Dictionary {
 
     fn write(
         &self,
-        key: &[u8],
+        at: (&[u8], &Hint),
         value: Scalar,
         ttl: Option<Duration>,
         flags: u32,
@@ -363,13 +407,14 @@ impl Dictionary {
     ) -> Outcome {
         let now = &Now::default();
         if self.withheld {
-            return self.lock().would_write(key, &value, write, now);
+            return self.lock().would_write(at.0, &value, write, now);
         }
-        self.lock().write(key, value, ttl, flags, write, now)
+        self.lock().write(at, value, ttl, flags, write, now)
     }
 
     /// A panic of another thread cannot leave the store half-changed for long: every operation is
     /// short and calls nothing foreign. It is used on.
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }

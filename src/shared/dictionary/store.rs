@@ -59,6 +59,11 @@ pub struct Store {
     oldest: usize,
 }
 
+/// Where a key was found last, or will be looked for first: a guess that is checked, so that a key
+/// which is asked for again is not hashed again.
+#[derive(Debug, Default)]
+pub struct Hint(Cell<usize>);
+
 /// The time of one operation: the clock is read when something first depends on it.
 #[derive(Default)]
 pub struct Now(Cell<Option<Instant>>);
@@ -105,8 +110,9 @@ impl Store {
         self.evictions
     }
 
-    pub fn get(&mut self, key: &[u8], now: &Now) -> Result<Option<Entry>, Fault> {
-        let Some(place) = self.touched(key) else { return Ok(None) };
+    #[inline]
+    pub fn get(&mut self, key: &[u8], hint: &Hint, now: &Now) -> Result<Option<Entry>, Fault> {
+        let Some(place) = self.touched(key, hint) else { return Ok(None) };
         let Some(node) = self.node(place) else { return Ok(None) };
         let stale = node.is_stale(now);
         match &node.content {
@@ -120,7 +126,7 @@ impl Store {
 
     pub fn write(
         &mut self,
-        key: &[u8],
+        (key, hint): (&[u8], &Hint),
         value: Scalar,
         ttl: Option<Duration>,
         flags: u32,
@@ -128,7 +134,7 @@ impl Store {
         now: &Now,
     ) -> Result<Written, Fault> {
         self.drop_stale_tail(now);
-        let known = self.places.get(key).copied();
+        let known = self.find(key, hint);
         let there =
             known.and_then(|place| self.node(place)).is_some_and(|node| !node.is_stale(now));
         match write {
@@ -162,7 +168,7 @@ impl Store {
             }
             return Err(Fault::NoMemory { forcible: forced });
         };
-        self.insert(key, Content::One(value), flags, expires, place);
+        hint.0.set(self.insert(key, Content::One(value), flags, expires, place));
         Ok(Written { result: (), forcible: forced })
     }
 
@@ -176,13 +182,13 @@ impl Store {
 
     pub fn incr(
         &mut self,
-        key: &[u8],
+        (key, hint): (&[u8], &Hint),
         by: f64,
         init: Option<f64>,
         init_ttl: Option<Duration>,
         now: &Now,
     ) -> Result<Written<f64>, Fault> {
-        let place = self.touched(key);
+        let place = self.touched(key, hint);
         let node = place.and_then(|place| self.node_mut(place)).filter(|node| !node.is_stale(now));
         match node.map(|node| &mut node.content) {
             Some(Content::One(Scalar::Number(number))) => {
@@ -192,7 +198,8 @@ impl Store {
             Some(_) => Err(Fault::NotANumber),
             None => {
                 let sum = init.ok_or(Fault::NotFound)? + by;
-                let written = self.write(key, Scalar::Number(sum), init_ttl, 0, Write::Set, now)?;
+                let written =
+                    self.write((key, hint), Scalar::Number(sum), init_ttl, 0, Write::Set, now)?;
                 Ok(Written { result: sum, forcible: written.forcible })
             }
         }
@@ -300,7 +307,11 @@ impl Store {
             self.delete(key);
             return Ok(None);
         }
-        match self.touched(key).and_then(|place| self.node_mut(place)).map(|n| &mut n.content) {
+        match self
+            .touched(key, &Hint::default())
+            .and_then(|place| self.node_mut(place))
+            .map(|n| &mut n.content)
+        {
             Some(Content::List(list)) => Ok(Some(list)),
             _ => Err(Fault::NotAList),
         }
@@ -312,12 +323,25 @@ impl Store {
     }
 
     /// Where a key is, which is then the most recently used.
-    fn touched(&mut self, key: &[u8]) -> Option<usize> {
-        let place = self.places.get(key).copied()?;
+    #[inline]
+    fn touched(&mut self, key: &[u8], hint: &Hint) -> Option<usize> {
+        let place = self.find(key, hint)?;
         self.touch(place);
         Some(place)
     }
 
+    #[inline]
+    fn find(&self, key: &[u8], hint: &Hint) -> Option<usize> {
+        let guess = hint.0.get();
+        if self.node(guess).is_some_and(|node| *node.key == *key) {
+            return Some(guess);
+        }
+        let place = self.places.get(key).copied()?;
+        hint.0.set(place);
+        Some(place)
+    }
+
+    #[inline]
     fn touch(&mut self, place: usize) {
         if place != self.newest {
             self.unlink(place);
@@ -335,10 +359,12 @@ impl Store {
         self.seen(key).filter(|node| !node.is_stale(now))
     }
 
+    #[inline]
     fn node(&self, place: usize) -> Option<&Node> {
         self.nodes.get(place).and_then(Option::as_ref)
     }
 
+    #[inline]
     fn node_mut(&mut self, place: usize) -> Option<&mut Node> {
         self.nodes.get_mut(place).and_then(Option::as_mut)
     }
@@ -350,7 +376,7 @@ impl Store {
         flags: u32,
         expires: Option<Instant>,
         place: Place,
-    ) {
+    ) -> usize {
         let key: Arc<[u8]> = key.into();
         let node =
             Node { key: key.clone(), content, flags, expires, place, newer: NONE, older: NONE };
@@ -361,6 +387,7 @@ impl Store {
         }
         self.places.insert(key, place);
         self.link(place);
+        place
     }
 
     fn remove(&mut self, place: usize) -> Option<Node> {
@@ -417,6 +444,7 @@ impl Store {
         None
     }
 
+    #[inline]
     fn drop_stale_tail(&mut self, now: &Now) {
         for _ in 0..DROPPED_BY_A_WRITE {
             match self.node(self.oldest) {
@@ -429,16 +457,19 @@ impl Store {
 
 impl Node {
     /// Whether it is a value of that many bytes: another such may take its place.
+    #[inline]
     fn has_just(&self, bytes: usize) -> bool {
         matches!(&self.content, Content::One(value) if value.bytes() == bytes)
     }
 
+    #[inline]
     pub(super) fn is_stale(&self, now: &Now) -> bool {
         self.expires.is_some_and(|expires| expires <= now.time())
     }
 }
 
 impl Scalar {
+    #[inline]
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Boolean(_) => 1,

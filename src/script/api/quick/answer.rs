@@ -10,8 +10,8 @@ use crate::script::api::answer;
 use crate::script::api::arguments::push_number;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.print", run: Run::Answers(print) },
-    Quick { name: "ngx.say", run: Run::Answers(say) },
+    Quick { name: "ngx.print", run: Run::answers(print) },
+    Quick { name: "ngx.say", run: Run::answers(say) },
 ];
 
 fn print<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

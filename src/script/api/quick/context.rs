@@ -36,7 +36,7 @@ thread_local! {
 const CONTEXT: PhaseSet = PhaseSet::of("IXsrachbltB");
 const EXCHANGE: PhaseSet = super::super::EXCHANGE;
 
-pub const QUICK: &[Quick] = &[Quick { name: "ngx read", run: Run::Answers(read) }];
+pub const QUICK: &[Quick] = &[Quick { name: "ngx read", run: Run::answers(read) }];
 
 /// Makes the hand of a fresh state.
 ///

@@ -10,24 +10,33 @@ use super::{Answer, Out, Quick, Run, Stack};
 use crate::script::Call;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.md5", run: Run::Answers(md5) },
-    Quick { name: "ngx.md5_bin", run: Run::Answers(md5_bin) },
-    Quick { name: "ngx.sha1_bin", run: Run::Answers(sha1_bin) },
-    Quick { name: "ngx.hmac_sha1", run: Run::Answers(hmac_sha1) },
-    Quick { name: "ngx.crc32_short", run: Run::Answers(crc32) },
-    Quick { name: "ngx.crc32_long", run: Run::Answers(crc32) },
+    Quick { name: "ngx.md5", run: Run::answers(md5) },
+    Quick { name: "ngx.md5_bin", run: Run::answers(md5_bin) },
+    Quick { name: "ngx.sha1_bin", run: Run::answers(sha1_bin) },
+    Quick { name: "ngx.hmac_sha1", run: Run::answers(hmac_sha1) },
+    Quick { name: "ngx.crc32_short", run: Run::answers(crc32) },
+    Quick { name: "ngx.crc32_long", run: Run::answers(crc32) },
 ];
 
-const HEX: [u8; 16] = *b"0123456789abcdef";
+/// Each byte in hex.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
+    while byte < 256 {
+        #[allow(clippy::indexing_slicing, reason = "both are bounded by the loop")]
+        {
+            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        }
+        byte += 1;
+    }
+    pairs
+};
 
 fn md5<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(text) = stack.bytes(1) else { return false };
-    let mut hex = [0; 32];
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(Md5::digest(text)) {
-        let digits = [byte >> 4, byte & 15].map(|nibble| HEX.get(usize::from(nibble)));
-        pair.copy_from_slice(&digits.map(|digit| digit.copied().unwrap_or_default()));
-    }
-    answer.copy(&hex)
+    let digest: [u8; 16] = Md5::digest(text).into();
+    let hex = digest.map(|byte| HEX.get(usize::from(byte)).copied().unwrap_or_default());
+    answer.copy(hex.as_flattened())
 }
 
 fn md5_bin<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

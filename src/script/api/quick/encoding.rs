@@ -7,16 +7,16 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
-use crate::script::api::encoding::{LENIENT_BASE64, escape_into, is_component, unescape_into};
+use crate::script::api::encoding::{decode_base64_into, escape_into, is_component, unescape_into};
 
 /// Bytes of a text that goes the short way.
 const SMALL: usize = 8 << 10;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.escape_uri", run: Run::Answers(escape_uri) },
-    Quick { name: "ngx.unescape_uri", run: Run::Answers(unescape_uri) },
-    Quick { name: "ngx.encode_base64", run: Run::Answers(encode_base64) },
-    Quick { name: "ngx.decode_base64", run: Run::Answers(decode_base64) },
+    Quick { name: "ngx.escape_uri", run: Run::answers(escape_uri) },
+    Quick { name: "ngx.unescape_uri", run: Run::answers(unescape_uri) },
+    Quick { name: "ngx.encode_base64", run: Run::answers(encode_base64) },
+    Quick { name: "ngx.decode_base64", run: Run::answers(decode_base64) },
 ];
 
 fn small<'a>(stack: &Stack<'a>) -> Option<&'a [u8]> {
@@ -49,8 +49,7 @@ fn encode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -
 
 fn decode_base64<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(text) = small(stack) else { return false };
-    let digits = memchr::memchr(b'=', text).and_then(|end| text.get(..end)).unwrap_or(text);
-    let mut decoded = spare();
-    let went = LENIENT_BASE64.decode_vec(digits, &mut decoded);
-    answer.give(if went.is_ok() { Out::Owned(decoded) } else { Out::Nil })
+    let mut plain = spare();
+    let went = decode_base64_into(text, &mut plain);
+    answer.give(if went.is_some() { Out::Owned(plain) } else { Out::Nil })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mlua::{Lua, Table};
 
 use super::regex::Memo;
+use super::shared::Hints;
 use crate::script::{DomainSpec, WorkerIndex, spec_of};
 
 /// What short ways know of their state.
@@ -23,6 +24,8 @@ pub struct Facts {
     pub front: RefCell<Option<Table>>,
     /// In which of the two a table lies as `ctx`.
     pub place: RefCell<Option<Table>>,
+    /// Where keys of dictionaries were.
+    pub hints: Hints,
     /// Regexes used lately.
     pub regexes: Memo,
 }
@@ -46,6 +49,7 @@ pub fn facts(lua: &Lua) -> Rc<Facts> {
         hand: OnceCell::new(),
         front: RefCell::default(),
         place: RefCell::default(),
+        hints: Hints::default(),
         regexes: Memo::default(),
     });
     lua.set_app_data(facts.clone());

@@ -20,16 +20,16 @@ const SMALL: usize = 16 << 10;
 pub const IN_ANY_CASE: &str = "headers in any case";
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.decode_args", run: Run::Answers(decode_args) },
-    Quick { name: "ngx.encode_args", run: Run::Answers(encode_args) },
-    Quick { name: "ngx.header read", run: Run::Answers(read) },
-    Quick { name: "ngx.header write", run: Run::Answers(write) },
-    Quick { name: IN_ANY_CASE, run: Run::Answers(in_any_case) },
-    Quick { name: "ngx.req.clear_header", run: Run::Answers(clear) },
-    Quick { name: "ngx.req.get_headers", run: Run::Answers(all) },
-    Quick { name: "ngx.req.get_post_args", run: Run::Answers(post_args) },
-    Quick { name: "ngx.req.get_uri_args", run: Run::Answers(uri_args) },
-    Quick { name: "ngx.req.set_header", run: Run::Answers(set) },
+    Quick { name: "ngx.decode_args", run: Run::answers(decode_args) },
+    Quick { name: "ngx.encode_args", run: Run::answers(encode_args) },
+    Quick { name: "ngx.header read", run: Run::answers(read) },
+    Quick { name: "ngx.header write", run: Run::answers(write) },
+    Quick { name: IN_ANY_CASE, run: Run::answers(in_any_case) },
+    Quick { name: "ngx.req.clear_header", run: Run::answers(clear) },
+    Quick { name: "ngx.req.get_headers", run: Run::answers(all) },
+    Quick { name: "ngx.req.get_post_args", run: Run::answers(post_args) },
+    Quick { name: "ngx.req.get_uri_args", run: Run::answers(uri_args) },
+    Quick { name: "ngx.req.set_header", run: Run::answers(set) },
 ];
 
 /// The name of a field that means nothing to us: `X-…` in letters, digits, `-` and `_`.

@@ -16,8 +16,8 @@ const SHALLOW: usize = 30;
 const FLAT: usize = 4;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "cjson.decode", run: Run::Makes(decode) },
-    Quick { name: "cjson.encode", run: Run::Answers(encode) },
+    Quick { name: "cjson.decode", run: Run::makes(decode) },
+    Quick { name: "cjson.encode", run: Run::answers(encode) },
 ];
 
 struct Reader<'t> {

@@ -6,7 +6,7 @@ use super::{Answer, Quick, Run, Stack};
 use crate::script::Call;
 use crate::telemetry::events::ScriptSaid;
 
-pub const QUICK: &[Quick] = &[Quick { name: "ngx.log", run: Run::Answers(log) }];
+pub const QUICK: &[Quick] = &[Quick { name: "ngx.log", run: Run::answers(log) }];
 
 fn log<'a>(stack: &Stack<'a>, _: &Rc<Call>, _: &mut Answer<'a>) -> bool {
     stack.number(1).is_some_and(|level| {

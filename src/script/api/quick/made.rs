@@ -89,7 +89,8 @@ impl Made<'_> {
     }
 }
 
-fn put_groups(subject: &[u8], compiled: &Compiled, stack: &mut Stack<'_>) {
+/// Puts a table of what the groups of the regex's last search found.
+pub(super) fn put_groups(subject: &[u8], compiled: &Compiled, stack: &mut Stack<'_>) {
     let (groups, names) = (compiled.groups(), compiled.names());
     stack.push_table(groups.saturating_sub(1), names.len() + 1);
     for group in 0..groups {

@@ -20,11 +20,10 @@ mod request;
 mod route;
 mod semaphore;
 mod shared;
+mod stack;
 mod time;
 mod variables;
 mod waits;
-
-use std::rc::Rc;
 
 use mlua::{Function as LuaFunction, Lua};
 
@@ -36,12 +35,12 @@ pub use self::facts::{Facts, facts};
 pub use self::headers::IN_ANY_CASE;
 pub use self::made::Made;
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Out, Stack, made, own, spare};
+pub use self::route::{Answer, Out, Run, spare};
+pub use self::stack::{Plain, Stack, made, own};
 pub use self::waits::{Before, caller, leaves, returns, waiting};
 
 use super::Function;
 use super::request_headers::any_case;
-use crate::script::Call;
 
 /// A short way into one function of the API.
 pub struct Quick {
@@ -49,15 +48,6 @@ pub struct Quick {
     pub name: &'static str,
     /// What runs.
     pub run: Run,
-}
-
-/// What runs on a short way. `false`: this is a case for the long way, and nothing was done.
-#[derive(Clone, Copy)]
-pub enum Run {
-    /// Works the results out; whatever it does, no script runs, and nothing is allocated in Lua.
-    Answers(for<'a> fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool),
-    /// Makes its one result as it reads its first argument, a text.
-    Makes(fn(&mut Stack<'_>, &[u8]) -> bool),
 }
 
 /// The lists, one for each family.
@@ -83,7 +73,7 @@ const TABLES: &[&[Quick]] = &[
 /// If its memory does not hold it.
 pub fn prepare(lua: &Lua) -> mlua::Result<()> {
     context::prepare(lua)?;
-    route::prepare(lua)?;
+    stack::prepare(lua)?;
     any_case(lua).map(drop)
 }
 

@@ -1,6 +1,6 @@
 //! Short ways into `ngx.re`, for regexes that were compiled before.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::{Rc, Weak};
 
@@ -16,14 +16,17 @@ const AT_HAND: usize = 64;
 const SMALL: usize = 8 << 10;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.re.find", run: Run::Answers(find) },
-    Quick { name: "ngx.re.gsub", run: Run::Answers(gsub) },
-    Quick { name: "ngx.re.match", run: Run::Answers(matched) },
-    Quick { name: NEXT, run: Run::Answers(next) },
+    Quick { name: "ngx.re.find", run: Run::answers(find) },
+    Quick { name: "ngx.re.gsub", run: Run::answers(gsub) },
+    Quick { name: "ngx.re.match", run: Run::answers(matched) },
+    Quick { name: ITERATE, run: Run::answers(iterate) },
+    Quick { name: NEXT, run: Run::answers(next) },
 ];
 
 /// What `gmatch` and `gsub` in Luau go on with.
 const NEXT: &str = "ngx.re next";
+/// What `gmatch` begins with; without a result, if the regex is not at hand or not plain.
+const ITERATE: &str = "ngx.re iterate";
 
 /// Regexes used lately, each where the address of its text says. A text is compared before its
 /// regex is taken: another may stand at that address by now.
@@ -120,6 +123,29 @@ fn next<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     true
 }
 
+/// A function that goes over the matches of a subject, which it holds with the regex.
+fn iterate<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some((_, compiled)) = job(stack, 3).filter(|_| stack.len() <= 3) else { return false };
+    answer.give(Out::Search(Search { compiled, at: Cell::new(Some(0)) }))
+}
+
+/// Match after match of one subject.
+pub struct Search {
+    pub compiled: Rc<Compiled>,
+    /// Where it goes on; none past the end.
+    at: Cell<Option<usize>>,
+}
+
+impl Search {
+    /// Goes on; whether there was a match, whose groups the regex tells then.
+    pub fn advance(&self, subject: &[u8]) -> bool {
+        let found = self.at.get().and_then(|at| self.compiled.search(subject, at));
+        let after = |whole: &Range<usize>| whole.end + usize::from(whole.is_empty());
+        self.at.set(found.as_ref().map(after).filter(|at| *at <= subject.len()));
+        found.is_some()
+    }
+}
+
 /// Puts `gmatch` and `gsub` in Luau before the native ones.
 ///
 /// # Errors
@@ -129,9 +155,10 @@ pub fn install(lua: &Lua) -> mlua::Result<()> {
     let re: Table = ngx.raw_get("re")?;
     let raw: (LuaFunction, LuaFunction) = (re.raw_get("gmatch")?, re.raw_get("gsub")?);
     let next = before(lua, NEXT, None, lua.create_function(next_match)?)?;
+    let iterate = before(lua, ITERATE, None, lua.create_function(|_, ()| Ok(()))?)?;
     let text = include_str!("regex.luau");
     let (gmatch, gsub): (LuaFunction, LuaFunction) =
-        sandbox::run(lua, text, "regex", (next, raw.0, raw.1))?;
+        sandbox::run(lua, text, "regex", (iterate, next, raw.0, raw.1))?;
     re.raw_set("gmatch", gmatch)?;
     re.raw_set("gsub", gsub)
 }

@@ -9,12 +9,12 @@ use crate::script::api::time::seconds_of;
 use crate::transaction::{Body, Transaction, Version};
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.get_phase", run: Run::Answers(phase) },
-    Quick { name: "ngx.req.get_body_data", run: Run::Answers(body) },
-    Quick { name: "ngx.req.get_method", run: Run::Answers(method) },
-    Quick { name: "ngx.req.http_version", run: Run::Answers(version) },
-    Quick { name: "ngx.req.start_time", run: Run::Answers(started) },
-    Quick { name: "ngx.worker.id", run: Run::Answers(worker) },
+    Quick { name: "ngx.get_phase", run: Run::answers(phase) },
+    Quick { name: "ngx.req.get_body_data", run: Run::answers(body) },
+    Quick { name: "ngx.req.get_method", run: Run::answers(method) },
+    Quick { name: "ngx.req.http_version", run: Run::answers(version) },
+    Quick { name: "ngx.req.start_time", run: Run::answers(started) },
+    Quick { name: "ngx.worker.id", run: Run::answers(worker) },
 ];
 
 /// What `look` finds in the exchange, if there is one.

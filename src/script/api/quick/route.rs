@@ -1,53 +1,73 @@
 //! How a short way is gone: arguments from Luau's stack, results onto it, or the long way.
 #![allow(unsafe_code, reason = "mlua has no function that is not protected value by value")]
 
-use std::any::Any;
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::rc::Rc;
-use std::slice;
 
 use bytes::Bytes;
 use mlua::{Function as LuaFunction, Lua, Value, ffi};
 
-use super::made::Made;
-use super::{Facts, Quick, Run, facts};
-use crate::script::api::Function;
+use super::made::{Made, put_groups};
+use super::regex::Search;
+use super::{Facts, Quick, Stack, facts};
+use crate::script::api::{EVERYWHERE, Function};
 use crate::script::call::{self, Call};
+use crate::transaction::PhaseSet;
 
-/// The registry's name for the metatable of tables whose fields are found in any spelling.
-const ANY_CASE: &std::ffi::CStr = c"moongate.any_case";
 /// Results that one function has at the most.
 const RESULTS: c_int = 4;
 /// Bytes of a buffer that is kept for the next result.
 const SPARE_BYTES: usize = 64 << 10;
-/// Values that a native function may always push.
-const ROOM: c_int = ffi::LUA_MINSTACK;
-/// Marks what [`Stack::object`] finds.
-const OWNED: c_int = 96;
 /// Marks a [`Route`].
 const ROUTE: c_int = 97;
 
 /// The second upvalue of a function with a short way; the first is what mlua's own entry looks for.
 #[derive(Clone, Copy)]
 struct Route {
-    run: Run,
-    /// The name in the API, for its phases; none: it may be called anywhere.
-    function: Option<&'static Function>,
+    /// Where it may be called.
+    phases: PhaseSet,
     /// The state's, which holds them as long as it lives.
     facts: *const Facts,
     long: ffi::lua_CFunction,
 }
 
-/// What runs on a short way that answers.
-type Answers = for<'a> fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool;
+/// What runs on a short way: a native entry that is compiled for this one function, so that nothing is
+/// asked at run time but what it is given.
+#[derive(Clone, Copy)]
+pub struct Run(ffi::lua_CFunction);
 
-/// The stack of a native function while it runs: its arguments, and where its result is made.
-pub struct Stack<'a> {
-    state: *mut ffi::lua_State,
-    count: c_int,
-    facts: &'a Facts,
+/// A function that works its results out. `false`: this is a case for the long way, and nothing was
+/// done. Whatever it does, no script runs, and nothing is allocated in Lua.
+pub trait Answers:
+    for<'a> Fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool + Copy + 'static
+{
+}
+
+impl<F> Answers for F where
+    F: for<'a> Fn(&Stack<'a>, &Rc<Call>, &mut Answer<'a>) -> bool + Copy + 'static
+{
+}
+
+/// A function that makes its one result as it reads its first argument, a text; `false` as above.
+pub trait Makes: Fn(&mut Stack<'_>, &[u8]) -> bool + Copy + 'static {}
+
+impl<F> Makes for F where F: Fn(&mut Stack<'_>, &[u8]) -> bool + Copy + 'static {}
+
+impl Run {
+    /// By a function that is named here, and so takes no memory.
+    pub const fn answers<F: Answers>(_: F) -> Self {
+        const { assert!(size_of::<F>() == 0, "the function's type tells which it is") }
+        Self(answering::<F>)
+    }
+
+    /// By a function that is named here, and so takes no memory.
+    pub const fn makes<F: Makes>(_: F) -> Self {
+        const { assert!(size_of::<F>() == 0, "the function's type tells which it is") }
+        Self(making::<F>)
+    }
 }
 
 /// A result.
@@ -64,6 +84,8 @@ pub enum Out<'a> {
     #[default]
     Nil,
     Number(f64),
+    /// A function that goes over matches in the text that is the first argument.
+    Search(Search),
     /// Bytes in a [`spare`] buffer, which is spare again once Luau has them.
     Owned(Vec<u8>),
     Shared(Bytes),
@@ -84,6 +106,7 @@ thread_local! {
 }
 
 /// An empty buffer, mostly one that held a result before.
+#[inline]
 pub fn spare() -> Vec<u8> {
     let mut buffer = SPARE.take();
     buffer.clear();
@@ -91,6 +114,7 @@ pub fn spare() -> Vec<u8> {
 }
 
 /// A result's buffer may hold another.
+#[inline]
 pub(super) fn give_back(buffer: Vec<u8>) {
     if buffer.capacity() <= SPARE_BYTES {
         SPARE.set(buffer);
@@ -98,31 +122,47 @@ pub(super) fn give_back(buffer: Vec<u8>) {
 }
 
 impl<'a> Answer<'a> {
+    #[inline]
+    fn of(state: *mut ffi::lua_State) -> Self {
+        Self { state, count: 0, late: Out::Nil, late_at: 0 }
+    }
+
     /// One more result, of which one at the most is text or a table; true, so that it can be the last
     /// word of a short way.
+    #[inline(always)]
     pub fn give(&mut self, out: Out<'a>) -> bool {
         if self.count == RESULTS {
             return true;
         }
-        self.count += 1;
         // SAFETY: the state is alive, its stack has room for more than `RESULTS`, and none of this
         // takes memory: Luau does not raise.
         unsafe {
+            if self.late_at > 0 && self.late_at == self.count {
+                // It is not the last: something keeps its place.
+                ffi::lua_pushnil(self.state);
+            }
+            self.count += 1;
             match out {
                 Out::Boolean(value) => ffi::lua_pushboolean(self.state, value.into()),
                 Out::Context => drop(ffi::lua_rawgeti_(self.state, ffi::lua_upvalueindex(3), 1)),
                 Out::Nil => ffi::lua_pushnil(self.state),
                 Out::Number(number) => ffi::lua_pushnumber(self.state, number),
-                late => {
-                    ffi::lua_pushnil(self.state);
-                    (self.late, self.late_at) = (late, self.count);
-                }
+                late => self.keep(late),
             }
         }
         true
     }
 
+    #[inline(always)]
+    fn keep(&mut self, late: Out<'a>) {
+        let before = std::mem::replace(&mut self.late, late);
+        if std::mem::replace(&mut self.late_at, self.count) == 0 {
+            std::mem::forget(before);
+        }
+    }
+
     /// A few bytes, which are copied.
+    #[inline]
     pub fn copy(&mut self, bytes: &[u8]) -> bool {
         let mut copy = spare();
         copy.extend_from_slice(bytes);
@@ -130,177 +170,9 @@ impl<'a> Answer<'a> {
     }
 
     /// Bytes, or nil.
+    #[inline]
     pub fn shared(&mut self, bytes: Option<Bytes>) -> bool {
         self.give(bytes.map_or(Out::Nil, Out::Shared))
-    }
-}
-
-impl<'a> Stack<'a> {
-    /// How many arguments there are.
-    pub fn len(&self) -> usize {
-        self.count as usize
-    }
-
-    /// Whether there is no argument at `index` (from 1), or nil.
-    pub fn is_nil(&self, index: c_int) -> bool {
-        self.kind(index) <= ffi::LUA_TNIL
-    }
-
-    /// The bytes of an argument that is a string.
-    pub fn bytes(&self, index: c_int) -> Option<&'a [u8]> {
-        let mut length = 0;
-        // SAFETY: the state is alive. A string stays where it is for as long as its place on the stack
-        // holds it, which is while the function runs (what `walk` shows lives in its table).
-        unsafe {
-            let no_atom = std::ptr::null_mut();
-            let start = ffi::lua_tolstringatom(self.state, index, &raw mut length, no_atom);
-            (!start.is_null()).then(|| slice::from_raw_parts(start.cast(), length))
-        }
-    }
-
-    /// An argument that is a number.
-    pub fn number(&self, index: c_int) -> Option<f64> {
-        // SAFETY: the state is alive, and a number is only read.
-        (self.kind(index) == ffi::LUA_TNUMBER)
-            .then(|| unsafe { ffi::lua_tonumberx(self.state, index, std::ptr::null_mut()) })
-    }
-
-    /// An argument that is a boolean.
-    pub fn boolean(&self, index: c_int) -> Option<bool> {
-        // SAFETY: as above.
-        (self.kind(index) == ffi::LUA_TBOOLEAN)
-            .then(|| unsafe { ffi::lua_toboolean(self.state, index) != 0 })
-    }
-
-    /// Whether a value is a table.
-    pub fn is_table(&self, index: c_int) -> bool {
-        self.kind(index) == ffi::LUA_TTABLE
-    }
-
-    /// Whether a value is a table that nothing is hidden behind.
-    pub fn is_plain_table(&self, index: c_int) -> bool {
-        // SAFETY: as above; what the look pushes is popped, and the slot is one of `ROOM`.
-        self.kind(index) == ffi::LUA_TTABLE
-            && unsafe {
-                let has = ffi::lua_getmetatable(self.state, index) != 0;
-                if has {
-                    ffi::lua_pop(self.state, 1);
-                }
-                !has
-            }
-    }
-
-    /// Walks a table: `visit` finds key and value at the two places it is told. Ends with `false`
-    /// where that does, or where the stack has no room.
-    pub fn walk(&self, table: c_int, mut visit: impl FnMut(c_int, c_int) -> bool) -> bool {
-        // SAFETY: the state is alive and `table` is one; three slots are there, and are given back.
-        unsafe {
-            let top = ffi::lua_gettop(self.state);
-            if top - self.count + 3 > ROOM {
-                return false;
-            }
-            let mut iterator = 0;
-            loop {
-                iterator = ffi::lua_rawiter(self.state, table, iterator);
-                if iterator < 0 {
-                    return true;
-                }
-                let went = visit(top + 1, top + 2);
-                ffi::lua_settop(self.state, top);
-                if !went {
-                    return false;
-                }
-            }
-        }
-    }
-
-    /// What [`own`] gave the object that the first argument is, if it is a `T`.
-    pub fn object<T: 'static>(&self) -> Option<&T> {
-        if self.kind(1) != ffi::LUA_TTABLE {
-            return None;
-        }
-        // SAFETY: only `own` makes userdata with that tag; the object holds it, and no script runs, and
-        // nothing is collected, while the stack is looked at.
-        unsafe {
-            ffi::lua_rawgeti_(self.state, 1, 2);
-            let owned = ffi::lua_touserdatatagged(self.state, -1, OWNED).cast::<Rc<dyn Any>>();
-            ffi::lua_pop(self.state, 1);
-            owned.as_ref()?.downcast_ref()
-        }
-    }
-
-    /// What the state is.
-    pub fn facts(&self) -> &'a Facts {
-        self.facts
-    }
-
-    /// The type of a value, as Luau numbers them; below 0: there is none.
-    pub fn kind(&self, index: c_int) -> c_int {
-        // SAFETY: the state is alive.
-        unsafe { ffi::lua_type(self.state, index) }
-    }
-}
-
-/// What only a way that makes its result may do: Luau may raise, and nothing that needs to be
-/// dropped is alive below it but what Rust drops as it passes.
-impl Stack<'_> {
-    pub fn push_bytes(&mut self, bytes: &[u8]) {
-        // SAFETY: the state is alive, and its stack was checked.
-        unsafe { ffi::lua_pushlstring_(self.state, bytes.as_ptr().cast(), bytes.len()) };
-    }
-
-    pub fn push_number(&mut self, number: f64) {
-        // SAFETY: as above.
-        unsafe { ffi::lua_pushnumber(self.state, number) };
-    }
-
-    pub fn push_boolean(&mut self, value: bool) {
-        // SAFETY: as above.
-        unsafe { ffi::lua_pushboolean(self.state, value.into()) };
-    }
-
-    pub fn push_nil(&mut self) {
-        // SAFETY: as above.
-        unsafe { ffi::lua_pushnil(self.state) };
-    }
-
-    /// `ngx.null`.
-    pub fn push_null(&mut self) {
-        // SAFETY: as above.
-        unsafe { ffi::lua_pushlightuserdata(self.state, std::ptr::null_mut()) };
-    }
-
-    /// An empty table, with room for so many items and so many fields.
-    pub fn push_table(&mut self, items: usize, fields: usize) {
-        // SAFETY: as above.
-        unsafe { ffi::lua_createtable(self.state, items as c_int, fields as c_int) };
-    }
-
-    /// The fields of the table on top are found in any spelling from now on.
-    pub fn set_any_case(&mut self) {
-        // SAFETY: as above. The metatable is there: it was made with the state.
-        unsafe {
-            ffi::lua_getfield(self.state, ffi::LUA_REGISTRYINDEX, ANY_CASE.as_ptr());
-            ffi::lua_setmetatable(self.state, -2);
-        }
-    }
-
-    /// The value on top becomes item `index` of the table below it.
-    pub fn set_item(&mut self, index: i32) {
-        // SAFETY: as above; the table is this function's own.
-        unsafe { ffi::lua_rawseti_(self.state, -2, index) };
-    }
-
-    /// The value on top becomes the field of the table that the key below it names.
-    pub fn set_field(&mut self) {
-        // SAFETY: as above.
-        unsafe { ffi::lua_rawset(self.state, -3) };
-    }
-
-    /// Sees to it that a few more values fit.
-    pub fn reserve(&mut self) -> bool {
-        // SAFETY: as above.
-        unsafe { ffi::lua_checkstack(self.state, 8) != 0 }
     }
 }
 
@@ -312,6 +184,7 @@ pub(super) fn shorten(
     long: LuaFunction,
 ) -> mlua::Result<LuaFunction> {
     let facts = Rc::as_ptr(&facts(lua));
+    let phases = function.map_or(EVERYWHERE, |function| function.phases);
     let kept: Value = lua.named_registry_value(super::context::KEPT)?;
     // SAFETY: `long` is mlua's: a C closure with one upvalue, which its entry finds in ours at the same
     // place. The userdata is plain memory for the route.
@@ -320,109 +193,100 @@ pub(super) fn shorten(
             let Some(entry) = ffi::lua_tocfunction(state, 1) else {
                 return ffi::lua_settop(state, 1);
             };
-            let route = Route { run: quick.run, function, facts, long: entry };
+            let route = Route { phases, facts, long: entry };
             ffi::lua_getupvalue(state, 1, 1);
             let place = ffi::lua_newuserdatatagged(state, size_of::<Route>(), ROUTE);
             place.cast::<Route>().write_unaligned(route);
             ffi::lua_pushvalue(state, 2);
-            ffi::lua_pushcclosurek(state, short_way, std::ptr::null(), 3, None);
+            ffi::lua_pushcclosurek(state, quick.run.0, std::ptr::null(), 3, None);
             ffi::lua_replace(state, 1);
             ffi::lua_settop(state, 1);
         })
     }
 }
 
-/// Gives an object of the API what [`Stack::object`] finds there. It is dropped when no script holds it.
-///
-/// # Errors
-/// If the state's memory is spent.
-pub fn own(lua: &Lua, object: &mlua::Table, owned: Rc<dyn Any>) -> mlua::Result<()> {
-    // SAFETY: the object is the one argument; nothing can raise between making the userdata and
-    // filling it, and `drop_owned` is what ends it.
+unsafe extern "C-unwind" fn answering<F: Answers>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: `shorten` made the closure. What Luau raises passes through `finish`, whose values are
+    // dropped by it; `catch_unwind` is never around what may raise.
     unsafe {
-        lua.exec_raw(object, |state| {
-            let size = size_of::<Rc<dyn Any>>();
-            let place = ffi::lua_newuserdatatagged(state, size, OWNED).cast::<Rc<dyn Any>>();
-            place.write(owned);
-            ffi::lua_rawseti_(state, 1, 2);
-            ffi::lua_settop(state, 0);
-        })
-    }
-}
-
-/// The table that `make` leaves on the stack, made under one protection.
-///
-/// # Errors
-/// If the state's memory is spent.
-pub fn made(lua: &Lua, make: impl FnOnce(&mut Stack<'_>)) -> mlua::Result<mlua::Table> {
-    let facts = facts(lua);
-    // SAFETY: the state is alive, with room for `LUA_MINSTACK` values, of which `make` pushes a few; what
-    // Luau raises drops what `make` holds as it passes.
-    unsafe { lua.exec_raw((), |state| make(&mut Stack { state, count: 0, facts: &facts })) }
-}
-
-/// Tells a fresh state how what is owned ends.
-pub(super) fn prepare(lua: &Lua) -> mlua::Result<()> {
-    // SAFETY: nothing else in the process makes userdata of that tag.
-    unsafe { lua.exec_raw((), |state| ffi::lua_setuserdatadtor(state, OWNED, Some(drop_owned))) }
-}
-
-unsafe extern "C" fn drop_owned(_: *mut ffi::lua_State, place: *mut c_void) {
-    // SAFETY: `own` filled it, and Luau ends it once.
-    unsafe { place.cast::<Rc<dyn Any>>().drop_in_place() };
-}
-
-unsafe extern "C-unwind" fn short_way(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `shorten` made the closure, and its userdata, which Luau aligns to 8 bytes. What Luau
-    // raises passes through `finish` and `make`, whose values are dropped by it; `catch_unwind` is
-    // never around what may raise.
-    unsafe {
-        let route = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Route>();
-        let count = ffi::lua_gettop(state);
-        let mut stack = Stack { state, count, facts: &*route.facts };
-        match route.run {
-            Run::Answers(run) => {
-                let mut answer = Answer { state, count: 0, late: Out::Nil, late_at: 0 };
-                let asked = AssertUnwindSafe(|| route.ask(&stack, run, &mut answer));
-                if catch_unwind(asked).unwrap_or(false) {
-                    return finish(stack, answer);
-                }
-            }
-            Run::Makes(make) => {
-                if let Some(text) = stack.bytes(1)
-                    && make(&mut stack, text)
-                {
-                    return 1;
-                }
-            }
+        let route = route(state);
+        let (stack, mut answer) = (Stack::of(state, route.facts), Answer::of(state));
+        let asked = AssertUnwindSafe(|| ask(route.phases, named::<F>(), &stack, &mut answer));
+        if catch_unwind(asked).unwrap_or(false) {
+            return finish(stack, answer);
         }
-        ffi::lua_settop(state, count);
+        ffi::lua_settop(state, stack.count);
         (route.long)(state)
     }
 }
 
-impl Route {
-    fn ask<'a>(&self, stack: &Stack<'a>, run: Answers, answer: &mut Answer<'a>) -> bool {
-        call::with_current_call(|call| {
-            let call = call.filter(|call| {
-                self.function.is_none_or(|function| function.phases.contains(call.phase))
-            });
-            call.is_some_and(|call| run(stack, call, answer))
-        })
+unsafe extern "C-unwind" fn making<F: Makes>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; what is raised passes through the function, whose values are dropped by it.
+    unsafe {
+        let route = route(state);
+        let mut stack = Stack::of(state, route.facts);
+        if let Some(text) = stack.bytes(1)
+            && named::<F>()(&mut stack, text)
+        {
+            return 1;
+        }
+        ffi::lua_settop(state, stack.count);
+        (route.long)(state)
     }
 }
 
-/// Puts the late result where it belongs; how many results there are.
-unsafe fn finish(mut stack: Stack<'_>, answer: Answer<'_>) -> c_int {
-    let Answer { state, count, late, late_at } = answer;
-    if late_at > 0 {
-        // SAFETY: the state is alive, and has room for a few values more than its results.
-        unsafe {
-            push_late(&mut stack, late);
-            ffi::lua_replace(state, stack.count + late_at);
+/// The function of that type.
+#[inline(always)]
+fn named<F: Copy>() -> F {
+    const { assert!(size_of::<F>() == 0, "there is nothing in it") }
+    // SAFETY: it takes no memory, may be copied, and there is one: [`Run`] was given it.
+    unsafe { NonNull::<F>::dangling().read() }
+}
+
+/// # Safety
+/// In a function that [`shorten`] made, whose userdata it is, which Luau aligns to 8 bytes.
+#[inline(always)]
+unsafe fn route<'a>(state: *mut ffi::lua_State) -> &'a Route {
+    // SAFETY: as above; it lives as long as the function runs.
+    unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Route>() }
+}
+
+#[inline(always)]
+fn ask<'a>(
+    phases: PhaseSet,
+    function: impl Answers,
+    stack: &Stack<'a>,
+    answer: &mut Answer<'a>,
+) -> bool {
+    call::with_current_call(|call| {
+        call.filter(|call| phases.contains(call.phase))
+            .is_some_and(|call| function(stack, call, answer))
+    })
+}
+
+/// How many results there are, the late one among them.
+#[inline(always)]
+unsafe fn finish(stack: Stack<'_>, answer: Answer<'_>) -> c_int {
+    let Answer { count, late, late_at, .. } = answer;
+    if late_at == 0 {
+        // It is nil, which nobody needs to find out.
+        std::mem::forget(late);
+        return count;
+    }
+    // SAFETY: the state is alive, and the frame this function's own.
+    unsafe { put_late(stack, late, late_at, late_at < count) };
+    count
+}
+
+/// Puts the late result where it belongs: on top, or where something keeps its place.
+unsafe fn put_late(mut stack: Stack<'_>, late: Out<'_>, place: c_int, is_kept: bool) {
+    // SAFETY: the state is alive, and has room for a few values more than its results.
+    unsafe {
+        push_late(&mut stack, late);
+        if is_kept {
+            ffi::lua_replace(stack.state, stack.count + place);
         }
     }
-    count
 }
 
 unsafe fn push_late(stack: &mut Stack<'_>, late: Out<'_>) {
@@ -439,7 +303,49 @@ unsafe fn push_late(stack: &mut Stack<'_>, late: Out<'_>) {
             stack.push_bytes(&bytes);
             give_back(bytes);
         }
+        Out::Search(search) => push_search(stack, search),
         Out::Shared(bytes) => stack.push_bytes(&bytes),
         Out::Boolean(_) | Out::Context | Out::Nil | Out::Number(_) => stack.push_nil(),
+    }
+}
+
+/// The closure [`next_match`]; the function that runs is one with a short way, and its first argument the
+/// subject.
+fn push_search(stack: &mut Stack<'_>, search: Search) {
+    // SAFETY: the state is alive, and has room for the upvalues.
+    unsafe {
+        ffi::lua_pushvalue(stack.state, 1);
+        ffi::lua_pushvalue(stack.state, ffi::lua_upvalueindex(2));
+        stack.push_owned(Rc::new(search));
+        ffi::lua_pushcclosurek(stack.state, next_match, std::ptr::null(), 3, None);
+    }
+}
+
+/// The captures of the next match, or nil at the end.
+unsafe extern "C-unwind" fn next_match(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: `push_search` made the closure, which holds its upvalues while it runs. What Luau raises
+    // passes nothing that needs to be dropped, and `catch_unwind` is not around it.
+    unsafe {
+        ffi::lua_settop(state, 0);
+        let mut stack = Stack::of(state, route(state).facts);
+        let subject = stack.bytes(ffi::lua_upvalueindex(1));
+        let search = stack.owned::<Search>(ffi::lua_upvalueindex(3));
+        let (Some(subject), Some(search)) = (subject, search) else { return 0 };
+        match catch_unwind(AssertUnwindSafe(|| search.advance(subject))) {
+            Ok(true) => put_groups(subject, &search.compiled, &mut stack),
+            Ok(false) => stack.push_nil(),
+            Err(_) => fail(state),
+        }
+        1
+    }
+}
+
+/// Raises an error: what was begun ended with a bug of ours.
+unsafe fn fail(state: *mut ffi::lua_State) -> ! {
+    const WORDS: &[u8] = b"the search failed";
+    // SAFETY: the state is alive; nothing above needs to be dropped.
+    unsafe {
+        ffi::lua_pushlstring_(state, WORDS.as_ptr().cast(), WORDS.len());
+        ffi::lua_error(state)
     }
 }

@@ -7,9 +7,9 @@ use crate::script::Call;
 use crate::script::api::semaphore::Semaphore;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "semaphore:count", run: Run::Answers(count) },
-    Quick { name: "semaphore:post", run: Run::Answers(post) },
-    Quick { name: "semaphore:wait", run: Run::Answers(wait) },
+    Quick { name: "semaphore:count", run: Run::answers(count) },
+    Quick { name: "semaphore:post", run: Run::answers(post) },
+    Quick { name: "semaphore:wait", run: Run::answers(wait) },
 ];
 
 fn count<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

@@ -6,27 +6,49 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Answer, Out, Quick, Run, Stack};
+use super::{Answer, Out, Plain, Quick, Run, Stack};
 use crate::script::Call;
-use crate::shared::{Dictionary, Scalar};
+use crate::shared::{Dictionary, Hint, Scalar};
 use crate::transaction::Phase;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.shared.DICT:get", run: Run::Answers(get) },
-    Quick { name: "ngx.shared.DICT:set", run: Run::Answers(set) },
-    Quick { name: "ngx.shared.DICT:incr", run: Run::Answers(incr) },
+    Quick { name: "ngx.shared.DICT:get", run: Run::answers(get) },
+    Quick { name: "ngx.shared.DICT:set", run: Run::answers(set) },
+    Quick { name: "ngx.shared.DICT:incr", run: Run::answers(incr) },
 ];
 
-/// The dictionary of the first argument, and the key, if that is a plain one.
-fn with_key<'s, 'a>(stack: &'s Stack<'a>) -> Option<(&'s Dictionary, &'a [u8])> {
+/// Keys of which it is remembered where they were.
+const REMEMBERED: usize = 128;
+
+/// Where keys used lately were in their dictionaries, by the addresses of both: Luau keeps each text
+/// once, so that a key which is asked for again mostly has the same.
+pub struct Hints(Box<[Hint]>);
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self((0..REMEMBERED).map(|_| Hint::default()).collect())
+    }
+}
+
+impl Hints {
+    fn of(&self, dictionary: &Dictionary, key: &[u8]) -> Option<&Hint> {
+        let address = key.as_ptr() as usize ^ std::ptr::from_ref(dictionary) as usize;
+        // Neighbours are a few words apart: the upper bits of the product depend on all.
+        let mixed = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+        self.0.get(mixed as usize % REMEMBERED)
+    }
+}
+
+/// The dictionary of the first argument, and the key, if that is a plain one, with where it may be.
+fn with_key<'s, 'a>(stack: &'s Stack<'a>) -> Option<(&'s Dictionary, (&'a [u8], &'a Hint))> {
     let dictionary = stack.object::<Arc<Dictionary>>()?;
     let key = stack.bytes(2).filter(|key| (1..=u16::MAX.into()).contains(&key.len()))?;
-    Some((dictionary, key))
+    Some((dictionary, (key, stack.facts().hints.of(dictionary, key)?)))
 }
 
 fn get<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    let Some((dictionary, key)) = with_key(stack) else { return false };
-    match dictionary.get(key) {
+    let Some((dictionary, (key, hint))) = with_key(stack) else { return false };
+    match dictionary.get_near(key, hint) {
         Ok(None) => answer.give(Out::Nil),
         Ok(Some(entry)) => {
             answer.give(match entry.value {
@@ -53,14 +75,14 @@ fn set<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool 
     if call.phase == Phase::Init || !stack.is_nil(5) {
         return false;
     }
-    let value = match (stack.bytes(3), stack.number(3), stack.boolean(3)) {
-        (Some(text), ..) => Scalar::Text(Bytes::copy_from_slice(text)),
-        (_, Some(number), _) => Scalar::Number(number),
-        (.., Some(value)) => Scalar::Boolean(value),
-        _ => return false,
+    let value = match stack.plain(3) {
+        Plain::Text(text) => Scalar::Text(Bytes::copy_from_slice(text)),
+        Plain::Number(number) => Scalar::Number(number),
+        Plain::Boolean(value) => Scalar::Boolean(value),
+        Plain::Nil | Plain::Other => return false,
     };
     // What is refused is refused again on the long way: nothing was written.
-    let Ok(written) = dictionary.set(key, value, ttl, 0) else { return false };
+    let Ok(written) = dictionary.set_near(key, value, ttl, 0) else { return false };
     answer.give(Out::Boolean(true));
     answer.give(Out::Nil);
     answer.give(Out::Boolean(written.forcible))
@@ -68,11 +90,16 @@ fn set<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool 
 
 fn incr<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some((dictionary, key)) = with_key(stack) else { return false };
-    let init = stack.number(4);
-    if call.phase == Phase::Init || (init.is_none() && !stack.is_nil(4)) || !stack.is_nil(5) {
+    let init = match stack.plain(4) {
+        Plain::Number(init) => Some(init),
+        Plain::Nil => None,
+        _ => return false,
+    };
+    if call.phase == Phase::Init || !stack.is_nil(5) {
         return false;
     }
-    let Some(Ok(written)) = stack.number(3).map(|by| dictionary.incr(key, by, init, None)) else {
+    let Some(Ok(written)) = stack.number(3).map(|by| dictionary.incr_near(key, by, init, None))
+    else {
         return false;
     };
     answer.give(Out::Number(written.result));
@@ -92,10 +119,11 @@ enum Life {
 impl Life {
     /// None if the argument is something else.
     fn of(stack: &Stack<'_>, index: i32) -> Option<Self> {
-        let seconds = if stack.is_nil(index) { 0.0 } else { stack.number(index)? };
-        if seconds == 0.0 {
-            return Some(Self::Endless);
-        }
+        let seconds = match stack.plain(index) {
+            Plain::Nil | Plain::Number(0.0) => return Some(Self::Endless),
+            Plain::Number(seconds) => seconds,
+            _ => return None,
+        };
         let time = Duration::try_from_secs_f64(seconds).ok()?;
         Some(Self::Ends(time.max(Duration::from_millis(1))))
     }

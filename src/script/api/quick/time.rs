@@ -12,12 +12,12 @@ use crate::script::api::time::{http_seconds, seconds_of, since_epoch, to_the_sec
 use crate::shared::local_offset;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.http_time", run: Run::Answers(http_time) },
-    Quick { name: "ngx.localtime", run: Run::Answers(localtime) },
-    Quick { name: "ngx.now", run: Run::Answers(now) },
-    Quick { name: "ngx.parse_http_time", run: Run::Answers(parse_http_time) },
-    Quick { name: "ngx.time", run: Run::Answers(seconds) },
-    Quick { name: "ngx.utctime", run: Run::Answers(utctime) },
+    Quick { name: "ngx.http_time", run: Run::answers(http_time) },
+    Quick { name: "ngx.localtime", run: Run::answers(localtime) },
+    Quick { name: "ngx.now", run: Run::answers(now) },
+    Quick { name: "ngx.parse_http_time", run: Run::answers(parse_http_time) },
+    Quick { name: "ngx.time", run: Run::answers(seconds) },
+    Quick { name: "ngx.utctime", run: Run::answers(utctime) },
 ];
 
 /// The first second of the year 10000, whose times cannot be written.

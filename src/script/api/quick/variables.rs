@@ -9,8 +9,8 @@ use crate::script::Call;
 use crate::script::api::var;
 
 pub const QUICK: &[Quick] = &[
-    Quick { name: "ngx.var read", run: Run::Answers(read) },
-    Quick { name: "ngx.var write", run: Run::Answers(write) },
+    Quick { name: "ngx.var read", run: Run::answers(read) },
+    Quick { name: "ngx.var write", run: Run::answers(write) },
 ];
 
 fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

@@ -1,0 +1,331 @@
+//! The stack of a native function while it runs: arguments are read from it, results are put onto it.
+#![allow(unsafe_code, reason = "mlua has no function that is not protected value by value")]
+
+use std::any::{Any, TypeId};
+use std::ffi::{c_int, c_void};
+use std::rc::Rc;
+use std::slice;
+
+use mlua::{Lua, ffi};
+
+use super::{Facts, facts};
+
+/// The registry's name for the metatable of tables whose fields are found in any spelling.
+const ANY_CASE: &std::ffi::CStr = c"moongate.any_case";
+/// Values that a native function may always push.
+const ROOM: c_int = ffi::LUA_MINSTACK;
+/// Marks what [`Stack::object`] finds.
+const OWNED: c_int = 96;
+
+/// The stack of a native function while it runs: its arguments, and where its result is made.
+pub struct Stack<'a> {
+    pub(super) state: *mut ffi::lua_State,
+    /// How many arguments there are.
+    pub(super) count: c_int,
+    facts: &'a Facts,
+}
+
+/// An argument, if it is of the plain kinds.
+#[derive(Debug, Clone, Copy)]
+pub enum Plain<'a> {
+    Boolean(bool),
+    /// Nil, or no argument.
+    Nil,
+    Number(f64),
+    Other,
+    Text(&'a [u8]),
+}
+
+/// What [`own`] gives an object: its userdata.
+struct Owned {
+    kind: TypeId,
+    /// Where it is, which stays there as long as it is held.
+    value: *const (),
+    _held: Rc<dyn Any>,
+}
+
+impl<'a> Stack<'a> {
+    /// # Safety
+    /// `state` is that of a native function that runs; the facts are the state's.
+    #[inline]
+    pub(super) unsafe fn of(state: *mut ffi::lua_State, facts: *const Facts) -> Self {
+        // SAFETY: the state holds the facts as long as it lives.
+        unsafe { Self { state, count: ffi::lua_gettop(state), facts: &*facts } }
+    }
+
+    /// How many arguments there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there is no argument at `index` (from 1), or nil.
+    #[inline]
+    pub fn is_nil(&self, index: c_int) -> bool {
+        self.kind(index) <= ffi::LUA_TNIL
+    }
+
+    /// The bytes of an argument that is a string.
+    #[inline]
+    pub fn bytes(&self, index: c_int) -> Option<&'a [u8]> {
+        let mut length = 0;
+        // SAFETY: the state is alive. A string stays where it is for as long as its place on the stack
+        // holds it, which is while the function runs (what `walk` shows lives in its table).
+        unsafe {
+            let no_atom = std::ptr::null_mut();
+            let start = ffi::lua_tolstringatom(self.state, index, &raw mut length, no_atom);
+            (!start.is_null()).then(|| slice::from_raw_parts(start.cast(), length))
+        }
+    }
+
+    /// An argument that is a number.
+    #[inline]
+    pub fn number(&self, index: c_int) -> Option<f64> {
+        // SAFETY: the state is alive, and a number is only read.
+        (self.kind(index) == ffi::LUA_TNUMBER)
+            .then(|| unsafe { ffi::lua_tonumberx(self.state, index, std::ptr::null_mut()) })
+    }
+
+    /// An argument that is a boolean.
+    #[inline]
+    pub fn boolean(&self, index: c_int) -> Option<bool> {
+        // SAFETY: as above.
+        (self.kind(index) == ffi::LUA_TBOOLEAN)
+            .then(|| unsafe { ffi::lua_toboolean(self.state, index) != 0 })
+    }
+
+    /// An argument, whose kind is asked for once.
+    #[inline]
+    pub fn plain(&self, index: c_int) -> Plain<'a> {
+        // SAFETY: as above.
+        unsafe {
+            match self.kind(index) {
+                ffi::LUA_TBOOLEAN => Plain::Boolean(ffi::lua_toboolean(self.state, index) != 0),
+                ffi::LUA_TNUMBER => {
+                    Plain::Number(ffi::lua_tonumberx(self.state, index, std::ptr::null_mut()))
+                }
+                ffi::LUA_TSTRING => self.bytes(index).map_or(Plain::Other, Plain::Text),
+                kind if kind <= ffi::LUA_TNIL => Plain::Nil,
+                _ => Plain::Other,
+            }
+        }
+    }
+
+    /// Whether a value is a table.
+    #[inline]
+    pub fn is_table(&self, index: c_int) -> bool {
+        self.kind(index) == ffi::LUA_TTABLE
+    }
+
+    /// Whether a value is a table that nothing is hidden behind.
+    #[inline]
+    pub fn is_plain_table(&self, index: c_int) -> bool {
+        // SAFETY: as above; what the look pushes is popped, and the slot is one of `ROOM`.
+        self.kind(index) == ffi::LUA_TTABLE
+            && unsafe {
+                let has = ffi::lua_getmetatable(self.state, index) != 0;
+                if has {
+                    ffi::lua_pop(self.state, 1);
+                }
+                !has
+            }
+    }
+
+    /// Walks a table: `visit` finds key and value at the two places it is told. Ends with `false`
+    /// where that does, or where the stack has no room.
+    pub fn walk(&self, table: c_int, mut visit: impl FnMut(c_int, c_int) -> bool) -> bool {
+        // SAFETY: the state is alive and `table` is one; three slots are there, and are given back.
+        unsafe {
+            let top = ffi::lua_gettop(self.state);
+            if top - self.count + 3 > ROOM {
+                return false;
+            }
+            let mut iterator = 0;
+            loop {
+                iterator = ffi::lua_rawiter(self.state, table, iterator);
+                if iterator < 0 {
+                    return true;
+                }
+                let went = visit(top + 1, top + 2);
+                ffi::lua_settop(self.state, top);
+                if !went {
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// What [`own`] gave the object that the first argument is, if it is a `T`.
+    #[inline]
+    pub fn object<T: 'static>(&self) -> Option<&T> {
+        if self.kind(1) != ffi::LUA_TTABLE {
+            return None;
+        }
+        // SAFETY: the object holds what is found, and no script runs, and nothing is collected, while the
+        // stack is looked at.
+        unsafe {
+            ffi::lua_rawgeti_(self.state, 1, 2);
+            let owned = self.owned(-1);
+            ffi::lua_settop(self.state, -2);
+            owned
+        }
+    }
+
+    /// What [`push_owned`] put at that place, if it is a `T`.
+    ///
+    /// # Safety
+    /// Something holds the userdata as long as the result is looked at.
+    pub(super) unsafe fn owned<'b, T: 'static>(&self, index: c_int) -> Option<&'b T> {
+        // SAFETY: only `push_owned` makes userdata with that tag.
+        unsafe {
+            let owned = ffi::lua_touserdatatagged(self.state, index, OWNED).cast::<Owned>();
+            let owned = owned.as_ref().filter(|owned| owned.kind == TypeId::of::<T>())?;
+            owned.value.cast::<T>().as_ref()
+        }
+    }
+
+    /// What the state is.
+    #[inline]
+    pub fn facts(&self) -> &'a Facts {
+        self.facts
+    }
+
+    /// The type of a value, as Luau numbers them; below 0: there is none.
+    #[inline]
+    pub fn kind(&self, index: c_int) -> c_int {
+        // SAFETY: the state is alive.
+        unsafe { ffi::lua_type(self.state, index) }
+    }
+}
+
+/// What only a way that makes its result may do: Luau may raise, and nothing that needs to be
+/// dropped is alive below it but what Rust drops as it passes.
+impl Stack<'_> {
+    #[inline]
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
+        // SAFETY: the state is alive, and its stack was checked.
+        unsafe { ffi::lua_pushlstring_(self.state, bytes.as_ptr().cast(), bytes.len()) };
+    }
+
+    #[inline]
+    pub fn push_number(&mut self, number: f64) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_pushnumber(self.state, number) };
+    }
+
+    #[inline]
+    pub fn push_boolean(&mut self, value: bool) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_pushboolean(self.state, value.into()) };
+    }
+
+    #[inline]
+    pub fn push_nil(&mut self) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_pushnil(self.state) };
+    }
+
+    /// `ngx.null`.
+    pub fn push_null(&mut self) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_pushlightuserdata(self.state, std::ptr::null_mut()) };
+    }
+
+    /// An empty table, with room for so many items and so many fields.
+    #[inline]
+    pub fn push_table(&mut self, items: usize, fields: usize) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_createtable(self.state, items as c_int, fields as c_int) };
+    }
+
+    /// The fields of the table on top are found in any spelling from now on.
+    pub fn set_any_case(&mut self) {
+        // SAFETY: as above. The metatable is there: it was made with the state.
+        unsafe {
+            ffi::lua_getfield(self.state, ffi::LUA_REGISTRYINDEX, ANY_CASE.as_ptr());
+            ffi::lua_setmetatable(self.state, -2);
+        }
+    }
+
+    /// The value on top becomes item `index` of the table below it.
+    #[inline]
+    pub fn set_item(&mut self, index: i32) {
+        // SAFETY: as above; the table is this function's own.
+        unsafe { ffi::lua_rawseti_(self.state, -2, index) };
+    }
+
+    /// The value on top becomes the field of the table that the key below it names.
+    #[inline]
+    pub fn set_field(&mut self) {
+        // SAFETY: as above.
+        unsafe { ffi::lua_rawset(self.state, -3) };
+    }
+
+    /// Something of ours, which only [`Stack::owned`] finds again.
+    pub(super) fn push_owned<T: 'static>(&mut self, value: Rc<T>) {
+        let owned = Owned::of(value);
+        // SAFETY: as above.
+        unsafe { push_owned(self.state, owned) };
+    }
+
+    /// Sees to it that a few more values fit.
+    pub fn reserve(&mut self) -> bool {
+        // SAFETY: as above.
+        unsafe { ffi::lua_checkstack(self.state, 8) != 0 }
+    }
+}
+
+/// Gives an object of the API what [`Stack::object`] finds there. It is dropped when no script holds it.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn own<T: 'static>(lua: &Lua, object: &mlua::Table, value: Rc<T>) -> mlua::Result<()> {
+    let owned = Owned::of(value);
+    // SAFETY: the object is the one argument.
+    unsafe {
+        lua.exec_raw(object, |state| {
+            push_owned(state, owned);
+            ffi::lua_rawseti_(state, 1, 2);
+            ffi::lua_settop(state, 0);
+        })
+    }
+}
+
+impl Owned {
+    fn of<T: 'static>(value: Rc<T>) -> Self {
+        Self { kind: TypeId::of::<T>(), value: Rc::as_ptr(&value).cast(), _held: value }
+    }
+}
+
+/// # Safety
+/// The state is alive, with room for one value more.
+unsafe fn push_owned(state: *mut ffi::lua_State, owned: Owned) {
+    // SAFETY: as above. Luau aligns userdata to 8 bytes; nothing can raise between making it and filling
+    // it, and `drop_owned` is what ends it.
+    unsafe {
+        let place = ffi::lua_newuserdatatagged(state, size_of::<Owned>(), OWNED);
+        place.cast::<Owned>().write(owned);
+    }
+}
+
+/// The table that `make` leaves on the stack, made under one protection.
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn made(lua: &Lua, make: impl FnOnce(&mut Stack<'_>)) -> mlua::Result<mlua::Table> {
+    let facts = facts(lua);
+    // SAFETY: the state is alive, with room for `LUA_MINSTACK` values, of which `make` pushes a few; what
+    // Luau raises drops what `make` holds as it passes.
+    unsafe { lua.exec_raw((), |state| make(&mut Stack { state, count: 0, facts: &facts })) }
+}
+
+/// Tells a fresh state how what is owned ends.
+pub(super) fn prepare(lua: &Lua) -> mlua::Result<()> {
+    // SAFETY: nothing else in the process makes userdata of that tag.
+    unsafe { lua.exec_raw((), |state| ffi::lua_setuserdatadtor(state, OWNED, Some(drop_owned))) }
+}
+
+unsafe extern "C" fn drop_owned(_: *mut ffi::lua_State, place: *mut c_void) {
+    // SAFETY: `own` filled it, and Luau ends it once.
+    unsafe { place.cast::<Owned>().drop_in_place() };
+}
