@@ -47,6 +47,8 @@ pub(super) struct Slot {
     pub(super) started: AtomicU64,
     /// When its bell wakes the watchdog next, or did last, by [`wall`]; 0: it has none.
     pub(super) rings: AtomicU64,
+    /// Whether the watchdog will not look before the bell is set again.
+    pub(super) unwatched: AtomicBool,
     /// The thread's CPU time when the poll began, or [`UNKNOWN`].
     pub(super) entered: AtomicU64,
     /// The VM's interrupt. Its VM is alive while the word says that a script runs: the worker
@@ -255,6 +257,7 @@ impl Mine {
             slice: AtomicU64::new(NEVER),
             started: AtomicU64::new(0),
             rings: AtomicU64::new(bell.is_some().into()),
+            unwatched: AtomicBool::new(false),
             entered: AtomicU64::new(UNKNOWN),
             target: AtomicUsize::new(0),
             seen: AtomicU64::new(0),
@@ -283,7 +286,8 @@ impl Mine {
         slice: u64,
     ) {
         let slot = &self.slot;
-        if started >= self.put_off.get() {
+        // Where others wait, the watchdog is awake, or about to be.
+        if started >= self.put_off.get() && slot.suspended.load(Ordering::Relaxed) == 0 {
             self.ring_after(TICK, started);
         }
         let entered = entered.map_or(UNKNOWN, |entered| entered.as_nanos() as u64);
@@ -300,12 +304,17 @@ impl Mine {
             return unsafe { interrupt.raise(Demand::Cut) };
         }
         slot.word.store(idle + RUNNING, Ordering::SeqCst);
+        // The bell may have rung before the word said that there is something to look at.
+        if slot.unwatched.load(Ordering::SeqCst) {
+            self.ring_after(TICK, started);
+        }
     }
 
     /// Has the watchdog woken after this time, and not before. A poll that begins in the second half of it
     /// puts that off: so the watchdog looks at each within a tick, and at none that is over by then.
     #[cold]
     fn ring_after(&self, time: Duration, now: u64) {
+        self.slot.unwatched.store(false, Ordering::SeqCst);
         let rings = self.bell.as_ref().is_some_and(|bell| bell.ring_after(time));
         let time = time.as_nanos() as u64;
         self.put_off.set(now + time / 2);

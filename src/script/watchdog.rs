@@ -79,14 +79,30 @@ fn look_around() -> Option<Duration> {
 impl Watched {
     /// When it is to be looked at again if its bell does not ring before.
     fn look(&mut self) -> Option<Duration> {
+        if self.slot.suspended.load(Ordering::SeqCst) > 0 {
+            return Some(self.watch().unwrap_or(ALERT));
+        }
+        if self.slot.word.load(Ordering::SeqCst) & WHAT != RUNNING && !self.is_watched() {
+            self.slot.unwatched.store(true, Ordering::SeqCst);
+        }
+        // A script that began meanwhile sees that, or is seen here.
+        match self.watch() {
+            None if self.slot.rings.load(Ordering::SeqCst) == 0 => Some(TICK),
+            again => again,
+        }
+    }
+
+    /// Whether its bell is still to ring.
+    fn is_watched(&self) -> bool {
+        self.slot.rings.load(Ordering::SeqCst) > thread_clock::wall()
+    }
+
+    /// Looks at the script that runs; when to look at it again if its bell does not ring before.
+    fn watch(&mut self) -> Option<Duration> {
         let word = self.slot.word.load(Ordering::SeqCst);
         let is_new = std::mem::replace(&mut self.word, word) != word;
-        let waiting = self.slot.suspended.load(Ordering::Relaxed) > 0;
-        let rings = self.slot.rings.load(Ordering::SeqCst);
-        let alert = if rings == 0 { Some(TICK) } else { None };
-        let alert = if waiting { Some(ALERT) } else { alert };
         if word & WHAT != RUNNING {
-            return alert;
+            return None;
         }
         let now = self.slot.clock.now().as_nanos() as u64;
         let entered = self.slot.entered.load(Ordering::Relaxed);
@@ -97,8 +113,9 @@ impl Watched {
         let used = now.saturating_sub(self.since);
         self.slot.seen.store(used, Ordering::Relaxed);
         let again = self.judge(word, used, entered);
-        let is_early = self.raised.is_none() && rings > thread_clock::wall();
-        if is_early { alert } else { Some(again) }
+        // Those that were suspended before are watched from their beginning.
+        let is_early = self.raised.is_none() && entered == UNKNOWN && self.is_watched();
+        (!is_early).then_some(again)
     }
 
     /// What a script that used so much CPU time is to do; when to look at it again.
