@@ -138,7 +138,8 @@ fn emit_of_rules() {
         let mut ended = exchange("0123456789abcdef0123456789abcdef", "shop.example/api/");
         let scores = Scores { inbound: 5, outbound: 0 };
         let mode = Some("detect");
-        ended.findings = Findings { matches, scores, would_have, mode, cuts: 1, cost: cost() };
+        let found = Findings { matches, scores, would_have, mode, cuts: 1, cost: cost() };
+        ended.findings = Some(Box::new(found));
         events::ExchangeEnded { transaction: &ended }.emit();
     }
     for phase in RulePhase::ALL {
@@ -773,7 +774,8 @@ fn scripts_that_say_too_much_are_cut_and_cost_no_time() {
 #[test]
 fn the_event_log_tells_what_cost_too_much_and_the_next_step() {
     let mut ended = exchange("0123456789abcdef0123456789abcdef", "judged");
-    ended.findings = Findings { mode: Some("on"), cost: cost(), ..Findings::default() };
+    let found = Findings { mode: Some("on"), cost: cost(), ..Findings::default() };
+    ended.findings = Some(Box::new(found));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let logs = opened(&[], Some(&path), None);
@@ -795,7 +797,8 @@ fn the_event_log_tells_what_rules_found() {
     let silent = Match { id: 901_001, logged: false, ..matched("REQUEST_URI") };
     let matches = vec![silent, matched("ARGS:q"), matched("ARGS:password")];
     let (would_have, mode) = (Some(949_110), Some("detect"));
-    ended.findings = Findings { matches, scores, would_have, mode, cuts: 0, cost: Cost::default() };
+    let cost = Cost::default();
+    ended.findings = Some(Box::new(Findings { matches, scores, would_have, mode, cuts: 0, cost }));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     let logs = opened(&[], Some(&path), None);

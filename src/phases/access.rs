@@ -1,8 +1,17 @@
 //! `access`: handlers admit or refuse; after them the rules judge the request, head and body.
 
-use super::step::{decided, run_all};
+use super::step::{self, decided, run_all};
 use super::{Exchange, Flow, admission, ask, request_body, rules, rules_beside};
 use crate::transaction::{Phase, RulePhase};
+
+/// Whether anybody has a say in who is admitted.
+pub(super) fn has_any(exchange: &Exchange) -> bool {
+    let serving = &exchange.plan().serving;
+    step::has_any(exchange, Phase::Access)
+        || exchange.rules.are_there()
+        || serving.ask.is_some()
+        || !serving.admission.is_empty()
+}
 
 /// What the operator's own scripts ask of the node was admitted with the request for which they ask,
 /// as in nginx; what functions ask is judged as a client's request is.

@@ -47,19 +47,23 @@ struct Moment {
 }
 
 /// Notes what the handlers would find that stand in this phase after so many of those that count.
+#[inline]
 pub(super) fn note_at(exchange: &Exchange, phase: Phase, after: usize) {
-    note(exchange, |step| step.phase == phase && step.after == after);
+    if !exchange.plan().beside.is_empty() {
+        note(exchange, |step| step.phase == phase && step.after == after);
+    }
 }
 
 /// The same for all of a phase.
+#[inline]
 pub(super) fn note_all(exchange: &Exchange, phase: Phase) {
-    note(exchange, |step| step.phase == phase);
+    if !exchange.plan().beside.is_empty() {
+        note(exchange, |step| step.phase == phase);
+    }
 }
 
+#[cold]
 fn note(exchange: &Exchange, is_wanted: impl Fn(&BesideStep) -> bool) {
-    if exchange.plan().beside.is_empty() {
-        return;
-    }
     let wanted = exchange.plan().beside.iter().filter(|step| is_wanted(step));
     let moments = wanted.filter_map(|step| Moment::of(exchange, step));
     for moment in moments {

@@ -10,7 +10,7 @@ const ERROR: i64 = 4;
 
 /// Follows the redirect that a script wanted; a flow if that leads nowhere.
 pub(super) fn follow(exchange: &Exchange) -> Flow {
-    let Some(Detour { to, inside }) = exchange.subject.detour.take() else {
+    let Some(Detour { to, inside }) = exchange.subject.detour.take().map(|detour| *detour) else {
         return Flow::Continue;
     };
     if exchange.redirects.get() >= REDIRECTS {

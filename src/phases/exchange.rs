@@ -11,7 +11,7 @@ use super::rules_beside::Judged;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
 use crate::policy::{Live, Policy, RoutePlan};
-use crate::script::{Detour, ScriptErrorKind, Subject, Way};
+use crate::script::{ScriptErrorKind, Subject, Way};
 use crate::transaction::{Manner, Match, Phase, Transaction};
 
 /// One request and its response: its values, and the policy held from its first byte to its log
@@ -124,14 +124,14 @@ impl Exchange {
     /// Its path is another, and so may its route be.
     pub(super) fn reroute(&self) -> Flow {
         let inside = self.inside.get();
-        self.subject.detour.replace(Some(Detour { to: Way::Rewritten, inside }));
+        self.subject.send_to(Way::Rewritten, inside);
         Flow::Reroute
     }
 
     /// Whether the way that it is sent begins at its site, and not at a route.
     pub(super) fn begins_anew(&self) -> bool {
         let detour = self.subject.detour.borrow();
-        matches!(&*detour, Some(Detour { to: Way::Target(..), .. }))
+        detour.as_ref().is_some_and(|detour| matches!(detour.to, Way::Target(..)))
     }
 
     /// Whether a script has changed the path, and wants a route for it: there is no need to be sent
@@ -204,12 +204,14 @@ impl Exchange {
     }
 
     /// What runs for it.
+    #[inline]
     pub fn plan(&self) -> &RoutePlan {
         // `begin` and `go_to` saw that the index is there, and a policy never changes.
         self.live.policy.plans.get(self.plan.get()).expect("a policy keeps its plans")
     }
 
     /// Whether any handler runs in a phase.
+    #[inline]
     pub fn has(&self, phase: Phase) -> bool {
         !self.plan().of(phase).is_empty()
     }

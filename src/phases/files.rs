@@ -13,7 +13,7 @@ use super::moves::{absolute, render};
 use super::step::decided;
 use super::{Exchange, Flow};
 use crate::config::serving::Files;
-use crate::script::{Detour, Way};
+use crate::script::Way;
 use crate::telemetry::events;
 use crate::transaction::encode_path;
 
@@ -86,7 +86,7 @@ pub(super) fn go(exchange: &Exchange, to: &Bytes) -> Flow {
         let path = encode_path(to.get(..mark).unwrap_or_default());
         Way::Target(path.into(), (mark < to.len()).then(|| to.slice(mark + 1..)))
     };
-    exchange.subject.detour.replace(Some(Detour { to, inside: true }));
+    exchange.subject.send_to(to, true);
     Flow::Reroute
 }
 
@@ -118,7 +118,7 @@ fn folder(exchange: &Exchange, files: &Files, uri: &[u8]) -> Flow {
 fn go_to_index(exchange: &Exchange, uri: Vec<u8>) -> Flow {
     let query = exchange.subject.transaction.borrow().request.query.clone();
     let to = Way::Target(encode_path(&uri).into(), query);
-    exchange.subject.detour.replace(Some(Detour { to, inside: true }));
+    exchange.subject.send_to(to, true);
     Flow::Reroute
 }
 

@@ -28,6 +28,11 @@ impl Judgement {
         Self { state: Cell::new(State::Never) }
     }
 
+    /// Whether there are any rules for it.
+    pub(super) fn are_there(&self) -> bool {
+        self.state.get() != State::Never
+    }
+
     /// There are rules, which have not begun.
     pub(super) fn expect(&self) {
         self.state.set(State::NotYet);

@@ -123,9 +123,11 @@ async fn way(exchange: &Exchange) -> Flow {
     if let Some(flow) = moves::to_folder(exchange) {
         return flow;
     }
-    let flow = request_body::read_if_needed(exchange).await;
-    if flow != Flow::Continue {
-        return flow;
+    if exchange.plan().lua.needs_body {
+        let flow = request_body::fetch(exchange).await;
+        if flow != Flow::Continue {
+            return flow;
+        }
     }
     let flow = set::run(exchange);
     if flow != Flow::Continue {
@@ -135,17 +137,23 @@ async fn way(exchange: &Exchange) -> Flow {
     if flow != Flow::Continue {
         return flow;
     }
-    let flow = rewrite::run(exchange).await;
-    if flow != Flow::Continue {
-        return flow;
+    if step::has_any(exchange, Phase::Rewrite) {
+        let flow = rewrite::run(exchange).await;
+        if flow != Flow::Continue {
+            return flow;
+        }
     }
-    let flow = access::run(exchange).await;
-    if flow != Flow::Continue {
-        return flow;
+    if access::has_any(exchange) {
+        let flow = access::run(exchange).await;
+        if flow != Flow::Continue {
+            return flow;
+        }
     }
-    let flow = step::run_all(exchange, Phase::Precontent).await;
-    if flow != Flow::Continue {
-        return flow;
+    if step::has_any(exchange, Phase::Precontent) {
+        let flow = step::run_all(exchange, Phase::Precontent).await;
+        if flow != Flow::Continue {
+            return flow;
+        }
     }
     content::run(exchange).await
 }

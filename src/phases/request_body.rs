@@ -45,11 +45,8 @@ fn unread_refused(exchange: &Exchange) -> Flow {
     Flow::Continue
 }
 
-/// Where the route's scripts want the body, it is read before any of them runs.
-pub(super) async fn read_if_needed(exchange: &Exchange) -> Flow {
-    if !exchange.plan().lua.needs_body {
-        return Flow::Continue;
-    }
+/// The route's scripts want the body: it is read before any of them runs.
+pub(super) async fn fetch(exchange: &Exchange) -> Flow {
     match whole(exchange).await {
         Ok(_) => Flow::Continue,
         Err(status) => refused(exchange, status, reason(status)),

@@ -54,7 +54,7 @@ pub(super) fn tell(exchange: &Exchange) {
         cuts: inspection.cuts(),
         cost: inspection.cost(),
     };
-    exchange.subject.transaction.borrow_mut().findings = findings;
+    exchange.subject.transaction.borrow_mut().findings = Some(Box::new(findings));
     // Of this worker since the last exchange ended: what others are at is counted too.
     let Recall { recalled, found } = take_recall();
     events::ValuesJudged { remembered: recalled, found }.emit();

@@ -12,7 +12,9 @@ use super::{Exchange, request_body};
 use crate::detection::{Answer, Inspection, Interruption, Outcome, Profile, World};
 use crate::functions::{Compared, Contest, Done, Ending, Read, Turn};
 use crate::script::{Host as _, Subject};
-use crate::transaction::{Body, Headers, Match, Request, RulePhase, Transaction, Variables};
+use crate::transaction::{
+    Body, Findings, Headers, Match, Request, RulePhase, Transaction, Variables,
+};
 
 /// Questions that are answered with no, at the most.
 const QUESTIONS: usize = 32;
@@ -155,7 +157,8 @@ fn refused(interruption: &Interruption) -> Ending {
 fn lives(subject: &Subject) -> Done {
     let transaction = subject.transaction.borrow();
     let inspection = subject.inspection.borrow();
-    let findings = &transaction.findings;
+    let nothing = Findings::default();
+    let findings = transaction.findings.as_deref().unwrap_or(&nothing);
     let of_request = |found: &&Match| found.phase <= RulePhase::RequestBody && found.disruptive;
     let would_have = inspection.as_ref().and_then(|inspection| inspection.would_have());
     let ending = match (findings.matches.iter().find(of_request), would_have) {

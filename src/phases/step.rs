@@ -26,6 +26,13 @@ pub(super) enum End {
     Refused(Option<u16>),
 }
 
+/// Whether a phase has handlers, or any are to be shown what those would find.
+#[inline]
+pub(super) fn has_any(exchange: &Exchange, phase: Phase) -> bool {
+    let plan = exchange.plan();
+    !plan.of(phase).is_empty() || !plan.beside.is_empty()
+}
+
 /// Runs all handlers of a phase that may wait, until one of them ends the phase.
 pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
     let steps = exchange.plan().of(phase);

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::parked::Answer;
-use super::within::{Captured, Detour, Origin, Subrequest};
+use super::within::{Captured, Detour, Origin, Subrequest, Way};
 use super::{Handshake, Threads, api, slot};
 use crate::config::{Budget, SocketSettings};
 use crate::detection::Inspection;
@@ -98,7 +98,7 @@ pub struct Subject {
     /// Where the exchange comes from.
     pub origin: Origin,
     /// Where a script sends it, until it goes there.
-    pub detour: RefCell<Option<Detour>>,
+    pub detour: RefCell<Option<Box<Detour>>>,
 }
 
 /// What scripts can have done that needs the client's socket.
@@ -276,6 +276,12 @@ impl Subject {
             detour: RefCell::default(),
         }
     }
+
+    /// It goes another way from now on; `inside`: it may lead to routes that serve only what comes from
+    /// within.
+    pub fn send_to(&self, to: Way, inside: bool) {
+        self.detour.replace(Some(Box::new(Detour { to, inside })));
+    }
 }
 
 impl Call {
@@ -374,7 +380,9 @@ impl Call {
 
     /// Nobody waits for the errands any more.
     pub(super) fn end_errands(&self) {
-        drop(self.errands.take());
+        if !self.errands.borrow().is_empty() {
+            drop(self.errands.take());
+        }
     }
 
     /// Keeps the stack of a coroutine that failed with these words, and in whose place the coroutine

@@ -1,35 +1,169 @@
-//! The coroutines in which handlers run: kept when a call is over, for calls to come.
+//! The coroutines in which scripts run: how one goes on, and which are kept for calls to come.
+//!
+//! A coroutine is resumed as Luau has it: that is one protection for all that happens in it. mlua's way
+//! protects and looks up around it what a call does not need. What mlua's own async functions wait for
+//! is to be waited for by [`super::Call::awaited`]: here nobody tells them whom to wake.
+#![allow(unsafe_code, reason = "mlua looks at a coroutine from all sides whenever it goes on")]
 
 use std::cell::RefCell;
+use std::ffi::c_int;
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::task::{Context, Poll};
 
-use mlua::thread::AsyncThread;
-use mlua::{Function, IntoLuaMulti, Lua, Thread, Value, WeakLua};
+use mlua::state::RawLua;
+use mlua::{Error, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Thread, Value, ffi};
 
 /// Coroutines that one VM keeps at the most.
 const KEPT: usize = 64;
 
 /// The coroutines of a VM in which nothing runs.
 pub(super) struct Idle {
-    lua: WeakLua,
-    all: RefCell<Vec<Coroutine>>,
+    all: RefCell<Vec<Thread>>,
     /// What stands in one that was cleared.
     nothing: Function,
-}
-
-struct Coroutine {
-    thread: Thread,
-    /// The same one, to be polled.
-    work: AsyncThread<Value>,
 }
 
 /// A function that runs in a coroutine; its first result comes of it. One that was given up leaves its
 /// coroutine to the collector.
 pub(super) struct Run<'vm> {
+    lua: &'vm Lua,
     idle: &'vm Idle,
-    coroutine: Option<Coroutine>,
+    thread: Option<Thread>,
+}
+
+/// Goes on with a coroutine: from its beginning, or from where it waits. What it yields but
+/// [`Lua::poll_pending`] means that others are to have their turn; whoever is `ready` is told.
+///
+/// # Errors
+/// What it failed with, and the stack there.
+pub(super) fn resume<R: FromLuaMulti>(
+    lua: &Lua,
+    thread: &Thread,
+    ready: impl FnOnce(),
+) -> Poll<mlua::Result<R>> {
+    lua.exec_raw_lua(|raw| {
+        let coroutine = thread.state();
+        let mut count = 0;
+        // SAFETY: both states are alive, for `thread` and `raw` hold them; `given` sees to it that there
+        // is a function below the values that it counts. Nothing is raised past a resume, and what is
+        // left on the coroutine's stack is counted.
+        unsafe {
+            let Some(given) = given(coroutine) else {
+                return Poll::Ready(Err(Error::CoroutineUnresumable));
+            };
+            match ffi::lua_resumex(coroutine, raw.state(), given, &raw mut count) {
+                ffi::LUA_OK => Poll::Ready(results(raw, coroutine, count)),
+                ffi::LUA_YIELD => {
+                    if count != 1 || ffi::lua_tolightuserdata(coroutine, 1) != Lua::poll_pending().0
+                    {
+                        ready();
+                    }
+                    ffi::lua_settop(coroutine, 0);
+                    Poll::Pending
+                }
+                status => Poll::Ready(Err(failure(lua, coroutine, status))),
+            }
+        }
+    })
+}
+
+/// How many values a coroutine goes on with; none: there is nothing in it to go on with.
+///
+/// # Safety
+/// The coroutine is alive.
+unsafe fn given(coroutine: *mut ffi::lua_State) -> Option<c_int> {
+    // SAFETY: as promised by the caller.
+    let (status, top) = unsafe { (ffi::lua_status(coroutine), ffi::lua_gettop(coroutine)) };
+    let given = if status == ffi::LUA_YIELD { top } else { top - 1 };
+    (given >= 0).then_some(given)
+}
+
+/// Takes what a coroutine returned.
+///
+/// # Safety
+/// The coroutine is of this VM, and so many values are on its stack.
+unsafe fn results<R: FromLuaMulti>(
+    raw: &RawLua,
+    coroutine: *mut ffi::lua_State,
+    count: c_int,
+) -> mlua::Result<R> {
+    // SAFETY: as promised by the caller; there is room for what is moved.
+    unsafe {
+        let _top = Top::of(raw.state());
+        if ffi::lua_checkstack(raw.state(), count + 1) == 0 {
+            ffi::lua_settop(coroutine, 0);
+            return Err(Error::StackError);
+        }
+        ffi::lua_xmove(coroutine, raw.state(), count);
+        R::from_stack_multi(count, raw)
+    }
+}
+
+/// Puts values onto the stack of a coroutine in which nothing runs.
+///
+/// # Errors
+/// If the state's memory is spent.
+fn put(lua: &Lua, thread: &Thread, values: impl IntoLuaMulti) -> mlua::Result<()> {
+    // SAFETY: both states are alive and of one VM, and there is room for what is moved.
+    lua.exec_raw_lua(|raw| unsafe {
+        let _top = Top::of(raw.state());
+        let count = values.push_into_stack_multi(raw)?;
+        if ffi::lua_checkstack(thread.state(), count) == 0 {
+            return Err(Error::StackError);
+        }
+        ffi::lua_xmove(raw.state(), thread.state(), count);
+        Ok(())
+    })
+}
+
+/// What a coroutine failed with, in mlua's words.
+///
+/// # Safety
+/// The coroutine is of this VM, and just failed so.
+unsafe fn failure(lua: &Lua, coroutine: *mut ffi::lua_State, status: c_int) -> Error {
+    // SAFETY: as promised by the caller: the error is on its stack. What is raised here is caught by
+    // mlua, and passes nothing that needs to be dropped.
+    unsafe {
+        if status == ffi::LUA_ERRMEM {
+            return Error::MemoryError("not enough memory".to_owned());
+        }
+        let raised = lua.exec_raw((), |state| ffi::lua_xmove(coroutine, state, 1));
+        let raised = match raised {
+            Ok(Value::Error(error)) => return *error,
+            Ok(raised) => raised,
+            Err(error) => return error,
+        };
+        let told = lua.exec_raw::<LuaString>(raised, |state| {
+            let words = ffi::luaL_tolstring(state, 1, ptr::null_mut());
+            if ffi::lua_checkstack(state, ffi::LUA_TRACEBACK_STACK) != 0 {
+                ffi::luaL_traceback(state, coroutine, words, 0);
+            }
+            ffi::lua_replace(state, 1);
+            ffi::lua_settop(state, 1);
+        });
+        told.map_or_else(|error| error, |words| Error::RuntimeError(words.to_string_lossy()))
+    }
+}
+
+/// What is above this on a stack goes away with it.
+struct Top(*mut ffi::lua_State, c_int);
+
+impl Top {
+    /// # Safety
+    /// The state outlives it, and what is on its stack now stays there.
+    unsafe fn of(state: *mut ffi::lua_State) -> Self {
+        // SAFETY: as promised by the caller.
+        Self(state, unsafe { ffi::lua_gettop(state) })
+    }
+}
+
+impl Drop for Top {
+    fn drop(&mut self) {
+        // SAFETY: as promised where it was made.
+        unsafe { ffi::lua_settop(self.0, self.1) };
+    }
 }
 
 impl Idle {
@@ -39,44 +173,66 @@ impl Idle {
     /// If its memory does not hold it.
     pub(super) fn of(lua: &Lua) -> mlua::Result<Self> {
         let nothing = lua.create_function(|_, ()| Ok(()))?;
-        Ok(Self { lua: lua.weak(), all: RefCell::default(), nothing })
+        Ok(Self { all: RefCell::default(), nothing })
     }
 
     /// Begins to run a function without arguments.
     ///
     /// # Errors
     /// If the state's memory is spent.
-    pub(super) fn run(&self, lua: &Lua, function: Function) -> mlua::Result<Run<'_>> {
+    pub(super) fn run<'vm>(
+        &'vm self,
+        lua: &'vm Lua,
+        function: &Function,
+    ) -> mlua::Result<Run<'vm>> {
         let kept = self.all.borrow_mut().pop();
-        let coroutine = if let Some(kept) = kept {
-            kept.thread.reset(function)?;
-            kept
-        } else {
-            let thread = lua.create_thread(function)?;
-            Coroutine { work: thread.clone().into_async(())?, thread }
+        let thread = match kept {
+            Some(kept) => {
+                put(lua, &kept, function)?;
+                kept
+            }
+            None => lua.create_thread(function.clone())?,
         };
-        Ok(Run { idle: self, coroutine: Some(coroutine) })
+        Ok(Run { lua, idle: self, thread: Some(thread) })
     }
 
-    fn keep(&self, coroutine: Coroutine) {
+    /// Keeps one that came to its end.
+    fn keep(&self, lua: &Lua, thread: Thread) {
+        if !has_own_globals(lua, &thread) {
+            return self.put_back(thread);
+        }
+        self.clear(lua, thread);
+    }
+
+    fn put_back(&self, thread: Thread) {
         let mut idle = self.all.borrow_mut();
         if idle.len() < KEPT {
-            idle.push(coroutine);
+            idle.push(thread);
         }
     }
 
     /// Keeps one in which something failed, or left, without what that had on its stack. A stack that
     /// grew is given back by allocating a small one, outside of any protection: what the memory limit
     /// raised there would end the process.
-    fn clear(&self, coroutine: Coroutine) {
-        let Some(lua) = self.lua.try_upgrade() else { return };
+    fn clear(&self, lua: &Lua, thread: Thread) {
         let Ok(limit) = lua.set_memory_limit(0) else { return };
-        let cleared = coroutine.thread.reset(self.nothing.clone());
+        let cleared = thread.reset(self.nothing.clone());
         let limited = lua.set_memory_limit(limit);
         if cleared.is_ok() && limited.is_ok() {
-            self.keep(coroutine);
+            // SAFETY: it is alive, and `reset` left the function on it that is taken away.
+            unsafe { ffi::lua_settop(thread.state(), 0) };
+            self.put_back(thread);
         }
     }
+}
+
+/// Whether a script gave a coroutine globals of its own.
+fn has_own_globals(lua: &Lua, thread: &Thread) -> bool {
+    // SAFETY: both states are alive, and each has a table of globals.
+    lua.exec_raw_lua(|raw| unsafe {
+        ffi::lua_topointer(thread.state(), ffi::LUA_GLOBALSINDEX)
+            != ffi::lua_topointer(raw.state(), ffi::LUA_GLOBALSINDEX)
+    })
 }
 
 impl Run<'_> {
@@ -84,9 +240,9 @@ impl Run<'_> {
     ///
     /// # Errors
     /// If the state's memory is spent.
-    pub(super) fn with(mut self, arguments: impl IntoLuaMulti) -> mlua::Result<Self> {
-        if let Some(coroutine) = &mut self.coroutine {
-            coroutine.work = coroutine.thread.clone().into_async(arguments)?;
+    pub(super) fn with(self, arguments: impl IntoLuaMulti) -> mlua::Result<Self> {
+        if let Some(thread) = &self.thread {
+            put(self.lua, thread, arguments)?;
         }
         Ok(self)
     }
@@ -96,12 +252,12 @@ impl Future for Run<'_> {
     type Output = mlua::Result<Value>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(mut coroutine) = self.coroutine.take() else { return Poll::Pending };
-        let polled = Pin::new(&mut coroutine.work).poll(context);
+        let Some(thread) = self.thread.take() else { return Poll::Pending };
+        let polled = resume(self.lua, &thread, || context.waker().wake_by_ref());
         match &polled {
-            Poll::Ready(Ok(_)) => self.idle.keep(coroutine),
-            Poll::Ready(Err(_)) => self.idle.clear(coroutine),
-            Poll::Pending => self.coroutine = Some(coroutine),
+            Poll::Ready(Ok(_)) => self.idle.keep(self.lua, thread),
+            Poll::Ready(Err(_)) => self.idle.clear(self.lua, thread),
+            Poll::Pending => self.thread = Some(thread),
         }
         polled
     }
@@ -129,7 +285,7 @@ mod tests {
             ("coroutine.yield() return 1", 0),
             ("return 7", 1),
         ] {
-            let mut run = idle.run(&lua, function(text)).unwrap();
+            let mut run = idle.run(&lua, &function(text)).unwrap();
             let _ = poll(&mut run);
             drop(run);
             assert_eq!(idle.all.borrow().len(), kept, "{text}");
@@ -144,7 +300,7 @@ mod tests {
             lua.load("return select('#', ...) .. tostring((...))").into_function().unwrap();
         let mut answers = Vec::new();
         for given in [None, Some("a"), None] {
-            let mut run = idle.run(&lua, function.clone()).unwrap();
+            let mut run = idle.run(&lua, &function).unwrap();
             if let Some(given) = given {
                 run = run.with(given).unwrap();
             }

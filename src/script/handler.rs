@@ -12,7 +12,7 @@ use mlua::{Function, Value};
 
 use super::error::NoScript;
 use super::incarnation::Incarnation;
-use super::{Call, api};
+use super::{Call, api, coroutine};
 use crate::config::{Budget, HandlerSource, Template};
 use crate::transaction::Phase;
 
@@ -123,6 +123,26 @@ impl Handler {
         };
         *self.compiled.borrow_mut() = Some(compiled);
         Ok(())
+    }
+
+    /// Begins to run it for one call.
+    pub(super) fn begin<'vm>(
+        &self,
+        vm: &'vm Incarnation,
+        call: &Call,
+    ) -> mlua::Result<coroutine::Run<'vm>> {
+        if let Some(chunk) = &*self.compiled.borrow()
+            && chunk.is_shared
+            && vm.shared().is_some()
+        {
+            return vm.idle.run(&vm.lua, &chunk.function);
+        }
+        let (function, argument) = self.function(vm, call)?;
+        let run = vm.idle.run(&vm.lua, &function)?;
+        match argument {
+            Some(argument) => run.with(argument),
+            None => Ok(run),
+        }
     }
 
     /// The function for one call, in its environment, and its argument.

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use mlua::thread::AsyncThread;
 use mlua::{MultiValue, Thread};
 
 use super::threads::Coroutine;
@@ -20,7 +19,8 @@ pub struct Light {
     pub thread: Thread,
     /// The coroutine that made it.
     pub(super) parent: usize,
-    pub(super) work: RefCell<Option<AsyncThread<MultiValue>>>,
+    /// Whether it does not run, and is to go on.
+    pub(super) rests: Cell<bool>,
     pub(super) life: RefCell<Life>,
     pub(super) alarm: Arc<Alarm>,
     /// The alarm's.
@@ -90,8 +90,7 @@ impl Light {
 
     pub(super) fn kill(&self) {
         self.life.replace(Life::Dead);
-        // Its coroutine may be the one that runs: then `go_on` has the work.
-        drop(self.work.take());
+        self.rests.set(false);
     }
 
     pub(super) fn identity(&self) -> usize {

@@ -105,8 +105,8 @@ impl Meter {
             }
             call.threads.enter(context.waker());
             let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
-            let (polled, cpu) =
-                self.run(vm, call, slice, || all(call, context.waker(), &mut future, &mut done));
+            let (polled, cpu) = self
+                .run(vm, call, slice, || all(vm, call, context.waker(), &mut future, &mut done));
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
             if goes_on {
@@ -230,6 +230,7 @@ impl Meter {
 
 /// One poll of a call: of its own coroutine, and of its light threads. It is over when all are.
 fn all<T>(
+    vm: &Incarnation,
     call: &Rc<Call>,
     waker: &Waker,
     own: &mut Pin<&mut impl Future<Output = mlua::Result<T>>>,
@@ -251,7 +252,7 @@ fn all<T>(
         failed.set(failure);
         is_leaving
     };
-    call.threads.poll(waker, go_on, is_leaving);
+    call.threads.poll(&vm.lua, waker, go_on, is_leaving);
     if let Some(error) = failed.take() {
         return Poll::Ready(Err(error));
     }

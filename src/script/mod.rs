@@ -1,6 +1,7 @@
 //! Lua: states, their sandbox, the budget of a call, `require`, modules, and the API.
 
 pub mod api;
+mod bell;
 pub mod builtin;
 mod call;
 mod compiled;

@@ -7,16 +7,17 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mlua::Lua;
 
+use super::bell::Bell;
 use super::interrupt::{Demand, Interrupt};
-use super::thread_clock::ThreadClock;
-use super::watchdog;
+use super::thread_clock::{ThreadClock, wall};
+use super::watchdog::{self, ALERT, TICK};
 
 /// What the two low bits of a slot's word say.
 pub(super) const IDLE: u64 = 0;
@@ -30,9 +31,6 @@ pub(super) const UNKNOWN: u64 = u64::MAX;
 /// A slice that never ends.
 pub(super) const NEVER: u64 = u64::MAX;
 
-/// From here on [`Slot::started`] counts.
-static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
-
 thread_local! {
     static MINE: Mine = Mine::new();
 }
@@ -45,8 +43,12 @@ pub(super) struct Slot {
     pub(super) left: AtomicU64,
     /// Time after which the script is suspended; [`NEVER`] if it is not.
     pub(super) slice: AtomicU64,
-    /// When the poll began, by the wall's clock.
+    /// When the poll began, by [`wall`].
     pub(super) started: AtomicU64,
+    /// When its bell wakes the watchdog next, or did last, by [`wall`]; 0: it has none.
+    pub(super) rings: AtomicU64,
+    /// Whether the watchdog will not look before the bell is set again.
+    pub(super) unwatched: AtomicBool,
     /// The thread's CPU time when the poll began, or [`UNKNOWN`].
     pub(super) entered: AtomicU64,
     /// The VM's interrupt. Its VM is alive while the word says that a script runs: the worker
@@ -66,7 +68,9 @@ pub(super) struct Slot {
 /// The slot of this thread; it is given up with the thread.
 struct Mine {
     slot: Arc<Slot>,
-    beginning: Instant,
+    bell: Option<Bell>,
+    /// From when on a poll that begins puts the bell off, by [`wall`].
+    put_off: Cell<u64>,
     /// The running script is leaving by its own wish.
     leaving: Cell<bool>,
     /// The running script was suspended: it is on its way out.
@@ -91,7 +95,8 @@ pub(super) struct Allowance {
 /// One poll of a script. While it is there, the watchdog may suspend or end the script.
 pub(super) struct Running<'vm> {
     interrupt: Interrupt,
-    started: Instant,
+    /// By [`wall`].
+    started: u64,
     /// The thread's CPU time then, if that is known.
     entered: Option<Duration>,
     outer: Option<Outer>,
@@ -133,7 +138,7 @@ pub(super) struct Spent {
 pub(super) fn watch(_lua: &Lua, interrupt: Interrupt, allowed: Allowance) -> Running<'_> {
     MINE.with(|mine| {
         let outer = mine.put_aside();
-        let started = Instant::now();
+        let started = wall();
         let entered = allowed.exact.then(|| mine.slot.clock.now());
         let slice = allowed.slice.map_or(NEVER, |slice| slice.as_nanos() as u64);
         mine.slot.patient.store(allowed.patient, Ordering::Relaxed);
@@ -195,7 +200,11 @@ pub(super) fn overstay() {
 
 /// So many calls of this thread are suspended: the watchdog looks more often.
 pub(super) fn tell_suspended(calls: usize) {
-    let _ = MINE.try_with(|mine| mine.slot.suspended.store(calls, Ordering::Relaxed));
+    let _ = MINE.try_with(|mine| {
+        if mine.slot.suspended.swap(calls, Ordering::Relaxed) == 0 && calls > 0 {
+            mine.ring_after(ALERT, wall());
+        }
+    });
 }
 
 impl Running<'_> {
@@ -210,13 +219,13 @@ impl Running<'_> {
         if let Some(entered) = self.entered {
             return slot.clock.now().saturating_sub(entered);
         }
-        let wall = self.started.elapsed();
+        let wall = Duration::from_nanos(wall().saturating_sub(self.started));
         // Wall time is CPU time unless others had the core: the longer, the more it matters.
-        if wall < 2 * watchdog::TICK {
+        if wall < 2 * TICK {
             return wall;
         }
         let seen = slot.seen.load(Ordering::Relaxed);
-        wall.min(Duration::from_nanos(seen) + watchdog::TICK)
+        wall.min(Duration::from_nanos(seen) + TICK)
     }
 
     fn stop(&mut self) -> Stopped {
@@ -241,11 +250,14 @@ impl Drop for Running<'_> {
 
 impl Mine {
     fn new() -> Self {
+        let bell = Bell::hung();
         let slot = Arc::new(Slot {
             word: AtomicU64::new(IDLE),
             left: AtomicU64::new(0),
             slice: AtomicU64::new(NEVER),
             started: AtomicU64::new(0),
+            rings: AtomicU64::new(bell.is_some().into()),
+            unwatched: AtomicBool::new(false),
             entered: AtomicU64::new(UNKNOWN),
             target: AtomicUsize::new(0),
             seen: AtomicU64::new(0),
@@ -257,7 +269,8 @@ impl Mine {
         watchdog::enlist(slot.clone());
         Self {
             slot,
-            beginning: *BEGINNING,
+            bell,
+            put_off: Cell::new(0),
             leaving: Cell::new(false),
             suspended: Cell::new(false),
             overstayed: Cell::new(false),
@@ -267,13 +280,16 @@ impl Mine {
     fn start(
         &self,
         interrupt: Interrupt,
-        started: Instant,
+        started: u64,
         entered: Option<Duration>,
         left: u64,
         slice: u64,
     ) {
         let slot = &self.slot;
-        let started = started.saturating_duration_since(self.beginning).as_nanos() as u64;
+        // Where others wait, the watchdog is awake, or about to be.
+        if started >= self.put_off.get() && slot.suspended.load(Ordering::Relaxed) == 0 {
+            self.ring_after(TICK, started);
+        }
         let entered = entered.map_or(UNKNOWN, |entered| entered.as_nanos() as u64);
         let idle = (slot.word.load(Ordering::Relaxed) | WHAT) + 1;
         slot.left.store(left, Ordering::Relaxed);
@@ -288,7 +304,21 @@ impl Mine {
             return unsafe { interrupt.raise(Demand::Cut) };
         }
         slot.word.store(idle + RUNNING, Ordering::SeqCst);
-        watchdog::awake();
+        // The bell may have rung before the word said that there is something to look at.
+        if slot.unwatched.load(Ordering::SeqCst) {
+            self.ring_after(TICK, started);
+        }
+    }
+
+    /// Has the watchdog woken after this time, and not before. A poll that begins in the second half of it
+    /// puts that off: so the watchdog looks at each within a tick, and at none that is over by then.
+    #[cold]
+    fn ring_after(&self, time: Duration, now: u64) {
+        self.slot.unwatched.store(false, Ordering::SeqCst);
+        let rings = self.bell.as_ref().is_some_and(|bell| bell.ring_after(time));
+        let time = time.as_nanos() as u64;
+        self.put_off.set(now + time / 2);
+        self.slot.rings.store(if rings { now + time } else { 0 }, Ordering::SeqCst);
     }
 
     /// Ends the poll that runs.
@@ -335,7 +365,7 @@ impl Mine {
     fn resume(&self, outer: &Outer) {
         let left = if outer.cut { 0 } else { outer.left };
         self.slot.patient.store(outer.patient, Ordering::Relaxed);
-        self.start(outer.interrupt, Instant::now(), None, left, outer.slice);
+        self.start(outer.interrupt, wall(), None, left, outer.slice);
         if outer.leaving {
             leave();
         }
@@ -349,11 +379,6 @@ impl Drop for Mine {
 }
 
 impl Slot {
-    /// Nanoseconds on the clock of [`Slot::started`].
-    pub(super) fn wall() -> u64 {
-        BEGINNING.elapsed().as_nanos() as u64
-    }
-
     /// Raises the interrupt of the poll that `word` stands for, unless that is over.
     pub(super) fn raise(&self, word: u64, demand: Demand) {
         let base = word - RUNNING;

@@ -424,16 +424,11 @@ async fn drive(
     call: &Rc<Call>,
     meter: &mut Meter,
 ) -> mlua::Result<Value> {
-    let (function, argument) = handler.function(vm, call)?;
     let client = call.subject.as_ref().and_then(|subject| subject.host.client_gone());
     if let Some(client) = client {
         call.threads.watch(client);
     }
-    let mut run = vm.idle.run(&vm.lua, function)?;
-    if let Some(argument) = argument {
-        run = run.with(argument)?;
-    }
-    meter.drive(vm, call, pin!(run)).await
+    meter.drive(vm, call, pin!(handler.begin(vm, call)?)).await
 }
 
 /// Compiles a handler; a module that is loaded for it may take longer than a call.

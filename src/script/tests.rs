@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use mlua::{Function, MultiValue, Value};
+use mlua::{Function, IntoLuaMulti as _, MultiValue, Value};
 
 use super::meter::Meter;
 use super::{Call, DomainSpec, Exit, Library, ScriptErrorKind, State, current, slot, state_of};
@@ -77,8 +77,12 @@ fn equipped() -> Rc<State> {
     let state = state();
     let vm = state.vm().expect("it has one");
     let sleep = vm.lua.create_async_function(|lua, ms: u64| async move {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
-        Ok((ms, lua.create_string("slept")?))
+        let call = current().ok_or_else(|| mlua::Error::runtime("no call"))?;
+        let slept = async move {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            (ms, "slept").into_lua_multi(&lua)
+        };
+        call.awaited(Box::pin(slept)).await
     });
     let leave = vm.lua.create_function(|_, status: u16| -> mlua::Result<()> {
         let call = current().ok_or_else(|| mlua::Error::runtime("no call"))?;

@@ -29,6 +29,14 @@ impl ThreadClock {
     }
 }
 
+/// Nanoseconds on a clock that only goes on, the same for all threads.
+pub(super) fn wall() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a place to write to; this clock is always there.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// From now on the calling thread wakes when its time is over: not up to 50 microseconds later, and not
 /// after the slice of whoever has its core, which is some milliseconds. It asks for short slices of its
 /// own, and whoever does so goes first (Linux from 6.12 on; before, and where it is refused, it waits as

@@ -2,8 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use mlua::{Function, Lua, MultiValue, Thread};
 
+use super::coroutine::resume;
 use super::light::{Alarm, Life, Light, identity, tell};
 use super::parked::{Answer, Parked, Ticket};
 use super::{Waiting, current, fairness, slot};
@@ -46,6 +45,8 @@ pub struct Threads {
     parked: Parked,
     /// Sleeps of no time so far.
     skipped: Cell<u32>,
+    /// Whether there is anything to be ended with the call.
+    used: Cell<bool>,
 }
 
 /// What takes turns.
@@ -82,6 +83,7 @@ impl Threads {
 
     /// From now on it is noticed that the client goes away.
     pub(super) fn watch(&self, client: Waiting<'static, ()>) {
+        self.used.set(true);
         self.client.replace(Some(client));
     }
 
@@ -123,6 +125,7 @@ impl Threads {
 
     /// Has what runs now go on when all have who wanted to before it.
     fn pass(&self) {
+        self.used.set(true);
         let this = self.running_now();
         if matches!(this, Coroutine::Own) {
             self.own_waits.set(true);
@@ -157,12 +160,12 @@ impl Threads {
     ///
     /// # Errors
     /// If there are too many, or memory is spent.
-    pub fn spawn(&self, thread: Thread, parent: usize) -> mlua::Result<Rc<Light>> {
+    pub fn spawn(&self, lua: &Lua, thread: Thread, parent: usize) -> mlua::Result<Rc<Light>> {
         let light = self.prepare(thread, parent)?;
         self.pass();
         let waker = self.waker.borrow().clone();
         if let Some(waker) = waker {
-            self.go_on(&light, &waker);
+            self.go_on(lua, &light, &waker);
             if slot::is_suspended() && light.is_running() {
                 // It computes: it goes on before whoever began it.
                 self.turns.borrow_mut().push_front(Coroutine::Light(light.clone()));
@@ -176,18 +179,18 @@ impl Threads {
     /// # Errors
     /// As [`Self::spawn`].
     fn prepare(&self, thread: Thread, parent: usize) -> mlua::Result<Rc<Light>> {
+        self.used.set(true);
         self.all.borrow_mut().retain(|light| !matches!(*light.life.borrow(), Life::Dead));
         let known = self.all.borrow().len();
         if known >= MOST && (known >= MOST_KNOWN || self.running() >= MOST) {
             return Err(mlua::Error::RuntimeError(format!("a call has at most {MOST} threads")));
         }
-        let work = thread.clone().into_async::<MultiValue>(())?;
         let call = self.waker.borrow().clone().unwrap_or_else(|| Waker::noop().clone());
         let alarm = Arc::new(Alarm { rings: AtomicBool::new(false), call: Mutex::new(call) });
         let light = Rc::new(Light {
             thread,
             parent,
-            work: RefCell::new(Some(work)),
+            rests: Cell::new(true),
             life: RefCell::new(Life::Running),
             waker: Waker::from(alarm.clone()),
             alarm,
@@ -221,7 +224,13 @@ impl Threads {
 
     /// Goes on with the call's own coroutine, by `own`, and with all light threads that want to, each in
     /// its turn. `is_leaving` says whether the call is to end.
-    pub(super) fn poll(&self, waker: &Waker, mut own: impl FnMut(), is_leaving: impl Fn() -> bool) {
+    pub(super) fn poll(
+        &self,
+        lua: &Lua,
+        waker: &Waker,
+        mut own: impl FnMut(),
+        is_leaving: impl Fn() -> bool,
+    ) {
         if !self.own_waits.get() {
             own();
             if slot::is_suspended() || is_leaving() {
@@ -243,7 +252,7 @@ impl Threads {
                     self.own_waits.set(false);
                     own();
                 }
-                Coroutine::Light(light) => self.go_on(light, waker),
+                Coroutine::Light(light) => self.go_on(lua, light, waker),
             }
             if is_leaving() {
                 return;
@@ -261,11 +270,13 @@ impl Threads {
     }
 
     /// One poll of one light thread.
-    fn go_on(&self, light: &Rc<Light>, waker: &Waker) {
+    fn go_on(&self, lua: &Lua, light: &Rc<Light>, waker: &Waker) {
         light.alarm.call.lock().unwrap_or_else(PoisonError::into_inner).clone_from(waker);
-        let Some(mut work) = light.work.borrow_mut().take() else { return };
+        if !light.rests.replace(false) {
+            return;
+        }
         let outer = self.current.replace(Some(light.clone()));
-        let polled = Pin::new(&mut work).poll(&mut Context::from_waker(&light.waker));
+        let polled = resume(lua, &light.thread, || light.waker.wake_by_ref());
         self.current.replace(outer);
         match polled {
             Poll::Ready(result) => {
@@ -278,7 +289,7 @@ impl Threads {
             }
             // It was killed by itself, or by what it called.
             Poll::Pending if !light.is_running() => {}
-            Poll::Pending => drop(light.work.replace(Some(work))),
+            Poll::Pending => light.rests.set(true),
         }
     }
 
@@ -294,6 +305,7 @@ impl Threads {
         match self.look(&mut waiting) {
             Poll::Ready(answer) => answer.map(Ok),
             Poll::Pending => {
+                self.used.set(true);
                 let owner = self.current.borrow().as_ref().map_or(0, |light| light.identity());
                 self.parked.keep(waiting, owner).map(Err)
             }
@@ -350,6 +362,10 @@ impl Threads {
 
     /// The call is over: so are they all.
     pub(super) fn end(&self) {
+        self.waker.replace(None);
+        if !self.used.replace(false) {
+            return;
+        }
         for light in self.all.take() {
             light.kill();
         }
@@ -359,7 +375,6 @@ impl Threads {
         self.on_abort.take();
         self.own_waits.set(false);
         self.current.replace(None);
-        self.waker.replace(None);
     }
 
     /// Has what runs now go on when this one is over.

@@ -181,7 +181,7 @@ impl Work {
         arguments.push_front(Value::Boolean(due == Due::Premature));
         let ran = match Meter::begin(budget, &state.queue) {
             Ok(mut meter) => {
-                let run = vm.idle.run(&vm.lua, function).and_then(|run| run.with(arguments));
+                let run = vm.idle.run(&vm.lua, &function).and_then(|run| run.with(arguments));
                 let result = match run {
                     Ok(run) => meter.drive(vm, &call, pin!(run)).await,
                     Err(error) => Err(error),

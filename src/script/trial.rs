@@ -161,7 +161,7 @@ async fn run_test(
     let failed = Rc::new(RefCell::new(Vec::new()));
     let made = tester(state, &vm.lua, handler, failed.clone());
     let tester = made.map_err(|error| ScriptError::from_lua(&error))?;
-    let run = vm.idle.run(&vm.lua, test).and_then(|run| run.with(tester));
+    let run = vm.idle.run(&vm.lua, &test).and_then(|run| run.with(tester));
     let run = run.map_err(|error| ScriptError::from_lua(&error))?;
     let result = meter.drive(vm, call, pin!(run)).await;
     let mut failed = failed.take();

@@ -1,38 +1,37 @@
 //! The watchdog: one thread that suspends scripts whose slice is over, and ends those whose CPU time
 //! is spent.
 //!
-//! Each worker thread has a [`Slot`]. The watchdog looks at all of them each millisecond; where a
-//! script runs, it reads the CPU clock of that thread and looks again when the script's slice is
-//! over. It sleeps when no script runs.
+//! Each worker thread has a [`Slot`], and a bell that wakes the watchdog a millisecond after a script
+//! began, unless that was over and others began since. Where a script still runs then, the watchdog reads
+//! the CPU clock of that thread, and looks again when the script's slice is over. It sleeps while scripts
+//! are short.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::thread;
 use std::time::Duration;
 
+use super::bell::{self, Bell};
 use super::interrupt::Demand;
 use super::slot::{NEVER, RUNNING, Slot, UNKNOWN, WHAT};
 use super::thread_clock;
 
-/// How often the watchdog looks; a budget is overrun by about two of them.
+/// How long after a script began the watchdog looks at it at the latest, and how often then; a budget is
+/// overrun by about two of them.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_micros(50);
 
 /// How often it looks while calls are suspended: the next of them may begin at any time.
-const ALERT: Duration = Duration::from_micros(100);
-
-/// Looks without any script after which the watchdog sleeps.
-const IDLE_LOOKS: u32 = 50;
+pub(super) const ALERT: Duration = Duration::from_micros(100);
 
 /// CPU time after which a script ends that was asked to pause and cannot be suspended where it is,
 /// unless it is the operator's own.
 const PATIENCE: u64 = 1_000_000;
 
 static SLOTS: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
-static ASLEEP: AtomicBool = AtomicBool::new(false);
-static THREAD: OnceLock<Option<Thread>> = OnceLock::new();
+static THREAD: Once = Once::new();
 
 /// A slot, and the watchdog's own notes about it.
 struct Watched {
@@ -47,77 +46,63 @@ struct Watched {
     paused: u64,
 }
 
-/// What it saw.
-struct Look {
-    /// Whether any script ran since the last time.
-    busy: bool,
-    /// When it is to look again.
-    again: Duration,
-}
-
 /// From now on this slot is looked at, until its thread is gone.
 pub(super) fn enlist(slot: Arc<Slot>) {
     let watched = Watched { slot, word: 0, since: 0, raised: None, paused: 0 };
     SLOTS.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
-}
-
-/// Sees to it that the watchdog is awake: a script runs.
-pub(super) fn awake() {
-    if !ASLEEP.load(Ordering::SeqCst) && THREAD.get().is_some() {
-        return;
-    }
-    let thread = THREAD.get_or_init(|| {
-        let spawned = thread::Builder::new().name("lua-watchdog".into()).spawn(keep_watch);
-        spawned.ok().map(|handle| handle.thread().clone())
+    THREAD.call_once(|| {
+        // Where there can be no such thread, budgets end calls only between two of their polls.
+        let _ = thread::Builder::new().name("lua-watchdog".into()).spawn(keep_watch);
     });
-    if ASLEEP.swap(false, Ordering::SeqCst)
-        && let Some(thread) = thread
-    {
-        thread.unpark();
-    }
 }
 
 fn keep_watch() {
     thread_clock::wake_in_time();
-    let mut idle = 0;
+    let own = Bell::hung();
     loop {
-        let look = look_around();
-        idle = if look.busy { 0 } else { idle + 1 };
-        if idle < IDLE_LOOKS {
-            thread::park_timeout(look.again);
-            continue;
+        match (look_around(), &own) {
+            (None, Some(_)) => bell::listen(TICK),
+            (Some(again), Some(own)) if own.ring_after(again) => bell::listen(again),
+            (again, _) => thread::sleep(again.unwrap_or(TICK)),
         }
-        ASLEEP.store(true, Ordering::SeqCst);
-        if look_around().busy {
-            ASLEEP.store(false, Ordering::SeqCst);
-        }
-        while ASLEEP.load(Ordering::SeqCst) {
-            thread::park();
-        }
-        idle = 0;
     }
 }
 
-fn look_around() -> Look {
+/// Looks at all slots; when to look again if no bell rings before.
+fn look_around() -> Option<Duration> {
     let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
     slots.retain(|watched| !watched.slot.gone.load(Ordering::SeqCst));
-    let mut around = Look { busy: false, again: TICK };
-    for watched in slots.iter_mut() {
-        let look = watched.look();
-        around.busy |= look.busy;
-        around.again = around.again.min(look.again);
-    }
-    around.again = around.again.max(SHORTEST);
-    around
+    let again = slots.iter_mut().filter_map(Watched::look).min();
+    again.map(|again| again.max(SHORTEST))
 }
 
 impl Watched {
-    fn look(&mut self) -> Look {
+    /// When it is to be looked at again if its bell does not ring before.
+    fn look(&mut self) -> Option<Duration> {
+        if self.slot.suspended.load(Ordering::SeqCst) > 0 {
+            return Some(self.watch().unwrap_or(ALERT));
+        }
+        if self.slot.word.load(Ordering::SeqCst) & WHAT != RUNNING && !self.is_watched() {
+            self.slot.unwatched.store(true, Ordering::SeqCst);
+        }
+        // A script that began meanwhile sees that, or is seen here.
+        match self.watch() {
+            None if self.slot.rings.load(Ordering::SeqCst) == 0 => Some(TICK),
+            again => again,
+        }
+    }
+
+    /// Whether its bell is still to ring.
+    fn is_watched(&self) -> bool {
+        self.slot.rings.load(Ordering::SeqCst) > thread_clock::wall()
+    }
+
+    /// Looks at the script that runs; when to look at it again if its bell does not ring before.
+    fn watch(&mut self) -> Option<Duration> {
         let word = self.slot.word.load(Ordering::SeqCst);
         let is_new = std::mem::replace(&mut self.word, word) != word;
         if word & WHAT != RUNNING {
-            let waiting = self.slot.suspended.load(Ordering::Relaxed) > 0;
-            return Look { busy: is_new || waiting, again: if waiting { ALERT } else { TICK } };
+            return None;
         }
         let now = self.slot.clock.now().as_nanos() as u64;
         let entered = self.slot.entered.load(Ordering::Relaxed);
@@ -127,7 +112,10 @@ impl Watched {
         }
         let used = now.saturating_sub(self.since);
         self.slot.seen.store(used, Ordering::Relaxed);
-        Look { busy: true, again: self.judge(word, used, entered) }
+        let again = self.judge(word, used, entered);
+        // Those that were suspended before are watched from their beginning.
+        let is_early = self.raised.is_none() && entered == UNKNOWN && self.is_watched();
+        (!is_early).then_some(again)
     }
 
     /// What a script that used so much CPU time is to do; when to look at it again.
@@ -143,7 +131,7 @@ impl Watched {
         }
         // Too early is no harm here: what was not seen from its beginning goes by the wall.
         let lasted = if entered == UNKNOWN {
-            Slot::wall().saturating_sub(self.slot.started.load(Ordering::Relaxed))
+            thread_clock::wall().saturating_sub(self.slot.started.load(Ordering::Relaxed))
         } else {
             used
         };

@@ -96,7 +96,9 @@ impl ExchangeEnded<'_> {
         route.received.inc_by(exchange.outcome.bytes_received);
         route.sent.inc_by(exchange.outcome.body_bytes_sent);
         upstream_answered(&exchange.upstream);
-        rule_events::count(&exchange.findings, exchange.outcome.verdict);
+        if let Some(findings) = &exchange.findings {
+            rule_events::count(findings, exchange.outcome.verdict);
+        }
         logs::write(|| Record::of_exchange(exchange, took));
     }
 }

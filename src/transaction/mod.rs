@@ -77,8 +77,8 @@ pub struct Transaction {
     pub captures: Vec<Option<Bytes>>,
     /// Where it is to go and what came of it.
     pub upstream: Upstream,
-    /// What the rule engine found.
-    pub findings: Findings,
+    /// What the rule engine found, once it is through; none: no rule looked.
+    pub findings: Option<Box<Findings>>,
     /// How it ended, for telemetry.
     pub outcome: Outcome,
 }
@@ -249,7 +249,7 @@ impl Transaction {
             root: None,
             captures: Vec::new(),
             upstream: Upstream::default(),
-            findings: Findings::default(),
+            findings: None,
             outcome: Outcome::default(),
         }
     }

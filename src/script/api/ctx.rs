@@ -71,11 +71,11 @@ pub struct Contexts {
     /// That of the connection: what is not in a table is looked for there.
     above: Option<Above>,
     /// The file that a script made the request's body, and its name.
-    pub(super) file: Option<(File, String)>,
+    pub(super) file: Option<Box<(File, String)>>,
     /// Whether a script dropped the request's body.
     pub(super) is_discarded: bool,
     /// The request body that `ngx.req.init_body` began.
-    pub(super) draft: Option<Draft>,
+    pub(super) draft: Option<Box<Draft>>,
 }
 
 /// A request body that a script makes piece by piece.

@@ -10,7 +10,7 @@ use super::arguments::{
 };
 use super::encoding::{shown, unsafe_byte};
 use super::{Function, Native, log, query, target};
-use crate::script::{Call, Detour, Exit, Way, spec_of};
+use crate::script::{Call, Exit, Way, spec_of};
 use crate::transaction::{PhaseSet, Request};
 
 /// Bytes of a redirect's target at the most.
@@ -94,7 +94,7 @@ fn exec(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         target::check(&spec, &request)?;
         Way::Target(path, target::joined(own, args.map(Bytes::from)))
     };
-    exchange.detour.replace(Some(Detour { to, inside: !spec.guest }));
+    exchange.send_to(to, !spec.guest);
     Err(call.leave(Exit::Reroute))
 }
 

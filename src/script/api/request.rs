@@ -9,7 +9,7 @@ use mlua::{Lua, MultiValue, Value};
 use super::arguments::{at, check_text, fault, number, one, string, subject};
 use super::encoding::{escape, is_uri, shown, unsafe_byte};
 use super::{EXCHANGE, Function, Native, constants, log, redirect, target};
-use crate::script::{Call, Detour, Exit, Way, spec_of};
+use crate::script::{Call, Exit, Way, spec_of};
 use crate::transaction::{Phase, PhaseSet, Request, Version};
 
 pub const FUNCTIONS: &[Function] = &[
@@ -135,7 +135,7 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
         log::trace(call, || format!("lua set uri jump to \"{uri}\""));
         redirect::check_abortable(call)?;
         exchange.contexts.borrow_mut().forget();
-        exchange.detour.replace(Some(Detour { to: Way::Rewritten, inside: !spec.guest }));
+        exchange.send_to(Way::Rewritten, !spec.guest);
     }
     let mut transaction = exchange.transaction.borrow_mut();
     transaction.request.path = path;

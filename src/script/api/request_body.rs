@@ -53,7 +53,7 @@ pub const FUNCTIONS: &[Function] = &[
             };
             // What a script named is told by that name, and read as it was then.
             let contexts = exchange.contexts.borrow();
-            let named = contexts.file.as_ref().filter(|(file, _)| *path == open_path(file));
+            let named = contexts.file.as_deref().filter(|(file, _)| *path == open_path(file));
             match named {
                 Some((_, name)) => string(lua, name).map(one),
                 None => string(lua, path.as_os_str().as_encoded_bytes()).map(one),
@@ -150,7 +150,7 @@ fn set_body_file(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<M
     }
     let opened = open_path(&file);
     let name = if cleans { opened.to_string_lossy().into_owned() } else { path };
-    exchange.contexts.borrow_mut().file = Some((file, name));
+    exchange.contexts.borrow_mut().file = Some(Box::new((file, name)));
     let mut transaction = exchange.transaction.borrow_mut();
     resize(&mut transaction, length);
     let body = Body::Spooled { path: opened, length };
@@ -217,7 +217,8 @@ fn init_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
     }
     let subject = subject(call)?;
     replaceable(subject)?;
-    subject.contexts.borrow_mut().draft = Some(Draft { bytes: BytesMut::new(), room });
+    let draft = Draft { bytes: BytesMut::new(), room };
+    subject.contexts.borrow_mut().draft = Some(Box::new(draft));
     Ok(MultiValue::new())
 }
 
@@ -248,7 +249,7 @@ fn finish_body(_: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Multi
     let Some(draft) = subject.contexts.borrow_mut().draft.take() else {
         return Err(fault("request_body not initialized"));
     };
-    let Draft { bytes, room } = draft;
+    let Draft { bytes, room } = *draft;
     let length = bytes.len() as u64;
     let body = subject.host.spool(bytes.freeze(), room);
     let mut transaction = subject.transaction.borrow_mut();

@@ -62,11 +62,11 @@ fn on_abort(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Mu
     refusal(lua, "duplicate call")
 }
 
-fn spawn(_: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Step> {
+fn spawn(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Step> {
     let Some(Value::Thread(thread)) = args.pop_front() else {
         return Err(bad_argument(1, "spawn", "Lua function expected"));
     };
-    let light = call.threads.spawn(thread, quick::caller())?;
+    let light = call.threads.spawn(lua, thread, quick::caller())?;
     let thread = one(Value::Thread(light.thread.clone()));
     if call.threads.turn() {
         return Ok(Step::Done(thread));

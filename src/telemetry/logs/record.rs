@@ -65,7 +65,7 @@ impl<'a> Record<'a> {
             verdict: exchange.outcome.verdict,
             reason: exchange.outcome.reason.as_deref(),
             completed: exchange.outcome.completed,
-            findings: Some(&exchange.findings),
+            findings: exchange.findings.as_deref(),
         }
     }
 

@@ -83,7 +83,7 @@ impl Ours {
         let blocked = judge_request(&mut inspection, &mut transaction, sample)
             || judge_response(&mut inspection, &mut transaction, sample);
         inspection.evaluate(RulePhase::Logging, &transaction);
-        transaction.findings.scores = inspection.scores();
+        transaction.findings.get_or_insert_default().scores = inspection.scores();
         let found = inspection.matches().iter().filter(|found| found.logged);
         Finding { blocked, ids: found.map(|found: &Match| found.id).collect() }
     }
