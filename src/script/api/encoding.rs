@@ -215,14 +215,16 @@ pub fn decode_base64_into(text: &[u8], plain: &mut Vec<u8>) -> Option<()> {
     let (fours, rest) = digits.as_chunks::<4>();
     let began = plain.len();
     plain.resize(began + fours.len() * 3, 0);
+    let mut threes = plain.get_mut(began..)?.as_chunks_mut::<3>().0.iter_mut();
     let mut all = 0;
-    for (four, three) in fours.iter().zip(plain.get_mut(began..)?.as_chunks_mut::<3>().0) {
-        let [a, b, c, d] = four.map(|byte| digit(&BASE64, byte));
+    for [a, b, c, d] in fours {
+        let (a, b) = (digit(&BASE64, *a), digit(&BASE64, *b));
+        let (c, d) = (digit(&BASE64, *c), digit(&BASE64, *d));
         all |= a | b | c | d;
-        *three = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+        *threes.next()? = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
     }
-    let last = [rest.first(), rest.get(1), rest.get(2)];
-    let [a, b, c] = last.map(|byte| byte.map_or(0, |byte| digit(&BASE64, *byte)));
+    let last = |place: usize| rest.get(place).map_or(0, |byte| digit(&BASE64, *byte));
+    let (a, b, c) = (last(0), last(1), last(2));
     plain
         .extend_from_slice([a << 2 | b >> 4, b << 4 | c >> 2].get(..rest.len().saturating_sub(1))?);
     (all | a | b | c < NO_DIGIT && rest.len() != 1).then_some(())

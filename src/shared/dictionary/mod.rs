@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::store::Hint;
-use self::store::{Now, Store, Write};
+use self::store::{Content, Now, Store, Write};
 
 /// All declared dictionaries.
 #[derive(Debug, Default)]
@@ -164,16 +164,31 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::IsAList`].
     pub fn get(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        self.get_near(key, &Hint::default())
+        let entry = |value: &Scalar, flags| Entry { value: value.clone(), flags, stale: false };
+        self.show_near(key, &Hint::default(), entry)
     }
 
-    /// As [`Self::get`], which looks at the hint first.
+    /// What `show` makes of the valid value of a key and its flags, which looks at the hint first. It
+    /// must be over soon: all others wait.
     ///
     /// # Errors
     /// [`Fault::IsAList`].
     #[inline]
-    pub fn get_near(&self, key: &[u8], hint: &Hint) -> Result<Option<Entry>, Fault> {
-        Ok(self.look(key, hint)?.filter(|entry| !entry.stale))
+    pub fn show_near<T>(
+        &self,
+        key: &[u8],
+        hint: &Hint,
+        show: impl FnOnce(&Scalar, u32) -> T,
+    ) -> Result<Option<T>, Fault> {
+        let mut store = self.lock();
+        let node = if self.withheld { store.seen(key) } else { store.used_now(key, hint) };
+        match node.filter(|node| !node.is_stale(&Now::default())) {
+            None => Ok(None),
+            Some(node) => match &node.content {
+                Content::One(value) => Ok(Some(show(value, node.flags))),
+                Content::List(_) => Err(Fault::IsAList),
+            },
+        }
     }
 
     /// The value of a key, also past its time if it was not yet dropped.
@@ -181,13 +196,8 @@ impl Dictionary {
     /// # Errors
     /// [`Fault::IsAList`].
     pub fn get_stale(&self, key: &[u8]) -> Result<Option<Entry>, Fault> {
-        self.look(key, &Hint::default())
-    }
-
-    #[inline]
-    fn look(&self, key: &[u8], hint: &Hint) -> Result<Option<Entry>, Fault> {
         let now = &Now::default();
-        if self.withheld { self.lock().peek(key, now) } else { self.lock().get(key, hint, now) }
+        if self.withheld { self.lock().peek(key, now) } else { self.lock().get(key, now) }
     }
 
     /// Sets a key; others make room if they must.

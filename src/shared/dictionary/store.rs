@@ -110,10 +110,8 @@ impl Store {
         self.evictions
     }
 
-    #[inline]
-    pub fn get(&mut self, key: &[u8], hint: &Hint, now: &Now) -> Result<Option<Entry>, Fault> {
-        let Some(place) = self.touched(key, hint) else { return Ok(None) };
-        let Some(node) = self.node(place) else { return Ok(None) };
+    pub fn get(&mut self, key: &[u8], now: &Now) -> Result<Option<Entry>, Fault> {
+        let Some(node) = self.used_now(key, &Hint::default()) else { return Ok(None) };
         let stale = node.is_stale(now);
         match &node.content {
             Content::One(value) => {
@@ -347,6 +345,12 @@ impl Store {
             self.unlink(place);
             self.link(place);
         }
+    }
+
+    /// What a key holds, which is then the most recently used.
+    #[inline]
+    pub(super) fn used_now(&mut self, key: &[u8], hint: &Hint) -> Option<&Node> {
+        self.touched(key, hint).and_then(|place| self.node(place))
     }
 
     /// What a key holds, without its being used.

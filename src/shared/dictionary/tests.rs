@@ -1,6 +1,6 @@
 //! What dictionaries promise.
 
-use super::{Dictionaries, Dictionary, End, Fault, Scalar};
+use super::{Dictionaries, Dictionary, End, Fault, Hint, Scalar};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,4 +163,25 @@ fn where_writes_are_withheld_nothing_changes_and_reads_find_what_is_there() {
     assert_eq!(value(live, "text"), Some(text("x")));
     assert!(all.is_same(&all.granted(["d".to_owned()].iter())) && !all.is_same(&view));
     assert!(view.is_same(&all.withheld()), "a state that has one needs no other");
+}
+
+#[test]
+fn a_hint_is_a_guess_that_is_checked() {
+    let dictionary = Dictionary::new(1 << 20);
+    let hint = Hint::default();
+    let set = |key: &str, number: f64| {
+        dictionary.set_near((key.as_bytes(), &hint), Scalar::Number(number), None, 0).unwrap()
+    };
+    let shown = |key: &str| {
+        let value = |value: &Scalar, _| value.clone();
+        dictionary.show_near(key.as_bytes(), &hint, value).unwrap()
+    };
+    set("a", 1.0);
+    set("b", 2.0);
+    assert_eq!(shown("a"), Some(Scalar::Number(1.0)), "the hint was that of b");
+    dictionary.delete(b"a");
+    set("c", 3.0);
+    assert_eq!(shown("a"), None, "another is in its place");
+    assert_eq!(shown("c"), Some(Scalar::Number(3.0)));
+    assert_eq!(dictionary.incr_near((b"b", &hint), 1.0, None, None).unwrap().result, 3.0);
 }

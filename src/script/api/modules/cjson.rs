@@ -224,12 +224,26 @@ impl Writer {
     }
 }
 
+/// Which bytes do not stand for themselves in a string.
+const MARKED: [bool; 256] = {
+    let (mut marked, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        #[allow(clippy::indexing_slicing, reason = "the loop's bound is the length")]
+        {
+            marked[byte] = byte < 0x20 || matches!(byte as u8, b'"' | b'\\' | b'/' | 0x7f);
+        }
+        byte += 1;
+    }
+    marked
+};
+
 /// A JSON string as lua-cjson writes it: `/` and control characters escaped, other bytes as they
 /// are (so that what comes in as UTF-8 goes out as UTF-8).
 pub fn quote(text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    let is_plain = |byte: &u8| *byte >= 0x20 && !matches!(byte, b'"' | b'\\' | b'/' | 0x7f);
-    let plain = text.iter().position(|byte| !is_plain(byte)).unwrap_or(text.len());
+    let is_marked = |byte: &u8| MARKED.get(usize::from(*byte)).is_some_and(|marked| *marked);
+    let plain = text.iter().position(is_marked).unwrap_or(text.len());
     let (plain, rest) = text.split_at_checked(plain).unwrap_or((text, &[]));
     out.extend_from_slice(plain);
     for byte in rest {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 
-use super::{Answer, Out, Quick, Run, Stack};
+use super::{Answer, Out, Plain, Quick, Run, Stack};
 use crate::script::Call;
 use crate::script::api::answer;
 use crate::script::api::arguments::push_number;
@@ -32,16 +32,13 @@ fn put<'a>(stack: &Stack<'a>, call: &Rc<Call>, end: &[u8], answer: &mut Answer<'
 }
 
 fn write(stack: &Stack<'_>, index: i32, body: &mut BytesMut) -> bool {
-    if let Some(text) = stack.bytes(index) {
-        body.extend_from_slice(text);
-    } else if let Some(number) = stack.number(index) {
-        push_number(number, body);
-    } else if let Some(value) = stack.boolean(index) {
-        body.extend_from_slice(if value { b"true" } else { b"false" });
-    } else if stack.is_nil(index) {
-        body.extend_from_slice(b"nil");
-    } else {
-        return write_list(stack, index, body);
+    match stack.plain(index) {
+        Plain::Text(text) => body.extend_from_slice(text),
+        Plain::Number(number) => push_number(number, body),
+        Plain::Boolean(true) => body.extend_from_slice(b"true"),
+        Plain::Boolean(false) => body.extend_from_slice(b"false"),
+        Plain::Nil => body.extend_from_slice(b"nil"),
+        Plain::Other => return write_list(stack, index, body),
     }
     true
 }

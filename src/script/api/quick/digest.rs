@@ -34,8 +34,13 @@ const HEX: [[u8; 2]; 256] = {
 
 fn md5<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(text) = stack.bytes(1) else { return false };
-    let digest: [u8; 16] = Md5::digest(text).into();
-    let hex = digest.map(|byte| HEX.get(usize::from(byte)).copied().unwrap_or_default());
+    let mut hex = [[0; 2]; 16];
+    let mut pairs = hex.iter_mut();
+    for byte in &Md5::digest(text) {
+        if let (Some(pair), Some(known)) = (pairs.next(), HEX.get(usize::from(*byte))) {
+            *pair = *known;
+        }
+    }
     answer.copy(hex.as_flattened())
 }
 

@@ -119,19 +119,27 @@ fn all<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool 
     let Ok(transaction) = exchange.transaction.try_borrow() else { return false };
     let mut pairs = Pairs::new(true);
     let unique = transaction.request.headers.iter().all(|field| {
-        let is_new = pairs.name(|text| text.extend(field.name.iter().map(u8::to_ascii_lowercase)));
+        let is_new = pairs.name(|text| push_lower(&field.name, text));
         pairs.value(|text| text.extend_from_slice(&field.value));
         is_new
     });
     unique && answer.give(Out::Made(Made::Pairs(pairs)))
 }
 
+fn push_lower(name: &[u8], text: &mut Vec<u8>) {
+    let began = text.len();
+    text.extend_from_slice(name);
+    text.get_mut(began..).unwrap_or_default().make_ascii_lowercase();
+}
+
 /// A field of such a table in another spelling.
 fn in_any_case<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(name) = stack.bytes(2).filter(|name| name.len() <= SMALL) else { return false };
-    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     let mut lower = spare();
-    lower.extend(name.iter().map(plain));
+    push_lower(name, &mut lower);
+    for byte in &mut lower {
+        *byte = if *byte == b'_' { b'-' } else { *byte };
+    }
     stack.is_table(1) && answer.give(Out::Field(lower))
 }
 

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::{Answer, Out, Quick, Run, Stack, spare};
+use super::{Answer, Out, Plain, Quick, Run, Stack, spare};
 use crate::script::Call;
 use crate::script::api::arguments::push_number;
 use crate::script::api::modules::quote;
@@ -184,16 +184,17 @@ fn write(stack: &Stack<'_>, value: i32, out: &mut Vec<u8>, depth: usize) -> bool
     if out.len() > SMALL {
         return false;
     }
-    if let Some(text) = stack.bytes(value) {
-        quote(text, out);
-    } else if let Some(number) = stack.number(value) {
-        push_number(number, out);
-        return number.is_finite();
-    } else if let Some(value) = stack.boolean(value) {
-        out.extend_from_slice(if value { b"true" } else { b"false" });
-    } else {
-        let depth = depth.checked_sub(1).filter(|_| stack.is_plain_table(value));
-        return depth.is_some_and(|depth| write_table(stack, value, out, depth));
+    match stack.plain(value) {
+        Plain::Text(text) => quote(text, out),
+        Plain::Number(number) => {
+            push_number(number, out);
+            return number.is_finite();
+        }
+        Plain::Boolean(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+        Plain::Nil | Plain::Other => {
+            let depth = depth.checked_sub(1).filter(|_| stack.is_plain_table(value));
+            return depth.is_some_and(|depth| write_table(stack, value, out, depth));
+        }
     }
     true
 }
@@ -213,12 +214,14 @@ fn write_table(stack: &Stack<'_>, table: i32, out: &mut Vec<u8>, depth: usize) -
         if count > 1 {
             out.push(b',');
         }
-        match (stack.bytes(key), stack.number(key)) {
-            (Some(name), _) if !is_list => {
+        match stack.plain(key) {
+            Plain::Text(name) if !is_list => {
                 quote(name, out);
                 out.push(b':');
             }
-            (_, Some(place)) if is_next(place, count) && (is_list || count == 1) => is_list = true,
+            Plain::Number(place) if is_next(place, count) && (is_list || count == 1) => {
+                is_list = true;
+            }
             _ => return false,
         }
         write(stack, value, out, depth)

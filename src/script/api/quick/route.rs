@@ -267,24 +267,25 @@ fn ask<'a>(
 /// How many results there are, the late one among them.
 #[inline(always)]
 unsafe fn finish(stack: Stack<'_>, answer: Answer<'_>) -> c_int {
-    let Answer { count, late, late_at, .. } = answer;
-    if late_at == 0 {
-        // It is nil, which nobody needs to find out.
-        std::mem::forget(late);
-        return count;
+    let count = answer.count;
+    if answer.late_at == 0 {
+        // The late one is nil, which nobody needs to find out.
+        std::mem::forget(answer);
+    } else {
+        // SAFETY: the state is alive, and the frame this function's own.
+        unsafe { put_late(stack, answer) };
     }
-    // SAFETY: the state is alive, and the frame this function's own.
-    unsafe { put_late(stack, late, late_at, late_at < count) };
     count
 }
 
 /// Puts the late result where it belongs: on top, or where something keeps its place.
-unsafe fn put_late(mut stack: Stack<'_>, late: Out<'_>, place: c_int, is_kept: bool) {
+unsafe fn put_late(mut stack: Stack<'_>, answer: Answer<'_>) {
+    let Answer { count, late, late_at, .. } = answer;
     // SAFETY: the state is alive, and has room for a few values more than its results.
     unsafe {
         push_late(&mut stack, late);
-        if is_kept {
-            ffi::lua_replace(stack.state, stack.count + place);
+        if late_at < count {
+            ffi::lua_replace(stack.state, stack.count + late_at);
         }
     }
 }

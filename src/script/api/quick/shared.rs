@@ -48,19 +48,16 @@ fn with_key<'s, 'a>(stack: &'s Stack<'a>) -> Option<(&'s Dictionary, (&'a [u8], 
 
 fn get<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some((dictionary, (key, hint))) = with_key(stack) else { return false };
-    match dictionary.get_near(key, hint) {
-        Ok(None) => answer.give(Out::Nil),
-        Ok(Some(entry)) => {
-            answer.give(match entry.value {
-                Scalar::Boolean(value) => Out::Boolean(value),
-                Scalar::Number(value) => Out::Number(value),
-                Scalar::Text(text) => Out::Shared(text),
-            });
-            if entry.flags != 0 {
-                answer.give(Out::Number(entry.flags.into()));
-            }
-            true
-        }
+    let shown = dictionary.show_near(key, hint, |value, flags| {
+        answer.give(match value {
+            Scalar::Boolean(value) => Out::Boolean(*value),
+            Scalar::Number(value) => Out::Number(*value),
+            Scalar::Text(text) => Out::Shared(text.clone()),
+        });
+        flags == 0 || answer.give(Out::Number(flags.into()))
+    });
+    match shown {
+        Ok(shown) => shown.is_some() || answer.give(Out::Nil),
         Err(_) => false,
     }
 }
