@@ -341,24 +341,15 @@ impl Downstream {
     /// Before an answer that did not need the body: reads what is short and already on its way, so
     /// that the connection can go on.
     pub(super) async fn drain(&self) {
-        if self.leaves_little() {
-            // On the heap: an answer to a request without a body is none the larger for it.
-            Box::pin(self.read_and_drop()).await;
-        }
-    }
-
-    /// Whether a body was not read that is short, as far as that is known, and may be on its way.
-    fn leaves_little(&self) -> bool {
         let unread = self.held.borrow().is_none() && self.announces_body();
         let short = match self.declared {
             Declared::Length(length) => length <= DRAINED,
             Declared::Chunked => true,
             Declared::Nothing => false,
         };
-        unread && short && !self.expects_continue.get()
-    }
-
-    async fn read_and_drop(&self) {
+        if !unread || !short || self.expects_continue.get() {
+            return;
+        }
         let Some((limits, live)) = self.terms() else { return };
         let limits = BodyLimits { memory: DRAINED as usize, total: DRAINED, ..limits };
         let time = live.policy.config.limits.body_time.min(DRAIN_TIME);
