@@ -210,7 +210,10 @@ fn a_client_that_never_finishes_its_handshake_is_given_up() {
     let mut slow = Client::connect(moongate.address);
     slow.send([22, 3, 1, 2, 0, 1]);
     assert!(silent.closed() && slow.closed());
-    assert_eq!(moongate.metric("moongate_tls_handshakes_total{outcome=\"timeout\"}"), 2.0);
+    // It is told of a moment after the connection is closed.
+    assert!(wait_until(DEADLINE, || {
+        moongate.metric("moongate_tls_handshakes_total{outcome=\"timeout\"}") >= 2.0
+    }));
 }
 
 #[test]

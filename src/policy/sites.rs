@@ -1,7 +1,6 @@
 //! Sites: whose host a request names, and the best of its routes.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,8 +50,9 @@ struct Tree {
 /// Routes of which one is chosen.
 #[derive(Debug, Default)]
 struct Level {
-    /// By their length, then in the order of their bytes.
-    exact: Vec<(Box<[u8]>, usize)>,
+    /// At the place of their length, in the order of their bytes: most that differ are told apart by
+    /// their lengths.
+    exact: Vec<Vec<(Box<[u8]>, usize)>>,
     /// In the order of their bytes.
     prefixes: Vec<Prefix>,
     /// In the order written.
@@ -262,16 +262,23 @@ impl Level {
         for (folder, index) in folders.into_iter().rev() {
             exact.entry(folder).or_insert(index);
         }
-        level.exact = exact.into_iter().collect();
-        level.exact.sort_by(|(one, _), (other, _)| by_length(one, other));
+        let longest = exact.keys().map(|path| path.len()).max();
+        level.exact.resize_with(longest.map_or(0, |longest| longest + 1), Vec::new);
+        for (path, route) in exact {
+            if let Some(alike) = level.exact.get_mut(path.len()) {
+                alike.push((path, route));
+            }
+        }
+        level.exact.iter_mut().for_each(|alike| alike.sort());
         level.link();
         level
     }
 
     /// The route of this very path.
     fn exact(&self, path: &[u8]) -> Option<usize> {
-        let place = self.exact.binary_search_by(|(known, _)| by_length(known, path)).ok()?;
-        self.exact.get(place).map(|(_, route)| *route)
+        let alike = self.exact.get(path.len())?;
+        let place = alike.binary_search_by(|(known, _)| (**known).cmp(path)).ok()?;
+        alike.get(place).map(|(_, route)| *route)
     }
 
     fn push(&mut self, path: &str, route: usize, first: bool) {
@@ -309,11 +316,6 @@ impl Level {
         }
         Some(candidate)
     }
-}
-
-/// Most that differ are told apart by their lengths.
-fn by_length(one: &[u8], other: &[u8]) -> Ordering {
-    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 #[cfg(test)]

@@ -133,23 +133,18 @@ impl Outline {
     /// The request of the head of which this is the outline.
     pub fn request(self, head: Bytes) -> Request {
         let Line { method, target, version, .. } = self.line;
-        let whole = head.get(target.clone()).is_some();
-        let target = if whole { head.slice(target) } else { Bytes::new() };
+        let is_there = head.get(target.clone()).is_some();
+        let target = if is_there { head.slice(target) } else { Bytes::new() };
         let headers = Headers::of_head(head.clone(), self.places);
-        let mut request = match self.origin {
-            Origin::From(0) => Request::new(method, target, version, headers),
-            Origin::From(start) => {
-                let origin = target.slice(start.min(target.len())..);
-                Request {
-                    original_target: target,
-                    ..Request::new(method, origin, version, headers)
-                }
-            }
-            Origin::Made(origin) => Request {
-                original_target: target,
-                ..Request::new(method, origin, version, headers)
-            },
+        let origin = match self.origin {
+            Origin::From(0) => None,
+            Origin::From(start) => Some(target.slice(start.min(target.len())..)),
+            Origin::Made(origin) => Some(origin),
         };
+        let mut request = Request::new(method, target, version, headers);
+        if let Some(origin) = origin {
+            request.set_target(&origin);
+        }
         request.raw_head = head;
         strip_upgrade_with_body(&mut request);
         request

@@ -22,7 +22,7 @@ const TRANSFER_ENCODING: u8 = 6;
 /// Fields whose places are remembered; those of others are looked up again.
 const REMEMBERED: usize = 16;
 
-/// Bytes of a head with what it has besides its fields.
+/// Bytes for which there is room at once: most heads are shorter.
 const ROOM: usize = 512;
 
 /// Where a field stands: at a place of [`FIRST`], or at one of these.

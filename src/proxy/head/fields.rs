@@ -121,9 +121,24 @@ fn split(rest: &[u8], bare_line_feeds: bool) -> Result<Next<'_>, Refusal> {
         [b'\n', after @ ..] if bare_line_feeds => after,
         _ => return Err(refusal::BAD_VALUE),
     };
-    let value = whole.trim_ascii_start();
-    let before = 1 + whole.len() - value.len();
-    Ok(Next::Field(Field { name, value: value.trim_ascii_end(), before, after }))
+    let (blanks, value) = trimmed(whole);
+    Ok(Next::Field(Field { name, value, before: 1 + blanks, after }))
+}
+
+/// A value without the white space around it, and how much of that was before it: nearly always one
+/// blank.
+#[inline]
+fn trimmed(whole: &[u8]) -> (usize, &[u8]) {
+    let value = whole.strip_prefix(b" ").unwrap_or(whole);
+    let value = match value {
+        [b' ' | b'\t', ..] => value.trim_ascii_start(),
+        value => value,
+    };
+    let blanks = whole.len() - value.len();
+    match value {
+        [.., b' ' | b'\t'] => (blanks, value.trim_ascii_end()),
+        value => (blanks, value),
+    }
 }
 
 /// How many bytes of a name these begin with.

@@ -16,7 +16,7 @@ pub(super) fn first_odd(bytes: &[u8]) -> Option<usize> {
     first(bytes, |word| below(word, 0x21) | is(word, 0x7f) | is(word, b'#'))
 }
 
-/// Where the first byte is that is no letter of ASCII, digit or `-`: names have few others.
+/// Where the first byte is that is no letter of ASCII or `-`: names have few others.
 #[inline]
 pub(super) fn first_unusual(bytes: &[u8]) -> Option<usize> {
     first(bytes, unusual)
@@ -84,7 +84,7 @@ fn is(word: u64, wanted: u8) -> u64 {
     below(word ^ (ONES * u64::from(wanted)), 1)
 }
 
-/// The highest bit of each byte that is no letter, digit or `-`, and no other.
+/// The highest bit of each byte that is no letter or `-`, and no other.
 #[inline]
 fn unusual(word: u64) -> u64 {
     let seven = word & !HIGHEST;
@@ -92,9 +92,8 @@ fn unusual(word: u64) -> u64 {
     let from = |bytes: u64, least: u8| bytes + ONES * u64::from(0x80 - least);
     let lower = seven | (ONES * 0x20);
     let letter = from(lower, b'a') & !from(lower, b'z' + 1);
-    let digit = from(seven, b'0') & !from(seven, b'9' + 1);
     let hyphen = !from(seven ^ (ONES * u64::from(b'-')), 1);
-    (!(letter | digit | hyphen) | word) & HIGHEST
+    (!(letter | hyphen) | word) & HIGHEST
 }
 
 #[cfg(test)]
@@ -104,10 +103,10 @@ mod tests {
     #[test]
     fn every_byte_is_usual_or_not_whatever_stands_beside_it() {
         for (byte, beside) in (0..=255_u8).flat_map(|byte| [0, b'-', 0xff].map(|it| (byte, it))) {
-            let usual = byte.is_ascii_alphanumeric() || byte == b'-';
+            let usual = byte.is_ascii_alphabetic() || byte == b'-';
             let found = (!usual).then_some(2);
             assert_eq!(first_unusual(&[b'a', b'Z', byte]), found, "{byte}");
-            let followed = first_unusual(&[b'0', b'9', byte, beside, b'a', b'a', b'a', b'a']);
+            let followed = first_unusual(&[b'a', b'-', byte, beside, b'a', b'a', b'a', b'a']);
             let beside_found = (!beside.is_ascii_graphic()).then_some(3);
             assert_eq!(followed, found.or(beside_found), "{byte} {beside}");
         }

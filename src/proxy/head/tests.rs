@@ -200,6 +200,31 @@ fn any_bytes_are_judged_without_a_panic() {
 }
 
 #[test]
+fn a_head_passes_without_its_end_looked_for_just_where_it_passes_with_it() {
+    let mut mutant = Mutant(0x1234_5678_9abc_def1);
+    let mut passed = 0;
+    for round in 0..20_000 {
+        let bytes = mutant.make();
+        let limits = Limits { bare_line_feeds: round % 2 == 0, ..Limits::default() };
+        let end = find_end(&bytes, 0, &limits).ok().flatten();
+        let wanted = end.filter(|end| parse(&bytes.slice(..*end), &limits).is_ok());
+        let outline = Outline::of(&bytes, &limits).ok();
+        assert_eq!(outline.map(|it| it.end), wanted, "{}", bytes.escape_ascii());
+        passed += usize::from(wanted.is_some());
+    }
+    assert!(passed > 1_000, "{passed}");
+}
+
+#[test]
+fn a_head_that_is_cut_short_is_none() {
+    let head = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+    for length in 0..head.len() {
+        assert!(Outline::of(&head[..length], &Limits::default()).is_err(), "{length}");
+    }
+    assert!(Outline::of(head, &Limits::default()).is_ok_and(|it| it.end == head.len()));
+}
+
+#[test]
 fn what_passes_is_read_alike_by_another_parser() {
     let mut mutant = Mutant(0x2545_f491_4f6c_dd1d);
     let mut passed = 0;
