@@ -31,6 +31,8 @@ for _ = 1, 3 do
   all = 0
   for m in ngx.re.gmatch("éa", ".?", "u") do all = all + #m[0] end same(all, 3)
   for m in ngx.re.gmatch("ab", "x*") do all = all + 1 end same(all, 6)
+  local one, two = ngx.re.gmatch("ab", "[a-d]"), ngx.re.gmatch("cd", "[a-d]")
+  same(one()[0] .. two()[0] .. one()[0] .. two()[0], "acbd") same(one(), nil) same(two(), nil)
   local next = ngx.re.gmatch("a", "a") same(next()[0], "a") same(next(), nil) same(next(), nil)
 end
 fails("string or number expected", ngx.re.gsub, "a", "a", function() end)

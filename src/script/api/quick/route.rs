@@ -1,5 +1,6 @@
 //! How a short way is gone: arguments from Luau's stack, results onto it, or the long way.
 #![allow(unsafe_code, reason = "mlua has no function that is not protected value by value")]
+#![allow(clippy::inline_always, reason = "parts of every entry, dearer to call than to do")]
 
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -153,7 +154,7 @@ impl<'a> Answer<'a> {
         true
     }
 
-    #[inline(always)]
+    #[inline]
     fn keep(&mut self, late: Out<'a>) {
         let before = std::mem::replace(&mut self.late, late);
         if std::mem::replace(&mut self.late_at, self.count) == 0 {
@@ -236,7 +237,7 @@ unsafe extern "C-unwind" fn making<F: Makes>(state: *mut ffi::lua_State) -> c_in
 }
 
 /// The function of that type.
-#[inline(always)]
+#[inline]
 fn named<F: Copy>() -> F {
     const { assert!(size_of::<F>() == 0, "there is nothing in it") }
     // SAFETY: it takes no memory, may be copied, and there is one: [`Run`] was given it.
@@ -245,7 +246,7 @@ fn named<F: Copy>() -> F {
 
 /// # Safety
 /// In a function that [`shorten`] made, whose userdata it is, which Luau aligns to 8 bytes.
-#[inline(always)]
+#[inline]
 unsafe fn route<'a>(state: *mut ffi::lua_State) -> &'a Route {
     // SAFETY: as above; it lives as long as the function runs.
     unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Route>() }
