@@ -55,12 +55,13 @@ fn failed(exchange: &Exchange, message: &str) -> Flow {
 /// A request of the node itself, without a body, which shares the variables of the one that waits.
 fn subrequest(exchange: &Exchange, ask: &Ask) -> Option<crate::script::Waiting<'static, Captured>> {
     let before = &exchange.subject.origin;
-    if before.depth >= DEEPEST || before.made.get() >= MOST {
+    if before.depth >= DEEPEST || before.made.get().get() >= MOST {
         return None;
     }
-    before.made.set(before.made.get() + 1);
-    let (made, payer) = (before.made.clone(), before.payer.clone());
-    let (sockets, above) = (before.sockets.clone(), before.above.clone());
+    let made = before.made.get();
+    made.set(made.get() + 1);
+    let (made, payer) = (before.made.share(), before.payer.clone());
+    let (sockets, above) = (before.sockets.share(), before.above.clone());
     let origin = Origin { depth: before.depth + 1, made, payer, sockets, above };
     let path = render(exchange, &ask.path);
     let transaction = asking(&exchange.subject.transaction.borrow(), path);

@@ -262,16 +262,21 @@ impl Level {
         for (folder, index) in folders.into_iter().rev() {
             exact.entry(folder).or_insert(index);
         }
+        level.place(exact);
+        level.link();
+        level
+    }
+
+    /// Puts routes of whole paths at the places of their lengths.
+    fn place(&mut self, exact: HashMap<Box<[u8]>, usize>) {
         let longest = exact.keys().map(|path| path.len()).max();
-        level.exact.resize_with(longest.map_or(0, |longest| longest + 1), Vec::new);
+        self.exact.resize_with(longest.map_or(0, |longest| longest + 1), Vec::new);
         for (path, route) in exact {
-            if let Some(alike) = level.exact.get_mut(path.len()) {
+            if let Some(alike) = self.exact.get_mut(path.len()) {
                 alike.push((path, route));
             }
         }
-        level.exact.iter_mut().for_each(|alike| alike.sort());
-        level.link();
-        level
+        self.exact.iter_mut().for_each(|alike| alike.sort());
     }
 
     /// The route of this very path.
@@ -378,17 +383,17 @@ mod tests {
     }
 
     fn tree(routes: &[(Kind, String)]) -> Tree {
-        let mut top = Level::default();
+        let (mut top, mut exact) = (Level::default(), HashMap::new());
         for (route, (kind, text)) in routes.iter().enumerate() {
             match kind {
-                Kind::Exact => top.exact.push((text.as_bytes().into(), route)),
+                Kind::Exact => drop(exact.insert(text.as_bytes().into(), route)),
                 Kind::First | Kind::Prefix => top.push(text, route, *kind == Kind::First),
                 Kind::Pattern => {
                     top.patterns.push((Regex::new(text).expect("a pattern"), route));
                 }
             }
         }
-        top.exact.sort_by(|(one, _), (other, _)| by_length(one, other));
+        top.place(exact);
         top.link();
         Tree { own: usize::MAX, name: "".into(), top, inside: HashMap::new() }
     }

@@ -1,5 +1,5 @@
 //! Bells that wake the watchdog: each worker thread has one, and puts it off as long as its scripts are
-//! short. To put it off is one system call in half a millisecond; to be woken would be a hundred times that.
+//! short. To put it off is one system call in half a millisecond, far less than to be woken.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -40,7 +40,7 @@ pub(super) fn listen(longest: Duration) {
     let mut rang = [EpollEvent::empty()];
     let heard = ALL.as_ref().map(|all| all.wait(&mut rang, EpollTimeout::NONE));
     if !matches!(heard, Some(Ok(_))) {
-        thread::sleep(longest);
+        thread::park_timeout(longest);
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
         let began = Instant::now();
         for _ in 0..5 {
             assert!(bell.ring_after(Duration::from_millis(20)));
-            thread::sleep(Duration::from_millis(2));
+            thread::park_timeout(Duration::from_millis(2));
         }
         assert_eq!(bell.0.get().map(|set| set.is_some()), Ok(true));
         // Others' bells may ring meanwhile.

@@ -90,8 +90,6 @@ pub struct Subject {
     pub host: Box<dyn Host>,
     /// `ngx.ctx`: the table of each state that asked for it, and who wrote last.
     pub contexts: RefCell<api::Contexts>,
-    /// Connections that sockets of its scripts have open, and those of its subrequests.
-    pub sockets: Rc<api::Sockets>,
     /// The exchange under the eyes of the rules; none where it has no rules. Borrow it as briefly as
     /// the values.
     pub inspection: RefCell<Option<Box<Inspection>>>,
@@ -270,7 +268,6 @@ impl Subject {
             transaction: RefCell::new(transaction),
             host,
             contexts: RefCell::new(api::Contexts::below(origin.above.clone())),
-            sockets: origin.sockets.clone(),
             inspection: RefCell::default(),
             origin,
             detour: RefCell::default(),

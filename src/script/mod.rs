@@ -63,4 +63,4 @@ pub use threads::{Threads, is_light};
 pub use timer::Timers;
 pub use timer::Work;
 pub use trial::{Tried, function_source, nobody, try_function};
-pub use within::{Captured, DEEPEST, Detour, MOST, Origin, REDIRECTS, Subrequest, Way};
+pub use within::{Captured, DEEPEST, Detour, Joint, MOST, Origin, REDIRECTS, Subrequest, Way};

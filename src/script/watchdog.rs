@@ -63,7 +63,7 @@ fn keep_watch() {
         match (look_around(), &own) {
             (None, Some(_)) => bell::listen(TICK),
             (Some(again), Some(own)) if own.ring_after(again) => bell::listen(again),
-            (again, _) => thread::sleep(again.unwrap_or(TICK)),
+            (again, _) => thread::park_timeout(again.unwrap_or(TICK)),
         }
     }
 }

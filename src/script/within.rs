@@ -1,7 +1,7 @@
 //! What a script does with requests of the node itself: makes one (a subrequest), or sends its own
 //! another way (an internal redirect).
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,13 +23,31 @@ pub struct Origin {
     /// How many requests it lies within; 0: it is a client's.
     pub depth: u32,
     /// Subrequests of the client's request so far, at all depths.
-    pub made: Rc<Cell<u32>>,
+    pub made: Joint<Cell<u32>>,
     /// The function's call that asked for it, which pays for what it costs.
     pub payer: Option<Rc<Call>>,
     /// The connections of the client's request, to which its own are counted: they end with that.
-    pub sockets: Rc<api::Sockets>,
+    pub sockets: Joint<api::Sockets>,
     /// What scripts of its connection's TLS handshake keep in `ngx.ctx`.
     pub above: Option<Above>,
+}
+
+/// What a client's request has together with those that its scripts make; there is none before somebody
+/// asks for it.
+#[derive(Default)]
+pub struct Joint<T>(OnceCell<Rc<T>>);
+
+impl<T: Default> Joint<T> {
+    /// It.
+    pub fn get(&self) -> &Rc<T> {
+        self.0.get_or_init(Rc::default)
+    }
+
+    /// The same for another request.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self(OnceCell::from(self.get().clone()))
+    }
 }
 
 /// A request that a script makes of the node itself.

@@ -179,8 +179,10 @@ impl Contexts {
 
 impl Drop for Contexts {
     fn drop(&mut self) {
-        quick::let_go_of_context(self.number);
-        self.tell();
+        if self.number != 0 {
+            quick::let_go_of_context(self.number);
+            self.tell();
+        }
     }
 }
 

@@ -151,15 +151,16 @@ fn wanted(lua: &Lua, call: &Rc<Call>, uri: &Value, options: Option<Table>) -> ml
 fn origin(lua: &Lua, call: &Rc<Call>, spec: &DomainSpec) -> mlua::Result<Origin> {
     let exchange = subject(call)?;
     let before = &exchange.origin;
-    if before.depth >= DEEPEST || before.made.get() >= MOST {
+    if before.depth >= DEEPEST || before.made.get().get() >= MOST {
         let uri = exchange.transaction.borrow().request.path.clone();
         let uri = String::from_utf8_lossy(&uri).into_owned();
         log::complain(lua, call, &format!("lua subrequests cycle while processing \"{uri}\""));
         return Err(fault("failed to issue subrequest: -1"));
     }
-    before.made.set(before.made.get() + 1);
+    let made = before.made.get();
+    made.set(made.get() + 1);
     let payer = if spec.guest { Some(call.clone()) } else { before.payer.clone() };
-    let (made, sockets) = (before.made.clone(), before.sockets.clone());
+    let (made, sockets) = (before.made.share(), before.sockets.share());
     Ok(Origin { depth: before.depth + 1, made, payer, sockets, above: before.above.clone() })
 }
 

@@ -118,7 +118,7 @@ impl Requester {
     pub fn of(call: &Call) -> Self {
         match &call.subject {
             Some(subject) => {
-                Self::Exchange(Rc::downgrade(subject), Rc::downgrade(&subject.sockets))
+                Self::Exchange(Rc::downgrade(subject), Rc::downgrade(subject.origin.sockets.get()))
             }
             None => Self::Call(call.serial),
         }
@@ -140,7 +140,7 @@ impl Requester {
 
 /// What a call, or its exchange, has open.
 pub fn sockets(call: &Call) -> &Sockets {
-    call.subject.as_ref().map_or(&call.sockets, |subject| &subject.sockets)
+    call.subject.as_ref().map_or(&call.sockets, |subject| subject.origin.sockets.get())
 }
 
 impl fmt::Display for Failure {
