@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use super::{Workshop, with};
+use super::{Workshop, handshakes, with};
 use crate::support::{Builder, DEADLINE, Moongate, command, wait_until};
 
 /// An upstream of ours with TLS: it says who asked, by which connection, and how long the body was.
@@ -80,10 +80,8 @@ fn connections_are_kept_and_bodies_of_every_kind_pass() {
         assert_eq!(moongate.get("/sized").body.len(), 100_000);
         assert!(moongate.post("/", &body).text().ends_with("\n1 300000\n"));
     }
-    let shaken = |outcome: &str| {
-        peer.metric(&format!("moongate_tls_handshakes_total{{outcome=\"{outcome}\"}}"))
-    };
-    assert_eq!((shaken("ok"), shaken("resumed")), (1.0, 0.0), "one connection served all");
+    let shaken = ["ok", "resumed"].map(|outcome| handshakes(&peer, outcome));
+    assert_eq!(shaken, [1.0, 0.0], "one connection served all");
 }
 
 #[test]
@@ -120,7 +118,7 @@ fn health_checks_speak_tls_too() {
         let series =
             format!("moongate_upstream_peer_healthy{{peer=\"127.0.0.1:{port}\",upstream=\"app\"}}");
         // Sessions go on from check to check.
-        let resumed = || peer.metric("moongate_tls_handshakes_total{outcome=\"resumed\"}");
+        let resumed = || handshakes(&peer, "resumed");
         let before = resumed();
         let checked =
             || moongate.metric(&series) == healthy && (resumed() > before || healthy == 0.0);
