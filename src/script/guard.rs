@@ -5,11 +5,18 @@
 #![allow(unsafe_code, reason = "mlua cannot go on in another native function")]
 
 use std::ffi::{CStr, c_int};
+use std::slice;
 
 use mlua::{Function, Lua, ffi};
 
+use super::replace::Pattern;
+
 /// Steps that a C function may take between two polls: a few milliseconds.
 const STEPS: usize = 4 << 20;
+/// Bytes of a subject from which on all of a `gsub` may take longer than a neighbour waits.
+const LONG: usize = 32 << 10;
+/// Bytes that a `gsub` here may write at the most.
+const MOST_WRITTEN: usize = 1 << 20;
 /// Entries of a list that is sorted without a poll: less than a millisecond.
 const SORTED: usize = 8192;
 
@@ -24,7 +31,8 @@ const GUARDS: &[(&CStr, Check, ffi::lua_CFunction)] = &[
     (c"find", is_light, guard::<0>),
     (c"format", is_written, guard::<1>),
     (c"gmatch", is_light, guard::<2>),
-    (c"match", is_light, guard::<3>),
+    (c"gsub", is_short, substitute),
+    (c"match", is_light, guard::<4>),
 ];
 
 /// `raw` (a function of Luau's library, of that name) where it is bounded, else `bounded`.
@@ -85,6 +93,46 @@ unsafe extern "C-unwind" fn guard<const PLACE: usize>(state: *mut ffi::lua_State
     }
 }
 
+/// `gsub`, of which the most common kind is done here.
+unsafe extern "C-unwind" fn substitute(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `guard`; what Luau raises drops what was written as it passes.
+    unsafe {
+        let pattern = is_short(state) && ffi::lua_gettop(state) == 3;
+        let pattern = pattern.then(|| Pattern::of(text(state, 2))).flatten();
+        let (subject, replacement) = match pattern {
+            Some(_) => (text(state, 1), text(state, 3)),
+            None => return guard::<3>(state),
+        };
+        let is_plain = !replacement.contains(&b'%');
+        let most = subject.len().saturating_mul(replacement.len().max(1));
+        let Some(pattern) = pattern.filter(|_| is_plain && most <= MOST_WRITTEN) else {
+            return guard::<3>(state);
+        };
+        let count = if let Some((written, count)) = pattern.replace(subject, replacement) {
+            ffi::lua_pushlstring_(state, written.as_ptr().cast(), written.len());
+            count
+        } else {
+            ffi::lua_pushvalue(state, 1);
+            0
+        };
+        ffi::lua_pushnumber(state, count as f64);
+        2
+    }
+}
+
+/// The bytes of an argument that is a string.
+///
+/// # Safety
+/// The state is alive, and the argument stays on its stack for as long as the bytes are used.
+unsafe fn text<'a>(state: *mut ffi::lua_State, index: c_int) -> &'a [u8] {
+    let mut length = 0;
+    // SAFETY: as promised by the caller; a string stays where it is while its place on the stack holds it.
+    unsafe {
+        let start = ffi::lua_tolstring(state, index, &raw mut length);
+        if start.is_null() { &[] } else { slice::from_raw_parts(start.cast(), length) }
+    }
+}
+
 unsafe extern "C-unwind" fn sort(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: as in `guard`.
     unsafe {
@@ -119,6 +167,16 @@ unsafe fn is_light(state: *mut ffi::lua_State) -> bool {
     }
 }
 
+/// As [`is_light`], and shorter still; what is put in the place of matches is text too.
+unsafe fn is_short(state: *mut ffi::lua_State) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        is_light(state)
+            && ffi::lua_objlen(state, 1) <= LONG
+            && ffi::lua_type(state, 3) == ffi::LUA_TSTRING
+    }
+}
+
 /// All that is written is text or numbers.
 unsafe fn is_written(state: *mut ffi::lua_State) -> bool {
     // SAFETY: as above.
@@ -141,5 +199,43 @@ unsafe fn are_few_numbers(state: *mut ffi::lua_State) -> bool {
                 ffi::lua_pop(state, 1);
                 is_number && !number.is_nan()
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mlua::{Function, Lua, Table};
+
+    #[test]
+    fn gsub_is_luau_s_whatever_it_is_given() {
+        let lua = Lua::new();
+        let raw: Function =
+            lua.globals().get::<Table>("string").and_then(|library| library.get("gsub")).unwrap();
+        let own = super::guarded(&lua, ("gsub".to_owned(), raw.clone(), raw.clone())).unwrap();
+        let classes = ["%a", "%c", "%d", "%g", "%l", "%p", "%s", "%u", "%w", "%x", "%z", ".", ","];
+        let others = ["%,", "-", "]", "[%s]", "^a", "a$", "%", "", "(a)", "%1", "%b()", "a-", "ab"];
+        let upper = classes.map(str::to_ascii_uppercase);
+        let patterns =
+            classes.iter().chain(&others).copied().chain(upper.iter().map(String::as_str));
+        let every: Vec<u8> = (0..=255).chain((0..=255).rev()).collect();
+        let subjects: [&[u8]; 6] = [b"", b"a", b"  a, b ,,c  ", b"(1) A-b\0\x0b\n", &every, b"aaa"];
+        let tell = |function: &Function, subject: &[u8], pattern: &str, text: &str| {
+            let given = (lua.create_string(subject).unwrap(), pattern, text);
+            function.call::<(mlua::LuaString, f64)>(given).map_or_else(
+                |error| error.to_string().lines().next().unwrap_or_default().to_owned(),
+                |(text, count)| format!("{:?} {count}", text.as_bytes().to_vec()),
+            )
+        };
+        for pattern in patterns {
+            for pattern in [pattern.to_owned(), format!("{pattern}+"), format!("{pattern}*")] {
+                for subject in subjects {
+                    for text in ["", "-", "long", "%0", "%%"] {
+                        let told = tell(&own, subject, &pattern, text);
+                        let wanted = tell(&raw, subject, &pattern, text);
+                        assert_eq!(told, wanted, "{pattern:?} {text:?} {subject:?}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -24,6 +24,7 @@ mod owner;
 mod parked;
 mod pattern;
 pub mod pool;
+mod replace;
 mod require;
 mod review;
 mod room;

@@ -1,6 +1,7 @@
 //! Header fields in the order and spelling in which they came.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -30,6 +31,8 @@ pub struct Headers {
     marks: u64,
     /// Whether they are not, or not any more, those that were received.
     changed: bool,
+    /// See [`Headers::edition`]; 0: nobody asked since they were changed.
+    edition: Cell<u64>,
 }
 
 /// Where the fields of a received head stand in it, in their order.
@@ -100,7 +103,7 @@ impl Headers {
     /// Those of a head that was received; a place outside of it is an empty one.
     #[inline]
     pub fn of_head(head: Bytes, Places { list, marks }: Places) -> Self {
-        Self { head, places: list, marks, fields: OnceCell::new(), changed: false }
+        Self { head, places: list, marks, ..Self::default() }
     }
 
     /// How many fields there are (a name that came twice counts twice).
@@ -218,7 +221,18 @@ impl Headers {
             self.fields();
         }
         self.changed = true;
+        self.edition.set(0);
         self.fields.get_mut().expect("they were made values just now")
+    }
+
+    /// A number that only these fields have, as they are now, and copies of them: whoever made something
+    /// of them sees by it whether it still holds. Never 0.
+    pub fn edition(&self) -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        if self.edition.get() == 0 {
+            self.edition.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+        }
+        self.edition.get()
     }
 
     /// Whether a field of that name is there.
@@ -325,6 +339,19 @@ mod tests {
         let mut fields = headers(&[("A", "1"), ("B", "2"), ("a", "3"), ("C", "4")]);
         fields.set("a", "new");
         assert_eq!(fields, headers(&[("a", "new"), ("B", "2"), ("C", "4")]));
+    }
+
+    #[test]
+    fn an_edition_holds_until_something_changes() {
+        let mut fields = headers(&[("A", "1"), ("B", "2")]);
+        let first = fields.edition();
+        let copy = fields.clone();
+        assert_eq!((fields.edition(), copy.edition()), (first, first));
+        fields.remove("c");
+        assert_eq!(fields.edition(), first, "nothing was removed");
+        fields.set("a", "1");
+        assert!(fields.edition() != first && copy.edition() == first);
+        assert_ne!(headers(&[]).edition(), headers(&[]).edition());
     }
 
     #[test]

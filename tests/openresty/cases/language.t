@@ -166,3 +166,32 @@ true a%20b
 GET /t?name=a%20b
 --- response_body
 a b 0cc9cd4dd26c5137b675a0d819cb9ab0 nobody
+
+
+=== gsub with one class and plain text is gsub
+--- config
+    location /t {
+        content_by_lua_block {
+            ngx.say((" a  b\t\nc "):gsub("%s+", "-"))
+            ngx.say(("a,b,,c"):gsub(",", "%%"))
+            ngx.say(("a,b,,c"):gsub(",", "::", 2))
+            ngx.say(("x1y22"):gsub("%d", ""))
+            ngx.say(("same"):gsub("%D+", "all"), " ", (("same"):gsub("%d", "-")))
+            ngx.say((12345 .. ""):gsub("3", "x"))
+            ngx.say(pcall(string.gsub, "a", "%", "b") and "" or "refused")
+            ngx.say(("a.b"):gsub(".", "-"))
+            ngx.say(("a.b"):gsub("%.", "-"))
+        }
+    }
+--- request
+GET /t
+--- response_body
+-a-b-c-4
+a%b%%c3
+a::b::,c2
+xy3
+all same
+12x451
+refused
+---3
+a-b1

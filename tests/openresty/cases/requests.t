@@ -118,3 +118,32 @@ GET /t
 --- error_code: 400
 --- error_log
 client sent invalid header line: "\x20..." while reading client request headers
+
+
+=== each table of header fields is the script's own, and as the fields are by then
+--- config
+    location /t {
+        rewrite_by_lua_block { ngx.ctx.seen = ngx.req.get_headers().x_one }
+        content_by_lua_block {
+            local first, second = ngx.req.get_headers(), ngx.req.get_headers()
+            first["x-one"], first["x-two"] = nil, "mine"
+            local third = ngx.req.get_headers()
+            ngx.say(ngx.ctx.seen, " ", first.x_one, " ", first.x_two, " ", second.x_one, " ", second.x_two, " ", third["X-One"], " ", third.x_two)
+            ngx.req.set_header("X-One", "changed")
+            ngx.req.set_header("X-Three", { "a", "b" })
+            local fourth = ngx.req.get_headers()
+            ngx.say(fourth.x_one, " ", table.concat(fourth.x_three, ","), " ", third.x_one)
+            ngx.req.clear_header("X-Three")
+            ngx.req.clear_header("X-One")
+            local last = ngx.req.get_headers()
+            ngx.say(last.x_one, " ", last.x_three, " ", getmetatable(last) == getmetatable(first))
+        }
+    }
+--- more_headers
+X-One: sent
+--- request
+GET /t
+--- response_body
+sent nil mine sent nil sent nil
+changed a,b sent
+nil nil true

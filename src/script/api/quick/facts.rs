@@ -24,10 +24,21 @@ pub struct Facts {
     pub front: RefCell<Option<Table>>,
     /// In which of the two a table lies as `ctx`.
     pub place: RefCell<Option<Table>>,
+    /// The table of header fields that was made last.
+    pub headers: Cell<KeptHeaders>,
     /// Where keys of dictionaries were.
     pub hints: Hints,
     /// Regexes used lately.
     pub regexes: Memo,
+}
+
+/// A table of header fields, untouched by scripts, who get copies.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeptHeaders {
+    /// What it was made of ([`crate::transaction::Headers::edition`]); 0: there is none.
+    pub edition: u64,
+    /// Its number among the references of the registry; 0: it has none yet.
+    pub place: i32,
 }
 
 impl Facts {
@@ -49,6 +60,7 @@ pub fn facts(lua: &Lua) -> Rc<Facts> {
         hand: OnceCell::new(),
         front: RefCell::default(),
         place: RefCell::default(),
+        headers: Cell::default(),
         hints: Hints::default(),
         regexes: Memo::default(),
     });

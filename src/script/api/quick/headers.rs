@@ -117,10 +117,15 @@ fn change(stack: &Stack<'_>, call: &Rc<Call>, value: Option<Vec<u8>>, removes: b
 fn all<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(exchange) = call.subject.as_ref().filter(|_| stack.len() == 0) else { return false };
     let Ok(transaction) = exchange.transaction.try_borrow() else { return false };
-    let mut pairs = Pairs::new(true);
-    let unique = transaction.request.headers.iter().all(|field| {
-        let is_new = pairs.name(|text| push_lower(&field.name, text));
-        pairs.value(|text| text.extend_from_slice(&field.value));
+    let headers = &transaction.request.headers;
+    let edition = headers.edition();
+    if stack.facts().headers.get().edition == edition {
+        return answer.give(Out::Again);
+    }
+    let mut pairs = Pairs::new(true).of(edition);
+    let unique = headers.pairs().all(|(name, value)| {
+        let is_new = pairs.name(|text| push_lower(name, text));
+        pairs.value(|text| text.extend_from_slice(value));
         is_new
     });
     unique && answer.give(Out::Made(Made::Pairs(pairs)))

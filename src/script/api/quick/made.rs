@@ -23,6 +23,8 @@ pub struct Pairs {
     places: Vec<Place>,
     /// Whether the table's fields are found in any spelling.
     any_case: bool,
+    /// Of which edition of header fields they are, if the table is to be had again.
+    edition: u64,
 }
 
 struct Place {
@@ -33,7 +35,12 @@ struct Place {
 impl Pairs {
     /// None yet.
     pub fn new(any_case: bool) -> Self {
-        Self { text: spare(), places: Vec::with_capacity(16), any_case }
+        Self { text: spare(), places: Vec::with_capacity(16), any_case, edition: 0 }
+    }
+
+    /// The same; their table is kept for those who want it again.
+    pub fn of(self, edition: u64) -> Self {
+        Self { edition, ..self }
     }
 
     /// One more name, without a value. False if it was there, or there are too many.
@@ -74,6 +81,9 @@ impl Pairs {
         }
         if self.any_case {
             stack.set_any_case();
+        }
+        if self.edition > 0 {
+            stack.keep_headers(self.edition);
         }
         give_back(self.text);
     }

@@ -74,6 +74,8 @@ impl Run {
 /// A result.
 #[derive(Default)]
 pub enum Out<'a> {
+    /// A copy of the header fields' table that is kept.
+    Again,
     Boolean(bool),
     Bytes(&'a [u8]),
     /// What [`super::keep_context`] kept.
@@ -293,6 +295,7 @@ unsafe fn put_late(mut stack: Stack<'_>, answer: Answer<'_>) {
 
 unsafe fn push_late(stack: &mut Stack<'_>, late: Out<'_>) {
     match late {
+        Out::Again => stack.push_headers(),
         Out::Bytes(bytes) => stack.push_bytes(bytes),
         Out::Field(name) => {
             stack.push_bytes(&name);

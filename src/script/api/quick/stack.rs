@@ -8,6 +8,7 @@ use std::slice;
 
 use mlua::{Lua, ffi};
 
+use super::facts::KeptHeaders;
 use super::{Facts, facts};
 
 /// The registry's name for the metatable of tables whose fields are found in any spelling.
@@ -244,6 +245,37 @@ impl Stack<'_> {
         unsafe {
             ffi::lua_getfield(self.state, ffi::LUA_REGISTRYINDEX, ANY_CASE.as_ptr());
             ffi::lua_setmetatable(self.state, -2);
+        }
+    }
+
+    /// Keeps a copy of the header fields' table on top, for [`Self::push_headers`].
+    pub(super) fn keep_headers(&mut self, edition: u64) {
+        let (state, kept) = (self.state, &self.facts.headers);
+        let place = kept.get().place;
+        // While the copy is made, which may fail, there is none.
+        kept.set(KeptHeaders { edition: 0, place });
+        // SAFETY: as above; the reference is this function's own.
+        let place = unsafe {
+            ffi::lua_clonetable(state, -1);
+            if place > 0 {
+                ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, place);
+                place
+            } else {
+                let place = ffi::lua_ref(state, -1);
+                ffi::lua_pop(state, 1);
+                place
+            }
+        };
+        kept.set(KeptHeaders { edition, place });
+    }
+
+    /// A copy of the table that is kept.
+    pub(super) fn push_headers(&mut self) {
+        // SAFETY: as above; what has an edition is there.
+        unsafe {
+            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, self.facts.headers.get().place);
+            ffi::lua_clonetable(self.state, -1);
+            ffi::lua_replace(self.state, -2);
         }
     }
 
