@@ -97,8 +97,8 @@ unsafe extern "C-unwind" fn guard<const PLACE: usize>(state: *mut ffi::lua_State
 unsafe extern "C-unwind" fn substitute(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: as in `guard`; what Luau raises drops what was written as it passes.
     unsafe {
-        let pattern = is_short(state) && ffi::lua_gettop(state) == 3;
-        let pattern = pattern.then(|| Pattern::of(text(state, 2))).flatten();
+        let is_whole = ffi::lua_type(state, 4) <= ffi::LUA_TNIL;
+        let pattern = (is_whole && is_short(state)).then(|| Pattern::of(text(state, 2))).flatten();
         let (subject, replacement) = match pattern {
             Some(_) => (text(state, 1), text(state, 3)),
             None => return guard::<3>(state),
