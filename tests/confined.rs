@@ -69,7 +69,7 @@ fn finds_nothing_left_over(confined: bool, script: &str) {
         {script}"
     );
     let config = format!(
-        "workers: 1\nlua: {{ confined: {confined} }}\nroutes:\n  - match: {{ path: exact:/t }}\n    \
+        "workers: 1\nlua: {{ confined: {confined}, budget: {{ cpu: 5s }} }}\nroutes:\n  - match: {{ path: exact:/t }}\n    \
          log_by_lua_block: |\n      ngx.ctx.n = nil\n    content_by_lua_block: |\n        {script}\n"
     );
     let moongate = Moongate::with_upstream(&upstream, &config).start();

@@ -24,15 +24,20 @@ fn an_upstream_remembers_every_byte() {
 #[test]
 fn an_upstream_tells_the_times_of_coming_apart() {
     let upstream = Upstream::start();
-    let mut client = Client::connect(upstream.address);
-    client.send("POST / HTTP/1.1\r\n");
-    pause(Duration::from_millis(30));
-    client.send("Content-Length: 2\r\n\r\n");
-    pause(Duration::from_millis(30));
-    client.send("ab").read();
-    let seen = upstream.last();
-    assert!(seen.head_complete - seen.first_byte >= Duration::from_millis(25));
-    assert!(seen.body_complete - seen.head_complete >= Duration::from_millis(25));
+    // A machine that has other things to do may see two parts at once.
+    let apart = (0..10).any(|_| {
+        let mut client = Client::connect(upstream.address);
+        client.send("POST / HTTP/1.1\r\n");
+        pause(Duration::from_millis(30));
+        client.send("Content-Length: 2\r\n\r\n");
+        pause(Duration::from_millis(30));
+        client.send("ab").read();
+        let seen = upstream.last();
+        [seen.head_complete - seen.first_byte, seen.body_complete - seen.head_complete]
+            .iter()
+            .all(|gap| *gap >= Duration::from_millis(25))
+    });
+    assert!(apart);
 }
 
 #[test]
