@@ -73,7 +73,7 @@ enum Due {
 
 impl State {
     /// Runs `work` after `delay`, and then each `every` if that is given, whether or not the run
-    /// before is over. It needs the worker's `LocalSet`. A timer does not keep its state alive.
+    /// before is over. To be called on a worker. A timer does not keep its state alive.
     ///
     /// # Errors
     /// In lua-nginx-module's words: `too many pending timers`, `process exiting`.
