@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -131,7 +131,6 @@ impl Moment {
         let (id, client) = (origin.id.clone(), origin.client.clone());
         let mut own = Transaction::new(id, Instant::now(), client, self.request.clone());
         let (status, headers) = self.reply.clone();
-        own.started_at = SystemTime::now();
         own.body = self.body.clone();
         own.reply = Reply { status, headers, ..Reply::default() };
         own.response.clone_from(&self.response);

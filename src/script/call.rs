@@ -56,6 +56,9 @@ pub struct Call {
     pub socket_settings: RefCell<Option<Arc<SocketSettings>>>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
+    /// From when to when its script went on, waiting included, in nanoseconds on a clock that only goes
+    /// on; zeros: it did not begin.
+    span: Cell<(u64, u64)>,
     /// CPU time that it took, once it ended.
     pub cpu: Cell<Duration>,
     /// CPU time that it used so far.
@@ -301,6 +304,7 @@ impl Call {
             sockets: api::Sockets::default(),
             socket_settings: RefCell::default(),
             connections: Cell::new(0),
+            span: Cell::default(),
             cpu: Cell::default(),
             own: Cell::default(),
             lent: Cell::default(),
@@ -325,6 +329,18 @@ impl Call {
         let _ = call.handshake.set(handshake);
         call.peer.replace(Some(peer));
         call
+    }
+
+    /// From when to when its script went on so far, waiting included, in nanoseconds on a clock that only
+    /// goes on; none: it did not begin.
+    pub fn span(&self) -> Option<(u64, u64)> {
+        Some(self.span.get()).filter(|span| *span != (0, 0))
+    }
+
+    /// Its script went on from then to then.
+    pub(super) fn went_on(&self, from: u64, to: u64) {
+        let (began, _) = self.span().unwrap_or((from, to));
+        self.span.set((began, to));
     }
 
     /// Whose exchange timers that it sets come from: `client: 10.0.0.1, server: 0.0.0.0:80`.

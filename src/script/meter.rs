@@ -146,6 +146,7 @@ impl Meter {
         let result = with_current(call, work);
         let spent = running.end();
         self.used += spent.cpu;
+        call.went_on(spent.from, spent.to);
         call.charge(spent.cpu);
         self.cut |= spent.cut;
         self.stuck |= spent.overstayed;

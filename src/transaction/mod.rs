@@ -15,6 +15,7 @@ mod secured;
 mod turn;
 mod variables;
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -42,8 +43,8 @@ pub struct Transaction {
     pub id: Id,
     /// When the first byte of the request head was there (monotonic; for durations).
     pub started: Instant,
-    /// The same moment on the wall clock (for log lines and `ngx.req.start_time`).
-    pub started_at: SystemTime,
+    /// See [`Transaction::started_at`].
+    started_at: OnceCell<SystemTime>,
     /// Who asks.
     pub client: Client,
     /// What is asked for. Scripts change it in place; the upstream gets it as it is at the end.
@@ -232,7 +233,7 @@ impl Transaction {
         Self {
             id: id.into(),
             started,
-            started_at: SystemTime::now(),
+            started_at: OnceCell::new(),
             client,
             body: Body::Unread,
             request,
@@ -252,6 +253,20 @@ impl Transaction {
             findings: None,
             outcome: Outcome::default(),
         }
+    }
+
+    /// When the first byte of the request head was there, on the wall clock (for log lines and
+    /// `ngx.req.start_time`). Most exchanges end before anybody asks.
+    pub fn started_at(&self) -> SystemTime {
+        *self.started_at.get_or_init(|| {
+            let (now, since) = (SystemTime::now(), self.started.elapsed());
+            now.checked_sub(since).unwrap_or(now)
+        })
+    }
+
+    /// It began at that time of the wall clock, whatever the other clock says.
+    pub fn begin_at(&mut self, started_at: SystemTime) {
+        self.started_at = OnceCell::from(started_at);
     }
 
     /// Whether the response's head was sent, as far as scripts can tell.
