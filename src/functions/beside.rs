@@ -20,7 +20,7 @@ pub struct Beside {
     found: Found,
     contest: std::sync::Arc<Contest>,
     subject: Rc<Subject>,
-    request: Request,
+    request: Box<Request>,
     body: Body,
     reply: Reply,
     live: Option<Done>,

@@ -38,7 +38,7 @@ struct Moment {
     id: StepId,
     phase: Phase,
     contest: Arc<Contest>,
-    request: Request,
+    request: Box<Request>,
     body: Body,
     reply: (u16, Headers),
     response: Option<Response>,
@@ -94,12 +94,13 @@ pub fn see_chunk(exchange: &Exchange, bytes: &Bytes, last: bool) {
 
 /// Runs what was noted. Nobody waits for it.
 pub(super) fn run(exchange: &Exchange) {
-    let noted = exchange.moments.noted.take();
+    let Some(moments) = exchange.moments.made() else { return };
+    let noted = moments.noted.take();
     if noted.is_empty() {
         return;
     }
     let (live, origin) = (exchange.live.clone(), exchange.subject.clone());
-    let chunks = exchange.moments.chunks.take();
+    let chunks = moments.chunks.take();
     tokio::task::spawn_local(async move { Runs::new(live, origin, chunks).all(noted).await });
 }
 

@@ -51,7 +51,9 @@ pub(super) fn script(
 fn one(exchange: &Exchange, id: StepId, arguments: Vec<Bytes>, span: &mut Span) -> Option<Flow> {
     let (step, _, handler) = exchange.live.step(id)?;
     let call = call(exchange, Phase::Set, &handler.module);
-    call.arguments.replace(arguments);
+    if !arguments.is_empty() {
+        call.aside.arguments.replace(arguments);
+    }
     let end = run_now(exchange, id, &call);
     span.add(&call);
     let value = match end {

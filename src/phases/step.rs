@@ -176,9 +176,7 @@ impl<'a> Account<'a> {
 
 /// A call of a handler for this exchange.
 pub(super) fn call(exchange: &Exchange, phase: Phase, module: &Rc<str>) -> Rc<Call> {
-    let call = Call::new(phase, module.clone(), Some(exchange.subject.clone()));
-    call.socket_settings.replace(Some(exchange.plan().lua.sockets.clone()));
-    call
+    Call::new(phase, module.clone(), Some(exchange.subject.clone()))
 }
 
 fn end(

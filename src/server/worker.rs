@@ -368,7 +368,7 @@ async fn serve(local: &Local, stream: ClientStream, mut client: Client, above: O
         let last = local.stopping.get()
             || client.connection_requests >= u64::from(limits.requests_per_connection);
         stream.begin(limits.write_time);
-        let (client, above) = (client.clone(), above.clone());
+        let (client, above) = (&client, above.clone());
         let arrived = Arrived { stream, client, request, started, last, above };
         match proxy::serve(&local.site, arrived).await {
             Some(next) => stream = next,

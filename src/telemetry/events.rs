@@ -95,7 +95,9 @@ impl ExchangeEnded<'_> {
         route.seconds.observe(took.as_secs_f64());
         route.received.add(exchange.outcome.bytes_received as f64);
         route.sent.add(exchange.outcome.body_bytes_sent as f64);
-        upstream_answered(&exchange.upstream);
+        if let Some(upstream) = exchange.upstream.made() {
+            upstream_answered(upstream);
+        }
         if let Some(findings) = &exchange.findings {
             rule_events::count(findings, exchange.outcome.verdict);
         }

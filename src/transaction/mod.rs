@@ -22,6 +22,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
+use crate::memory::Seldom;
+
 pub use body::Body;
 pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
 pub use headers::{Header, Headers, Place, Places};
@@ -48,7 +50,7 @@ pub struct Transaction {
     /// Who asks.
     pub client: Client,
     /// What is asked for. Scripts change it in place; the upstream gets it as it is at the end.
-    pub request: Request,
+    pub request: Box<Request>,
     /// The request's body, as far as it was read.
     pub body: Body,
     /// What scripts stage for the client before there is a response: `ngx.status`, `ngx.header`,
@@ -77,7 +79,7 @@ pub struct Transaction {
     /// What the groups of the last pattern found, from the whole on: `$1`, `$2`, …
     pub captures: Vec<Option<Bytes>>,
     /// Where it is to go and what came of it.
-    pub upstream: Upstream,
+    pub upstream: Seldom<Upstream>,
     /// What the rule engine found, once it is through; none: no rule looked.
     pub findings: Option<Box<Findings>>,
     /// How it ended, for telemetry.
@@ -229,14 +231,20 @@ impl Upstream {
 
 impl Transaction {
     /// A transaction at its beginning: head read, nothing decided.
-    pub fn new(id: impl Into<Id>, started: Instant, client: Client, request: Request) -> Self {
+    #[inline]
+    pub fn new(
+        id: impl Into<Id>,
+        started: Instant,
+        client: Client,
+        request: impl Into<Box<Request>>,
+    ) -> Self {
         Self {
             id: id.into(),
             started,
             started_at: OnceCell::new(),
             client,
             body: Body::Unread,
-            request,
+            request: request.into(),
             reply: Reply::default(),
             manner: Manner::default(),
             response: None,
@@ -249,7 +257,7 @@ impl Transaction {
             site: None,
             root: None,
             captures: Vec::new(),
-            upstream: Upstream::default(),
+            upstream: Seldom::default(),
             findings: None,
             outcome: Outcome::default(),
         }

@@ -127,7 +127,7 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
     if spec.guest {
         // It might leave the request to the upstream, with a path that nobody judged.
         let request =
-            Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+            Request { path: path.clone(), ..(*exchange.transaction.borrow().request).clone() };
         target::check(&spec, &request)?;
     }
     if jump {
