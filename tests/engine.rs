@@ -209,7 +209,7 @@ fn exchange(
     let (mut transaction, body) = transaction(request);
     // Sunday, 2 August 2026, 10:20:30 UTC.
     let now = UNIX_EPOCH + Duration::from_secs(1_785_666_030);
-    transaction.started_at = now - Duration::from_millis(1500);
+    transaction.begin_at(now - Duration::from_millis(1500));
     let world = World { now, collections: Arc::clone(collections), tables: Arc::default() };
     let mut inspection = Inspection::new(Arc::clone(profile), world);
     let mut ended = String::new();

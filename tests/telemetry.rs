@@ -176,9 +176,7 @@ fn emit_of_scripts() {
     for (domain, bytes) in [(module, Some(1 << 20)), ("gone", Some(1 << 20)), ("gone", None)] {
         events::LuaMemory { domain, worker: 0, bytes }.emit();
     }
-    for suspended in [false, true] {
-        events::OwnerComputed { owner: "team-a", cpu, suspended }.emit();
-    }
+    events::OwnerSuspended { owner: "team-a" }.emit();
     events::OwnerKilled { owner: "team-a", reason: "cpu" }.emit();
     for limit in ["calls", "connections", "cpu", "memory"] {
         events::OwnerRefused { owner: "team-a", limit }.emit();
@@ -209,7 +207,10 @@ fn emit_of_functions() {
     telemetry::set_owners(|| {
         let (owner, calls, errors, running) = ("team-a".to_owned(), 9, 2, 1);
         let (connections, memory, dropped_lines) = (3, 300_000, 40);
-        vec![OwnerReading { owner, calls, errors, running, connections, memory, dropped_lines }]
+        let cpu = Duration::from_micros(40);
+        let reading =
+            OwnerReading { owner, calls, errors, cpu, running, connections, memory, dropped_lines };
+        vec![reading]
     });
     events::OwnerFlooded { owner: "team-a", lines: 40 }.emit();
 }

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ pub struct Beside {
     found: Found,
     contest: std::sync::Arc<Contest>,
     subject: Rc<Subject>,
-    request: Request,
+    request: Box<Request>,
     body: Body,
     reply: Reply,
     live: Option<Done>,
@@ -102,7 +102,6 @@ impl Beside {
             origin.client.clone(),
             self.request.clone(),
         );
-        transaction.started_at = SystemTime::now();
         transaction.body = self.body.clone();
         transaction.route.clone_from(&origin.route);
         transaction.variables = origin.variables.clone();

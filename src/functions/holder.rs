@@ -81,10 +81,10 @@ impl Holder {
 
     /// The function that serves a client's request, and the version that does.
     pub fn find(&self, request: &Request, client: &Client) -> Option<Found> {
-        let registry = self.store.current();
-        if registry.serves_nothing() {
+        if !self.store.serves() {
             return None;
         }
+        let registry = self.store.current();
         let (host, path) = (request.host(), request.normalized_path());
         let path = std::str::from_utf8(&path).ok()?;
         let (function, version) = registry.find(host.as_deref(), path, SystemTime::now())?;

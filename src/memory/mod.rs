@@ -2,6 +2,8 @@
 
 pub mod heap;
 pub mod image;
+mod seldom;
 mod trim;
 
+pub use seldom::Seldom;
 pub use trim::trim;

@@ -71,8 +71,12 @@ fn subrequest(exchange: &Exchange, ask: &Ask) -> Option<crate::script::Waiting<'
 }
 
 fn asking(parent: &Transaction, path: Bytes) -> Transaction {
-    let mut request =
-        Request { method: Bytes::from_static(b"GET"), path, query: None, ..parent.request.clone() };
+    let mut request = Request {
+        method: Bytes::from_static(b"GET"),
+        path,
+        query: None,
+        ..(*parent.request).clone()
+    };
     request.headers.remove("content-length");
     request.headers.remove("transfer-encoding");
     let (id, client) = (parent.id.clone(), parent.client.clone());

@@ -1,7 +1,6 @@
 //! `balancer`: a script chooses the peer of one try.
 
-use std::time::Instant;
-
+use super::span::Span;
 use super::step::{End, call, run_now};
 use super::{Exchange, Flow, onward};
 use crate::policy::StepId;
@@ -18,20 +17,22 @@ pub fn choose_peer(exchange: &Exchange, step: StepId) -> Result<(), u16> {
     if let Some(turn) = &mut exchange.subject.transaction.borrow_mut().upstream.turn {
         turn.begin();
     }
-    let started = Instant::now();
-    let result = run(exchange, step);
-    events::PhaseRan { phase: Phase::Balancer, took: started.elapsed() }.emit();
+    let mut span = Span::of(Phase::Balancer);
+    let result = run(exchange, step, &mut span);
+    span.tell();
     if let Some(turn) = &mut exchange.subject.transaction.borrow_mut().upstream.turn {
         turn.settle();
     }
     result
 }
 
-fn run(exchange: &Exchange, step: StepId) -> Result<(), u16> {
+fn run(exchange: &Exchange, step: StepId, span: &mut Span) -> Result<(), u16> {
     let failed = exchange.live.policy.config.lua.error_status;
     let Some((_, _, handler)) = exchange.live.step(step) else { return Err(failed) };
     let call = call(exchange, Phase::Balancer, &handler.module);
-    match run_now(exchange, step, &call) {
+    let end = run_now(exchange, step, &call);
+    span.add(&call);
+    match end {
         End::Left(Exit::Respond(status @ 300..)) => Err(ended(exchange, status)),
         End::Left(Exit::Declined) => Err(ended(exchange, 502)),
         End::Left(Exit::Close | Exit::Reroute | Exit::Respond(_)) => Err(ended(exchange, failed)),

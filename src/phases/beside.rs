@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ struct Moment {
     id: StepId,
     phase: Phase,
     contest: Arc<Contest>,
-    request: Request,
+    request: Box<Request>,
     body: Body,
     reply: (u16, Headers),
     response: Option<Response>,
@@ -94,12 +94,13 @@ pub fn see_chunk(exchange: &Exchange, bytes: &Bytes, last: bool) {
 
 /// Runs what was noted. Nobody waits for it.
 pub(super) fn run(exchange: &Exchange) {
-    let noted = exchange.moments.noted.take();
+    let Some(moments) = exchange.moments.made() else { return };
+    let noted = moments.noted.take();
     if noted.is_empty() {
         return;
     }
     let (live, origin) = (exchange.live.clone(), exchange.subject.clone());
-    let chunks = exchange.moments.chunks.take();
+    let chunks = moments.chunks.take();
     tokio::task::spawn_local(async move { Runs::new(live, origin, chunks).all(noted).await });
 }
 
@@ -131,7 +132,6 @@ impl Moment {
         let (id, client) = (origin.id.clone(), origin.client.clone());
         let mut own = Transaction::new(id, Instant::now(), client, self.request.clone());
         let (status, headers) = self.reply.clone();
-        own.started_at = SystemTime::now();
         own.body = self.body.clone();
         own.reply = Reply { status, headers, ..Reply::default() };
         own.response.clone_from(&self.response);

@@ -1,10 +1,11 @@
 //! `body_filter`: the response body passes, chunk by chunk; handlers change or replace chunks.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use super::Exchange;
+use super::span::Span;
 use super::step::{End, call, run_now};
 use crate::script::{Chunk, Exit};
 use crate::telemetry::events;
@@ -109,14 +110,15 @@ impl BodyFilter {
         if self.ended {
             return Ok(Bytes::new());
         }
-        let started = Instant::now();
-        let mut chunk = chunk;
+        let (mut span, mut chunk) = (Span::of(Phase::BodyFilter), chunk);
         let last = chunk.last;
         for id in exchange.plan().of(Phase::BodyFilter) {
             let Some((_, _, handler)) = exchange.live.step(*id) else { continue };
             let call = call(exchange, Phase::BodyFilter, &handler.module);
             call.chunk.replace(chunk.clone());
-            match run_now(exchange, *id, &call) {
+            let end = run_now(exchange, *id, &call);
+            span.add(&call);
+            match end {
                 // What it left half edited is not sent: the chunk goes on as it came.
                 End::Passed => {}
                 End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
@@ -131,7 +133,7 @@ impl BodyFilter {
             }
         }
         self.ended = chunk.last;
-        self.took += started.elapsed();
+        self.took += span.length();
         if last || self.ended {
             events::PhaseRan { phase: Phase::BodyFilter, took: self.took }.emit();
         }

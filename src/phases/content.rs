@@ -1,12 +1,10 @@
 //! `content`: a handler generates the answer, or leaves it to the upstream.
 
-use std::time::Instant;
-
+use super::span::Span;
 use super::step::{self, End, closed, decided, refused_with};
 use super::{Exchange, Flow, beside, files, function, onward};
 use crate::policy::StepId;
 use crate::script::Exit;
-use crate::telemetry::events;
 use crate::transaction::Phase;
 
 /// Where a route has a content handler, what that stages is the answer, even if it is nothing. A
@@ -17,17 +15,17 @@ pub(super) async fn run(exchange: &Exchange) -> Flow {
     if steps.is_empty() && !exchange.has_function() {
         return by_settings(exchange).await;
     }
-    let started = Instant::now();
+    let mut span = Span::of(Phase::Content);
     let function = if steps.is_empty() { exchange.function() } else { None };
     let flow = match function {
-        Some(found) => function::run(exchange, &found).await,
-        None => scripts(exchange, steps).await,
+        Some(found) => function::run(exchange, &found, &mut span).await,
+        None => scripts(exchange, steps, &mut span).await,
     };
     // A script that stands for an upstream, with what a route says of one.
     if !steps.is_empty() && exchange.plan().serving.forward.is_some() {
         exchange.subject.transaction.borrow_mut().doing = Some("sending to client");
     }
-    events::PhaseRan { phase: Phase::Content, took: started.elapsed() }.emit();
+    span.tell();
     flow
 }
 
@@ -42,10 +40,10 @@ async fn by_settings(exchange: &Exchange) -> Flow {
 }
 
 /// The operator's own handlers, which come before functions.
-async fn scripts(exchange: &Exchange, steps: &[StepId]) -> Flow {
+async fn scripts(exchange: &Exchange, steps: &[StepId], span: &mut Span) -> Flow {
     let mut flow = Flow::Continue;
     for id in steps {
-        flow = match step::run(exchange, *id).await {
+        flow = match step::run(exchange, *id, span).await {
             End::Left(exit) => left(exchange, exit),
             End::Passed => decided(exchange, staged_status(exchange)),
             End::Returned(_) => returned(exchange),

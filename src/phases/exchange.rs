@@ -10,6 +10,7 @@ use super::judgement::Judgement;
 use super::rules_beside::Judged;
 use crate::detection::{Inspection, World};
 use crate::functions::{Beside, Found, Holder};
+use crate::memory::Seldom;
 use crate::policy::{Live, Policy, RoutePlan};
 use crate::script::{ScriptErrorKind, Subject, Way};
 use crate::transaction::{Manner, Match, Phase, Transaction};
@@ -30,13 +31,13 @@ pub struct Exchange {
     /// What is to be run beside the function, once the client has its answer.
     pub(super) beside: RefCell<Option<Box<Beside>>>,
     /// What handlers that have no effect are to be shown.
-    pub(super) moments: Moments,
+    pub(super) moments: Seldom<Moments>,
     /// What rules that have no effect are to be shown.
     pub(super) judged: RefCell<Option<Box<Judged>>>,
     /// How far the rules' judgement of it has come.
     pub(super) rules: Judgement,
     /// What rules of routes found through which it went before.
-    pub(super) earlier: RefCell<Vec<Match>>,
+    pub(super) earlier: Seldom<RefCell<Vec<Match>>>,
     /// Internal redirects so far.
     pub(super) redirects: Cell<u32>,
     /// Whether it may be served by routes that serve only what comes from within.
@@ -81,10 +82,10 @@ impl Exchange {
             function: RefCell::new(function),
             killed: Cell::default(),
             beside: RefCell::default(),
-            moments: Moments::default(),
+            moments: Seldom::default(),
             judged: RefCell::default(),
             rules: Judgement::never(),
-            earlier: RefCell::default(),
+            earlier: Seldom::default(),
             redirects: Cell::default(),
             inside: Cell::new(inside),
             declined: Cell::default(),

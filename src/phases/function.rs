@@ -1,6 +1,7 @@
 //! `content` by a function: what it stages is the answer.
 
 use super::content::{left, staged_status};
+use super::span::Span;
 use super::step::{self, decided, refused};
 use super::{Exchange, Flow};
 use crate::functions::{Beside, Found, Reach};
@@ -9,12 +10,15 @@ use crate::transaction::Phase;
 
 /// Calls the function that serves this exchange. One that fails, or that as many call as may, is
 /// answered as a failing script is.
-pub(super) async fn run(exchange: &Exchange, found: &Found) -> Flow {
+pub(super) async fn run(exchange: &Exchange, found: &Found, span: &mut Span) -> Flow {
     let policy = &exchange.live.policy;
     let reach = reach(policy);
     let called = |name: &std::rc::Rc<str>| step::call(exchange, Phase::Content, name);
     let beside = Beside::of(found, &exchange.subject);
     let (call, result) = exchange.functions.call(found, reach, called).await;
+    if let Some(call) = &call {
+        span.add(call);
+    }
     if let Some(mut beside) = beside {
         beside.answered(call.as_deref(), &result, reach);
         exchange.beside.replace(Some(Box::new(beside)));

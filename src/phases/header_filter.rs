@@ -1,11 +1,9 @@
 //! `header_filter`: the response head is there; handlers change status and headers.
 
-use std::time::Instant;
-
+use super::span::Span;
 use super::step::{End, after, call, closed, run_now};
 use super::{Exchange, Flow, beside};
 use crate::script::Exit;
-use crate::telemetry::events;
 use crate::transaction::Phase;
 
 /// `Flow::Respond` here means: not this response, but one of our own with that status.
@@ -16,12 +14,13 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
     if steps.is_empty() {
         return Flow::Continue;
     }
-    let started = Instant::now();
-    let mut flow = Flow::Continue;
+    let (mut span, mut flow) = (Span::of(Phase::HeaderFilter), Flow::Continue);
     for id in steps {
         let Some((_, _, handler)) = exchange.live.step(*id) else { continue };
         let call = call(exchange, Phase::HeaderFilter, &handler.module);
-        flow = match run_now(exchange, *id, &call) {
+        let end = run_now(exchange, *id, &call);
+        span.add(&call);
+        flow = match end {
             End::Passed | End::Returned(_) | End::Left(Exit::Phase | Exit::Declined) => {
                 Flow::Continue
             }
@@ -32,7 +31,7 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
             break;
         }
     }
-    events::PhaseRan { phase: Phase::HeaderFilter, took: started.elapsed() }.emit();
+    span.tell();
     flow
 }
 

@@ -1,10 +1,8 @@
 //! `log`: the last byte was sent; handlers read everything and can change nothing.
 
-use std::time::Instant;
-
+use super::span::Span;
 use super::step::{call, run_now};
 use super::{Exchange, beside};
-use crate::telemetry::events;
 use crate::transaction::Phase;
 
 pub(super) fn run(exchange: &Exchange) {
@@ -13,11 +11,13 @@ pub(super) fn run(exchange: &Exchange) {
     if steps.is_empty() {
         return;
     }
-    let started = Instant::now();
+    let mut span = Span::of(Phase::Log);
     for id in steps {
         let Some((_, _, handler)) = exchange.live.step(*id) else { continue };
         // A failing log handler changes nothing for the client: its error is in the log.
-        run_now(exchange, *id, &call(exchange, Phase::Log, &handler.module));
+        let call = call(exchange, Phase::Log, &handler.module);
+        run_now(exchange, *id, &call);
+        span.add(&call);
     }
-    events::PhaseRan { phase: Phase::Log, took: started.elapsed() }.emit();
+    span.tell();
 }

@@ -31,6 +31,7 @@ mod rule_script;
 mod rules;
 mod rules_beside;
 mod set;
+mod span;
 mod step;
 mod told;
 

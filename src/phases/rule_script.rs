@@ -12,7 +12,7 @@ pub(super) async fn run(exchange: &Exchange, path: &str, value: &[u8]) -> Option
     let step = exchange.plan().script(path).and_then(|id| exchange.live.step(id));
     let (_, state, handler) = step?;
     let call = call(exchange, Phase::Access, &handler.module);
-    call.argument.replace(Some(Bytes::copy_from_slice(value)));
+    call.aside.argument.replace(Some(Bytes::copy_from_slice(value)));
     match state.judge(handler, &call).await {
         // What a refusal looks like is the rule's business.
         Ok(said) => {

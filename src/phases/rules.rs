@@ -1,5 +1,6 @@
 //! The rule engine in the phases: it is asked, its questions are answered, its word becomes a flow.
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -43,7 +44,7 @@ pub(super) fn tell(exchange: &Exchange) {
     let Some(inspection) = inspection.as_mut().filter(|_| exchange.rules.has_begun()) else {
         return;
     };
-    let mut matches = exchange.earlier.take();
+    let mut matches = exchange.earlier.made().map(RefCell::take).unwrap_or_default();
     matches.append(&mut inspection.take_matches());
     hide(&mut matches, inspection.hidden());
     let findings = Findings {

@@ -23,7 +23,7 @@ const QUESTIONS: usize = 32;
 pub(super) struct Judged {
     profile: Arc<Profile>,
     contest: Arc<Contest>,
-    request: Request,
+    request: Box<Request>,
     body: Body,
     variables: Variables,
     _turn: Turn,

@@ -1,14 +1,12 @@
 //! `set`: the request head is read; handlers compute variables.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 
+use super::span::Span;
 use super::step::{End, call, refused, run_now};
 use super::{Exchange, Flow, beside};
 use crate::config::HandlerSource;
 use crate::policy::StepId;
-use crate::telemetry::events;
 use crate::transaction::Phase;
 
 /// Each `set_by_lua_*` handler's result becomes its variable's value.
@@ -21,15 +19,15 @@ pub(super) fn run(exchange: &Exchange) -> Flow {
     if steps.is_empty() {
         return Flow::Continue;
     }
-    let started = Instant::now();
-    let flow = compute(exchange, steps);
-    events::PhaseRan { phase: Phase::Set, took: started.elapsed() }.emit();
+    let mut span = Span::of(Phase::Set);
+    let flow = compute(exchange, steps, &mut span);
+    span.tell();
     flow
 }
 
-fn compute(exchange: &Exchange, steps: &[StepId]) -> Flow {
+fn compute(exchange: &Exchange, steps: &[StepId], span: &mut Span) -> Flow {
     for id in steps {
-        if let Some(flow) = one(exchange, *id, Vec::new()) {
+        if let Some(flow) = one(exchange, *id, Vec::new(), span) {
             return flow;
         }
     }
@@ -46,14 +44,19 @@ pub(super) fn script(
     let plan = exchange.live.policy.plans.get(route)?;
     let steps = plan.of(Phase::Set);
     let first = steps.len().checked_sub(plan.serving.scripts())?;
-    one(exchange, *steps.get(first + handler)?, arguments)
+    // The steps of a route are not told as a phase, nor is what they call.
+    one(exchange, *steps.get(first + handler)?, arguments, &mut Span::of(Phase::Set))
 }
 
-fn one(exchange: &Exchange, id: StepId, arguments: Vec<Bytes>) -> Option<Flow> {
+fn one(exchange: &Exchange, id: StepId, arguments: Vec<Bytes>, span: &mut Span) -> Option<Flow> {
     let (step, _, handler) = exchange.live.step(id)?;
     let call = call(exchange, Phase::Set, &handler.module);
-    call.arguments.replace(arguments);
-    let value = match run_now(exchange, id, &call) {
+    if !arguments.is_empty() {
+        call.aside.arguments.replace(arguments);
+    }
+    let end = run_now(exchange, id, &call);
+    span.add(&call);
+    let value = match end {
         End::Returned(value) => value,
         End::Left(_) | End::Passed => None,
         End::Refused(_) => return Some(refused(exchange)),

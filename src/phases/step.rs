@@ -6,12 +6,12 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
+use super::span::Span;
 use super::{Exchange, Flow, beside, told};
 use crate::config::{HandlerSource, OnError};
 use crate::functions::Record;
 use crate::policy::{Live, Step, StepId};
 use crate::script::{self, Call, Exit, ScriptError, State};
-use crate::telemetry::events;
 use crate::transaction::{Phase, Verdict};
 
 /// How a handler's run ended.
@@ -40,11 +40,10 @@ pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
         beside::note_all(exchange, phase);
         return Flow::Continue;
     }
-    let started = Instant::now();
-    let mut flow = Flow::Continue;
+    let (mut span, mut flow) = (Span::of(phase), Flow::Continue);
     for (before, id) in steps.iter().enumerate() {
         beside::note_at(exchange, phase, before);
-        let end = run(exchange, *id).await;
+        let end = run(exchange, *id, &mut span).await;
         exchange.note_declined(matches!(end, End::Left(Exit::Declined)));
         flow = after(exchange, end);
         if flow != Flow::Continue {
@@ -54,7 +53,7 @@ pub(super) async fn run_all(exchange: &Exchange, phase: Phase) -> Flow {
     if flow == Flow::Continue {
         beside::note_at(exchange, phase, steps.len());
     }
-    events::PhaseRan { phase, took: started.elapsed() }.emit();
+    span.tell();
     flow
 }
 
@@ -113,12 +112,13 @@ pub(super) fn refused_with(exchange: &Exchange, status: Option<u16>) -> Flow {
 }
 
 /// Runs one handler in a phase that may wait.
-pub(super) async fn run(exchange: &Exchange, id: StepId) -> End {
+pub(super) async fn run(exchange: &Exchange, id: StepId, span: &mut Span) -> End {
     let Some((step, state, handler)) = exchange.live.step(id) else { return End::Refused(None) };
     told::beginning(exchange, step.phase, &handler.module);
     let call = call(exchange, step.phase, &handler.module);
     let account = Account::begin(&exchange.live, id);
     let result = state.run(handler, &call).await;
+    span.add(&call);
     account.end(state, &call, &result);
     end(exchange, &call, (step, state), result)
 }
@@ -176,9 +176,7 @@ impl<'a> Account<'a> {
 
 /// A call of a handler for this exchange.
 pub(super) fn call(exchange: &Exchange, phase: Phase, module: &Rc<str>) -> Rc<Call> {
-    let call = Call::new(phase, module.clone(), Some(exchange.subject.clone()));
-    call.socket_settings.replace(Some(exchange.plan().lua.sockets.clone()));
-    call
+    Call::new(phase, module.clone(), Some(exchange.subject.clone()))
 }
 
 fn end(

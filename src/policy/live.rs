@@ -102,7 +102,7 @@ impl Live {
     }
 
     /// Retires the states that `next` does not have: the policy that wanted them is no longer in force.
-    /// Their `exit_worker` runs when its last exchange here is over. It needs the worker's `LocalSet`.
+    /// Their `exit_worker` runs when its last exchange here is over. To be called on a worker.
     pub fn retire_for(self: Rc<Self>, next: &Self) {
         for record in self.records.iter().flatten() {
             if !next.records.iter().flatten().any(|kept| Arc::ptr_eq(kept, record)) {

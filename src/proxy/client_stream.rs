@@ -11,8 +11,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
-use crate::shared::Socket;
-use crate::shared::within;
+use crate::shared::{Socket, Timer, within};
 
 /// Room for a head with a dozen fields.
 const ROOM: usize = 4096;
@@ -48,6 +47,8 @@ pub struct ClientStream {
     write_time: Duration,
     /// How long it may wait before its next request, where that was said.
     pub idle_time: Option<Duration>,
+    /// By which it waits for its next request.
+    pub timer: Option<Timer>,
     /// Body bytes of this exchange that were read.
     pub(super) body_read: u64,
     /// Body bytes of this exchange that were sent.
@@ -88,6 +89,7 @@ impl ClientStream {
             waiting: Vec::new(),
             write_time: Duration::ZERO,
             idle_time: None,
+            timer: None,
             body_read: 0,
             body_sent: 0,
         }
@@ -103,6 +105,7 @@ impl ClientStream {
             waiting: Vec::new(),
             write_time: Duration::ZERO,
             idle_time: None,
+            timer: None,
             body_read: 0,
             body_sent: 0,
         }
@@ -145,18 +148,43 @@ impl ClientStream {
     /// # Errors
     /// If the client is gone, or does not read.
     pub async fn send(&mut self, parts: [&[u8]; 2]) -> io::Result<()> {
-        let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let is_short = parts.iter().map(|part| part.len()).sum::<usize>() <= SHORT;
-        if is_short {
-            for part in parts {
-                self.waiting.extend_from_slice(part);
-            }
+        if parts.iter().map(|part| part.len()).sum::<usize>() > SHORT {
+            return Box::pin(self.send_all(parts, 0)).await;
         }
-        let [first, second] = if is_short { [&[][..]; 2] } else { parts }.map(IoSlice::new);
+        for part in parts {
+            self.waiting.extend_from_slice(part);
+        }
+        if self.waiting.is_empty() && self.socket.is_some() {
+            return Ok(());
+        }
+        // Nearly always the system takes it as it is: what is to be done else lies on the heap.
+        let sent = match poll_fn(|context| Poll::Ready(self.poll_waiting(context))).await {
+            Poll::Ready(sent) => sent?,
+            Poll::Pending => 0,
+        };
+        if sent < self.waiting.len() {
+            return Box::pin(self.send_all([&[], &[]], sent)).await;
+        }
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Sends some of what waits at once; how much.
+    fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match &mut self.socket {
+            Some(socket) => Pin::new(socket).poll_write(context, &self.waiting),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Sends what waits, but so many bytes of it, and then both parts.
+    async fn send_all(&mut self, parts: [&[u8]; 2], but: usize) -> io::Result<()> {
+        let socket = self.socket.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let [first, second] = parts.map(IoSlice::new);
         let mut slices = [IoSlice::new(&self.waiting), first, second];
-        let all = if is_short { 1 } else { slices.len() };
+        let all = if parts.iter().all(|part| part.is_empty()) { 1 } else { slices.len() };
         let mut rest = slices.get_mut(..all).unwrap_or_default();
-        IoSlice::advance_slices(&mut rest, 0);
+        IoSlice::advance_slices(&mut rest, but);
         while !rest.is_empty() {
             let writing = poll_fn(|context| poll_slices(socket, context, rest));
             match within(self.write_time, writing).await.map_err(|_| io::ErrorKind::TimedOut)?? {

@@ -5,6 +5,7 @@ mod given;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use super::incoming::Incoming;
 use super::outflow::{self, Outflow};
 use super::spool::Spool;
 use super::{ClientStream, Failure, Sent, Site, respond, subrequest};
-use crate::config::BodyLimits;
+use crate::config::{BodyLimits, SocketSettings};
 use crate::phases::Exchange;
 use crate::policy::Live;
 use crate::script::{Captured, ClientSide, Host, Part, Subrequest, Waiting};
@@ -109,6 +110,10 @@ impl Host for Shared {
             Part::Raw => self.downstream.give_all()?,
         }
         Ok(self.downstream.clone())
+    }
+
+    fn socket_settings(&self) -> Option<Arc<SocketSettings>> {
+        Some(self.downstream.exchange()?.plan().lua.sockets.clone())
     }
 
     fn client_gone(&self) -> Option<Waiting<'static, ()>> {

@@ -39,6 +39,9 @@ impl Gate {
 impl Drop for Passing<'_> {
     fn drop(&mut self) {
         self.0.is_taken.set(false);
+        if self.0.waiting.borrow().is_empty() {
+            return;
+        }
         // All of them: one that was woken alone may be gone by now.
         self.0.waiting.take().into_iter().for_each(Waker::wake);
     }

@@ -122,6 +122,7 @@ impl Outline {
     /// # Errors
     /// If there is more than one way to read it, or it is past a limit, or not whole. Whether it is
     /// whole [`find_end`] tells, and that goes first where it matters for what reason it is refused.
+    #[inline]
     pub fn of(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
         let line = line::parse(bytes, limits)?;
         let Fields { places, telling, end } = fields::parse(bytes, line.end, limits)?;
@@ -131,6 +132,7 @@ impl Outline {
     }
 
     /// The request of the head of which this is the outline.
+    #[inline]
     pub fn request(self, head: Bytes) -> Request {
         let Line { method, target, version, .. } = self.line;
         let is_there = head.get(target.clone()).is_some();

@@ -44,6 +44,7 @@ pub use client_stream::ClientStream;
 pub use site::Site;
 
 use crate::phases::{self, Exchange, Flow};
+use crate::policy::Live;
 use crate::script::{Above, Origin, Subject};
 use crate::shared::rc_in_place;
 use crate::telemetry::events;
@@ -52,11 +53,11 @@ use crate::upstream::{Connection, Lease};
 use downstream::{Downstream, Shared};
 
 /// A request whose head was read, and the connection that it came on.
-pub struct Arrived {
+pub struct Arrived<'a> {
     /// The connection, and what came after the head.
     pub stream: Box<ClientStream>,
     /// Who asks.
-    pub client: Client,
+    pub client: &'a Client,
     /// The head.
     pub request: Box<Request>,
     /// When its first byte was there.
@@ -69,22 +70,18 @@ pub struct Arrived {
 
 /// One request's whole way, from its parsed head to its log line; the connection, if it can take the
 /// next request.
-pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream>> {
-    let Arrived { stream, mut client, request, started, last, above } = arrived;
-    let live = site.current();
-    let received = request.raw_head.len() as u64;
-    let trusted = &live.policy.config.trusted_proxies;
-    address::believe_proxies(&mut client, &request.headers, trusted);
-    let live = site.choose(live, &request, &client);
+pub async fn serve(site: &Rc<Site>, arrived: Arrived<'_>) -> Option<Box<ClientStream>> {
+    let Arrived { stream, client, request, started, last, above } = arrived;
     let order = (client.connection_requests, last);
     let downstream = rc_in_place(|| Downstream::new(stream, &request, order));
     let host = Box::new(Shared::new(site.clone(), downstream.clone()));
     let origin = Origin { above, ..Origin::default() };
     let subject = rc_in_place(|| {
-        let mut transaction = Transaction::new(Id::new(), started, client, *request);
-        transaction.outcome.bytes_received = received;
+        let mut transaction = Transaction::new(Id::new(), started, client.clone(), request);
+        transaction.outcome.bytes_received = transaction.request.raw_head.len() as u64;
         Subject::within(transaction, host, origin)
     });
+    let live = judging(site, &mut subject.transaction.borrow_mut());
     let exchange = Exchange::begin(subject, live, site.functions.clone())?;
     downstream.belong_to(&exchange);
     let next = answer(site, &exchange, &downstream).await;
@@ -92,6 +89,13 @@ pub async fn serve(site: &Rc<Site>, arrived: Arrived) -> Option<Box<ClientStream
     site.count(&exchange);
     events::ExchangeEnded { transaction: &exchange.subject.transaction.borrow() }.emit();
     next
+}
+
+/// The copy of the policy that judges an exchange, once it is known who really asks.
+fn judging(site: &Site, transaction: &mut Transaction) -> Rc<Live> {
+    let (live, Transaction { client, request, .. }) = (site.current(), transaction);
+    address::believe_proxies(client, &request.headers, &live.policy.config.trusted_proxies);
+    site.choose(live, request, client)
 }
 
 /// Runs the phases, sends the answer, and gives the connection back if it can go on.

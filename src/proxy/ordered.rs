@@ -61,27 +61,29 @@ impl<'a> Ordered<'a> {
     fn of(headers: &'a Headers) -> Self {
         let fields = headers.iter().as_slice();
         let (mut stands, mut taken) = ([REST; REMEMBERED], 0);
-        for (at, field) in fields.iter().enumerate() {
-            let stand = stand(&field.name);
-            taken |= 1 << stand;
-            if let Some(known) = stands.get_mut(at) {
-                *known = stand;
-            }
+        for (field, known) in fields.iter().zip(&mut stands) {
+            *known = stand(&field.name);
+            taken |= 1 << *known;
+        }
+        for field in fields.iter().skip(REMEMBERED) {
+            taken |= 1 << stand(&field.name);
         }
         Self { fields, stands, taken }
     }
 
     /// Writes those that stand there; false if one of them cannot be written.
+    #[inline]
     fn write(&self, out: &mut Vec<u8>, wanted: Stand) -> bool {
-        if self.taken & (1 << wanted) == 0 {
-            return true;
-        }
+        self.taken & (1 << wanted) == 0 || self.write_those(out, wanted)
+    }
+
+    fn write_those(&self, out: &mut Vec<u8>, wanted: Stand) -> bool {
+        let remembered = self.fields.iter().zip(&self.stands);
+        let remembered = remembered.filter(|(_, known)| **known == wanted).map(|(field, _)| field);
+        let others = self.fields.iter().skip(REMEMBERED);
+        let others = others.filter(|field| stand(&field.name) == wanted);
         let mut sound = true;
-        for (at, field) in self.fields.iter().enumerate() {
-            let known = self.stands.get(at).copied();
-            if known.unwrap_or_else(|| stand(&field.name)) != wanted {
-                continue;
-            }
+        for field in remembered.chain(others) {
             if wanted == REST {
                 sound &= wire::field(out, &field.name, &field.value);
             } else {

@@ -117,14 +117,16 @@ pub(super) async fn plain(exchange: &Exchange, downstream: &Downstream, status: 
 
 /// What the rules say of an answer that a script made.
 async fn judge(exchange: &Exchange, body: &Bytes) -> Flow {
+    if phases::response_limit(exchange).is_none() {
+        return phases::response_body(exchange, None).await;
+    }
     let encoding = {
         let transaction = exchange.subject.transaction.borrow();
         let response = transaction.response.as_ref();
         response.and_then(|response| response.headers.get("content-encoding").cloned())
     };
     let held = HeldBody { bytes: body, ended: true, encoding: encoding.as_deref() };
-    let held = phases::response_limit(exchange).map(|_| held);
-    phases::response_body(exchange, held).await
+    phases::response_body(exchange, Some(held)).await
 }
 
 /// Makes the response head from what is staged, for a body that is not whole.
@@ -224,7 +226,10 @@ async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes, leaves:
     let Some(mut loan) = downstream.lend() else { return Sent::Cut };
     let client = loan.stream();
     let told = told_length(exchange, body.len());
-    let body = body.slice(..told.map_or(body.len(), |told| told.min(body.len())));
+    let body = match told {
+        Some(told) if told < body.len() => body.slice(..told),
+        _ => body,
+    };
     let length = if told.is_none() && is_endless(exchange) {
         None
     } else {

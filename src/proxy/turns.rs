@@ -101,7 +101,7 @@ impl<'a> Turns<'a> {
 
     /// The try on this peer failed.
     pub(super) fn failed(&mut self, lease: &Lease, failure: PeerFailure) {
-        let upstream = &mut self.exchange.subject.transaction.borrow_mut().upstream;
+        let upstream = &mut *self.exchange.subject.transaction.borrow_mut().upstream;
         upstream.failed.push((upstream.peer.clone(), failure.status));
         if let Some(turn) = &mut upstream.turn {
             turn.fail(failure);

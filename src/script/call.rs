@@ -19,6 +19,8 @@ use super::within::{Captured, Detour, Origin, Subrequest, Way};
 use super::{Handshake, Threads, api, slot};
 use crate::config::{Budget, SocketSettings};
 use crate::detection::Inspection;
+use crate::memory::Seldom;
+use crate::shared::rc_in_place;
 use crate::telemetry::events;
 use crate::transaction::{Body, Phase, Transaction};
 
@@ -36,26 +38,15 @@ pub struct Call {
     pub module: Rc<str>,
     /// The exchange; none in `init`, `init_worker`, `exit_worker` and timers.
     pub subject: Option<Rc<Subject>>,
-    /// For a timer: whose exchange set it, as logs tell it; for a TLS handshake: whose it is.
-    pub(super) peer: RefCell<Option<Rc<str>>>,
-    /// The TLS handshake about which it decides; none elsewhere.
-    pub(super) handshake: OnceCell<Rc<Handshake>>,
     /// How the script left, if it did not just return: `ngx.exit`, `ngx.redirect`.
     pub exit: Cell<Option<Exit>>,
     /// `ngx.arg` of `body_filter`: the chunk as it came and as the script leaves it.
     pub chunk: RefCell<Chunk>,
-    /// `ngx.arg` of `set`: what its settings give the script.
-    pub arguments: RefCell<Vec<Bytes>>,
-    /// What a script that a rule calls is given.
-    pub argument: RefCell<Option<Bytes>>,
-    /// `ngx.ctx` where there is no exchange: a timer's own.
-    pub contexts: RefCell<api::Contexts>,
-    /// Connections that its sockets have open, where there is no exchange.
-    pub sockets: api::Sockets,
-    /// How sockets behave here unless the script says otherwise; none: as the domain's settings say.
-    pub socket_settings: RefCell<Option<Arc<SocketSettings>>>,
     /// Connections opened so far, against [`crate::config::Budget::connections`].
     pub connections: Cell<u32>,
+    /// From when to when its script went on, waiting included, in nanoseconds on a clock that only goes
+    /// on; zeros: it did not begin.
+    span: Cell<(u64, u64)>,
     /// CPU time that it took, once it ended.
     pub cpu: Cell<Duration>,
     /// CPU time that it used so far.
@@ -72,6 +63,27 @@ pub struct Call {
     pub(super) exceeded: Cell<bool>,
     /// What the call may cost: that of its handler, once it runs.
     pub budget: Cell<Budget>,
+    /// What few calls have.
+    pub aside: Seldom<Aside>,
+}
+
+/// What few calls have.
+#[derive(Default)]
+pub struct Aside {
+    /// For a timer: whose exchange set it, as logs tell it; for a TLS handshake: whose it is.
+    pub(super) peer: RefCell<Option<Rc<str>>>,
+    /// The TLS handshake about which it decides; none elsewhere.
+    pub(super) handshake: OnceCell<Rc<Handshake>>,
+    /// `ngx.arg` of `set`: what its settings give the script.
+    pub arguments: RefCell<Vec<Bytes>>,
+    /// What a script that a rule calls is given.
+    pub argument: RefCell<Option<Bytes>>,
+    /// `ngx.ctx` where there is no exchange: a timer's own.
+    pub contexts: RefCell<api::Contexts>,
+    /// Connections that its sockets have open, where there is no exchange.
+    pub sockets: api::Sockets,
+    /// How they behave there unless the script says otherwise; none: as the domain's settings say.
+    pub(super) socket_settings: RefCell<Option<Arc<SocketSettings>>>,
     errands: RefCell<Vec<Waiting<'static, ()>>>,
     /// Errors that went through coroutines, innermost first: the words, and the stack there.
     traces: RefCell<Vec<(String, String)>>,
@@ -128,6 +140,11 @@ pub trait Host {
     /// In lua-nginx-module's words, if there is none to be given.
     fn give_away(&self, _part: Part) -> Result<Rc<dyn ClientSide>, &'static str> {
         Err("request body already exists")
+    }
+
+    /// How sockets behave unless the script says otherwise; none: as the domain's settings say.
+    fn socket_settings(&self) -> Option<Arc<SocketSettings>> {
+        None
     }
 
     /// Waits until the client is gone; none where nobody looks.
@@ -263,6 +280,7 @@ impl Subject {
     }
 
     /// That of an exchange which comes from elsewhere than a client.
+    #[inline]
     pub fn within(transaction: Transaction, host: Box<dyn Host>, origin: Origin) -> Self {
         Self {
             transaction: RefCell::new(transaction),
@@ -286,21 +304,15 @@ impl Call {
     pub fn new(phase: Phase, module: Rc<str>, subject: Option<Rc<Subject>>) -> Rc<Self> {
         let serial = CALLS.get() + 1;
         CALLS.set(serial);
-        Rc::new(Self {
+        rc_in_place(|| Self {
             serial,
             phase,
             module,
             subject,
-            peer: RefCell::default(),
-            handshake: OnceCell::new(),
             exit: Cell::new(None),
             chunk: RefCell::default(),
-            arguments: RefCell::default(),
-            argument: RefCell::default(),
-            contexts: RefCell::default(),
-            sockets: api::Sockets::default(),
-            socket_settings: RefCell::default(),
             connections: Cell::new(0),
+            span: Cell::default(),
             cpu: Cell::default(),
             own: Cell::default(),
             lent: Cell::default(),
@@ -309,8 +321,7 @@ impl Call {
             answer_limit: Cell::new(usize::MAX),
             exceeded: Cell::default(),
             budget: Cell::default(),
-            errands: RefCell::default(),
-            traces: RefCell::default(),
+            aside: Seldom::default(),
         })
     }
 
@@ -322,14 +333,34 @@ impl Call {
         peer: Rc<str>,
     ) -> Rc<Self> {
         let call = Self::new(phase, module, None);
-        let _ = call.handshake.set(handshake);
-        call.peer.replace(Some(peer));
+        let _ = call.aside.handshake.set(handshake);
+        call.aside.peer.replace(Some(peer));
         call
+    }
+
+    /// How sockets behave here unless the script says otherwise; none: as the domain's settings say.
+    pub fn socket_settings(&self) -> Option<Arc<SocketSettings>> {
+        match &self.subject {
+            Some(subject) => subject.host.socket_settings(),
+            None => self.aside.made()?.socket_settings.borrow().clone(),
+        }
+    }
+
+    /// From when to when its script went on so far, waiting included, in nanoseconds on a clock that only
+    /// goes on; none: it did not begin.
+    pub fn span(&self) -> Option<(u64, u64)> {
+        Some(self.span.get()).filter(|span| *span != (0, 0))
+    }
+
+    /// Its script went on from then to then.
+    pub(super) fn went_on(&self, from: u64, to: u64) {
+        let (began, _) = self.span().unwrap_or((from, to));
+        self.span.set((began, to));
     }
 
     /// Whose exchange timers that it sets come from: `client: 10.0.0.1, server: 0.0.0.0:80`.
     pub(super) fn peer(&self) -> Option<Rc<str>> {
-        let Some(subject) = &self.subject else { return self.peer.borrow().clone() };
+        let Some(subject) = &self.subject else { return self.aside.peer.borrow().clone() };
         let client = &subject.transaction.try_borrow().ok()?.client;
         Some(told_peer(client.address.to_canonical(), client.listener))
     }
@@ -337,7 +368,7 @@ impl Call {
     /// Has something told of the script that is executing, in nginx's words.
     pub(super) fn say(&self, level: i64, message: &str) {
         let Some(subject) = &self.subject else {
-            let (phase, peer) = (self.phase, self.peer.borrow().clone());
+            let (phase, peer) = (self.phase, self.aside.peer.borrow().clone());
             return events::Outside { level, message, phase, peer: peer.as_deref() }.emit();
         };
         let about = subject.transaction.try_borrow().ok();
@@ -350,7 +381,7 @@ impl Call {
     pub async fn errand<T: 'static>(&self, work: impl Future<Output = T> + 'static) -> Option<T> {
         let (done, result) = oneshot::channel();
         let errand = async move { drop(done.send(work.await)) };
-        self.errands.borrow_mut().push(Box::pin(errand));
+        self.aside.errands.borrow_mut().push(Box::pin(errand));
         result.await.ok()
     }
 
@@ -370,15 +401,16 @@ impl Call {
 
     /// Goes on with the errands; whether none is left.
     pub(super) fn errands_are_done(&self, context: &mut Context<'_>) -> bool {
-        let mut errands = self.errands.borrow_mut();
+        let Some(aside) = self.aside.made() else { return true };
+        let mut errands = aside.errands.borrow_mut();
         errands.retain_mut(|errand| errand.as_mut().poll(context).is_pending());
         errands.is_empty()
     }
 
     /// Nobody waits for the errands any more.
     pub(super) fn end_errands(&self) {
-        if !self.errands.borrow().is_empty() {
-            drop(self.errands.take());
+        if let Some(aside) = self.aside.made().filter(|aside| !aside.errands.borrow().is_empty()) {
+            drop(aside.errands.take());
         }
     }
 
@@ -388,7 +420,7 @@ impl Call {
         if message.len().max(stack.len()) > TRACE {
             return;
         }
-        let mut traces = self.traces.borrow_mut();
+        let mut traces = self.aside.traces.borrow_mut();
         if traces.last().is_some_and(|(known, _)| *known != message) || traces.len() >= TRACES {
             traces.clear();
         }
@@ -397,7 +429,7 @@ impl Call {
 
     /// A stack, after those of the coroutines from which its error came.
     pub(super) fn whole_trace(&self, message: &str, stack: String) -> String {
-        let traces = self.traces.take();
+        let traces = self.aside.made().map(|aside| aside.traces.take()).unwrap_or_default();
         if traces.last().is_none_or(|(known, _)| known != message) {
             return stack;
         }

@@ -162,7 +162,7 @@ impl Handler {
             return Ok((compiled.function.clone(), compiled.settings.clone()));
         }
         if matches!(self.source, HandlerSource::RuleScript { .. }) {
-            let argument = call.argument.borrow();
+            let argument = call.aside.argument.borrow();
             let argument = argument.as_ref().map(|text| vm.lua.create_string(text)).transpose()?;
             return Ok((compiled.function.clone(), argument.map(Value::String)));
         }

@@ -14,7 +14,7 @@ use super::fairness::{self, Queue, Turn};
 use super::incarnation::Incarnation;
 use super::owner::Begun;
 use super::slot::{self, Allowance};
-use super::{Call, Exit, OPERATOR, ScriptError, with_current};
+use super::{Call, Exit, ScriptError, with_current};
 use crate::config::Budget;
 use crate::telemetry::events;
 
@@ -44,8 +44,6 @@ pub(super) struct Meter {
     pause: Option<Pin<Box<Sleep>>>,
     paused: Duration,
     queue: Rc<Queue>,
-    /// CPU time of which telemetry knows.
-    told: Duration,
     _begun: Begun,
 }
 
@@ -65,7 +63,6 @@ impl Meter {
             pause: None,
             paused: Duration::ZERO,
             queue: queue.clone(),
-            told: Duration::ZERO,
             _begun: queue.account().begin()?,
         })
     }
@@ -110,7 +107,7 @@ impl Meter {
             let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
             let goes_on = self.suspended && !ended;
             if goes_on {
-                self.tell();
+                events::OwnerSuspended { owner: &self.queue.account().name }.emit();
             }
             let pause = if goes_on { self.queue.account().pause() } else { None };
             turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
@@ -143,12 +140,13 @@ impl Meter {
         work: impl FnOnce() -> T,
     ) -> (T, Duration) {
         let left = self.left(call);
-        let patient = *self.queue.account().name == *OPERATOR;
+        let patient = self.queue.account().is_operator;
         let allowed = Allowance { left, slice, exact: self.suspended, patient };
         let running = slot::watch(&vm.lua, vm.interrupt, allowed);
         let result = with_current(call, work);
         let spent = running.end();
         self.used += spent.cpu;
+        call.went_on(spent.from, spent.to);
         call.charge(spent.cpu);
         self.cut |= spent.cut;
         self.stuck |= spent.overstayed;
@@ -201,13 +199,6 @@ impl Meter {
         }
         self.waited = true;
         Poll::Ready(Err(Error::runtime("the call was ended")))
-    }
-
-    /// Tells whose CPU time it was, since the last time.
-    fn tell(&mut self) {
-        let owner = &self.queue.account().name;
-        let cpu = self.used.saturating_sub(std::mem::replace(&mut self.told, self.used));
-        events::OwnerComputed { owner, cpu, suspended: self.suspended }.emit();
     }
 
     /// Why the call came to `error`.
@@ -272,12 +263,5 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.threads.end();
         self.0.end_errands();
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        self.suspended = false;
-        self.tell();
     }
 }

@@ -124,6 +124,9 @@ struct Stopped {
 
 /// What a poll took.
 pub(super) struct Spent {
+    /// From when to when it went on, by [`wall`].
+    pub(super) from: u64,
+    pub(super) to: u64,
     /// CPU time.
     pub(super) cpu: Duration,
     /// Whether the script was ended.
@@ -211,15 +214,16 @@ impl Running<'_> {
     /// The script came to an end, or waits, or was suspended.
     pub(super) fn end(mut self) -> Spent {
         let Stopped { cut, suspended, overstayed } = self.stop();
-        let cpu = MINE.with(|mine| self.cpu(&mine.slot));
-        Spent { cpu, cut, suspended, overstayed }
+        let (from, to) = (self.started, wall());
+        let cpu = MINE.with(|mine| self.cpu(&mine.slot, to));
+        Spent { from, to, cpu, cut, suspended, overstayed }
     }
 
-    fn cpu(&self, slot: &Slot) -> Duration {
+    fn cpu(&self, slot: &Slot, now: u64) -> Duration {
         if let Some(entered) = self.entered {
             return slot.clock.now().saturating_sub(entered);
         }
-        let wall = Duration::from_nanos(wall().saturating_sub(self.started));
+        let wall = Duration::from_nanos(now.saturating_sub(self.started));
         // Wall time is CPU time unless others had the core: the longer, the more it matters.
         if wall < 2 * TICK {
             return wall;

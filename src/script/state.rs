@@ -69,7 +69,7 @@ pub fn tell(call: &Call, state: &State, error: &ScriptError) {
     if !state.account().may_speak() {
         return;
     }
-    let peer = call.peer.borrow();
+    let peer = call.aside.peer.borrow();
     error.failure((call.phase, &call.module), None, peer.as_deref()).emit();
 }
 

@@ -13,6 +13,7 @@ use super::coroutine::resume;
 use super::light::{Alarm, Life, Light, identity, tell};
 use super::parked::{Answer, Parked, Ticket};
 use super::{Waiting, current, fairness, slot};
+use crate::memory::Seldom;
 
 /// Light threads that one call may have running.
 const MOST: usize = 1_000;
@@ -28,25 +29,31 @@ pub(super) const LIGHTS: &str = "moongate.lights";
 /// The light threads of a call.
 #[derive(Default)]
 pub struct Threads {
+    /// Whoever goes on with the call.
+    waker: RefCell<Option<Waker>>,
+    /// Sleeps of no time so far.
+    skipped: Cell<u32>,
+    /// Whether there is anything to be ended with the call.
+    used: Cell<bool>,
+    /// Whether the call's own coroutine waits for its turn.
+    own_waits: Cell<bool>,
+    crowd: Seldom<Crowd>,
+}
+
+/// What there is of a call that waits, or has light threads.
+#[derive(Default)]
+struct Crowd {
     all: RefCell<Vec<Rc<Light>>>,
     /// The one that is running.
     current: RefCell<Option<Rc<Light>>>,
     /// Those whose turn it is, in order.
     turns: RefCell<VecDeque<Coroutine>>,
-    /// Whether the call's own coroutine waits for its turn.
-    own_waits: Cell<bool>,
     /// Waits until the client is gone.
     client: RefCell<Option<Waiting<'static, ()>>>,
     /// What is to run then.
     on_abort: RefCell<Option<Rc<Light>>>,
-    /// Whoever goes on with the call.
-    waker: RefCell<Option<Waker>>,
     /// What native functions wait for.
     parked: Parked,
-    /// Sleeps of no time so far.
-    skipped: Cell<u32>,
-    /// Whether there is anything to be ended with the call.
-    used: Cell<bool>,
 }
 
 /// What takes turns.
@@ -69,27 +76,28 @@ impl Threads {
 
     /// Whether there is one that is not over.
     pub(super) fn are_running(&self) -> bool {
-        self.all.borrow().iter().any(|light| light.is_running())
+        let crowd = self.crowd.made();
+        crowd.is_some_and(|crowd| crowd.all.borrow().iter().any(|light| light.is_running()))
     }
 
     fn running(&self) -> usize {
-        self.all.borrow().iter().filter(|light| light.is_running()).count()
+        self.crowd.all.borrow().iter().filter(|light| light.is_running()).count()
     }
 
     /// The one that is running; none: the call's own coroutine is.
     pub fn current(&self) -> Option<Rc<Light>> {
-        self.current.borrow().clone()
+        self.crowd.made()?.current.borrow().clone()
     }
 
     /// From now on it is noticed that the client goes away.
     pub(super) fn watch(&self, client: Waiting<'static, ()>) {
         self.used.set(true);
-        self.client.replace(Some(client));
+        self.crowd.client.replace(Some(client));
     }
 
     /// Whether it is noticed that the client goes away.
     pub fn are_watching(&self) -> bool {
-        self.client.borrow().is_some()
+        self.crowd.made().is_some_and(|crowd| crowd.client.borrow().is_some())
     }
 
     /// Has a function run when the client goes away; false if one is to already.
@@ -97,29 +105,31 @@ impl Threads {
     /// # Errors
     /// As [`Self::spawn`].
     pub fn on_abort(&self, lua: &Lua, function: Function) -> mlua::Result<bool> {
-        if self.on_abort.borrow().is_some() {
+        if self.crowd.on_abort.borrow().is_some() {
             return Ok(false);
         }
         let parent = identity(&lua.current_thread());
         let light = self.prepare(lua.create_thread(function)?, parent)?;
         mark(lua, &light.thread)?;
-        self.all.borrow_mut().retain(|one| !Rc::ptr_eq(one, &light));
-        self.on_abort.replace(Some(light));
+        self.crowd.all.borrow_mut().retain(|one| !Rc::ptr_eq(one, &light));
+        self.crowd.on_abort.replace(Some(light));
         Ok(true)
     }
 
     /// Whether the client went away and nobody wants to know: the call is to end. Else whoever wants to
     /// know has its turn. `tell` says that the client is gone.
     pub(super) fn is_abandoned(&self, context: &mut Context<'_>, tell: impl FnOnce()) -> bool {
-        let Some(mut client) = self.client.take() else { return false };
+        let Some(mut client) = self.crowd.made().and_then(|crowd| crowd.client.take()) else {
+            return false;
+        };
         if client.as_mut().poll(context).is_pending() {
-            self.client.replace(Some(client));
+            self.crowd.client.replace(Some(client));
             return false;
         }
         tell();
-        let Some(light) = self.on_abort.take() else { return true };
-        self.all.borrow_mut().push(light.clone());
-        self.turns.borrow_mut().push_back(Coroutine::Light(light));
+        let Some(light) = self.crowd.on_abort.take() else { return true };
+        self.crowd.all.borrow_mut().push(light.clone());
+        self.crowd.turns.borrow_mut().push_back(Coroutine::Light(light));
         false
     }
 
@@ -130,7 +140,7 @@ impl Threads {
         if matches!(this, Coroutine::Own) {
             self.own_waits.set(true);
         }
-        self.turns.borrow_mut().push_back(this);
+        self.crowd.turns.borrow_mut().push_back(this);
     }
 
     fn running_now(&self) -> Coroutine {
@@ -139,15 +149,15 @@ impl Threads {
 
     /// Whether what runs now is next; it has had its turn then.
     fn is_next(&self) -> bool {
-        let mut turns = self.turns.borrow_mut();
-        let is_next = match (turns.front(), self.current.borrow().as_ref()) {
+        let mut turns = self.crowd.turns.borrow_mut();
+        let is_next = match (turns.front(), self.crowd.current.borrow().as_ref()) {
             (Some(Coroutine::Own), None) | (None, _) => true,
             (Some(Coroutine::Light(first)), Some(this)) => Rc::ptr_eq(first, this),
             _ => false,
         };
         if is_next {
             turns.pop_front();
-            if self.current.borrow().is_none() {
+            if self.crowd.current.borrow().is_none() {
                 self.own_waits.set(false);
             }
         }
@@ -168,7 +178,7 @@ impl Threads {
             self.go_on(lua, &light, &waker);
             if slot::is_suspended() && light.is_running() {
                 // It computes: it goes on before whoever began it.
-                self.turns.borrow_mut().push_front(Coroutine::Light(light.clone()));
+                self.crowd.turns.borrow_mut().push_front(Coroutine::Light(light.clone()));
             }
         }
         Ok(light)
@@ -180,8 +190,8 @@ impl Threads {
     /// As [`Self::spawn`].
     fn prepare(&self, thread: Thread, parent: usize) -> mlua::Result<Rc<Light>> {
         self.used.set(true);
-        self.all.borrow_mut().retain(|light| !matches!(*light.life.borrow(), Life::Dead));
-        let known = self.all.borrow().len();
+        self.crowd.all.borrow_mut().retain(|light| !matches!(*light.life.borrow(), Life::Dead));
+        let known = self.crowd.all.borrow().len();
         if known >= MOST && (known >= MOST_KNOWN || self.running() >= MOST) {
             return Err(mlua::Error::RuntimeError(format!("a call has at most {MOST} threads")));
         }
@@ -197,14 +207,14 @@ impl Threads {
             waiter: RefCell::default(),
             pending: Cell::default(),
         });
-        self.all.borrow_mut().push(light.clone());
+        self.crowd.all.borrow_mut().push(light.clone());
         Ok(light)
     }
 
     /// The light thread that this coroutine is.
     pub fn find(&self, thread: &Thread) -> Option<Rc<Light>> {
         let wanted = identity(thread);
-        self.all.borrow().iter().rfind(|light| light.identity() == wanted).cloned()
+        self.crowd.made()?.all.borrow().iter().rfind(|light| light.identity() == wanted).cloned()
     }
 
     /// Whether who began a light thread goes on now: it does unless what it began took the rest of the
@@ -237,16 +247,17 @@ impl Threads {
                 return;
             }
         }
-        if self.all.borrow().is_empty() && self.turns.borrow().is_empty() {
+        let Some(crowd) = self.crowd.made() else { return };
+        if crowd.all.borrow().is_empty() && crowd.turns.borrow().is_empty() {
             return;
         }
-        for light in self.all.borrow().iter() {
+        for light in crowd.all.borrow().iter() {
             if light.alarm.rings.swap(false, Ordering::AcqRel) {
-                self.turns.borrow_mut().push_back(Coroutine::Light(light.clone()));
+                self.crowd.turns.borrow_mut().push_back(Coroutine::Light(light.clone()));
             }
         }
         for _ in 0..ROUND {
-            let Some(next) = self.turns.borrow_mut().pop_front() else { return };
+            let Some(next) = self.crowd.turns.borrow_mut().pop_front() else { return };
             match &next {
                 Coroutine::Own => {
                     self.own_waits.set(false);
@@ -259,12 +270,12 @@ impl Threads {
             }
             if slot::is_suspended() {
                 if let Coroutine::Light(_) = &next {
-                    self.turns.borrow_mut().push_front(next);
+                    self.crowd.turns.borrow_mut().push_front(next);
                 }
                 break;
             }
         }
-        if !self.turns.borrow().is_empty() && !slot::is_suspended() {
+        if !self.crowd.turns.borrow().is_empty() && !slot::is_suspended() {
             fairness::wake_after_polling(waker);
         }
     }
@@ -275,16 +286,16 @@ impl Threads {
         if !light.rests.replace(false) {
             return;
         }
-        let outer = self.current.replace(Some(light.clone()));
+        let outer = self.crowd.current.replace(Some(light.clone()));
         let polled = resume(lua, &light.thread, || light.waker.wake_by_ref());
-        self.current.replace(outer);
+        self.crowd.current.replace(outer);
         match polled {
             Poll::Ready(result) => {
                 if let Err(error) = &result {
                     tell(error);
                 }
                 if let Some(waiter) = light.end(result) {
-                    self.turns.borrow_mut().push_back(waiter);
+                    self.crowd.turns.borrow_mut().push_back(waiter);
                 }
             }
             // It was killed by itself, or by what it called.
@@ -306,8 +317,8 @@ impl Threads {
             Poll::Ready(answer) => answer.map(Ok),
             Poll::Pending => {
                 self.used.set(true);
-                let owner = self.current.borrow().as_ref().map_or(0, |light| light.identity());
-                self.parked.keep(waiting, owner).map(Err)
+                let owner = self.current().map_or(0, |light| light.identity());
+                self.crowd.parked.keep(waiting, owner).map(Err)
             }
         }
     }
@@ -317,16 +328,16 @@ impl Threads {
     /// # Errors
     /// The function's own.
     pub(super) fn await_again(&self, ticket: Ticket) -> mlua::Result<Result<MultiValue, Ticket>> {
-        let Some(mut waiting) = self.parked.take(ticket) else {
+        let Some(mut waiting) = self.crowd.parked.take(ticket) else {
             return Err(mlua::Error::runtime("what it waited for is over"));
         };
         match self.look(&mut waiting) {
             Poll::Ready(answer) => {
-                self.parked.give_up(ticket);
+                self.crowd.parked.give_up(ticket);
                 answer.map(Ok)
             }
             Poll::Pending => {
-                self.parked.put_back(ticket, waiting);
+                self.crowd.parked.put_back(ticket, waiting);
                 Ok(Err(ticket))
             }
         }
@@ -334,11 +345,11 @@ impl Threads {
 
     /// A native function cannot wait where it is.
     pub(super) fn give_up(&self, ticket: Ticket) {
-        self.parked.give_up(ticket);
+        self.crowd.parked.give_up(ticket);
     }
 
     fn look(&self, waiting: &mut Waiting<'static, Answer>) -> Poll<Answer> {
-        let waker = match &*self.current.borrow() {
+        let waker = match self.current() {
             Some(light) => Some(light.waker.clone()),
             None => self.waker.borrow().clone(),
         };
@@ -357,7 +368,7 @@ impl Threads {
     /// Ends a light thread, and what it waits for.
     pub fn kill(&self, light: &Light) {
         light.kill();
-        self.parked.end_of(light.identity());
+        self.crowd.parked.end_of(light.identity());
     }
 
     /// The call is over: so are they all.
@@ -366,15 +377,15 @@ impl Threads {
         if !self.used.replace(false) {
             return;
         }
-        for light in self.all.take() {
+        for light in self.crowd.all.take() {
             light.kill();
         }
-        self.parked.end();
-        self.turns.take();
-        self.client.take();
-        self.on_abort.take();
+        self.crowd.parked.end();
+        self.crowd.turns.take();
+        self.crowd.client.take();
+        self.crowd.on_abort.take();
         self.own_waits.set(false);
-        self.current.replace(None);
+        self.crowd.current.replace(None);
     }
 
     /// Has what runs now go on when this one is over.

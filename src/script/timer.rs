@@ -73,7 +73,7 @@ enum Due {
 
 impl State {
     /// Runs `work` after `delay`, and then each `every` if that is given, whether or not the run
-    /// before is over. It needs the worker's `LocalSet`. A timer does not keep its state alive.
+    /// before is over. To be called on a worker. A timer does not keep its state alive.
     ///
     /// # Errors
     /// In lua-nginx-module's words: `too many pending timers`, `process exiting`.
@@ -175,8 +175,8 @@ impl Work {
     async fn run(self, state: &Rc<State>, vm: &Rc<Incarnation>, due: Due) {
         let Self { function, mut arguments, module, budget, peer, sockets } = self;
         let call = Call::new(Phase::Timer, module, None);
-        call.peer.replace(peer);
-        call.socket_settings.replace(sockets);
+        call.aside.peer.replace(peer);
+        call.aside.socket_settings.replace(sockets);
         call.budget.set(budget);
         arguments.push_front(Value::Boolean(due == Due::Premature));
         let ran = match Meter::begin(budget, &state.queue) {

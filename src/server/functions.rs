@@ -43,6 +43,7 @@ pub(super) fn tell_owners() {
         owner: totals.owner,
         calls: totals.calls,
         errors: totals.errors,
+        cpu: totals.cpu,
         running: totals.running,
         connections: totals.connections,
         memory: totals.memory,

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use crate::config::Limits;
 use crate::proxy::ClientStream;
 use crate::proxy::head::{Outline, Refusal, find_end, parse, refusal};
-use crate::shared::within;
+use crate::shared::{within, within_again};
 use crate::telemetry::events;
 use crate::transaction::{Request, reason};
 
@@ -37,7 +37,10 @@ pub(super) async fn next(stream: &mut ClientStream, client: SocketAddr, limits: 
     skip_empty_lines(&mut stream.unread);
     if stream.unread.is_empty() {
         let time = stream.idle_time.unwrap_or(limits.idle_time);
-        match within(time, stream.read(0)).await {
+        let mut timer = stream.timer.take();
+        let read = within_again(&mut timer, time, stream.read(0)).await;
+        stream.timer = timer;
+        match read {
             Ok(Ok(1..)) => {}
             Ok(Ok(0) | Err(_)) | Err(_) => return Head::Gone,
         }
@@ -94,7 +97,10 @@ async fn read(stream: &mut ClientStream, limits: &Limits) -> Result<Box<Request>
 /// A head that is there whole and sound, as nearly every one is when something is there: it is split
 /// without looking for its end before. Of any other this says nothing.
 fn at_once(unread: &mut BytesMut, limits: &Limits) -> Option<Box<Request>> {
-    let outline = Outline::of(unread, limits).ok().filter(|it| it.end <= limits.head_bytes)?;
+    let outline = match Outline::of(unread, limits) {
+        Ok(outline) if outline.end <= limits.head_bytes => outline,
+        _ => return None,
+    };
     let head = unread.split_to(outline.end).freeze();
     Some(Box::new(outline.request(head)))
 }

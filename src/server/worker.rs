@@ -13,9 +13,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::LocalSet;
 
 use super::admission::Admission;
 use super::guard::{self, Head};
@@ -77,15 +77,25 @@ pub(super) fn start(
     ready: oneshot::Sender<Result<(), Vec<Diagnostic>>>,
 ) -> std::io::Result<Worker> {
     let (commands, inbox) = mpsc::unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .event_interval(EVENT_INTERVAL)
-        .build()?;
     let thread = std::thread::Builder::new()
         .name(format!("worker-{index}"))
         .stack_size(STACK)
-        .spawn(move || LocalSet::new().block_on(&runtime, run(index, shared, ready, inbox)))?;
+        .spawn(move || match runtime() {
+            Ok(runtime) => runtime.block_on(run(index, shared, ready, inbox)),
+            Err(error) => drop(ready.send(Err(vec![fault(&error)]))),
+        })?;
     Ok(Worker { commands, thread })
+}
+
+/// The runtime of the calling thread, which has it to its end. Its tasks are its own: where a set of
+/// local tasks runs in a runtime, each that is woken wakes the set, and the set the runtime.
+fn runtime() -> io::Result<LocalRuntime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().event_interval(EVENT_INTERVAL).build_local(LocalOptions::default())
+}
+
+fn fault(error: &io::Error) -> Diagnostic {
+    Diagnostic::error("server::listen", error.to_string())
 }
 
 /// One worker's own.
@@ -125,10 +135,7 @@ async fn run(
     });
     let doors = match Doors::of(&shared) {
         Ok(doors) => doors,
-        Err(error) => {
-            let fault = Diagnostic::error("server::listen", error.to_string());
-            return drop(ready.send(Err(vec![fault])));
-        }
+        Err(error) => return drop(ready.send(Err(vec![fault(&error)]))),
     };
     let mut open = shared.open.clone();
     drop(shared);
@@ -317,8 +324,9 @@ async fn begin(local: &Local, socket: Socket, mut client: Client) {
     drop(live);
     // On the heap: a plain connection's task is none the larger for it.
     let shaking = handshake::shake(&local.site, socket, &client, terms, &limits);
-    let stop = pin!(local.stop.notified());
-    let shaken = unless_stopped(local, stop, Box::pin(shaking).as_mut()).await.flatten();
+    let notified = pin!(local.stop.notified());
+    let mut stop = Stop::new(notified);
+    let shaken = unless_stopped(local, &mut stop, Box::pin(shaking).as_mut()).await.flatten();
     let Some(Shaken { stream, secured, above }) = shaken else { return };
     client.tls = Some(secured);
     serve(local, stream, client, above).await;
@@ -346,20 +354,21 @@ impl Drop for Open<'_> {
 /// Request after request, until the client or a limit ends it.
 async fn serve(local: &Local, stream: ClientStream, mut client: Client, above: Option<Above>) {
     let mut stream = Box::new(stream);
-    let mut stop = pin!(local.stop.notified());
+    let notified = pin!(local.stop.notified());
+    let mut stop = Stop::new(notified);
     loop {
         // Copied, for a connection that waits must not keep a policy from being forgotten.
         let limits = local.site.current().policy.config.limits.clone();
         let next = {
             let next = pin!(guard::next(&mut stream, client.socket, &limits));
-            unless_stopped(local, stop.as_mut(), next).await
+            unless_stopped(local, &mut stop, next).await
         };
         let Some(Head::Passed(request, started)) = next else { return };
         client.connection_requests += 1;
         let last = local.stopping.get()
             || client.connection_requests >= u64::from(limits.requests_per_connection);
         stream.begin(limits.write_time);
-        let (client, above) = (client.clone(), above.clone());
+        let (client, above) = (&client, above.clone());
         let arrived = Arrived { stream, client, request, started, last, above };
         match proxy::serve(&local.site, arrived).await {
             Some(next) => stream = next,
@@ -368,18 +377,32 @@ async fn serve(local: &Local, stream: ClientStream, mut client: Client, above: O
     }
 }
 
-/// Waits for the next request; none when the worker stops. `stop` is told of that, and is the same for
-/// all requests of a connection: to be told anew takes longer than to go on waiting.
+/// The end of the worker, as a connection's task waits for it: the same for all its requests.
+struct Stop<'a, 'b> {
+    notified: Pin<&'a mut Notified<'b>>,
+    /// Whether the task is woken then: to be told so once is enough, for it stays the same task.
+    wakes: bool,
+}
+
+impl<'a, 'b> Stop<'a, 'b> {
+    fn new(notified: Pin<&'a mut Notified<'b>>) -> Self {
+        Self { notified, wakes: false }
+    }
+}
+
+/// Waits for the next request; none when the worker stops.
 async fn unless_stopped<T>(
     local: &Local,
-    mut stop: Pin<&mut Notified<'_>>,
+    stop: &mut Stop<'_, '_>,
     mut next: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     poll_fn(|context| {
         if let Poll::Ready(next) = next.as_mut().poll(context) {
             return Poll::Ready(Some(next));
         }
-        if local.stopping.get() || stop.as_mut().poll(context).is_ready() {
+        let is_told = std::mem::replace(&mut stop.wakes, true);
+        let mut stops = || stop.notified.as_mut().poll(context).is_ready();
+        if local.stopping.get() || (!is_told && stops()) {
             return Poll::Ready(None);
         }
         Poll::Pending

@@ -22,5 +22,5 @@ pub use ip_set::IpSet;
 pub use local_time::local_offset;
 pub use socket::Socket;
 pub use tables::{Statistics as TableStatistics, Table, Tables};
-pub use timers::{about_now, tick};
-pub use within::{Elapsed, within};
+pub use timers::{Timer, about_now, tick};
+pub use within::{Elapsed, within, within_again};

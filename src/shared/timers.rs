@@ -18,13 +18,20 @@ thread_local! {
 struct Timers {
     /// The time of the last tick; none: nobody ticks on this thread.
     now: Cell<Option<Instant>>,
-    set: RefCell<Vec<Option<(Instant, Waker)>>>,
+    set: RefCell<Vec<Option<Entry>>>,
     /// Places in `set` that are free.
     free: RefCell<Vec<usize>>,
 }
 
-/// A timer that is set.
-pub(super) struct Timer {
+/// Who is woken, and when; none: not for now.
+struct Entry {
+    deadline: Option<Instant>,
+    waker: Waker,
+}
+
+/// A timer that is set, or rests.
+#[derive(Debug)]
+pub struct Timer {
     place: usize,
     deadline: Instant,
 }
@@ -56,8 +63,9 @@ impl Drop for Ends {
 
 /// Wakes whoever waited long enough.
 fn wake(now: Instant) {
-    let due = |set: &mut Option<(Instant, Waker)>| {
-        set.take_if(|(deadline, _)| *deadline <= now).map(|(_, waker)| waker)
+    let due = |set: &mut Option<Entry>| {
+        let is_due = |entry: &mut Entry| entry.deadline.is_some_and(|deadline| deadline <= now);
+        set.take_if(is_due).map(|entry| entry.waker)
     };
     let wakers: Vec<Waker> =
         TIMERS.with(|timers| timers.set.borrow_mut().iter_mut().filter_map(due).collect());
@@ -70,7 +78,8 @@ impl Timers {
     }
 
     fn set(&self, deadline: Instant, waker: &Waker) -> usize {
-        let (mut set, entry) = (self.set.borrow_mut(), Some((deadline, waker.clone())));
+        let entry = Some(Entry { deadline: Some(deadline), waker: waker.clone() });
+        let mut set = self.set.borrow_mut();
         let free = self.free.borrow_mut().pop();
         if let Some((place, empty)) = free.and_then(|place| Some((place, set.get_mut(place)?))) {
             *empty = entry;
@@ -78,6 +87,26 @@ impl Timers {
         }
         set.push(entry);
         set.len() - 1
+    }
+
+    /// When a timer of this limit is to wake; none where it is too short, or nobody ticks.
+    fn deadline(&self, limit: Duration) -> Option<Instant> {
+        let now = self.now.get().filter(|_| limit >= SHORTEST)?;
+        // The last tick may be a tick ago.
+        now.checked_add(limit)?.checked_add(TICK)
+    }
+
+    /// Has whoever waits by this place woken then.
+    fn put(&self, place: usize, deadline: Instant, waker: &Waker) {
+        let deadline = Some(deadline);
+        match self.set.borrow_mut().get_mut(place) {
+            Some(Some(entry)) => {
+                entry.deadline = deadline;
+                entry.waker.clone_from(waker);
+            }
+            Some(empty) => *empty = Some(Entry { deadline, waker: waker.clone() }),
+            None => {}
+        }
     }
 
     fn clear(&self, place: usize) {
@@ -92,11 +121,26 @@ impl Timer {
     /// Sets a timer; none where the limit is too short for it, or nobody ticks.
     pub(super) fn set(limit: Duration, context: &Context<'_>) -> Option<Self> {
         TIMERS.with(|timers| {
-            let now = timers.now.get().filter(|_| limit >= SHORTEST)?;
-            // The last tick may be a tick ago.
-            let deadline = now.checked_add(limit)?.checked_add(TICK)?;
+            let deadline = timers.deadline(limit)?;
             Some(Self { place: timers.set(deadline, context.waker()), deadline })
         })
+    }
+
+    /// Sets one that rests; false where the limit is too short for it, or nobody ticks.
+    pub(super) fn set_again(&mut self, limit: Duration, context: &Context<'_>) -> bool {
+        let Some(deadline) = TIMERS.with(|timers| timers.deadline(limit)) else { return false };
+        self.deadline = deadline;
+        TIMERS.with(|timers| timers.put(self.place, deadline, context.waker()));
+        true
+    }
+
+    /// Nobody waits any more; it can be set again.
+    pub(super) fn rest(&self) {
+        TIMERS.with(|timers| {
+            if let Some(Some(entry)) = timers.set.borrow_mut().get_mut(self.place) {
+                entry.deadline = None;
+            }
+        });
     }
 
     /// Whether its time is over; if not, the task is woken when it is.
@@ -104,11 +148,7 @@ impl Timer {
         if about_now() >= self.deadline {
             return Poll::Ready(());
         }
-        TIMERS.with(|timers| match timers.set.borrow_mut().get_mut(self.place) {
-            Some(Some((_, waker))) => waker.clone_from(context.waker()),
-            Some(empty) => *empty = Some((self.deadline, context.waker().clone())),
-            None => {}
-        });
+        TIMERS.with(|timers| timers.put(self.place, self.deadline, context.waker()));
         Poll::Pending
     }
 }
@@ -121,6 +161,10 @@ impl Drop for Timer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
     use super::*;
 
     fn set() -> usize {
@@ -150,6 +194,37 @@ mod tests {
         };
         assert!(short >= SHORTEST && long >= SHORTEST + TICK, "{short:?} {long:?}");
         assert_eq!(set(), 0, "a timer stayed");
+    }
+
+    #[test]
+    fn a_timer_that_rests_wakes_nobody_until_it_is_set_again() {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let context = Context::from_waker(&waker);
+        let start = Instant::now();
+        TIMERS.with(|timers| timers.now.set(Some(start)));
+        let mut timer = Timer::set(SHORTEST, &context).unwrap();
+        timer.rest();
+        wake(start + 2 * SHORTEST);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert!(timer.set_again(SHORTEST, &context) && timer.poll(&context).is_pending());
+        for times in [1, 1] {
+            wake(start + 2 * SHORTEST);
+            assert_eq!(woken.0.load(Ordering::Relaxed), times);
+        }
+        assert!(timer.set_again(SHORTEST, &context));
+        drop(timer);
+        wake(start + 3 * SHORTEST);
+        assert_eq!((woken.0.load(Ordering::Relaxed), set()), (1, 0));
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     #[test]

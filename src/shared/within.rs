@@ -42,6 +42,44 @@ pub async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, 
     .await
 }
 
+/// The same for one who waits again and again: the timer is kept from one time to the next.
+///
+/// # Errors
+/// As [`within`].
+pub async fn within_again<F: Future>(
+    kept: &mut Option<Timer>,
+    limit: Duration,
+    future: F,
+) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let mut exact = pin!(None::<Sleep>);
+    let mut waits = false;
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            if let Some(timer) = kept.as_ref().filter(|_| waits) {
+                timer.rest();
+            }
+            return Poll::Ready(Ok(output));
+        }
+        if !std::mem::replace(&mut waits, true) {
+            if kept.as_mut().is_none_or(|timer| !timer.set_again(limit, context)) {
+                *kept = Timer::set(limit, context);
+            }
+            if kept.is_some() {
+                return Poll::Pending;
+            }
+            exact.set(Some(sleep(limit)));
+        }
+        let over = match (&kept, exact.as_mut().as_pin_mut()) {
+            (Some(timer), _) => timer.poll(context),
+            (None, Some(exact)) => exact.poll(context),
+            (None, None) => Poll::Pending,
+        };
+        over.map(|()| Err(Elapsed))
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +89,36 @@ mod tests {
         let moment = Duration::from_millis(5);
         assert_eq!(within(moment, std::future::pending::<()>()).await, Err(Elapsed));
         assert_eq!(within(1000 * moment, sleep(moment)).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn who_waits_again_is_given_up_as_soon() {
+        let (moment, mut kept) = (Duration::from_millis(5), None);
+        for _ in 0..2 {
+            assert_eq!(within_again(&mut kept, 1000 * moment, sleep(moment)).await, Ok(()));
+            let never = std::future::pending::<()>();
+            assert_eq!(within_again(&mut kept, moment, never).await, Err(Elapsed));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_timer_is_kept_where_somebody_ticks() {
+        let waiting = async {
+            let mut kept = None;
+            for _ in 0..3 {
+                let moment = sleep(Duration::from_millis(5));
+                assert_eq!(within_again(&mut kept, Duration::from_secs(1), moment).await, Ok(()));
+                assert!(kept.is_some());
+            }
+            let never = std::future::pending::<()>();
+            within_again(&mut kept, Duration::from_secs(1), never).await
+        };
+        let over = tokio::select! {
+            biased;
+            () = crate::shared::tick() => unreachable!("it ticks for ever"),
+            over = waiting => over,
+        };
+        assert_eq!(over, Err(Elapsed));
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl HeadRefused<'_> {
     pub fn emit(self) {
         let route = route(NONE);
         route.ended(self.status, Verdict::Refused);
-        route.received.inc_by(self.head.len() as u64);
+        route.received.add(self.head.len() as f64);
         metrics().heads_refused.with(&[self.reason]).inc();
         logs::write(|| Record::of_head(&self));
         if error_log::is_open() {
@@ -93,9 +93,11 @@ impl ExchangeEnded<'_> {
         let route = route(exchange.route.as_deref().unwrap_or(NONE));
         route.ended(exchange.status(), exchange.outcome.verdict);
         route.seconds.observe(took.as_secs_f64());
-        route.received.inc_by(exchange.outcome.bytes_received);
-        route.sent.inc_by(exchange.outcome.body_bytes_sent);
-        upstream_answered(&exchange.upstream);
+        route.received.add(exchange.outcome.bytes_received as f64);
+        route.sent.add(exchange.outcome.body_bytes_sent as f64);
+        if let Some(upstream) = exchange.upstream.made() {
+            upstream_answered(upstream);
+        }
         if let Some(findings) = &exchange.findings {
             rule_events::count(findings, exchange.outcome.verdict);
         }
@@ -114,7 +116,7 @@ pub struct PhaseRan {
 impl PhaseRan {
     /// Counts it.
     pub fn emit(self) {
-        phase(self.phase).observe(self.took.as_secs_f64());
+        phase(self.phase, self.took);
     }
 }
 
@@ -147,24 +149,16 @@ impl LuaCalled<'_> {
     }
 }
 
-/// A script of an owner ran: to its end, to a wait, or to the end of a slice.
-pub struct OwnerComputed<'a> {
+/// A script of an owner computed for a whole slice and was suspended: it wants to go on.
+pub struct OwnerSuspended<'a> {
     /// Who.
     pub owner: &'a str,
-    /// CPU time since the last word of this call.
-    pub cpu: Duration,
-    /// Whether the script was suspended, and wants to go on.
-    pub suspended: bool,
 }
 
-impl OwnerComputed<'_> {
+impl OwnerSuspended<'_> {
     /// Counts it.
     pub fn emit(self) {
-        let owner = owner(self.owner);
-        owner.cpu.inc_by(self.cpu.as_secs_f64());
-        if self.suspended {
-            owner.suspensions.inc();
-        }
+        owner(self.owner).suspensions.inc();
     }
 }
 

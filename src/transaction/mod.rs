@@ -15,11 +15,14 @@ mod secured;
 mod turn;
 mod variables;
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+
+use crate::memory::Seldom;
 
 pub use body::Body;
 pub use findings::{BudgetPart, Cost, Exceeded, Findings, Match, RulePhase, Scores, Severity};
@@ -42,12 +45,12 @@ pub struct Transaction {
     pub id: Id,
     /// When the first byte of the request head was there (monotonic; for durations).
     pub started: Instant,
-    /// The same moment on the wall clock (for log lines and `ngx.req.start_time`).
-    pub started_at: SystemTime,
+    /// See [`Transaction::started_at`].
+    started_at: OnceCell<SystemTime>,
     /// Who asks.
     pub client: Client,
     /// What is asked for. Scripts change it in place; the upstream gets it as it is at the end.
-    pub request: Request,
+    pub request: Box<Request>,
     /// The request's body, as far as it was read.
     pub body: Body,
     /// What scripts stage for the client before there is a response: `ngx.status`, `ngx.header`,
@@ -76,7 +79,7 @@ pub struct Transaction {
     /// What the groups of the last pattern found, from the whole on: `$1`, `$2`, …
     pub captures: Vec<Option<Bytes>>,
     /// Where it is to go and what came of it.
-    pub upstream: Upstream,
+    pub upstream: Seldom<Upstream>,
     /// What the rule engine found, once it is through; none: no rule looked.
     pub findings: Option<Box<Findings>>,
     /// How it ended, for telemetry.
@@ -228,14 +231,20 @@ impl Upstream {
 
 impl Transaction {
     /// A transaction at its beginning: head read, nothing decided.
-    pub fn new(id: impl Into<Id>, started: Instant, client: Client, request: Request) -> Self {
+    #[inline]
+    pub fn new(
+        id: impl Into<Id>,
+        started: Instant,
+        client: Client,
+        request: impl Into<Box<Request>>,
+    ) -> Self {
         Self {
             id: id.into(),
             started,
-            started_at: SystemTime::now(),
+            started_at: OnceCell::new(),
             client,
             body: Body::Unread,
-            request,
+            request: request.into(),
             reply: Reply::default(),
             manner: Manner::default(),
             response: None,
@@ -248,10 +257,24 @@ impl Transaction {
             site: None,
             root: None,
             captures: Vec::new(),
-            upstream: Upstream::default(),
+            upstream: Seldom::default(),
             findings: None,
             outcome: Outcome::default(),
         }
+    }
+
+    /// When the first byte of the request head was there, on the wall clock (for log lines and
+    /// `ngx.req.start_time`). Most exchanges end before anybody asks.
+    pub fn started_at(&self) -> SystemTime {
+        *self.started_at.get_or_init(|| {
+            let (now, since) = (SystemTime::now(), self.started.elapsed());
+            now.checked_sub(since).unwrap_or(now)
+        })
+    }
+
+    /// It began at that time of the wall clock, whatever the other clock says.
+    pub fn begin_at(&mut self, started_at: SystemTime) {
+        self.started_at = OnceCell::from(started_at);
     }
 
     /// Whether the response's head was sent, as far as scripts can tell.

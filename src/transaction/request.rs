@@ -53,6 +53,7 @@ impl Version {
 
 impl Request {
     /// A head from its parts; `target` in origin form.
+    #[inline]
     pub fn new(method: Bytes, target: Bytes, version: Version, headers: Headers) -> Self {
         let (path, query) = split_target(&target);
         Self {

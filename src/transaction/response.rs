@@ -60,7 +60,7 @@ impl Reply {
     /// The staged body, which is then no longer staged.
     pub fn take_body(&mut self) -> Bytes {
         self.said = false;
-        self.body.split().freeze()
+        std::mem::take(&mut self.body).freeze()
     }
 
     /// What is staged is dropped.

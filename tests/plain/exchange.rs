@@ -120,7 +120,7 @@ pub struct Course<'a> {
 impl<'a> Course<'a> {
     pub fn new(judge: impl Judge + 'static, sent: &'a Sent, look: Look) -> Self {
         let (mut transaction, body) = transaction(&sent.request);
-        transaction.started_at = world().now - Duration::from_millis(1500);
+        transaction.begin_at(world().now - Duration::from_millis(1500));
         Self { judge: Box::new(judge), sent, look, transaction, body, facts: Vec::new() }
     }
 

@@ -157,7 +157,7 @@ impl Run<'_> {
         let now = time::OffsetDateTime::from(self.world.now).to_offset(local_offset());
         match variable {
             Variable::Duration => {
-                let passed = self.world.now.duration_since(self.transaction.started_at);
+                let passed = self.world.now.duration_since(self.transaction.started_at());
                 passed.unwrap_or_default().as_millis().to_string()
             }
             Variable::Time => {

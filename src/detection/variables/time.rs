@@ -10,7 +10,7 @@ pub fn read(variable: Variable, view: &View<'_>, out: &mut Out<'_>) -> Option<()
     let now = OffsetDateTime::from(view.now).to_offset(local_offset());
     match variable {
         Variable::Duration => {
-            let passed = view.now.duration_since(view.transaction.started_at).unwrap_or_default();
+            let passed = view.now.duration_since(view.transaction.started_at()).unwrap_or_default();
             out.length(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
         }
         Variable::Time => {

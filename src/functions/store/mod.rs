@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -26,6 +27,8 @@ const LONGEST_NOTE: usize = 1024;
 /// The functions of a node.
 pub struct FunctionStore {
     current: ArcSwap<Registry>,
+    /// Whether any of them serves: that is asked for each request, and costs less than a look at them.
+    serves: AtomicBool,
     /// What workers hold, and what calls came to.
     pub ledger: Ledger,
     disk: Option<Disk>,
@@ -116,9 +119,23 @@ impl FunctionStore {
     pub fn open(folder: Option<PathBuf>) -> (Self, Vec<String>) {
         let disk = folder.map(Disk::new);
         let (functions, faults) = disk.as_ref().map(Disk::load).unwrap_or_default();
-        let current = ArcSwap::from_pointee(Registry::new(functions));
+        let registry = Registry::new(functions);
+        let serves = AtomicBool::new(!registry.serves_nothing());
+        let current = ArcSwap::from_pointee(registry);
         let (ledger, changing, grants) = (Ledger::default(), Mutex::default(), OnceLock::new());
-        (Self { current, ledger, disk, changing, grants }, faults)
+        (Self { current, serves, ledger, disk, changing, grants }, faults)
+    }
+
+    /// From now on these are the functions.
+    fn swap(&self, next: Registry) {
+        let serves = !next.serves_nothing();
+        self.current.store(Arc::new(next));
+        self.serves.store(serves, Ordering::Release);
+    }
+
+    /// Whether any function serves.
+    pub(super) fn serves(&self) -> bool {
+        self.serves.load(Ordering::Acquire)
     }
 
     /// Says where it is asked what owners may have, whenever that matters. The first word counts.
@@ -350,7 +367,7 @@ impl FunctionStore {
             disk.forget(name)?;
         }
         self.ledger.keep(name, &[]);
-        self.current.store(Arc::new(self.current().with(name, None)));
+        self.swap(self.current().with(name, None));
         Ok(())
     }
 
@@ -386,7 +403,7 @@ impl FunctionStore {
         let digests: Vec<Arc<str>> =
             function.versions.iter().map(|version| version.facts.digest.clone()).collect();
         let name = function.name.clone();
-        self.current.store(Arc::new(self.current().with(&name, Some(function))));
+        self.swap(self.current().with(&name, Some(function)));
         self.ledger.keep(&name, &digests);
         Ok(())
     }

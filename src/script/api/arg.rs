@@ -23,7 +23,7 @@ pub const FUNCTIONS: &[Function] = &[Function {
 
 fn read(lua: &Lua, call: &Rc<Call>, key: Value) -> mlua::Result<Value> {
     if call.phase == Phase::Set {
-        let arguments = call.arguments.borrow();
+        let arguments = call.aside.arguments.borrow();
         let place = number(&key).and_then(|place| (place as usize).checked_sub(1));
         let found = place.and_then(|place| arguments.get(place));
         return found.map_or(Ok(Value::Nil), |found| string(lua, found));

@@ -203,11 +203,11 @@ fn write(lua: &Lua, call: &Rc<Call>, value: Value) -> mlua::Result<()> {
 }
 
 fn contexts(call: &Rc<Call>) -> &RefCell<Contexts> {
-    match (&call.subject, call.handshake.get()) {
-        (Some(subject), _) => &subject.contexts,
-        (None, Some(handshake)) => handshake.contexts(),
-        (None, None) => &call.contexts,
-    }
+    let Some(subject) = &call.subject else {
+        let own = || &call.aside.contexts;
+        return call.aside.handshake.get().map_or_else(own, |handshake| handshake.contexts());
+    };
+    &subject.contexts
 }
 
 /// What tells states apart that are alive: where what is known of each is.

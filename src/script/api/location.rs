@@ -291,7 +291,7 @@ fn transaction(
         method: Bytes::from_static(method.as_bytes()),
         path,
         query: args,
-        ..parent.request.clone()
+        ..(*parent.request).clone()
     };
     let body = match &options.body {
         Some(body) if body.is_empty() => Body::Empty,

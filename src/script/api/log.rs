@@ -188,7 +188,7 @@ fn emit(lua: &Lua, call: &Call, level: i64, module: &str, message: &[u8]) {
         return;
     }
     let about = call.subject.as_ref().and_then(|subject| subject.transaction.try_borrow().ok());
-    let (about, peer) = (about.as_deref(), call.peer.borrow().clone());
+    let (about, peer) = (about.as_deref(), call.aside.peer.borrow().clone());
     let (phase, message, peer) = (call.phase, &*message, peer.as_deref());
     events::ScriptSaid { level, phase, module, message, about, peer }.emit();
 }

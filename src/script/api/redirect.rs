@@ -90,7 +90,7 @@ fn exec(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         Way::Named(String::from_utf8_lossy(name).chars().take(LONGEST_NAME).collect())
     } else {
         let request =
-            Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+            Request { path: path.clone(), ..(*exchange.transaction.borrow().request).clone() };
         target::check(&spec, &request)?;
         Way::Target(path, target::joined(own, args.map(Bytes::from)))
     };

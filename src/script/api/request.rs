@@ -64,7 +64,7 @@ pub const FUNCTIONS: &[Function] = &[
         syntax: "local seconds = ngx.req.start_time()",
         doc: "When the request came: seconds since 1970, with milliseconds.",
         native: Native::Now(|_, call, _| {
-            let started = subject(call)?.transaction.borrow().started_at;
+            let started = subject(call)?.transaction.borrow().started_at();
             let since = started.duration_since(UNIX_EPOCH).unwrap_or_default();
             Ok(one(Value::Number(since.as_millis() as f64 / 1000.0)))
         }),
@@ -127,7 +127,7 @@ fn set_uri(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiVa
     if spec.guest {
         // It might leave the request to the upstream, with a path that nobody judged.
         let request =
-            Request { path: path.clone(), ..exchange.transaction.borrow().request.clone() };
+            Request { path: path.clone(), ..(*exchange.transaction.borrow().request).clone() };
         target::check(&spec, &request)?;
     }
     if jump {

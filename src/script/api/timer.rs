@@ -126,7 +126,7 @@ fn schedule(
         delay = delay.max(PAUSE);
     }
     let (module, peer) = (call.module.clone(), call.peer());
-    let sockets = call.socket_settings.borrow().clone();
+    let sockets = call.socket_settings();
     let work = Work { function, arguments: args, module, budget, peer, sockets };
     state.spawn_timer(delay, every, work)
 }

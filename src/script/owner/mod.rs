@@ -7,7 +7,7 @@ mod tally;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,14 @@ pub use tally::{OwnerTotals, owner_totals};
 use self::flood::{Admitted, Flood};
 use self::tally::{Tally, Together, enlist};
 use super::{ScriptError, ScriptErrorKind};
-use crate::config::Owners;
+use crate::config::{OPERATOR, Owners};
 use crate::shared::about_now;
 use crate::telemetry::events;
 
 /// One owner on one worker.
 pub(super) struct Account {
     pub(super) name: Arc<str>,
+    pub(super) is_operator: bool,
     limits: Cell<OwnerLimits>,
     memory: Cell<usize>,
     used: Cell<Duration>,
@@ -120,6 +121,7 @@ impl Account {
         };
         let limits = settings.map_or_else(OwnerLimits::default, |owner| (&*owner).into());
         Self {
+            is_operator: *name == *OPERATOR,
             name,
             limits: Cell::new(limits),
             memory: Cell::default(),
@@ -153,7 +155,7 @@ impl Account {
         let counts = count(&self.together.calls, limits.calls);
         let counts =
             counts.ok_or_else(|| self.refused("calls", "calls under way", limits.calls))?;
-        self.tally.running.fetch_add(1, Ordering::Relaxed);
+        self.tally.begun();
         Ok(Begun { account: self.clone(), counts })
     }
 
@@ -184,7 +186,7 @@ impl Account {
         let most = self.limits.get().connections;
         let counts = count(&self.together.connections, most);
         let counts = counts.ok_or_else(|| self.refused("connections", "open connections", most))?;
-        self.tally.connections.fetch_add(1, Ordering::Relaxed);
+        self.tally.connected();
         Ok(Held { account: self.clone(), counts })
     }
 
@@ -261,31 +263,32 @@ fn count(counted: &AtomicUsize, most: usize) -> Option<bool> {
     Some(true)
 }
 
-fn discount(counted: &AtomicUsize, counts: bool, now: &AtomicU64) {
+fn discount(counted: &AtomicUsize, counts: bool) {
     if counts {
         counted.fetch_sub(1, Ordering::Relaxed);
     }
-    now.fetch_sub(1, Ordering::Relaxed);
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
         let Account { together, tally, .. } = &*self.account;
-        discount(&together.calls, self.counts, &tally.running);
+        discount(&together.calls, self.counts);
+        tally.over();
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         let Account { together, tally, .. } = &*self.account;
-        discount(&together.connections, self.counts, &tally.connections);
+        discount(&together.connections, self.counts);
+        tally.disconnected();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{OPERATOR, Owner};
+    use crate::config::Owner;
 
     /// An account as a worker has it.
     fn account_of(name: &str, limits: OwnerLimits) -> Rc<Account> {

@@ -51,8 +51,8 @@ pub(super) struct Tally {
     calls: AtomicU64,
     errors: AtomicU64,
     cpu: AtomicU64,
-    pub(super) running: AtomicU64,
-    pub(super) connections: AtomicU64,
+    running: AtomicU64,
+    connections: AtomicU64,
     memory: AtomicU64,
     peak: AtomicU64,
     kills: [AtomicU64; 4],
@@ -121,6 +121,26 @@ fn total(owner: &str, tallies: &[Arc<Tally>]) -> OwnerTotals {
 }
 
 impl Tally {
+    /// A call began.
+    pub(super) fn begun(&self) {
+        add(&self.running, 1);
+    }
+
+    /// A call that began is over.
+    pub(super) fn over(&self) {
+        take_one(&self.running);
+    }
+
+    /// A connection was opened.
+    pub(super) fn connected(&self) {
+        add(&self.connections, 1);
+    }
+
+    /// A connection that was opened is closed.
+    pub(super) fn disconnected(&self) {
+        take_one(&self.connections);
+    }
+
     /// A call ended so.
     pub(super) fn ended(&self, failed: Option<ScriptErrorKind>) {
         add(&self.calls, 1);
@@ -162,4 +182,9 @@ impl Tally {
 /// Only one thread writes a count.
 fn add(count: &AtomicU64, more: u64) {
     count.store(count.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+}
+
+/// As [`add`].
+fn take_one(count: &AtomicU64) {
+    count.store(count.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
 }

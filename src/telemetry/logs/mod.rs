@@ -16,6 +16,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -33,6 +34,8 @@ const EVENTS_QUEUE: usize = 8192;
 
 /// The logs in force.
 static LOGS: ArcSwapOption<Logs> = ArcSwapOption::const_empty();
+/// Whether there are any: that is asked for each exchange, and costs less than a look at them.
+static ARE_THERE: AtomicBool = AtomicBool::new(false);
 
 /// A set of open logs. Dropped, each writes what is in its queue and ends.
 pub struct Logs {
@@ -47,7 +50,10 @@ pub struct Logs {
 /// Every file that cannot be opened and every address that cannot be read; then nothing changes.
 pub fn configure(logs: &[AccessLog], events: Option<&Path>) -> Result<(), Vec<Diagnostic>> {
     let before = LOGS.load_full();
-    LOGS.store(Some(Arc::new(Logs::open(logs, events, before.as_deref())?)));
+    let opened = Logs::open(logs, events, before.as_deref())?;
+    let are_there = !opened.access.is_empty() || opened.events.is_some();
+    LOGS.store(Some(Arc::new(opened)));
+    ARE_THERE.store(are_there, Ordering::Release);
     Ok(())
 }
 
@@ -70,10 +76,10 @@ pub fn flush(within: Duration) -> bool {
 
 /// Writes a line wherever it belongs. Where nothing is configured the record is not even made.
 pub(super) fn write<'a>(record: impl FnOnce() -> Record<'a>) {
+    if !ARE_THERE.load(Ordering::Acquire) {
+        return;
+    }
     if let Some(logs) = &*LOGS.load() {
-        if logs.access.is_empty() && logs.events.is_none() {
-            return;
-        }
         logs.write(&record());
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Record<'a> {
         let request = &exchange.request;
         let (path, query) = split_target(&request.original_target);
         Self {
-            at: exchange.started_at,
+            at: exchange.started_at(),
             id: Some(&exchange.id),
             client: exchange.client.address,
             method: &request.method,

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::Arc;
 use std::thread::LocalKey;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use prometheus::{Counter, Histogram, IntCounter, IntGauge};
 
 use super::label::{CLASSES, COMPUTED, KILLS, LUA_PHASES, MAX_VALUES};
 use super::metrics;
+use super::parted::Part;
 use crate::transaction::{Phase, Verdict};
 
 /// What is kept under names.
@@ -19,23 +20,33 @@ type Kept<H> = RefCell<Names<H>>;
 
 struct Names<H> {
     all: BTreeMap<Rc<str>, Rc<H>>,
-    /// The one that was asked for last: it mostly is the next one, too.
-    last: Option<(Rc<str>, Rc<H>)>,
+    /// Some that were asked for lately, by where the text lay with which that was: it mostly is asked with
+    /// it again.
+    recent: [Option<(Rc<str>, Rc<H>)>; RECENT],
+}
+
+const RECENT: usize = 16;
+
+/// The place in [`Names::recent`] of a name that lies there.
+fn place(name: &str) -> usize {
+    // What is allocated lies at multiples of this.
+    (name.as_ptr() as usize / 16) % RECENT
 }
 
 impl<H> Default for Names<H> {
     fn default() -> Self {
-        Self { all: BTreeMap::new(), last: None }
+        Self { all: BTreeMap::new(), recent: [const { None }; RECENT] }
     }
 }
 
 impl<H> Names<H> {
     fn find(&mut self, name: &str) -> Option<Rc<H>> {
-        if let Some((_, handles)) = self.last.as_ref().filter(|(known, _)| **known == *name) {
+        let recent = self.recent.get_mut(place(name))?;
+        if let Some((_, handles)) = recent.as_ref().filter(|(known, _)| **known == *name) {
             return Some(handles.clone());
         }
         let (known, handles) = self.all.get_key_value(name)?;
-        self.last = Some((known.clone(), handles.clone()));
+        *recent = Some((known.clone(), handles.clone()));
         Some(handles.clone())
     }
 
@@ -49,7 +60,7 @@ impl<H> Names<H> {
 
     fn forget(&mut self, name: &str) {
         self.all.remove(name);
-        self.last = None;
+        self.recent = [const { None }; RECENT];
     }
 }
 
@@ -64,10 +75,10 @@ thread_local! {
 
 /// What a route's exchanges move.
 pub(crate) struct Route {
-    pub(crate) seconds: Histogram,
-    pub(crate) received: IntCounter,
-    pub(crate) sent: IntCounter,
-    by_class: RefCell<[[Option<IntCounter>; Verdict::ALL.len()]; CLASSES.len()]>,
+    pub(crate) seconds: Arc<Part>,
+    pub(crate) received: Arc<Part>,
+    pub(crate) sent: Arc<Part>,
+    by_class: RefCell<[[Option<Arc<Part>>; Verdict::ALL.len()]; CLASSES.len()]>,
     name: Box<str>,
 }
 
@@ -81,13 +92,18 @@ pub(crate) struct Upstream {
 
 /// What a module's calls move.
 pub(crate) struct Module {
-    by_phase: RefCell<[Option<(IntCounter, Counter)>; LUA_PHASES.len()]>,
+    by_phase: RefCell<[Option<Called>; LUA_PHASES.len()]>,
     name: Box<str>,
+}
+
+/// What its calls in one phase move.
+struct Called {
+    calls: Arc<Part>,
+    seconds: Arc<Part>,
 }
 
 /// What an owner's scripts move.
 pub(crate) struct Owner {
-    pub(crate) cpu: Counter,
     pub(crate) suspensions: IntCounter,
 }
 
@@ -108,9 +124,9 @@ struct Domain {
 /// The handles of a route.
 pub(crate) fn route(name: &str) -> Rc<Route> {
     kept(&ROUTES, name, || Route {
-        seconds: metrics().request_seconds.with(&[name]),
-        received: metrics().received_bytes.with(&[name]),
-        sent: metrics().sent_bytes.with(&[name]),
+        seconds: metrics().request_seconds.with(&[name]).part(),
+        received: metrics().received_bytes.with(&[name]).part(),
+        sent: metrics().sent_bytes.with(&[name]).part(),
         by_class: RefCell::default(),
         name: name.into(),
     })
@@ -135,10 +151,7 @@ pub(crate) fn module(name: &str) -> Rc<Module> {
 
 /// The handles of an owner.
 pub(crate) fn owner(name: &str) -> Rc<Owner> {
-    kept(&OWNERS, name, || Owner {
-        cpu: metrics().owner_cpu_seconds.with(&[name]),
-        suspensions: metrics().owner_suspensions.with(&[name]),
-    })
+    kept(&OWNERS, name, || Owner { suspensions: metrics().owner_suspensions.with(&[name]) })
 }
 
 /// The handles of an owner's function. A function has one owner as long as it is there.
@@ -194,8 +207,8 @@ impl Route {
             return;
         };
         let name = CLASSES.get(class).copied().unwrap_or_default();
-        let make = || metrics().requests.with(&[&self.name, name, verdict.as_str()]);
-        counter.get_or_insert_with(make).inc();
+        let make = || metrics().requests.with(&[&self.name, name, verdict.as_str()]).part();
+        counter.get_or_insert_with(make).add(1.0);
     }
 }
 
@@ -221,11 +234,12 @@ impl Module {
     pub(crate) fn called(&self, phase: Phase, cpu: Duration, outcome: &'static str) {
         let labels = [&*self.name, phase.as_str()];
         if let Some(known) = self.by_phase.borrow_mut().get_mut(phase.index()) {
-            let make =
-                || (metrics().lua_calls.with(&labels), metrics().lua_cpu_seconds.with(&labels));
-            let (calls, seconds) = known.get_or_insert_with(make);
-            calls.inc();
-            seconds.inc_by(cpu.as_secs_f64());
+            let called = known.get_or_insert_with(|| Called {
+                calls: metrics().lua_calls.with(&labels).part(),
+                seconds: metrics().lua_cpu_seconds.with(&labels).part(),
+            });
+            called.calls.add(1.0);
+            called.seconds.add(cpu.as_secs_f64());
         }
         if outcome == "ok" {
             return;
@@ -262,10 +276,15 @@ impl Function {
     }
 }
 
-/// The histogram of a phase.
-pub(crate) fn phase(phase: Phase) -> &'static Histogram {
-    static PHASES: LazyLock<[Histogram; LUA_PHASES.len()]> =
-        LazyLock::new(|| LUA_PHASES.map(|phase| metrics().phase_seconds.with(&[phase])));
-    let [first, ..] = &*PHASES;
-    PHASES.get(phase.index()).unwrap_or(first)
+/// One more exchange for which the handlers of a phase ran, and took so long.
+pub(crate) fn phase(phase: Phase, took: Duration) {
+    thread_local! {
+        static PHASES: [Arc<Part>; LUA_PHASES.len()] =
+            LUA_PHASES.map(|phase| metrics().phase_seconds.with(&[phase]).part());
+    }
+    let _ = PHASES.try_with(|phases| {
+        if let Some(part) = phases.get(phase.index()) {
+            part.observe(took.as_secs_f64());
+        }
+    });
 }

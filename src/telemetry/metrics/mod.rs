@@ -6,6 +6,7 @@ mod family;
 mod handles;
 mod label;
 mod page;
+mod parted;
 mod process;
 mod rules;
 mod scrape;
@@ -33,6 +34,7 @@ use label::{
     REASON, ROLLOUT, ROUTE, RULE_OUTCOME, RULE_PHASE, SEVERITY, TARGET, UPSTREAM, VERDICT, VERSION,
     WORKER,
 };
+use parted::Parted;
 
 /// What is known of one metric before anything happened.
 #[derive(Debug)]
@@ -96,15 +98,15 @@ macro_rules! metrics {
 }
 
 metrics! {
-    requests: Family<IntCounter> = "moongate_requests_total",
+    requests: Family<Parted<IntCounter>> = "moongate_requests_total",
         "Exchanges that ended, refused heads among them.", [ROUTE, CLASS, VERDICT], &[];
-    request_seconds: Family<Histogram> = "moongate_request_duration_seconds",
+    request_seconds: Family<Parted<Histogram>> = "moongate_request_duration_seconds",
         "From the first byte of a request head to the last of its response.", [ROUTE], REQUEST_SECONDS;
-    received_bytes: Family<IntCounter> = "moongate_received_bytes_total",
+    received_bytes: Family<Parted<IntCounter>> = "moongate_received_bytes_total",
         "Bytes of request heads and bodies read from clients.", [ROUTE], &[];
-    sent_bytes: Family<IntCounter> = "moongate_sent_bytes_total",
+    sent_bytes: Family<Parted<IntCounter>> = "moongate_sent_bytes_total",
         "Bytes of response bodies written to clients.", [ROUTE], &[];
-    phase_seconds: Family<Histogram> = "moongate_phase_duration_seconds",
+    phase_seconds: Family<Parted<Histogram>> = "moongate_phase_duration_seconds",
         "What all handlers of a phase took for one exchange, waiting included.", [PHASE], PHASE_SECONDS;
     bodies_spooled: IntCounter = "moongate_bodies_spooled_total",
         "Request bodies that were too long for memory and went to disk.", [], &[];
@@ -130,9 +132,9 @@ metrics! {
         "From the first byte to the upstream to the last of its response.", [UPSTREAM], REQUEST_SECONDS;
     peer_healthy: Family<IntGauge> = "moongate_upstream_peer_healthy",
         "1 where the peer is judged healthy, 0 where it is left out.", [UPSTREAM, PEER], &[];
-    lua_calls: Family<IntCounter> = "moongate_lua_calls_total",
+    lua_calls: Family<Parted<IntCounter>> = "moongate_lua_calls_total",
         "Handlers that ran.", [MODULE, LUA_PHASE], &[];
-    lua_cpu_seconds: Family<Counter> = "moongate_lua_cpu_seconds_total",
+    lua_cpu_seconds: Family<Parted<Counter>> = "moongate_lua_cpu_seconds_total",
         "CPU time of handlers.", [MODULE, LUA_PHASE], &[];
     lua_errors: Family<IntCounter> = "moongate_lua_errors_total",
         "Handlers that did not come to their end, kills among them.", [MODULE, LUA_PHASE, ERROR], &[];

@@ -1,6 +1,7 @@
 //! The text that Prometheus reads, and the readings that are taken for it.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus::TextEncoder;
 
@@ -86,6 +87,8 @@ pub struct OwnerReading {
     pub calls: u64,
     /// Those that came to no good end.
     pub errors: u64,
+    /// CPU time.
+    pub cpu: Duration,
     /// Calls under way.
     pub running: u64,
     /// Open connections.
@@ -179,6 +182,7 @@ fn show_owners(readings: &[OwnerReading]) {
     let all = metrics();
     let counters = [&all.owner_calls, &all.owner_errors, &all.owner_log_lines_lost];
     let gauges = [&all.owner_calls_running, &all.owner_connections, &all.owner_memory_bytes];
+    all.owner_cpu_seconds.clear();
     for family in counters {
         family.clear();
     }
@@ -188,6 +192,7 @@ fn show_owners(readings: &[OwnerReading]) {
     for reading in readings {
         // Those past the bound of the label are told together.
         let owner = [&*reading.owner];
+        all.owner_cpu_seconds.with(&owner).inc_by(reading.cpu.as_secs_f64());
         let counts = [reading.calls, reading.errors, reading.dropped_lines];
         for (family, count) in counters.iter().zip(counts) {
             family.with(&owner).inc_by(count);

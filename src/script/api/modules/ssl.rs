@@ -166,7 +166,7 @@ pub(super) fn ocsp(lua: &Lua) -> mlua::Result<Value> {
 /// The handshake about which the script that is executing decides, or words.
 fn handshake() -> mlua::Result<Result<Rc<Handshake>, &'static str>> {
     let call = current().ok_or_else(|| fault("no request found"))?;
-    match (call.handshake.get(), &call.subject) {
+    match (call.aside.handshake.get(), &call.subject) {
         (Some(shaking), _) => Ok(Ok(shaking.clone())),
         (None, None) => Err(fault("no request found")),
         (None, Some(subject)) if subject.transaction.borrow().client.tls.is_none() => {
@@ -207,7 +207,7 @@ fn ask(lua: &Lua, table: &Table, name: &str, native: OfConnection) -> mlua::Resu
     let function = lua.create_function(move |lua, _: MultiValue| {
         let nobody = || fault("no request found");
         let call = current().ok_or_else(nobody)?;
-        let told = match (call.handshake.get(), &call.subject) {
+        let told = match (call.aside.handshake.get(), &call.subject) {
             (Some(shaking), _) => native(lua, &shaking.client, Some(shaking)),
             (None, Some(subject)) => {
                 let client = subject.transaction.borrow().client.clone();

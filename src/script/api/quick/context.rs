@@ -130,8 +130,12 @@ fn take_away() {
 
 /// Of this thread's tables, the `ngx.ctx` of a call; 0: it has none yet.
 fn number(call: &Call) -> u64 {
-    let contexts = call.subject.as_ref().map_or(&call.contexts, |subject| &subject.contexts);
-    contexts.try_borrow().map_or(0, |contexts| contexts.number())
+    let contexts = match &call.subject {
+        Some(subject) => Some(&subject.contexts),
+        None => call.aside.made().map(|aside| &aside.contexts),
+    };
+    let contexts = contexts.and_then(|contexts| contexts.try_borrow().ok());
+    contexts.map_or(0, |contexts| contexts.number())
 }
 
 fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

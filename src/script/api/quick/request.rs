@@ -58,7 +58,7 @@ fn version<'a>(_: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool 
 
 fn started<'a>(_: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     looked(call, answer, |transaction| {
-        let since = transaction.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = transaction.started_at().duration_since(UNIX_EPOCH).unwrap_or_default();
         Out::Number(seconds_of(since))
     })
 }

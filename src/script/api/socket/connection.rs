@@ -140,7 +140,9 @@ impl Requester {
 
 /// What a call, or its exchange, has open.
 pub fn sockets(call: &Call) -> &Sockets {
-    call.subject.as_ref().map_or(&call.sockets, |subject| subject.origin.sockets.get())
+    call.subject
+        .as_ref()
+        .map_or_else(|| &call.aside.sockets, |subject| subject.origin.sockets.get())
 }
 
 impl fmt::Display for Failure {

@@ -45,7 +45,7 @@ const DEBUG: i64 = 8;
 
 /// How sockets of this call behave unless the script says otherwise.
 fn settings(lua: &Lua, call: &Call) -> Arc<SocketSettings> {
-    let own = call.socket_settings.borrow().clone();
+    let own = call.socket_settings();
     own.or_else(|| spec_of(lua).map(|spec| spec.network.sockets.clone())).unwrap_or_default()
 }
 
