@@ -90,7 +90,8 @@ impl<M> Parted<M> {
 
     fn totals(&self) -> Totals {
         let Parts { there, gone } = &mut *self.parts();
-        for part in there.extract_if(.., |part| Arc::strong_count(part) == 1) {
+        // Whoever has it alone sees all that the thread wrote before it let go.
+        for part in there.extract_if(.., |part| Arc::get_mut(part).is_some()) {
             gone.add(&part);
         }
         let mut totals = Totals { counts: gone.counts.clone(), sum: gone.sum };
