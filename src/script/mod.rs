@@ -60,7 +60,7 @@ pub use owner::{
 pub use review::{Remark, Script, review};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of, tell};
-pub use threads::{Threads, is_light};
+pub use threads::Threads;
 pub use timer::Timers;
 pub use timer::Work;
 pub use trial::{Tried, function_source, nobody, try_function};

@@ -13,6 +13,7 @@ mod encoding;
 mod facts;
 mod headers;
 mod json;
+mod lights;
 mod log;
 mod made;
 mod regex;
@@ -37,7 +38,7 @@ pub use self::made::Made;
 pub use self::regex::note as note_regex;
 pub use self::route::{Answer, Out, Run, spare};
 pub use self::stack::{Plain, Stack, made, own};
-pub use self::waits::{Before, caller, leaves, returns, waiting};
+pub use self::waits::{caller, leaves, returns, waiting};
 
 use super::Function;
 use super::request_headers::any_case;
@@ -58,6 +59,7 @@ const TABLES: &[&[Quick]] = &[
     encoding::QUICK,
     headers::QUICK,
     json::QUICK,
+    lights::QUICK,
     log::QUICK,
     regex::QUICK,
     request::QUICK,
