@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 use mlua::state::RawLua;
 use mlua::{
-    Error, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Thread, Value, ffi,
+    Error, FromLua as _, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Thread, Value, ffi,
 };
 
 pub(super) use self::library::{is_light, library, mark, mark_light};
@@ -122,6 +122,16 @@ unsafe fn given(coroutine: *mut ffi::lua_State) -> Option<c_int> {
     let (status, top) = unsafe { (ffi::lua_status(coroutine), ffi::lua_gettop(coroutine)) };
     let given = if status == ffi::LUA_YIELD { top } else { top - 1 };
     (given >= 0).then_some(given)
+}
+
+/// The function that lies on the stack of a coroutine and does not run yet.
+pub(super) fn laid_function(lua: &Lua, thread: &Thread) -> Option<Function> {
+    // SAFETY: both states are alive and of one VM, and there is room for a value where the host is.
+    lua.exec_raw_lua(|raw| unsafe {
+        let _top = Top::of(raw.state());
+        ffi::lua_xpush(thread.state(), raw.state(), 1);
+        Function::from_stack(-1, raw).ok()
+    })
 }
 
 /// Takes what a coroutine returned.
@@ -237,7 +247,27 @@ impl Idle {
             }
             None => lua.create_thread(function.clone())?,
         };
-        Ok(Run { lua, idle: self, thread: Some(thread) })
+        Ok(self.run_laid(lua, thread))
+    }
+
+    /// Begins to run what lies on the stack of one: a function and its arguments.
+    pub(super) fn run_laid<'vm>(&'vm self, lua: &'vm Lua, thread: Thread) -> Run<'vm> {
+        Run { lua, idle: self, thread: Some(thread) }
+    }
+
+    /// One with nothing on its stack, and room for a few values.
+    ///
+    /// # Errors
+    /// If the state's memory is spent.
+    pub(super) fn take(&self, lua: &Lua) -> mlua::Result<Thread> {
+        let kept = self.all.borrow_mut().pop();
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let fresh = lua.create_thread(self.nothing.clone())?;
+        // SAFETY: it is alive, and nothing runs in it.
+        unsafe { ffi::lua_settop(fresh.state(), 0) };
+        Ok(fresh)
     }
 
     /// Keeps one that came to its end.

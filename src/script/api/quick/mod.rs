@@ -23,6 +23,7 @@ mod semaphore;
 mod shared;
 mod stack;
 mod time;
+mod timers;
 mod variables;
 mod waits;
 
@@ -66,6 +67,7 @@ const TABLES: &[&[Quick]] = &[
     semaphore::QUICK,
     shared::QUICK,
     time::QUICK,
+    timers::QUICK,
     variables::QUICK,
 ];
 
