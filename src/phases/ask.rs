@@ -67,7 +67,12 @@ fn subrequest(exchange: &Exchange, ask: &Ask) -> Option<crate::script::Waiting<'
     let transaction = asking(&exchange.subject.transaction.borrow(), path);
     let room = Rc::new(Cell::new(ROOM));
     let contexts = crate::script::Contexts::default();
-    exchange.subject.host.subrequest(Subrequest { transaction, contexts, origin, room })
+    exchange.subject.host.subrequest(Subrequest {
+        transaction: Box::new(transaction),
+        contexts,
+        origin,
+        room,
+    })
 }
 
 fn asking(parent: &Transaction, path: Bytes) -> Transaction {

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::rc::Rc;
 
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::{JoinHandle, spawn_local};
 
 use super::downstream::{Downstream, Shared};
 use super::{Sent, Site, follow};
 use crate::phases::{self, Exchange};
 use crate::policy::Live;
 use crate::script::{Captured, Subject, Subrequest};
+use crate::shared::rc_in_place;
 use crate::transaction::Headers;
 
 /// nginx's status for an answer that was refused.
@@ -24,18 +25,21 @@ pub(super) fn begin(
     live: Rc<Live>,
     wanted: Subrequest,
 ) -> impl Future<Output = Captured> + 'static {
-    // It is large: in its own box it is not copied when it is handed on.
-    let task = spawn_local(Box::pin(run(site, live, wanted)));
-    let awaited = Awaited(task.abort_handle());
+    // Both are large: in boxes of their own they are not copied when they are handed on.
+    let mut task = Awaited(spawn_local(Box::pin(run(site, live, wanted))));
     async move {
-        let captured = task.await;
-        drop(awaited);
-        captured.unwrap_or_else(|_| Captured { status: LOST, ..Captured::default() })
+        let captured = (&mut task.0).await;
+        captured.map_or_else(|_| lost(), |captured| *captured)
     }
 }
 
+/// What comes of one that could not be asked.
+fn lost() -> Captured {
+    Captured { status: LOST, ..Captured::default() }
+}
+
 /// Ends what nobody waits for.
-struct Awaited(AbortHandle);
+struct Awaited(JoinHandle<Box<Captured>>);
 
 impl Drop for Awaited {
     fn drop(&mut self) {
@@ -43,21 +47,21 @@ impl Drop for Awaited {
     }
 }
 
-async fn run(site: Rc<Site>, live: Rc<Live>, wanted: Subrequest) -> Captured {
+async fn run(site: Rc<Site>, live: Rc<Live>, wanted: Subrequest) -> Box<Captured> {
     let Subrequest { transaction, contexts, origin, room } = wanted;
-    let downstream = Rc::new(Downstream::of_script(transaction.body.clone(), room));
+    let downstream = rc_in_place(|| Downstream::of_script(transaction.body.clone(), room));
     let host = Box::new(Shared::new(site.clone(), downstream.clone()));
-    let subject = Rc::new(Subject::within(transaction, host, origin));
+    let subject = rc_in_place(|| Subject::within(*transaction, host, origin));
     subject.contexts.replace(contexts);
     let Some(exchange) = Exchange::begin(subject, live, site.functions.clone()) else {
-        return Captured { status: LOST, ..Captured::default() };
+        return Box::new(lost());
     };
     downstream.belong_to(&exchange);
     phases::renew(&exchange);
     let flow = phases::request(&exchange).await;
     let sent = follow(&site, &exchange, &downstream, flow).await;
     phases::renew(&exchange);
-    captured(&exchange, &downstream, sent)
+    Box::new(captured(&exchange, &downstream, sent))
 }
 
 /// What came of it; of an answer that was closed without a head, the status alone.

@@ -1,12 +1,13 @@
 //! One light thread of a call: how far it has come, who wakes it, what came of it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 
-use mlua::{MultiValue, Thread};
+use mlua::{Lua, MultiValue, Thread};
 
+use super::coroutine::{self, Resumer};
 use super::threads::Coroutine;
 use super::{ScriptError, current};
 
@@ -15,16 +16,17 @@ const ERROR: i64 = 4;
 
 /// One light thread.
 pub struct Light {
-    /// What scripts hold.
+    /// What scripts hold. What it returned stays on its stack until somebody asks.
     pub thread: Thread,
+    /// What tells it apart.
+    pub(super) identity: usize,
     /// The coroutine that made it.
     pub(super) parent: usize,
     /// Whether it does not run, and is to go on.
     pub(super) rests: Cell<bool>,
     pub(super) life: RefCell<Life>,
-    pub(super) alarm: Arc<Alarm>,
-    /// The alarm's.
-    pub(super) waker: Waker,
+    /// What wakes it, once it waited for something.
+    alarm: OnceCell<(Arc<Alarm>, Waker)>,
     /// Whoever waits for its end.
     pub(super) waiter: RefCell<Option<Coroutine>>,
     /// Subrequests that it waits for.
@@ -37,14 +39,14 @@ pub(super) enum Life {
     Dead,
     /// It runs, or waits.
     Running,
-    /// It is over, and this came of it.
-    Zombie(mlua::Result<MultiValue>),
+    /// It is over: it returned, or failed.
+    Zombie(mlua::Result<()>),
 }
 
 /// Wakes a call, and says which of its light threads wants to go on.
-pub(super) struct Alarm {
-    pub(super) rings: AtomicBool,
-    pub(super) call: Mutex<Waker>,
+struct Alarm {
+    rings: AtomicBool,
+    call: Mutex<Waker>,
 }
 
 impl Wake for Alarm {
@@ -55,6 +57,47 @@ impl Wake for Alarm {
 }
 
 impl Light {
+    /// One that is to run, which the coroutine made that `parent` tells apart.
+    pub(super) fn new(thread: Thread, parent: usize) -> Self {
+        Self {
+            identity: identity(&thread),
+            thread,
+            parent,
+            rests: Cell::new(true),
+            life: RefCell::new(Life::Running),
+            alarm: OnceCell::new(),
+            waiter: RefCell::default(),
+            pending: Cell::default(),
+        }
+    }
+
+    /// Whoever wakes it wakes the call, which knows by that that it is to go on.
+    pub(super) fn waker(&self, call: &Waker) -> &Waker {
+        let fresh = || {
+            let alarm = Alarm { rings: AtomicBool::new(false), call: Mutex::new(call.clone()) };
+            let alarm = Arc::new(alarm);
+            (alarm.clone(), Waker::from(alarm))
+        };
+        &self.alarm.get_or_init(fresh).1
+    }
+
+    /// The call goes on in this task.
+    pub(super) fn follow(&self, call: &Waker) {
+        if let Some((alarm, _)) = self.alarm.get() {
+            alarm.call.lock().unwrap_or_else(PoisonError::into_inner).clone_from(call);
+        }
+    }
+
+    /// Whether somebody woke it since this was asked last.
+    pub(super) fn was_woken(&self) -> bool {
+        self.alarm.get().is_some_and(|(alarm, _)| alarm.rings.swap(false, Ordering::AcqRel))
+    }
+
+    /// Goes on with it, for whoever begins or wakes it.
+    pub(super) fn resume(&self, lua: &Lua, from: Resumer, call: &Waker) -> Poll<mlua::Result<()>> {
+        coroutine::advance(lua, &self.thread, from, || self.waker(call).wake_by_ref())
+    }
+
     /// Whether it is not over.
     pub fn is_running(&self) -> bool {
         matches!(*self.life.borrow(), Life::Running)
@@ -76,10 +119,11 @@ impl Light {
     }
 
     /// What came of it, if it is over; it is dead then.
-    pub fn reap(&self) -> Option<mlua::Result<MultiValue>> {
+    pub fn reap(&self, lua: &Lua) -> Option<mlua::Result<MultiValue>> {
         let mut life = self.life.borrow_mut();
         match std::mem::replace(&mut *life, Life::Dead) {
-            Life::Zombie(result) => Some(result),
+            Life::Zombie(Ok(())) => Some(coroutine::returned(lua, &self.thread)),
+            Life::Zombie(Err(error)) => Some(Err(error)),
             Life::Dead => None,
             Life::Running => {
                 *life = Life::Running;
@@ -88,17 +132,23 @@ impl Light {
         }
     }
 
+    /// Whether it returned, and nobody asked yet what: who does so here takes it from its stack.
+    pub(super) fn gives(&self) -> bool {
+        let mut life = self.life.borrow_mut();
+        let gives = matches!(*life, Life::Zombie(Ok(())));
+        if gives {
+            *life = Life::Dead;
+        }
+        gives
+    }
+
     pub(super) fn kill(&self) {
         self.life.replace(Life::Dead);
         self.rests.set(false);
     }
 
-    pub(super) fn identity(&self) -> usize {
-        identity(&self.thread)
-    }
-
     /// It is over; whoever waits for that.
-    pub(super) fn end(&self, result: mlua::Result<MultiValue>) -> Option<Coroutine> {
+    pub(super) fn end(&self, result: mlua::Result<()>) -> Option<Coroutine> {
         if !self.is_running() {
             return None;
         }

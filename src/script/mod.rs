@@ -31,6 +31,7 @@ mod room;
 mod sandbox;
 mod schema;
 mod slot;
+mod soon;
 mod source;
 mod state;
 #[cfg(test)]
@@ -60,8 +61,7 @@ pub use owner::{
 pub use review::{Remark, Script, review};
 pub use schema::{SettingFault, check_settings, settings_files, settled};
 pub use state::{State, spec_of, state_of, tell};
-pub use threads::{Threads, is_light};
-pub use timer::Timers;
-pub use timer::Work;
+pub use threads::Threads;
+pub use timer::{Terms, Timers, Work};
 pub use trial::{Tried, function_source, nobody, try_function};
 pub use within::{Captured, DEEPEST, Detour, Joint, MOST, Origin, REDIRECTS, Subrequest, Way};

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mlua::chunk::{ChunkMode, Compiler};
-use mlua::{Function, Lua, LuaString, MultiValue, Table, Thread, Value};
+use mlua::{Function, Lua, LuaString, MultiValue, Table, Value};
 
 use super::source::{self, Loading};
-use super::{DomainSpec, OPERATOR, api, current, error, guard, pattern, require, threads, words};
+use super::{DomainSpec, OPERATOR, api, coroutine, current, error, guard, pattern, require, words};
 use crate::transaction::Phase;
 
 /// Globals of Luau and mlua that stay as they are.
@@ -274,14 +274,14 @@ impl Sandbox {
     /// Last, so that mlua's own async functions have got the native `coroutine.yield`.
     fn replace_coroutines(&self, lua: &Lua) -> mlua::Result<()> {
         let source = include_str!("luau/coroutine.luau");
-        let pass = lua.create_function(|_, ()| Ok(threads::pass()))?;
-        let status = lua.create_function(|_, thread: Thread| {
-            Ok(api::thread_status(current().as_ref(), &thread))
+        let is_light = lua.create_function(|_, value: Value| {
+            Ok(value.as_thread().is_some_and(coroutine::is_light))
         })?;
-        let given = (Lua::poll_pending(), pass, status, lua.create_function(failed)?);
-        let (made, lights): (Table, Table) = run(lua, source, "coroutine", given)?;
-        threads::install(lua, &lights)?;
-        copy(&made, &self.base.raw_get("coroutine")?)
+        let given = (is_light, lua.create_function(failed)?);
+        let (close, raised): (Function, Function) = run(lua, source, "coroutine", given)?;
+        let library = coroutine::library(lua, raised)?;
+        library.raw_set("close", close)?;
+        copy(&library, &self.base.raw_get("coroutine")?)
     }
 
     /// One table of globals, whose new ones are told; libraries that scripts may change.

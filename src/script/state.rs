@@ -13,6 +13,7 @@ use super::fairness::{self, Queue};
 use super::incarnation::Incarnation;
 use super::meter::Meter;
 use super::owner::Account;
+use super::soon::Soon;
 use super::timer::Timers;
 use super::{Call, DomainSpec, Handler, ScriptError, ScriptErrorKind};
 use crate::config::{Budget, HandlerSource};
@@ -44,6 +45,8 @@ pub struct State {
     /// Whether its memory is told: a state that nobody serves from is none of the operator's concern.
     is_told: Cell<bool>,
     pub(super) timers: Rc<Timers>,
+    /// Those whose time has come.
+    pub(super) soon: Soon,
     /// The `init` handlers that ran, to be run again in a new VM.
     beginnings: RefCell<Vec<Rc<Handler>>>,
     /// Whether `init` is running.
@@ -96,6 +99,7 @@ impl State {
             calls: Cell::new(0),
             is_told: Cell::new(false),
             timers: Rc::default(),
+            soon: Soon::default(),
             beginnings: RefCell::default(),
             begins: Cell::default(),
             hushed: RefCell::default(),

@@ -287,8 +287,8 @@ fn start(state: &Rc<State>, ms: u64, every: Option<u64>, text: &str) -> Result<(
     let every = every.map(Duration::from_millis);
     let arguments = MultiValue::from_iter([Value::Integer(2)]);
     let (function, budget) = (function(state, text), Budget::default());
-    let work =
-        super::Work { function, arguments, module: "t".into(), budget, peer: None, sockets: None };
+    let terms = super::Terms { module: "t".into(), budget, peer: None, sockets: None };
+    let work = super::Work { function, arguments, terms };
     state.spawn_timer(Duration::from_millis(ms), every, work)
 }
 

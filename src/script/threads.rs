@@ -3,14 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use mlua::{Function, Lua, MultiValue, Thread};
 
-use super::coroutine::resume;
-use super::light::{Alarm, Life, Light, identity, tell};
+use super::coroutine::{Resumer, mark_light};
+use super::light::{Life, Light, identity, tell};
 use super::parked::{Answer, Parked, Ticket};
 use super::{Waiting, current, fairness, slot};
 use crate::memory::Seldom;
@@ -23,8 +21,6 @@ const MOST_KNOWN: usize = 10_000;
 const ROUND: usize = 64;
 /// Sleeps of no time in a call that take none.
 const SKIPPED: u32 = 100;
-/// The registry's name for the table that says which coroutines are light threads.
-pub(super) const LIGHTS: &str = "moongate.lights";
 
 /// The light threads of a call.
 #[derive(Default)]
@@ -110,7 +106,7 @@ impl Threads {
         }
         let parent = identity(&lua.current_thread());
         let light = self.prepare(lua.create_thread(function)?, parent)?;
-        mark(lua, &light.thread)?;
+        mark_light(&light.thread);
         self.crowd.all.borrow_mut().retain(|one| !Rc::ptr_eq(one, &light));
         self.crowd.on_abort.replace(Some(light));
         Ok(true)
@@ -171,11 +167,21 @@ impl Threads {
     /// # Errors
     /// If there are too many, or memory is spent.
     pub fn spawn(&self, lua: &Lua, thread: Thread, parent: usize) -> mlua::Result<Rc<Light>> {
+        self.spawn_from(lua, thread, (parent, Resumer::of(lua)))
+    }
+
+    /// As [`Self::spawn`], for the coroutine that goes on with it.
+    pub(super) fn spawn_from(
+        &self,
+        lua: &Lua,
+        thread: Thread,
+        (parent, from): (usize, Resumer),
+    ) -> mlua::Result<Rc<Light>> {
         let light = self.prepare(thread, parent)?;
         self.pass();
         let waker = self.waker.borrow().clone();
         if let Some(waker) = waker {
-            self.go_on(lua, &light, &waker);
+            self.go_on((lua, from), &light, &waker);
             if slot::is_suspended() && light.is_running() {
                 // It computes: it goes on before whoever began it.
                 self.crowd.turns.borrow_mut().push_front(Coroutine::Light(light.clone()));
@@ -195,26 +201,14 @@ impl Threads {
         if known >= MOST && (known >= MOST_KNOWN || self.running() >= MOST) {
             return Err(mlua::Error::RuntimeError(format!("a call has at most {MOST} threads")));
         }
-        let call = self.waker.borrow().clone().unwrap_or_else(|| Waker::noop().clone());
-        let alarm = Arc::new(Alarm { rings: AtomicBool::new(false), call: Mutex::new(call) });
-        let light = Rc::new(Light {
-            thread,
-            parent,
-            rests: Cell::new(true),
-            life: RefCell::new(Life::Running),
-            waker: Waker::from(alarm.clone()),
-            alarm,
-            waiter: RefCell::default(),
-            pending: Cell::default(),
-        });
+        let light = Rc::new(Light::new(thread, parent));
         self.crowd.all.borrow_mut().push(light.clone());
         Ok(light)
     }
 
-    /// The light thread that this coroutine is.
-    pub fn find(&self, thread: &Thread) -> Option<Rc<Light>> {
-        let wanted = identity(thread);
-        self.crowd.made()?.all.borrow().iter().rfind(|light| light.identity() == wanted).cloned()
+    /// The light thread which that tells apart.
+    pub fn find(&self, identity: usize) -> Option<Rc<Light>> {
+        self.crowd.made()?.all.borrow().iter().rfind(|light| light.identity == identity).cloned()
     }
 
     /// Whether who began a light thread goes on now: it does unless what it began took the rest of the
@@ -252,7 +246,7 @@ impl Threads {
             return;
         }
         for light in crowd.all.borrow().iter() {
-            if light.alarm.rings.swap(false, Ordering::AcqRel) {
+            if light.was_woken() {
                 self.crowd.turns.borrow_mut().push_back(Coroutine::Light(light.clone()));
             }
         }
@@ -263,7 +257,7 @@ impl Threads {
                     self.own_waits.set(false);
                     own();
                 }
-                Coroutine::Light(light) => self.go_on(lua, light, waker),
+                Coroutine::Light(light) => self.go_on((lua, Resumer::of(lua)), light, waker),
             }
             if is_leaving() {
                 return;
@@ -281,13 +275,13 @@ impl Threads {
     }
 
     /// One poll of one light thread.
-    fn go_on(&self, lua: &Lua, light: &Rc<Light>, waker: &Waker) {
-        light.alarm.call.lock().unwrap_or_else(PoisonError::into_inner).clone_from(waker);
+    fn go_on(&self, (lua, from): (&Lua, Resumer), light: &Rc<Light>, waker: &Waker) {
+        light.follow(waker);
         if !light.rests.replace(false) {
             return;
         }
         let outer = self.crowd.current.replace(Some(light.clone()));
-        let polled = resume(lua, &light.thread, || light.waker.wake_by_ref());
+        let polled = light.resume(lua, from, waker);
         self.crowd.current.replace(outer);
         match polled {
             Poll::Ready(result) => {
@@ -317,7 +311,7 @@ impl Threads {
             Poll::Ready(answer) => answer.map(Ok),
             Poll::Pending => {
                 self.used.set(true);
-                let owner = self.current().map_or(0, |light| light.identity());
+                let owner = self.current().map_or(0, |light| light.identity);
                 self.crowd.parked.keep(waiting, owner).map(Err)
             }
         }
@@ -349,11 +343,10 @@ impl Threads {
     }
 
     fn look(&self, waiting: &mut Waiting<'static, Answer>) -> Poll<Answer> {
-        let waker = match self.current() {
-            Some(light) => Some(light.waker.clone()),
-            None => self.waker.borrow().clone(),
-        };
-        let waker = waker.as_ref().unwrap_or(Waker::noop());
+        let known = self.waker.borrow().clone();
+        let call = known.as_ref().unwrap_or(Waker::noop());
+        let light = self.current();
+        let waker = light.as_ref().map_or(call, |light| light.waker(call));
         waiting.as_mut().poll(&mut Context::from_waker(waker))
     }
 
@@ -368,7 +361,7 @@ impl Threads {
     /// Ends a light thread, and what it waits for.
     pub fn kill(&self, light: &Light) {
         light.kill();
-        self.crowd.parked.end_of(light.identity());
+        self.crowd.parked.end_of(light.identity);
     }
 
     /// The call is over: so are they all.
@@ -394,17 +387,6 @@ impl Threads {
     }
 }
 
-/// Marks a coroutine as a light thread.
-fn mark(lua: &Lua, thread: &Thread) -> mlua::Result<()> {
-    lua.named_registry_value::<mlua::Table>(LIGHTS)?.raw_set(thread, true)
-}
-
-/// Whether a coroutine is, or was, a light thread.
-pub fn is_light(lua: &Lua, thread: &Thread) -> mlua::Result<bool> {
-    let lights: mlua::Table = lua.named_registry_value(LIGHTS)?;
-    Ok(lights.raw_get::<Option<bool>>(thread)?.unwrap_or_default())
-}
-
 /// Has what runs go on after everything else that wants to; false where nothing may wait.
 pub(super) fn pass() -> bool {
     let Some(call) = current().filter(|call| call.phase.may_wait()) else { return false };
@@ -413,9 +395,4 @@ pub(super) fn pass() -> bool {
     call.threads.pass();
     fairness::wake_after_polling(&waker);
     true
-}
-
-/// The table in which coroutines are marked that are light threads.
-pub(super) fn install(lua: &Lua, lights: &mlua::Table) -> mlua::Result<()> {
-    lua.set_named_registry_value(LIGHTS, lights)
 }

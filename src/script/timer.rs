@@ -6,11 +6,12 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlua::{Function, MultiValue, Value};
+use mlua::{Function, MultiValue, Thread};
 use tokio::sync::Notify;
 
 use super::incarnation::Incarnation;
 use super::meter::Meter;
+use super::soon::Script;
 use super::{Call, State, tell};
 use crate::config::{Budget, SocketSettings};
 use crate::telemetry::events;
@@ -54,6 +55,13 @@ pub struct Work {
     pub function: Function,
     /// The arguments.
     pub arguments: MultiValue,
+    /// On which terms.
+    pub terms: Terms,
+}
+
+/// On which terms a timer runs.
+#[derive(Clone)]
+pub struct Terms {
     /// Whose it is: the label in metrics.
     pub module: Rc<str>,
     /// What one run may cost.
@@ -66,7 +74,7 @@ pub struct Work {
 
 /// Whether a timer came to its time.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
+pub(super) enum Due {
     InTime,
     Premature,
 }
@@ -93,24 +101,42 @@ impl State {
             return Err("too many pending timers");
         }
         let Ok(vm) = self.vm() else { return Err("process exiting") };
-        let timer = Timer {
-            state: Rc::downgrade(self),
-            vm: Rc::downgrade(&vm),
-            delay: every.map_or(delay, |every| every.max(SHORTEST)),
-            repeats: every.is_some(),
-            work,
-        };
         let counted = Counted::new(timers.clone(), Stage::Pending);
         if at_once {
-            // It runs after whoever set it, in the order in which they were set.
-            tokio::task::spawn_local(timer.run(counted, Due::InTime));
+            let Work { function, arguments, terms } = work;
+            self.run_soon(&vm, Script::Given(function, arguments), terms, counted);
         } else {
+            let timer = Timer {
+                state: Rc::downgrade(self),
+                vm: Rc::downgrade(&vm),
+                delay: every.map_or(delay, |every| every.max(SHORTEST)),
+                repeats: every.is_some(),
+                work,
+            };
             tokio::task::spawn_local(timer.wait(counted));
         }
         if timers.retired.get() {
             self.outlive_timers();
         }
         Ok(())
+    }
+
+    /// As [`Self::spawn_timer`] for at once, of what `lay` puts onto the stack of a coroutine: a function,
+    /// false, and its arguments. None, and nothing is done, where that says that there is none.
+    pub(super) fn lay_timer(
+        self: &Rc<Self>,
+        lay: impl FnOnce(&Thread) -> Option<Terms>,
+    ) -> Option<()> {
+        let timers = self.timers();
+        if timers.retired.get() || timers.pending.get() >= self.spec().max_timers {
+            return None;
+        }
+        let vm = self.vm().ok()?;
+        let thread = vm.idle.take(&vm.lua).ok()?;
+        let terms = lay(&thread)?;
+        let counted = Counted::new(timers.clone(), Stage::Pending);
+        self.run_soon(&vm, Script::Laid(thread), terms, counted);
+        Some(())
     }
 
     /// Its timers, counted.
@@ -159,60 +185,63 @@ impl Timer {
     }
 
     /// One run.
-    async fn run(self, mut counted: Counted, due: Due) {
+    async fn run(self, counted: Counted, due: Due) {
         let (Some(state), Some(vm)) = (self.state.upgrade(), self.vm.upgrade()) else { return };
-        trace("lua ngx.timer expired");
-        counted.become_running();
-        if counted.timers.running.get() > state.spec().max_running_timers {
-            self.work.refused(&state);
-        } else {
-            self.work.run(&state, &vm, due).await;
-        }
+        let Work { function, arguments, terms } = self.work;
+        run(&state, &vm, (Script::Given(function, arguments), terms), counted, due).await;
     }
 }
 
-impl Work {
-    async fn run(self, state: &Rc<State>, vm: &Rc<Incarnation>, due: Due) {
-        let Self { function, mut arguments, module, budget, peer, sockets } = self;
-        let call = Call::new(Phase::Timer, module, None);
-        call.aside.peer.replace(peer);
-        call.aside.socket_settings.replace(sockets);
-        call.budget.set(budget);
-        arguments.push_front(Value::Boolean(due == Due::Premature));
-        let ran = match Meter::begin(budget, &state.queue) {
-            Ok(mut meter) => {
-                let run = vm.idle.run(&vm.lua, &function).and_then(|run| run.with(arguments));
-                let result = match run {
-                    Ok(run) => meter.drive(vm, &call, pin!(run)).await,
-                    Err(error) => Err(error),
-                };
-                state.finish(vm, &call, &meter, result)
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = ran {
-            tell(&call, state, &error);
-        }
-        trace("http lua close fake http connection");
+/// One run of a timer, if there are not too many.
+pub(super) async fn run(
+    state: &Rc<State>,
+    vm: &Rc<Incarnation>,
+    (script, terms): (Script, Terms),
+    mut counted: Counted,
+    due: Due,
+) {
+    trace("lua ngx.timer expired");
+    counted.become_running();
+    if counted.timers.running.get() > state.spec().max_running_timers {
+        return refused(state, script.function(vm).as_ref());
     }
+    let Terms { module, budget, peer, sockets } = terms;
+    let call = Call::new(Phase::Timer, module, None);
+    call.aside.peer.replace(peer);
+    call.aside.socket_settings.replace(sockets);
+    call.budget.set(budget);
+    let ran = match Meter::begin(budget, &state.queue) {
+        Ok(mut meter) => {
+            let result = match script.begin(vm, due) {
+                Ok(run) => meter.drive(vm, &call, pin!(run)).await,
+                Err(error) => Err(error),
+            };
+            state.finish(vm, &call, &meter, result)
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ran {
+        tell(&call, state, &error);
+    }
+    trace("http lua close fake http connection");
+}
 
-    /// Too many are running: the log says which one is not.
-    fn refused(&self, state: &State) {
-        if !state.account().may_speak() {
-            return;
-        }
-        let defined = self.function.info();
-        let source = defined.source.as_deref().unwrap_or("(unknown)");
-        let file = source.trim_start_matches(['@', '=']);
-        let mark = if file.starts_with('/') { "@" } else { "=" };
-        let line = defined.line_defined.unwrap_or_default();
-        let most = state.spec().max_running_timers;
-        let message = format!(
-            "lua failed to run timer with function defined at {mark}{file}:{line}: {most} \
-             lua_max_running_timers are not enough"
-        );
-        events::Said { level: ALERT, message: &message, about: None }.emit();
+/// Too many are running: the log says which one is not.
+fn refused(state: &State, function: Option<&Function>) {
+    if !state.account().may_speak() {
+        return;
     }
+    let defined = function.map(Function::info);
+    let source = defined.as_ref().and_then(|defined| defined.source.as_deref());
+    let file = source.unwrap_or("(unknown)").trim_start_matches(['@', '=']);
+    let mark = if file.starts_with('/') { "@" } else { "=" };
+    let line = defined.as_ref().and_then(|defined| defined.line_defined).unwrap_or_default();
+    let most = state.spec().max_running_timers;
+    let message = format!(
+        "lua failed to run timer with function defined at {mark}{file}:{line}: {most} \
+         lua_max_running_timers are not enough"
+    );
+    events::Said { level: ALERT, message: &message, about: None }.emit();
 }
 
 /// What lua-nginx-module tells at level `debug` of its process.
@@ -262,7 +291,7 @@ impl Timers {
 }
 
 /// One timer in one of the counts, however its task ends.
-struct Counted {
+pub(super) struct Counted {
     timers: Rc<Timers>,
     stage: Stage,
 }

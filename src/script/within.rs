@@ -52,8 +52,8 @@ impl<T: Default> Joint<T> {
 
 /// A request that a script makes of the node itself.
 pub struct Subrequest {
-    /// The request, and what it begins with.
-    pub transaction: Transaction,
+    /// The request, and what it begins with; a kilobyte or two, which is handed on some times.
+    pub transaction: Box<Transaction>,
     /// What its scripts find in `ngx.ctx`.
     pub contexts: api::Contexts,
     /// Where it comes from.

@@ -34,14 +34,41 @@ t = ngx.thread.spawn(function() end)
 ok, err = ngx.thread.kill(t)
 same(ok, nil) same(err, "already terminated")
 
+-- What a thread returned is all there when it is asked for, by itself or among others.
+local function give(...) return ... end
+t = ngx.thread.spawn(give, nil, 2, nil)
+same(select("#", ngx.thread.wait(t)), 4)
+same(select(3, ngx.thread.wait(ngx.thread.spawn(give, nil, 2, nil))), 2)
+local one, two
+local many = {}
+for n = 1, 200 do many[n] = n end
+same(select(201, ngx.thread.wait(ngx.thread.spawn(give, unpack(many)))), 200)
+one, two = ngx.thread.spawn(give, "one"), ngx.thread.spawn(give, "two")
+collectgarbage()
+ok, err = ngx.thread.wait(two, one)
+same(err, "two")
+same(select(2, ngx.thread.wait(one, two)), "one")
+same(select(2, ngx.thread.wait(one, two)), "already waited or killed")
+t = ngx.thread.spawn(function() error({ code = 5 }) end)
+same(ngx.thread.wait(t), false)
+-- Threads within threads end before the stack does, or at the most that a call may have.
+local deepest = 0
+local function deeper(depth)
+    deepest = depth
+    local ok, err = ngx.thread.wait(ngx.thread.spawn(deeper, depth + 1))
+    return ok, err
+end
+ngx.thread.wait(ngx.thread.spawn(deeper, 1))
+same(deepest > 50 and deepest <= 1000, true, deepest)
+
 -- A thread that fails does not end the others.
 t = ngx.thread.spawn(function() ngx.sleep(0) error("broken") end)
 ok, err = ngx.thread.wait(t)
 same(ok, false) same(err:match("broken$"), "broken")
 
 -- They take turns.
-local one = ngx.thread.spawn(function() for n = 1, 3 do note("one", n) coroutine.yield() end end)
-local two = ngx.thread.spawn(function() for n = 1, 3 do note("two", n) coroutine.yield() end end)
+one = ngx.thread.spawn(function() for n = 1, 3 do note("one", n) coroutine.yield() end end)
+two = ngx.thread.spawn(function() for n = 1, 3 do note("two", n) coroutine.yield() end end)
 note("own") coroutine.yield() note("own again")
 ngx.thread.wait(one) ngx.thread.wait(two)
 noted("one 1,two 1,one 2,own,two 2,one 3,own again,two 3")

@@ -10,3 +10,22 @@ same(ngx.timer.pending_count(), 1)
 same(ngx.timer.every(0.005, function() ran = ran + 1 end), 1)
 ngx.sleep(0.1)
 same(ran > 4, true)
+-- For at once: whichever way they are set, all run, and one that waits or fails holds up none. (They run
+-- in the order in which they were set, as far as the slice is not over.)
+local order = {}
+local function note(_, name) order[#order + 1] = name end
+local many = {}
+for n = 1, 30 do many[n] = n end
+ngx.timer.at(0, note, "a")
+ngx.timer.at(0, function(_, ...) note(_, select("#", ...) .. "") end, unpack(many))
+ngx.timer.at("0", note, "b")
+ngx.timer.at(0, function() note(nil, "waits") ngx.sleep(0.005) note(nil, "waited") end)
+ngx.timer.at(0, function() error("a timer that fails") end)
+ngx.timer.at(0, function(premature, ...) note(nil, tostring(premature) .. select("#", ...)) end, nil, 1, nil)
+ngx.timer.at(0, function() ngx.timer.at(0, note, "of a timer") note(nil, "c") end)
+for n = 1, 100 do ngx.timer.at(0, note, nil) end
+same(#order, 0)
+ngx.sleep(0.1)
+table.sort(order)
+same(table.concat(order, ","), "30,a,b,c,false3,of a timer,waited,waits")
+same(ngx.timer.running_count(), 0)

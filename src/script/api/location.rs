@@ -278,7 +278,7 @@ fn transaction(
     path: Bytes,
     args: Option<Bytes>,
     options: &Options,
-) -> mlua::Result<Transaction> {
+) -> mlua::Result<Box<Transaction>> {
     let wanted = options.method.unwrap_or(GET);
     let known = constants::METHODS.iter().find(|(_, value)| *value == wanted);
     let method = known.and_then(|(name, _)| name.strip_prefix("HTTP_"));
@@ -311,7 +311,8 @@ fn transaction(
         replace(&mut request.headers, &name, values)?;
     }
     let client = parent.client.clone();
-    let mut transaction = Transaction::new(parent.id.clone(), Instant::now(), client, request);
+    let transaction = Transaction::new(parent.id.clone(), Instant::now(), client, request);
+    let mut transaction = Box::new(transaction);
     transaction.internal = true;
     transaction.is_subrequest = true;
     transaction.wants_pages = options.wants_pages;

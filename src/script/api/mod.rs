@@ -84,9 +84,6 @@ pub enum Native {
     Waits(fn(Lua, Rc<Call>, MultiValue) -> Waiting<'static, mlua::Result<MultiValue>>),
     /// A function that may wait, and often has nothing to wait for; for the same phases.
     MayWait(fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<Step>),
-    /// A function that is given a fresh light thread, made of the function and the arguments that its
-    /// script gives; as [`Native::MayWait`].
-    Spawns(fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<Step>),
     /// A constant, or a table with a life of its own.
     Value(fn(&Lua) -> mlua::Result<Value>),
     /// A field of `ngx` that is computed when it is read: `ngx.status`.

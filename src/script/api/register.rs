@@ -36,14 +36,9 @@ pub fn place(lua: &Lua, function: &'static Function) -> mlua::Result<()> {
             let start = move |lua: &Lua, call: &Rc<Call>, args| {
                 Ok(Step::Waits(native(lua.clone(), call.clone(), args)))
             };
-            home.raw_set(key, waits(lua, function, quick::Before::Nothing, start)?)
+            home.raw_set(key, waits(lua, function, start)?)
         }
-        Native::MayWait(start) => {
-            home.raw_set(key, waits(lua, function, quick::Before::Nothing, start)?)
-        }
-        Native::Spawns(start) => {
-            home.raw_set(key, waits(lua, function, quick::Before::Thread, start)?)
-        }
+        Native::MayWait(start) => home.raw_set(key, waits(lua, function, start)?),
         Native::Value(make) => home.raw_set(key, make(lua)?),
         Native::Property { read, write } => {
             let mut properties = lua.remove_app_data::<Properties>().unwrap_or_default();
@@ -180,7 +175,6 @@ fn now(
 fn waits(
     lua: &Lua,
     function: &'static Function,
-    before: quick::Before,
     start: impl Fn(&Lua, &Rc<Call>, MultiValue) -> mlua::Result<Step> + 'static,
 ) -> mlua::Result<LuaFunction> {
     let relief = Relief::of(lua);
@@ -203,7 +197,7 @@ fn waits(
         })
     })?;
     let first = quick::before(lua, function.name, Some(function), long.clone())?;
-    quick::waiting(lua, first, long, before)
+    quick::waiting(lua, first, long)
 }
 
 /// The call of a function that waited.

@@ -8,11 +8,14 @@ use mlua::{Lua, MultiValue, Thread, Value};
 
 use super::arguments::{at, bad_argument, fault, one, refusal, string};
 use super::{Function, Native, Step, quick};
-use crate::script::{Call, Light, Threads, reason};
+use crate::script::coroutine::is_light;
+use crate::script::light::identity;
+use crate::script::parked::Answer;
+use crate::script::{Call, Light, Threads, Waiting, reason};
 use crate::transaction::PhaseSet;
 
 /// Where scripts may wait.
-const PHASES: PhaseSet = PhaseSet::of("ractCFH");
+pub const PHASES: PhaseSet = PhaseSet::of("ractCFH");
 
 pub const FUNCTIONS: &[Function] = &[
     Function {
@@ -22,7 +25,7 @@ pub const FUNCTIONS: &[Function] = &[
         doc: "Runs a function beside the script, until it first waits; from then on it goes on by \
               itself. The phase ends when the script and all of its threads have, or one of them \
               leaves with `ngx.exit` or its like. A call has at most 1000 that run.",
-        native: Native::Spawns(spawn),
+        native: Native::MayWait(spawn),
     },
     Function {
         name: "ngx.thread.wait",
@@ -62,19 +65,28 @@ fn on_abort(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Mu
     refusal(lua, "duplicate call")
 }
 
+/// Is given a fresh light thread, made of the function and the arguments that its script gave.
 fn spawn(lua: &Lua, call: &Rc<Call>, mut args: MultiValue) -> mlua::Result<Step> {
     let Some(Value::Thread(thread)) = args.pop_front() else {
         return Err(bad_argument(1, "spawn", "Lua function expected"));
     };
     let light = call.threads.spawn(lua, thread, quick::caller())?;
-    let thread = one(Value::Thread(light.thread.clone()));
+    Ok(match begun(call, &light) {
+        Some(waiting) => Step::Waits(waiting),
+        None => Step::Done(one(Value::Thread(light.thread.clone()))),
+    })
+}
+
+/// What somebody waits for who began a light thread, and gets it then; none: it goes on at once.
+pub fn begun(call: &Call, light: &Light) -> Option<Waiting<'static, Answer>> {
     if call.threads.turn() {
-        return Ok(Step::Done(thread));
+        return None;
     }
-    Ok(Step::Waits(Box::pin(async move {
+    let thread = light.thread.clone();
+    Some(Box::pin(async move {
         Threads::own_turn().await;
-        Ok(thread)
-    })))
+        Ok(one(Value::Thread(thread)))
+    }))
 }
 
 /// The thread that an argument names.
@@ -86,15 +98,15 @@ fn named(args: &MultiValue, index: usize, function: &str) -> mlua::Result<Thread
 }
 
 fn wait(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Step> {
-    let awaited = choose(lua, call, &args)?;
+    let awaited = choose(call, &args)?;
     if let Some(over) = awaited.iter().find(|light| light.is_zombie()) {
-        return what_came(lua, over.reap()).map(Step::Done);
+        return what_came(lua, over.reap(lua)).map(Step::Done);
     }
     let (lua, call) = (lua.clone(), call.clone());
     Ok(Step::Waits(Box::pin(async move {
         let result = poll_fn(|_| {
             if let Some(over) = awaited.iter().find(|light| light.is_zombie()) {
-                return Poll::Ready(over.reap());
+                return Poll::Ready(over.reap(&lua));
             }
             if awaited.iter().all(|light| !light.is_known()) {
                 return Poll::Ready(None);
@@ -124,15 +136,15 @@ fn what_came(lua: &Lua, came: Option<mlua::Result<MultiValue>>) -> mlua::Result<
 }
 
 /// Those of the arguments that can be waited for.
-fn choose(lua: &Lua, call: &Rc<Call>, args: &MultiValue) -> mlua::Result<Vec<Rc<Light>>> {
+fn choose(call: &Rc<Call>, args: &MultiValue) -> mlua::Result<Vec<Rc<Light>>> {
     if args.is_empty() {
         return Err(fault("at least one coroutine should be specified"));
     }
     let mut awaited = Vec::with_capacity(args.len());
     for index in 1..=args.len() {
         let thread = named(args, index, "wait")?;
-        let Some(light) = call.threads.find(&thread) else {
-            if is_light(lua, &thread)? {
+        let Some(light) = call.threads.find(identity(&thread)) else {
+            if is_light(&thread) {
                 continue;
             }
             return Err(fault("attempt to wait on a coroutine that is not a user thread"));
@@ -149,9 +161,9 @@ fn choose(lua: &Lua, call: &Rc<Call>, args: &MultiValue) -> mlua::Result<Vec<Rc<
 
 fn kill(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<Step> {
     let thread = named(&args, 1, "kill")?;
-    let killed = match call.threads.find(&thread) {
+    let killed = match call.threads.find(identity(&thread)) {
         Some(light) => end(call, &light),
-        None if is_light(lua, &thread)? => Err("already waited or killed"),
+        None if is_light(&thread) => Err("already waited or killed"),
         None => Err("not user thread"),
     };
     let said = match killed {
@@ -180,14 +192,9 @@ fn end(call: &Call, light: &Light) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a coroutine is, or was, a light thread.
-fn is_light(lua: &Lua, thread: &Thread) -> mlua::Result<bool> {
-    crate::script::is_light(lua, thread)
-}
-
-/// What `coroutine.status` says of a light thread: `running`, `zombie`, `dead`.
-pub fn status(call: Option<&Rc<Call>>, thread: &Thread) -> &'static str {
-    let light = call.and_then(|call| call.threads.find(thread));
+/// What `coroutine.status` says of the light thread which that tells apart: `running`, `zombie`, `dead`.
+pub fn status(call: Option<&Rc<Call>>, identity: usize) -> &'static str {
+    let light = call.and_then(|call| call.threads.find(identity));
     match light {
         Some(light) if light.is_running() => "running",
         Some(light) if light.is_zombie() => "zombie",

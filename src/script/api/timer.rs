@@ -7,16 +7,19 @@ use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
 
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
 use super::{EVERYWHERE, Function, Native, log};
-use crate::script::{Call, State, Waiting, Work, state_of};
+use crate::script::{Call, State, Terms, Waiting, Work, state_of};
 use crate::transaction::{Phase, PhaseSet};
 
 /// The longest delay or sleep: a day over which nothing would be remembered anyway.
 const LONGEST: f64 = 86_400.0 * 365.0;
 
+/// Where timers may be set.
+pub const PHASES: PhaseSet = PhaseSet::of("IsrachbltBCFOH");
+
 pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "ngx.timer.at",
-        phases: PhaseSet::of("IsrachbltBCFOH"),
+        phases: PHASES,
         syntax: "local ok, err = ngx.timer.at(delay, function(premature, ...) end, ...)",
         doc: "Runs a function once, `delay` seconds from now, outside of any exchange. Its first \
               argument tells whether the policy went out of force before its time.",
@@ -24,7 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "ngx.timer.every",
-        phases: PhaseSet::of("IsrachbltBCFOH"),
+        phases: PHASES,
         syntax: "local ok, err = ngx.timer.every(delay, function(premature, ...) end, ...)",
         doc: "Runs a function every `delay` seconds.",
         native: Native::Now(|lua, call, args| timer(lua, call, args, "every", Repeat::Every)),
@@ -115,20 +118,25 @@ fn schedule(
 ) -> Result<(), &'static str> {
     let state = state_of(lua).ok_or("process exiting")?;
     let every = (repeat == Repeat::Every).then_some(delay);
-    let mut budget = call.budget.get();
-    if call.phase != Phase::Timer {
-        budget.cpu *= PATIENCE;
-    } else if state.timers().are_retired() {
-        // Else timers that start timers would keep a retired state for ever.
-        return Err("process exiting");
-    } else {
+    if call.phase == Phase::Timer {
+        if state.timers().are_retired() {
+            // Else timers that start timers would keep a retired state for ever.
+            return Err("process exiting");
+        }
         // Nor may a chain of them take every turn.
         delay = delay.max(PAUSE);
     }
-    let (module, peer) = (call.module.clone(), call.peer());
+    state.spawn_timer(delay, every, Work { function, arguments: args, terms: terms(call) })
+}
+
+/// On which terms a timer runs that this call sets.
+pub fn terms(call: &Call) -> Terms {
+    let mut budget = call.budget.get();
+    if call.phase != Phase::Timer {
+        budget.cpu *= PATIENCE;
+    }
     let sockets = call.socket_settings();
-    let work = Work { function, arguments: args, module, budget, peer, sockets };
-    state.spawn_timer(delay, every, work)
+    Terms { module: call.module.clone(), budget, peer: call.peer(), sockets }
 }
 
 /// A sleep that was not slept to its end is told when its timer goes.

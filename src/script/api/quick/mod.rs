@@ -13,6 +13,7 @@ mod encoding;
 mod facts;
 mod headers;
 mod json;
+mod lights;
 mod log;
 mod made;
 mod regex;
@@ -22,6 +23,7 @@ mod semaphore;
 mod shared;
 mod stack;
 mod time;
+mod timers;
 mod variables;
 mod waits;
 
@@ -37,7 +39,7 @@ pub use self::made::Made;
 pub use self::regex::note as note_regex;
 pub use self::route::{Answer, Out, Run, spare};
 pub use self::stack::{Plain, Stack, made, own};
-pub use self::waits::{Before, caller, leaves, returns, waiting};
+pub use self::waits::{caller, leaves, returns, waiting};
 
 use super::Function;
 use super::request_headers::any_case;
@@ -58,12 +60,14 @@ const TABLES: &[&[Quick]] = &[
     encoding::QUICK,
     headers::QUICK,
     json::QUICK,
+    lights::QUICK,
     log::QUICK,
     regex::QUICK,
     request::QUICK,
     semaphore::QUICK,
     shared::QUICK,
     time::QUICK,
+    timers::QUICK,
     variables::QUICK,
 ];
 

@@ -27,12 +27,12 @@ const ROUTE: c_int = 97;
 
 /// The second upvalue of a function with a short way; the first is what mlua's own entry looks for.
 #[derive(Clone, Copy)]
-struct Route {
+pub(super) struct Route {
     /// Where it may be called.
     phases: PhaseSet,
     /// The state's, which holds them as long as it lives.
     facts: *const Facts,
-    long: ffi::lua_CFunction,
+    pub(super) long: ffi::lua_CFunction,
 }
 
 /// What runs on a short way: a native entry that is compiled for this one function, so that nothing is
@@ -68,6 +68,14 @@ impl Run {
     pub const fn makes<F: Makes>(_: F) -> Self {
         const { assert!(size_of::<F>() == 0, "the function's type tells which it is") }
         Self(making::<F>)
+    }
+
+    /// By a native function that knows itself how to go the long way.
+    ///
+    /// # Safety
+    /// What it leaves there on the stack is what that takes.
+    pub(super) const unsafe fn entry(entry: ffi::lua_CFunction) -> Self {
+        Self(entry)
     }
 }
 
@@ -249,7 +257,7 @@ fn named<F: Copy>() -> F {
 /// # Safety
 /// In a function that [`shorten`] made, whose userdata it is, which Luau aligns to 8 bytes.
 #[inline]
-unsafe fn route<'a>(state: *mut ffi::lua_State) -> &'a Route {
+pub(super) unsafe fn route<'a>(state: *mut ffi::lua_State) -> &'a Route {
     // SAFETY: as above; it lives as long as the function runs.
     unsafe { &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Route>() }
 }
@@ -339,18 +347,17 @@ unsafe extern "C-unwind" fn next_match(state: *mut ffi::lua_State) -> c_int {
         match catch_unwind(AssertUnwindSafe(|| search.advance(subject))) {
             Ok(true) => put_groups(subject, &search.compiled, &mut stack),
             Ok(false) => stack.push_nil(),
-            Err(_) => fail(state),
+            Err(_) => fail(state, "the search failed"),
         }
         1
     }
 }
 
 /// Raises an error: what was begun ended with a bug of ours.
-unsafe fn fail(state: *mut ffi::lua_State) -> ! {
-    const WORDS: &[u8] = b"the search failed";
+pub(super) unsafe fn fail(state: *mut ffi::lua_State, words: &'static str) -> ! {
     // SAFETY: the state is alive; nothing above needs to be dropped.
     unsafe {
-        ffi::lua_pushlstring_(state, WORDS.as_ptr().cast(), WORDS.len());
+        ffi::lua_pushlstring_(state, words.as_ptr().cast(), words.len());
         ffi::lua_error(state)
     }
 }

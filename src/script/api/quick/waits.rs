@@ -12,7 +12,6 @@ use mlua::{Function as LuaFunction, Lua, ffi};
 
 use crate::script::call;
 use crate::script::parked::Ticket;
-use crate::script::threads::LIGHTS;
 
 /// The upvalue that says what runs first.
 const FIRST: c_int = 7;
@@ -28,26 +27,12 @@ thread_local! {
     static CALLER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What runs before the long way, in the same frame, with its arguments.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Before {
-    /// Nothing, or its short way.
-    Nothing,
-    /// The function that is given becomes a fresh light thread with its arguments.
-    Thread,
-}
-
 /// A function that may wait: `long` calls [`returns`] first, and [`leaves`] when it has to wait. `first`
 /// is `long`, or that with a short way before it.
 ///
 /// # Errors
 /// If the state's memory is spent.
-pub fn waiting(
-    lua: &Lua,
-    first: LuaFunction,
-    long: LuaFunction,
-    before: Before,
-) -> mlua::Result<LuaFunction> {
+pub fn waiting(lua: &Lua, first: LuaFunction, long: LuaFunction) -> mlua::Result<LuaFunction> {
     // SAFETY: both are C closures, the second mlua's; `first` has the same first upvalue, and fewer than
     // `FIRST` of them, so that both entries find theirs in the new closure.
     unsafe {
@@ -62,7 +47,6 @@ pub fn waiting(
                     ffi::lua_pushnil(state);
                 }
             }
-            let first = if before == Before::Thread { to_thread } else { first };
             ffi::lua_pushlightuserdata(state, first as *mut c_void);
             ffi::lua_pushlightuserdata(state, long as *mut c_void);
             ffi::lua_pushcclosurek(state, begin, std::ptr::null(), LONG, Some(go_on));
@@ -142,32 +126,5 @@ unsafe fn entry(state: *mut ffi::lua_State, index: c_int) -> ffi::lua_CFunction 
     unsafe {
         let entry = ffi::lua_touserdata(state, ffi::lua_upvalueindex(index));
         std::mem::transmute::<*mut c_void, ffi::lua_CFunction>(entry)
-    }
-}
-
-/// Makes of a function and its arguments a coroutine that is marked as a light thread; of anything else,
-/// nothing: so the long way gets no coroutine but a fresh one.
-unsafe extern "C-unwind" fn to_thread(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: what Luau raises passes nothing that needs to be dropped; three slots are there.
-    unsafe {
-        let count = ffi::lua_gettop(state);
-        if ffi::lua_type(state, 1) != ffi::LUA_TFUNCTION {
-            ffi::lua_settop(state, 0);
-            return entry(state, LONG)(state);
-        }
-        let thread = ffi::lua_newthread(state);
-        if ffi::lua_checkstack(thread, count) == 0 {
-            ffi::lua_settop(state, 0);
-            return entry(state, LONG)(state);
-        }
-        ffi::lua_insert(state, 1);
-        ffi::lua_xmove(state, thread, count);
-        ffi::lua_pushlstring_(state, LIGHTS.as_ptr().cast(), LIGHTS.len());
-        ffi::lua_rawget(state, ffi::LUA_REGISTRYINDEX);
-        ffi::lua_pushvalue(state, 1);
-        ffi::lua_pushboolean(state, 1);
-        ffi::lua_rawset(state, -3);
-        ffi::lua_settop(state, 1);
-        entry(state, LONG)(state)
     }
 }

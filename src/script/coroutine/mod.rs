@@ -5,6 +5,8 @@
 //! is to be waited for by [`super::Call::awaited`]: here nobody tells them whom to wake.
 #![allow(unsafe_code, reason = "mlua looks at a coroutine from all sides whenever it goes on")]
 
+mod library;
+
 use std::cell::RefCell;
 use std::ffi::c_int;
 use std::future::Future;
@@ -13,7 +15,11 @@ use std::ptr;
 use std::task::{Context, Poll};
 
 use mlua::state::RawLua;
-use mlua::{Error, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Thread, Value, ffi};
+use mlua::{
+    Error, FromLua as _, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, Thread, Value, ffi,
+};
+
+pub(super) use self::library::{is_light, library, mark, mark_light};
 
 /// Coroutines that one VM keeps at the most.
 const KEPT: usize = 64;
@@ -33,6 +39,23 @@ pub(super) struct Run<'vm> {
     thread: Option<Thread>,
 }
 
+/// What goes on with a coroutine: its depth counts.
+#[derive(Clone, Copy)]
+pub(super) struct Resumer(*mut ffi::lua_State);
+
+impl Resumer {
+    /// What runs now, as far as mlua knows.
+    pub(super) fn of(lua: &Lua) -> Self {
+        Self(lua.exec_raw_lua(RawLua::state))
+    }
+
+    /// # Safety
+    /// The state is alive, and one of the VM whose coroutines it goes on with.
+    pub(super) unsafe fn at(state: *mut ffi::lua_State) -> Self {
+        Self(state)
+    }
+}
+
 /// Goes on with a coroutine: from its beginning, or from where it waits. What it yields but
 /// [`Lua::poll_pending`] means that others are to have their turn; whoever is `ready` is told.
 ///
@@ -43,30 +66,51 @@ pub(super) fn resume<R: FromLuaMulti>(
     thread: &Thread,
     ready: impl FnOnce(),
 ) -> Poll<mlua::Result<R>> {
-    lua.exec_raw_lua(|raw| {
-        let coroutine = thread.state();
-        let mut count = 0;
-        // SAFETY: both states are alive, for `thread` and `raw` hold them; `given` sees to it that there
-        // is a function below the values that it counts. Nothing is raised past a resume, and what is
-        // left on the coroutine's stack is counted.
-        unsafe {
-            let Some(given) = given(coroutine) else {
-                return Poll::Ready(Err(Error::CoroutineUnresumable));
-            };
-            match ffi::lua_resumex(coroutine, raw.state(), given, &raw mut count) {
-                ffi::LUA_OK => Poll::Ready(results(raw, coroutine, count)),
-                ffi::LUA_YIELD => {
-                    if count != 1 || ffi::lua_tolightuserdata(coroutine, 1) != Lua::poll_pending().0
-                    {
-                        ready();
-                    }
-                    ffi::lua_settop(coroutine, 0);
-                    Poll::Pending
+    let polled = advance(lua, thread, Resumer::of(lua), ready);
+    polled.map(|result| result.and_then(|()| returned(lua, thread)))
+}
+
+/// As [`resume`]; what it returns stays on its stack.
+///
+/// # Errors
+/// As above.
+pub(super) fn advance(
+    lua: &Lua,
+    thread: &Thread,
+    from: Resumer,
+    ready: impl FnOnce(),
+) -> Poll<mlua::Result<()>> {
+    let coroutine = thread.state();
+    let mut count = 0;
+    // SAFETY: both states are alive, for `thread` and `lua` hold them; `given` sees to it that there is a
+    // function below the values that it counts. Nothing is raised past a resume, and what is left on the
+    // coroutine's stack is counted.
+    unsafe {
+        let Some(given) = given(coroutine) else {
+            return Poll::Ready(Err(Error::CoroutineUnresumable));
+        };
+        match ffi::lua_resumex(coroutine, from.0, given, &raw mut count) {
+            ffi::LUA_OK => Poll::Ready(Ok(())),
+            ffi::LUA_YIELD => {
+                if count != 1 || ffi::lua_tolightuserdata(coroutine, 1) != Lua::poll_pending().0 {
+                    ready();
                 }
-                status => Poll::Ready(Err(failure(lua, coroutine, status))),
+                ffi::lua_settop(coroutine, 0);
+                Poll::Pending
             }
+            status => Poll::Ready(Err(failure(lua, coroutine, status))),
         }
-    })
+    }
+}
+
+/// Takes what a coroutine returned that came to its end.
+///
+/// # Errors
+/// If there is no room for it.
+pub(super) fn returned<R: FromLuaMulti>(lua: &Lua, thread: &Thread) -> mlua::Result<R> {
+    let coroutine = thread.state();
+    // SAFETY: both states are alive, and of one VM.
+    lua.exec_raw_lua(|raw| unsafe { results(raw, coroutine, ffi::lua_gettop(coroutine)) })
 }
 
 /// How many values a coroutine goes on with; none: there is nothing in it to go on with.
@@ -78,6 +122,16 @@ unsafe fn given(coroutine: *mut ffi::lua_State) -> Option<c_int> {
     let (status, top) = unsafe { (ffi::lua_status(coroutine), ffi::lua_gettop(coroutine)) };
     let given = if status == ffi::LUA_YIELD { top } else { top - 1 };
     (given >= 0).then_some(given)
+}
+
+/// The function that lies on the stack of a coroutine and does not run yet.
+pub(super) fn laid_function(lua: &Lua, thread: &Thread) -> Option<Function> {
+    // SAFETY: both states are alive and of one VM, and there is room for a value where the host is.
+    lua.exec_raw_lua(|raw| unsafe {
+        let _top = Top::of(raw.state());
+        ffi::lua_xpush(thread.state(), raw.state(), 1);
+        Function::from_stack(-1, raw).ok()
+    })
 }
 
 /// Takes what a coroutine returned.
@@ -193,7 +247,27 @@ impl Idle {
             }
             None => lua.create_thread(function.clone())?,
         };
-        Ok(Run { lua, idle: self, thread: Some(thread) })
+        Ok(self.run_laid(lua, thread))
+    }
+
+    /// Begins to run what lies on the stack of one: a function and its arguments.
+    pub(super) fn run_laid<'vm>(&'vm self, lua: &'vm Lua, thread: Thread) -> Run<'vm> {
+        Run { lua, idle: self, thread: Some(thread) }
+    }
+
+    /// One with nothing on its stack, and room for a few values.
+    ///
+    /// # Errors
+    /// If the state's memory is spent.
+    pub(super) fn take(&self, lua: &Lua) -> mlua::Result<Thread> {
+        let kept = self.all.borrow_mut().pop();
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let fresh = lua.create_thread(self.nothing.clone())?;
+        // SAFETY: it is alive, and nothing runs in it.
+        unsafe { ffi::lua_settop(fresh.state(), 0) };
+        Ok(fresh)
     }
 
     /// Keeps one that came to its end.
