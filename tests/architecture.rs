@@ -15,7 +15,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("pingora_http", &["server", "proxy", "upstream"]),
     ("prometheus", &["telemetry"]),
     ("quick_xml", &["transaction"]),
-    ("regex_syntax", &["detection"]),
+    ("regex_syntax", &["detection", "script"]),
     ("ruzstd", &["transaction"]),
     ("rusqlite", &["cli", "shared"]),
     ("tar", &["cli"]),

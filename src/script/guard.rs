@@ -4,11 +4,14 @@
 //! a few instructions, where a wrapper in Luau costs as much as the function.
 #![allow(unsafe_code, reason = "mlua cannot go on in another native function")]
 
-use std::ffi::{CStr, c_int};
+use std::cell::Cell;
+use std::ffi::{CStr, c_int, c_void};
 use std::slice;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use mlua::{Function, Lua, ffi};
 
+use super::api;
 use super::replace::Pattern;
 
 /// Steps that a C function may take between two polls: a few milliseconds.
@@ -19,23 +22,48 @@ const LONG: usize = 32 << 10;
 const MOST_WRITTEN: usize = 1 << 20;
 /// Entries of a list that is sorted without a poll: less than a millisecond.
 const SORTED: usize = 8192;
+/// Bytes that a `rep` or a `concat` here may write at the most.
+const JOINED: usize = 64 << 10;
+/// Numbers below this are written as they are: whole, if they are.
+const WHOLE: f64 = 1e15;
 
-/// Where a guard finds the native function, and what stands for it.
-const RAW: c_int = 1;
-const BOUNDED: c_int = 2;
+/// Where a guard finds what stands for the native function.
+const BOUNDED: c_int = 1;
 
-/// Whether the arguments on the stack bound what the native function does.
-type Check = unsafe fn(*mut ffi::lua_State) -> bool;
+/// A guard of a function of Luau's library.
+struct Guard {
+    name: &'static CStr,
+    entry: ffi::lua_CFunction,
+    /// Luau's own, which is one for all states.
+    raw: AtomicPtr<c_void>,
+}
 
-const GUARDS: &[(&CStr, Check, ffi::lua_CFunction)] = &[
-    (c"find", is_light, guard::<0>),
-    (c"format", is_written, guard::<1>),
-    (c"gmatch", is_light, guard::<2>),
-    (c"gsub", is_short, substitute),
-    (c"match", is_light, guard::<4>),
+impl Guard {
+    const fn new(name: &'static CStr, entry: ffi::lua_CFunction) -> Self {
+        Self { name, entry, raw: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+}
+
+const CONCAT: usize = 0;
+const FORMAT: usize = 3;
+const GSUB: usize = 4;
+const SORT: usize = 7;
+
+const ALL: usize = 8;
+
+static GUARDS: [Guard; ALL] = [
+    Guard::new(c"concat", concat),
+    Guard::new(c"find", light::<1>),
+    Guard::new(c"gmatch", light::<2>),
+    Guard::new(c"format", format),
+    Guard::new(c"gsub", substitute),
+    Guard::new(c"match", light::<5>),
+    Guard::new(c"rep", repeat::<6>),
+    Guard::new(c"sort", sort),
 ];
 
-/// `raw` (a function of Luau's library, of that name) where it is bounded, else `bounded`.
+/// `raw` (a function of Luau's library, of that name) where it is bounded, else `bounded`, which may
+/// be suspended.
 ///
 /// # Errors
 /// If there is no guard of that name, or the state's memory is spent.
@@ -43,78 +71,88 @@ pub fn guarded(
     lua: &Lua,
     (name, raw, bounded): (String, Function, Function),
 ) -> mlua::Result<Function> {
-    let known = GUARDS.iter().find(|(known, ..)| known.to_bytes() == name.as_bytes());
-    let (name, _, guard) = known.ok_or_else(|| mlua::Error::runtime("no such guard"))?;
-    closure(lua, raw, bounded, name, *guard)
-}
-
-/// Luau's `sort`, for a list of a few numbers; it answers false where it is given something else.
-///
-/// # Errors
-/// If the state's memory is spent.
-pub fn sorter(lua: &Lua, raw: Function) -> mlua::Result<Function> {
-    closure(lua, raw.clone(), raw, c"sort", sort)
-}
-
-fn closure(
-    lua: &Lua,
-    raw: Function,
-    bounded: Function,
-    name: &'static CStr,
-    entry: ffi::lua_CFunction,
-) -> mlua::Result<Function> {
-    // SAFETY: the two functions are the arguments; Luau's own native functions have no upvalues, so
-    // their entry can be called from any frame.
+    let known = GUARDS.iter().find(|known| known.name.to_bytes() == name.as_bytes());
+    let guard = known.ok_or_else(|| mlua::Error::runtime("no such guard"))?;
+    // SAFETY: the two functions are the arguments.
     unsafe {
         lua.exec_raw((raw, bounded), |state| {
             let Some(raw) = ffi::lua_tocfunction(state, 1) else {
                 return ffi::lua_settop(state, 1);
             };
-            ffi::lua_pushlightuserdata(state, raw as *mut _);
-            ffi::lua_pushvalue(state, 2);
-            ffi::lua_pushcclosurek(state, entry, name.as_ptr(), 2, None);
+            guard.raw.store(raw as *mut c_void, Ordering::Relaxed);
+            let (name, answered) = (guard.name.as_ptr(), Some(answered as ffi::lua_Continuation));
+            ffi::lua_pushcclosurek(state, guard.entry, name, BOUNDED, answered);
             ffi::lua_replace(state, 1);
             ffi::lua_settop(state, 1);
         })
     }
 }
 
-unsafe extern "C-unwind" fn guard<const PLACE: usize>(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `closure` made it; nothing that is to be dropped is alive where Luau may raise.
+/// Goes over a subject, by a pattern.
+unsafe extern "C-unwind" fn light<const PLACE: usize>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: `guarded` made it; nothing that is to be dropped is alive where Luau may raise.
+    unsafe { if is_light(state) { go_on::<PLACE>(state) } else { stand_in(state) } }
+}
+
+unsafe extern "C-unwind" fn repeat<const PLACE: usize>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe { if is_little(state) { go_on::<PLACE>(state) } else { stand_in(state) } }
+}
+
+/// Luau's function, in this frame.
+unsafe fn go_on<const PLACE: usize>(state: *mut ffi::lua_State) -> c_int {
+    const { assert!(PLACE < ALL, "it is one of them") }
+    #[allow(clippy::indexing_slicing, reason = "a place out of bounds does not compile")]
+    let raw = GUARDS[PLACE].raw.load(Ordering::Relaxed);
+    // SAFETY: `guarded` put the entry of Luau's function there, which has no upvalues: it can be called
+    // from any frame.
     unsafe {
-        let bounds = GUARDS.get(PLACE).is_some_and(|(_, check, _)| check(state));
-        if bounds {
-            return go_on(state);
-        }
+        let raw: ffi::lua_CFunction = std::mem::transmute(raw);
+        raw(state)
+    }
+}
+
+/// What stands for it; whoever calls this answers with what it answers.
+unsafe fn stand_in(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: the closure has a continuation, and that upvalue; a slot is there.
+    unsafe {
         ffi::lua_pushvalue(state, ffi::lua_upvalueindex(BOUNDED));
         ffi::lua_insert(state, 1);
-        ffi::lua_call(state, ffi::lua_gettop(state) - 1, ffi::LUA_MULTRET);
-        ffi::lua_gettop(state)
+        ffi::lua_callyieldable(state, ffi::lua_gettop(state) - 1, ffi::LUA_MULTRET)
     }
+}
+
+/// What stood for the function has answered.
+unsafe extern "C-unwind" fn answered(state: *mut ffi::lua_State, _: c_int) -> c_int {
+    // SAFETY: the state is alive.
+    unsafe { ffi::lua_gettop(state) }
 }
 
 /// `gsub`, of which the most common kind is done here.
 unsafe extern "C-unwind" fn substitute(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as in `guard`; what Luau raises drops what was written as it passes.
+    // SAFETY: as in `light`; what Luau raises drops what was written as it passes.
     unsafe {
+        if !is_short(state) {
+            return stand_in(state);
+        }
         let is_whole = ffi::lua_type(state, 4) <= ffi::LUA_TNIL;
-        let pattern = (is_whole && is_short(state)).then(|| Pattern::of(text(state, 2))).flatten();
-        let (subject, replacement) = match pattern {
-            Some(_) => (text(state, 1), text(state, 3)),
-            None => return guard::<3>(state),
+        let Some(pattern) = is_whole.then(|| Pattern::of(text(state, 2))).flatten() else {
+            return go_on::<GSUB>(state);
         };
+        let (subject, replacement) = (text(state, 1), text(state, 3));
         let is_plain = !replacement.contains(&b'%');
         let most = subject.len().saturating_mul(replacement.len().max(1));
-        let Some(pattern) = pattern.filter(|_| is_plain && most <= MOST_WRITTEN) else {
-            return guard::<3>(state);
-        };
-        let count = if let Some((written, count)) = pattern.replace(subject, replacement) {
+        if !is_plain || most > MOST_WRITTEN {
+            return go_on::<GSUB>(state);
+        }
+        let mut written = api::spare();
+        let count = pattern.replace(subject, replacement, &mut written);
+        if count > 0 {
             ffi::lua_pushlstring_(state, written.as_ptr().cast(), written.len());
-            count
         } else {
             ffi::lua_pushvalue(state, 1);
-            0
-        };
+        }
+        api::give_back(written);
         ffi::lua_pushnumber(state, count as f64);
         2
     }
@@ -133,25 +171,199 @@ unsafe fn text<'a>(state: *mut ffi::lua_State, index: c_int) -> &'a [u8] {
     }
 }
 
-unsafe extern "C-unwind" fn sort(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as in `guard`.
+/// `format`, of which the most common kind is done here.
+unsafe extern "C-unwind" fn format(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `substitute`.
     unsafe {
-        let fits = ffi::lua_type(state, 1) == ffi::LUA_TTABLE && are_few_numbers(state);
-        if fits {
-            ffi::lua_settop(state, 1);
-            go_on(state);
+        let mut written = api::spare();
+        let is_written = ffi::lua_type(state, 1) == ffi::LUA_TSTRING && fill(state, &mut written);
+        if is_written {
+            ffi::lua_pushlstring_(state, written.as_ptr().cast(), written.len());
         }
-        ffi::lua_pushboolean(state, fits.into());
+        api::give_back(written);
+        match is_written {
+            true => 1,
+            false if are_written(state) => go_on::<FORMAT>(state),
+            false => stand_in(state),
+        }
+    }
+}
+
+/// Writes the arguments where the first one has `%s` and `%d`; false if it has something else, or they
+/// are not texts and numbers.
+unsafe fn fill(state: *mut ffi::lua_State, written: &mut Vec<u8>) -> bool {
+    // SAFETY: the state is alive.
+    unsafe {
+        let (mut rest, mut index) = (text(state, 1), 1);
+        while let Some(mark) = memchr::memchr(b'%', rest) {
+            let (before, item) = rest.split_at_checked(mark).unwrap_or_default();
+            written.extend_from_slice(before);
+            let ([_, kind @ (b's' | b'd' | b'%'), after @ ..], true) =
+                (item, written.len() <= JOINED)
+            else {
+                return false;
+            };
+            rest = after;
+            if *kind == b'%' {
+                written.push(b'%');
+                continue;
+            }
+            index += 1;
+            let fits = match (kind, ffi::lua_type(state, index)) {
+                (b's', ffi::LUA_TSTRING) => {
+                    written.extend_from_slice(text(state, index));
+                    true
+                }
+                (b's', ffi::LUA_TNUMBER) => write_number(state, index, written),
+                (b'd', ffi::LUA_TNUMBER) => write_whole(state, index, written),
+                _ => false,
+            };
+            if !fits {
+                return false;
+            }
+        }
+        written.extend_from_slice(rest);
+    }
+    written.len() <= JOINED
+}
+
+/// Writes a number without its fraction, if it is not large.
+unsafe fn write_whole(state: *mut ffi::lua_State, index: c_int, written: &mut Vec<u8>) -> bool {
+    // SAFETY: the state is alive, and the value a number.
+    let number = unsafe { ffi::lua_tonumberx(state, index, std::ptr::null_mut()) };
+    written.extend_from_slice(itoa::Buffer::new().format(number as i64).as_bytes());
+    number.abs() < WHOLE
+}
+
+/// `concat` of numbers: Luau makes a text of each, here they are written at once.
+unsafe extern "C-unwind" fn concat(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `substitute`.
+    unsafe {
+        let mut written = api::spare();
+        if !is_list(state) || !join(state, &mut written) {
+            api::give_back(written);
+            return go_on::<CONCAT>(state);
+        }
+        ffi::lua_pushlstring_(state, written.as_ptr().cast(), written.len());
+        api::give_back(written);
         1
     }
 }
 
-unsafe fn go_on(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: the upvalue is the entry of a native function of Luau's, as `closure` put it there.
+/// The arguments are a list that begins with a number, and a separator or none.
+unsafe fn is_list(state: *mut ffi::lua_State) -> bool {
+    // SAFETY: the state is alive; what is pushed is popped.
     unsafe {
-        let raw = ffi::lua_tolightuserdata(state, ffi::lua_upvalueindex(RAW));
-        let raw: ffi::lua_CFunction = std::mem::transmute(raw);
-        raw(state)
+        let separator = ffi::lua_type(state, 2);
+        if ffi::lua_type(state, 1) != ffi::LUA_TTABLE
+            || !(separator == ffi::LUA_TSTRING || separator <= ffi::LUA_TNIL)
+            || ffi::lua_type(state, 3) > ffi::LUA_TNIL
+            || ffi::lua_type(state, 4) > ffi::LUA_TNIL
+        {
+            return false;
+        }
+        let is_number = ffi::lua_rawgeti_(state, 1, 1) == ffi::LUA_TNUMBER;
+        ffi::lua_settop(state, -2);
+        is_number
+    }
+}
+
+/// Writes a list of texts and numbers; false if it is long, or has something else in it.
+unsafe fn join(state: *mut ffi::lua_State, written: &mut Vec<u8>) -> bool {
+    // SAFETY: as in `is_list`; texts live in the list.
+    unsafe {
+        let separator = text(state, 2);
+        let count = ffi::lua_objlen(state, 1).min(JOINED);
+        for index in 1..=count as c_int {
+            if index > 1 {
+                written.extend_from_slice(separator);
+            }
+            let fits = match ffi::lua_rawgeti_(state, 1, index) {
+                ffi::LUA_TNUMBER => write_number(state, -1, written),
+                ffi::LUA_TSTRING => {
+                    written.extend_from_slice(text(state, -1));
+                    true
+                }
+                _ => false,
+            };
+            ffi::lua_settop(state, -2);
+            if !fits || written.len() > JOINED {
+                return false;
+            }
+        }
+        count < JOINED
+    }
+}
+
+/// Writes a number, as Luau does.
+unsafe fn write_number(state: *mut ffi::lua_State, index: c_int, written: &mut Vec<u8>) -> bool {
+    // SAFETY: the state is alive, and the value's place this function's own: it may become a text.
+    unsafe {
+        let number = ffi::lua_tonumberx(state, index, std::ptr::null_mut());
+        let whole = number as i64;
+        // By their bits: -0 has its sign.
+        if number.abs() < WHOLE && (whole as f64).to_bits() == number.to_bits() {
+            written.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+        } else {
+            written.extend_from_slice(text(state, index));
+        }
+    }
+    true
+}
+
+/// `sort` of a few numbers, which are moved once they are sorted.
+unsafe extern "C-unwind" fn sort(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `substitute`.
+    unsafe {
+        if ffi::lua_type(state, 1) != ffi::LUA_TTABLE || ffi::lua_type(state, 2) > ffi::LUA_TNIL {
+            return stand_in(state);
+        }
+        let mut keys = KEYS.take();
+        keys.clear();
+        if !read_numbers(state, &mut keys) {
+            return stand_in(state);
+        }
+        if keys.len() < 2 {
+            return go_on::<SORT>(state);
+        }
+        keys.sort_unstable();
+        for (place, key) in keys.iter().enumerate() {
+            ffi::lua_pushnumber(state, number_of(*key));
+            ffi::lua_rawseti_(state, 1, place as c_int + 1);
+        }
+        KEYS.set(keys);
+        0
+    }
+}
+
+thread_local! {
+    /// What was sorted last: room for what comes next.
+    static KEYS: Cell<Vec<i64>> = const { Cell::new(Vec::new()) };
+}
+
+/// A number's bits as a whole number that stands where the number does among others.
+fn key_of(number: f64) -> i64 {
+    let bits = number.to_bits() as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
+}
+
+fn number_of(key: i64) -> f64 {
+    f64::from_bits((key ^ ((key >> 63) as u64 >> 1) as i64) as u64)
+}
+
+/// Reads a list of a few numbers, which all have an order.
+unsafe fn read_numbers(state: *mut ffi::lua_State, keys: &mut Vec<i64>) -> bool {
+    // SAFETY: the state is alive; what is pushed is popped.
+    unsafe {
+        let count = ffi::lua_objlen(state, 1);
+        count <= SORTED
+            && (1..=count as c_int).all(|index| {
+                let is_number = ffi::lua_rawgeti_(state, 1, index) == ffi::LUA_TNUMBER;
+                let number = ffi::lua_tonumberx(state, -1, std::ptr::null_mut());
+                ffi::lua_settop(state, -2);
+                keys.push(key_of(number));
+                is_number && !number.is_nan()
+            })
     }
 }
 
@@ -178,7 +390,7 @@ unsafe fn is_short(state: *mut ffi::lua_State) -> bool {
 }
 
 /// All that is written is text or numbers.
-unsafe fn is_written(state: *mut ffi::lua_State) -> bool {
+unsafe fn are_written(state: *mut ffi::lua_State) -> bool {
     // SAFETY: as above.
     unsafe {
         let count = ffi::lua_gettop(state);
@@ -187,18 +399,15 @@ unsafe fn is_written(state: *mut ffi::lua_State) -> bool {
     }
 }
 
-/// The table is a list of a few numbers, which have an order.
-unsafe fn are_few_numbers(state: *mut ffi::lua_State) -> bool {
-    // SAFETY: as above; what is pushed is popped.
+/// A short text is repeated, with nothing between.
+unsafe fn is_little(state: *mut ffi::lua_State) -> bool {
+    // SAFETY: as above.
     unsafe {
-        let count = ffi::lua_objlen(state, 1);
-        count <= SORTED
-            && (1..=count as c_int).all(|index| {
-                let is_number = ffi::lua_rawgeti_(state, 1, index) == ffi::LUA_TNUMBER;
-                let number = ffi::lua_tonumberx(state, -1, std::ptr::null_mut());
-                ffi::lua_pop(state, 1);
-                is_number && !number.is_nan()
-            })
+        ffi::lua_type(state, 1) == ffi::LUA_TSTRING
+            && ffi::lua_type(state, 2) == ffi::LUA_TNUMBER
+            && ffi::lua_type(state, 3) <= ffi::LUA_TNIL
+            && ffi::lua_tonumberx(state, 2, std::ptr::null_mut()) * ffi::lua_objlen(state, 1) as f64
+                <= JOINED as f64
     }
 }
 

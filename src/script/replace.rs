@@ -77,15 +77,6 @@ impl Class {
         };
         Some(Self::Named(table, letter.is_ascii_lowercase()))
     }
-
-    #[inline]
-    fn has(self, byte: u8) -> bool {
-        match self {
-            Self::Any => true,
-            Self::One(one) => one == byte,
-            Self::Named(table, wanted) => table.get(usize::from(byte)) == Some(&wanted),
-        }
-    }
 }
 
 impl Pattern {
@@ -106,32 +97,40 @@ impl Pattern {
         }
     }
 
-    /// The subject with `text` in the place of each match, and how many there were; none: there was none.
-    pub(super) fn replace(self, subject: &[u8], text: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let mut rest = subject;
-        let mut at = rest.iter().position(|byte| self.class.has(*byte))?;
-        let mut written = Vec::with_capacity(subject.len() + text.len());
-        let mut count = 0;
-        loop {
+    /// Writes the subject with `text` in the place of each match; how many there were. Nothing is
+    /// written where there was none.
+    pub(super) fn replace(self, subject: &[u8], text: &[u8], written: &mut Vec<u8>) -> usize {
+        match self.class {
+            Class::Any => self.replace_of(|_| true, subject, text, written),
+            Class::One(one) => self.replace_of(|byte| byte == one, subject, text, written),
+            Class::Named(table, wanted) => {
+                let has = |byte| table.get(usize::from(byte)) == Some(&wanted);
+                self.replace_of(has, subject, text, written)
+            }
+        }
+    }
+
+    #[inline]
+    fn replace_of(
+        self,
+        has: impl Fn(u8) -> bool,
+        subject: &[u8],
+        text: &[u8],
+        written: &mut Vec<u8>,
+    ) -> usize {
+        let (mut rest, mut count) = (subject, 0);
+        while let Some(at) = rest.iter().position(|byte| has(*byte)) {
             let (before, matched) = rest.split_at_checked(at).unwrap_or_default();
             written.extend_from_slice(before);
             written.extend_from_slice(text);
             count += 1;
-            rest = matched.get(self.length(matched)..).unwrap_or_default();
-            match rest.iter().position(|byte| self.class.has(*byte)) {
-                Some(next) => at = next,
-                None => break,
-            }
+            let others = || matched.iter().position(|byte| !has(*byte)).unwrap_or(matched.len());
+            let length = if self.repeated { others() } else { 1 };
+            rest = matched.get(length..).unwrap_or_default();
         }
-        written.extend_from_slice(rest);
-        Some((written, count))
-    }
-
-    /// Bytes of the match with which these begin.
-    fn length(self, bytes: &[u8]) -> usize {
-        if !self.repeated {
-            return 1;
+        if count > 0 {
+            written.extend_from_slice(rest);
         }
-        bytes.iter().position(|byte| !self.class.has(*byte)).unwrap_or(bytes.len())
+        count
     }
 }

@@ -205,7 +205,6 @@ impl Sandbox {
         host.raw_set("plain_find", lua.create_function(plain_find)?)?;
         host.raw_set("bounded", lua.create_function(bounded)?)?;
         host.raw_set("guarded", lua.create_function(guard::guarded)?)?;
-        host.raw_set("sorter", lua.create_function(guard::sorter)?)?;
         host.raw_set("longest", spec.memory / LONGEST_PART)?;
         host.raw_set("guest", *spec.owner != *OPERATOR)?;
         let source = include_str!("luau/builtins.luau");

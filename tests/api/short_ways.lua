@@ -36,6 +36,16 @@ for _ = 1, 3 do
   local next = ngx.re.gmatch("a", "a") same(next()[0], "a") same(next(), nil) same(next(), nil)
 end
 fails("string or number expected", ngx.re.gsub, "a", "a", function() end)
+fails("but got table", ngx.re.gsub, "ab", "[ab]", function(m) return m[0] == "a" and 1.5 or {} end)
+-- More than is kept natively at a time, and a function that waits.
+local long, replaced = ngx.re.gsub(("ab"):rep(600), "b", function(m) return ("<%s>"):rep(9):format("1", "2", 3, 4, 5, 6, 7, 8, 9) end, "jo")
+same(#long, 600 * 28) same(replaced, 600) same(long:sub(-28), "a<1><2><3><4><5><6><7><8><9>") same(long:sub(1, 29), "a<1><2><3><4><5><6><7><8><9>a")
+local waited = coroutine.wrap(function() return ngx.re.gsub("a1b2", "\\d", function(m) return coroutine.yield(m[0]) end, "jo") end)
+same(waited(), "1") same(waited(10), "2") long, replaced = waited("x") same(long, "a10bx") same(replaced, 2)
+for _, subject in ipairs { "", "aaa", ("a"):rep(3000) } do
+  long, replaced = ngx.re.gsub(subject, "a", function() return "" end, "jo") same(long, "") same(replaced, #subject)
+  long, replaced = ngx.re.gsub(subject, "$", function() return "!" end) same(long, subject .. "!") same(replaced, 1)
+end
 local none, err = ngx.re.gmatch("a", "(") same(none, nil) same(err:find("pcre_compile", 1, true), 1)
 fails("boom", function() ngx.re.gsub("a", "a", function() error("boom") end) end)
 -- Fields and arguments, with twins and without.
@@ -62,6 +72,22 @@ same(cjson.encode({ 1, "a/b", true, { x = cjson.null } }), '[1,"a\\/b",true,{"x"
 same(cjson.encode({ [1] = 1, [3] = 3 }), "[1,null,3]") same(cjson.encode({ [2] = 1, x = 1 }):find('"2":1', 1, true) ~= nil, true) same(cjson.encode("\127\1"), '"\\u007f\\u0001"')
 same(cjson.encode({ { { { { { 1 } } } } } }), "[[[[[[1]]]]]]") same(cjson.encode(-0.0), "-0") same(cjson.encode(1e20), "1e+20")
 fails("must not be NaN or Infinity", cjson.encode, { 0 / 0 }) fails("type not supported", cjson.encode, { print })
+-- A second argument goes the long way.
+local function alike(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then same(a, b) return end
+  for key, value in pairs(a) do alike(value, b[key]) end
+  for key in pairs(b) do same(a[key] ~= nil, true) end
+end
+local item = '{"name":"paper \\"lantern\\"","quantity":%d,"price":%g,"gift":false,"":{"a":[],"b":[1,[2,{}]]}}'
+for _, text in ipairs {
+  '{"a":1,"a":2,"b":{"a":3,"a":null}}', '[[],{},[[]],{"":""}]', '{"ab":1,"ba":2,"aa":3,"bb":4,"a":5,"b":6}',
+  "[" .. item:format(1, 0.1) .. "," .. item:format(-2, 12.75) .. "," .. item:format(3, 1e-3) .. "]",
+  '{"' .. ("k"):rep(300) .. '":"' .. ("v"):rep(300) .. '"}', '["\\"\\\\\\/\\b\\f\\n\\r\\t","é\\né","' .. ("x"):rep(17) .. '\\n"]',
+  "[" .. ("0,"):rep(70) .. "0]", "[-0,-1.5,123456789012345,1234567890123456,0.1,99.99,1E2,-1e-2]",
+} do alike(cjson.decode(text), cjson.decode(text, 1)) end
+same(1 / cjson.decode("-0"), -math.huge) same(#cjson.decode("[" .. ("0,"):rep(70) .. "0]"), 71) same(next(cjson.decode("{}")), nil)
+local wide = {} for index = 1, 60 do wide[index] = '"key' .. index .. '":' .. index end
+wide = cjson.decode("{" .. table.concat(wide, ",") .. "}") same(wide.key1 + wide.key60, 61)
 -- Semaphores.
 local semaphore = require("ngx.semaphore").new(1)
 local ok, why = semaphore:wait(0) same(ok, true) ok, why = semaphore:wait(0) same(ok, nil) same(why, "timeout")
@@ -72,6 +98,16 @@ same(("a.b"):find(".", 1, true), 2) same(("key=value"):match("(%w+)=(%w+)"), "ke
 fails("string.format", function() error("string.format") end) same(string.format("%5.1f|%-3s|%q", 1.25, "a", "b"), '  1.2|a  |"b"')
 local list = { 3, 1, 2 } table.sort(list) same(table.concat(list), "123") list = { 3, 1, 2 } table.sort(list, function(a, b) return a > b end) same(table.concat(list), "321")
 list = { "b", "a" } table.sort(list) same(list[1], "a") fails("compare", table.sort, { 1, "a" }) fails("table expected", table.sort, 1)
+list = { 3, -1, 0, 1 / 0, -1 / 0, 0.5, -2.5, 1e300, 3 } table.sort(list) same(table.concat(list, " "), "-inf -2.5 -1 0 0.5 3 3 1e+300 inf")
+fails("compare", table.sort, { 1, 2, "a" }) list = { 2, 1 } table.sort(list, nil) same(list[1], 1) table.sort({}) table.sort({ 1 }) fails("function expected", table.sort, list, 1)
+same(table.concat({ 1, -2, 0.1, "x", 1e15, 2 ^ 53, -0.0, 1 / 0 }, ","), "1,-2,0.1,x,1000000000000000,9007199254740992,-0,inf") same(table.concat({ 1, 2, 3 }, "", 2, 3), "23") same(table.concat({ 7 }, nil), "7")
+fails("invalid value", table.concat, { 1, {} }) fails("invalid value", table.concat, { 1, nil, 3 }, "", 1, 3) same(#table.concat((function() local t = {} for i = 1, 30000 do t[i] = i end return t end)(), ","), 168893)
+same(("%d|%d|%d"):format(3.9, -3.9, 1e14), "3|-3|100000000000000") same(("%%%s%%"):format(1.5), "%1.5%") same(("%s"):format("a\0b"), "a\0b") same(("%d %s"):format("7", 7), "7 7") same(("x"):format(1, {}), "x")
+fails("missing argument", string.format, "%s%d", "a") fails("missing argument", string.format, "%") fails("format", string.format, "%y", 1) fails("number expected", string.format, "%d", "a")
+same(("ab"):rep(3), "ababab") same(("ab"):rep(0), "") same(("ab"):rep(-1), "") same(("ab"):rep(3, ","), "ab,ab,ab") fails("too large", string.rep, "x", 1e12) fails("rep", string.rep, nil, 1)
+local through = coroutine.wrap(function() return (("a1b2"):gsub("%d", function(digit) return coroutine.yield(digit) end)) end) same(through(), "1") same(through("x"), "2") same(through("y"), "axby")
+local sorting = coroutine.wrap(function() local l = { 2, 1 } table.sort(l, function(a, b) return coroutine.yield(a, b) end) return l[1] end) sorting() same(sorting(true) ~= nil, true)
+fails("invalid replacement value", string.gsub, "a", "a", function() return {} end)
 local words = {} for word in ("a b c"):gmatch("%a") do words[#words + 1] = word end same(#words, 3)
 same((("a-b"):gsub("%-", "+")), "a+b") same((("abc"):gsub("%w", { a = 1 })), "1bc") same((("abc"):gsub("%w", "%0%0", 2)), "aabbc")
 same(coroutine.wrap(function(...) return select("#", ...) + coroutine.yield(1) end)(), 1) fails("oops", coroutine.wrap(function() error("oops") end))

@@ -150,14 +150,26 @@ pub fn escape(bytes: &[u8], stays: impl Fn(u8) -> bool) -> Vec<u8> {
 /// As [`escape`], after what is there.
 #[inline]
 pub fn escape_into(bytes: &[u8], stays: impl Fn(u8) -> bool, escaped: &mut Vec<u8>) {
-    escaped.reserve(bytes.len() + bytes.len() / 2);
+    let began = escaped.len();
+    escaped.resize(began + bytes.len() * 3, 0);
+    let mut written = 0;
+    let mut places = escaped.get_mut(began..).unwrap_or_default().iter_mut();
+    let mut put = |byte: u8| {
+        if let Some(place) = places.next() {
+            *place = byte;
+            written += 1;
+        }
+    };
     for byte in bytes {
         if stays(*byte) {
-            escaped.push(*byte);
+            put(*byte);
         } else {
-            escaped.extend_from_slice(&[b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
+            put(b'%');
+            put(hex_digit(byte >> 4));
+            put(hex_digit(byte & 15));
         }
     }
+    escaped.truncate(began + written);
 }
 
 /// A text as lua-nginx-module shows one in a message: control characters, quotes, backslashes and all
@@ -190,22 +202,32 @@ pub fn unescape(bytes: &[u8]) -> Vec<u8> {
 /// As [`unescape`], after what is there.
 #[inline]
 pub fn unescape_into(bytes: &[u8], plain: &mut Vec<u8>) {
-    plain.reserve(bytes.len());
     let mut rest = bytes;
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        plain.push(match (byte, after) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, tail @ ..]) => match (digit(&HEX, *high), digit(&HEX, *low)) {
-                (high @ 0..NO_DIGIT, low @ 0..NO_DIGIT) => {
-                    rest = tail;
-                    high << 4 | low
-                }
-                _ => b'%',
-            },
-            (other, _) => *other,
-        });
+    while let Some(mark) = memchr::memchr(b'%', rest) {
+        let (before, marked) = rest.split_at_checked(mark).unwrap_or_default();
+        space_into(before, plain);
+        let (byte, tail) = unescaped(marked);
+        plain.push(byte);
+        rest = tail;
     }
+    space_into(rest, plain);
+}
+
+/// Each `+` as a space; what is there has no `%`.
+#[inline]
+pub fn space_into(bytes: &[u8], plain: &mut Vec<u8>) {
+    plain.extend(bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }));
+}
+
+/// The byte that a `%` begins, and what is behind it.
+#[inline]
+fn unescaped(marked: &[u8]) -> (u8, &[u8]) {
+    if let [_, high, low, tail @ ..] = marked
+        && let (high @ 0..NO_DIGIT, low @ 0..NO_DIGIT) = (digit(&HEX, *high), digit(&HEX, *low))
+    {
+        return (high << 4 | low, tail);
+    }
+    (b'%', marked.get(1..).unwrap_or_default())
 }
 
 /// Undoes base64 after what is there: up to the first `=`, whatever the last bits are. None if there is

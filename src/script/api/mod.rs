@@ -52,7 +52,8 @@ pub(super) use log::warn_of_global;
 pub(super) use modules::find as built_in;
 pub use page::page;
 pub(super) use quick::{
-    bring_forward as bring_context_forward, hand_of, settle_context, withdraw as withdraw_context,
+    bring_forward as bring_context_forward, give_back, hand_of, settle_context, spare,
+    withdraw as withdraw_context,
 };
 pub use socket::Sockets;
 pub(super) use system::install as install_system;

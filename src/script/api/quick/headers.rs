@@ -9,7 +9,7 @@ use super::made::{Made, Pairs};
 use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
 use crate::script::api::arguments::{number_text, push_number};
-use crate::script::api::encoding::{escape_into, is_component, unescape_into};
+use crate::script::api::encoding::{escape_into, is_component, space_into, unescape_into};
 use crate::script::api::query::split_pair;
 use crate::script::api::request_headers;
 use crate::transaction::{Body, Headers, Phase, Transaction};
@@ -173,16 +173,21 @@ fn decoded(query: &[u8], answer: &mut Answer<'_>) -> bool {
         return false;
     }
     let mut pairs = Pairs::new(false);
-    for pair in query.split(|byte| *byte == b'&') {
-        let (key, value) = split_pair(pair);
+    let has_escapes = memchr::memchr(b'%', query).is_some();
+    let unescape = if has_escapes { unescape_into } else { space_into };
+    let ends = memchr::memchr_iter(b'&', query).chain(std::iter::once(query.len()));
+    let mut start = 0;
+    for end in ends {
+        let (key, value) = split_pair(query.get(start..end).unwrap_or_default());
+        start = end + 1;
         if key.is_empty() {
             continue;
         }
-        if !pairs.name(|text| unescape_into(key, text)) {
+        if !pairs.name(|text| unescape(key, text)) {
             return false;
         }
         if let Some(value) = value {
-            pairs.value(|text| unescape_into(value, text));
+            pairs.value(|text| unescape(value, text));
         }
     }
     answer.give(Out::Made(Made::Pairs(pairs)))

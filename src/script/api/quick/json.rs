@@ -1,8 +1,11 @@
 //! Short ways into `cjson`: a plain text becomes tables as it is read, plain tables become a text.
 //! What is malformed, deep, marked or strange goes the long way.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::slice;
 
+use super::tape::{Tape, Token};
 use super::{Answer, Out, Plain, Quick, Run, Stack, spare};
 use crate::script::Call;
 use crate::script::api::arguments::push_number;
@@ -10,8 +13,6 @@ use crate::script::api::modules::quote;
 
 /// Bytes of a text that go the short way: reading them is over before anybody waits.
 const SMALL: usize = 64 << 10;
-/// How deep values are nested in it.
-const SHALLOW: usize = 30;
 /// How deep tables are that are written on the short way: each level takes a part of the stack.
 const FLAT: usize = 4;
 
@@ -20,158 +21,98 @@ pub const QUICK: &[Quick] = &[
     Quick { name: "cjson.encode", run: Run::answers(encode) },
 ];
 
-struct Reader<'t> {
-    rest: &'t [u8],
+/// Keys of objects that are remembered while one text's tables are made.
+const KEYS: usize = 16;
+
+thread_local! {
+    static TAPE: Cell<Tape> = Cell::default();
+}
+
+/// Makes what a tape says.
+struct Maker<'t> {
+    text: &'t [u8],
+    unescaped: &'t [u8],
+    tokens: slice::Iter<'t, Token>,
+    keys: Keys<'t>,
+}
+
+/// Keys that came lately, each with its place on the stack: objects of one text mostly have the same,
+/// and Luau hashes a text that it is given, whole, to find out that it has it.
+struct Keys<'t> {
+    known: [&'t [u8]; KEYS],
+    /// Where the first one is.
+    base: i32,
 }
 
 fn decode(stack: &mut Stack<'_>, text: &[u8]) -> bool {
     if text.len() > SMALL || stack.len() != 1 {
         return false;
     }
-    let mut reader = Reader { rest: text };
-    reader.value(stack, SHALLOW).is_some() && {
-        reader.skip();
-        reader.rest.is_empty()
+    let mut tape = TAPE.take();
+    let went = tape.read(text) && stack.reserve(KEYS + 3 * tape.depth + 4);
+    if went {
+        Maker::of(&tape, text, stack).value(stack);
+    }
+    if tape.is_handy() {
+        TAPE.set(tape);
+    }
+    went
+}
+
+impl<'t> Maker<'t> {
+    fn of(tape: &'t Tape, text: &'t [u8], stack: &mut Stack<'_>) -> Self {
+        let keys = Keys { known: [&[]; KEYS], base: stack.push_nils(KEYS) };
+        Self { text, unescaped: &tape.unescaped, tokens: tape.tokens.iter(), keys }
+    }
+
+    /// Puts the next value onto the stack.
+    fn value(&mut self, stack: &mut Stack<'_>) {
+        match self.tokens.next().copied() {
+            Some(Token::Boolean(value)) => stack.push_boolean(value),
+            Some(Token::List(count)) => self.list(stack, count),
+            Some(Token::Number(number)) => stack.push_number(number),
+            Some(Token::Object(count)) => self.object(stack, count),
+            Some(Token::Text(place)) => stack.push_bytes(place.of(self.text)),
+            Some(Token::Unescaped(place)) => stack.push_bytes(place.of(self.unescaped)),
+            Some(Token::Null) | None => stack.push_null(),
+        }
+    }
+
+    fn list(&mut self, stack: &mut Stack<'_>, count: u32) {
+        stack.push_table(count as usize, 0);
+        for index in 1..=count {
+            self.value(stack);
+            stack.set_item(index as i32);
+        }
+    }
+
+    fn object(&mut self, stack: &mut Stack<'_>, count: u32) {
+        stack.push_table(0, count as usize);
+        for _ in 0..count {
+            match self.tokens.next() {
+                Some(Token::Text(place)) => self.keys.push(stack, place.of(self.text)),
+                Some(Token::Unescaped(place)) => self.keys.push(stack, place.of(self.unescaped)),
+                _ => return,
+            }
+            self.value(stack);
+            stack.set_field();
+        }
     }
 }
 
-impl<'t> Reader<'t> {
-    fn skip(&mut self) {
-        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
-            self.rest = rest;
+impl<'t> Keys<'t> {
+    /// Puts a key onto the stack.
+    fn push(&mut self, stack: &mut Stack<'_>, key: &'t [u8]) {
+        let ([first, .., last] | [first @ last]) = key else { return stack.push_bytes(key) };
+        let place = (key.len() ^ usize::from(first >> 1) ^ usize::from(*last) << 1) % KEYS;
+        let Some(known) = self.known.get_mut(place) else { return stack.push_bytes(key) };
+        let at = self.base + place as i32;
+        if *known == key {
+            return stack.push_copy(at);
         }
-    }
-
-    fn eat(&mut self, word: &[u8]) -> Option<()> {
-        self.rest = self.rest.strip_prefix(word)?;
-        Some(())
-    }
-
-    /// Reads one value onto the stack; none if it is not plain.
-    fn value(&mut self, stack: &mut Stack<'_>, depth: usize) -> Option<()> {
-        self.skip();
-        match self.rest.first()? {
-            b'"' => self.string(stack),
-            b'{' => self.object(stack, depth.checked_sub(1)?),
-            b'[' => self.list(stack, depth.checked_sub(1)?),
-            b't' => self.eat(b"true").map(|()| stack.push_boolean(true)),
-            b'f' => self.eat(b"false").map(|()| stack.push_boolean(false)),
-            b'n' => self.eat(b"null").map(|()| stack.push_null()),
-            _ => self.number().map(|number| stack.push_number(number)),
-        }
-    }
-
-    /// A string without escapes or control characters.
-    fn string(&mut self, stack: &mut Stack<'_>) -> Option<()> {
-        let text = self.rest.get(1..)?;
-        let length = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
-        let (inner, after) = text.split_at_checked(length)?;
-        match after.first()? {
-            b'"' if inner.is_ascii() || std::str::from_utf8(inner).is_ok() => {
-                self.rest = after.get(1..)?;
-                stack.push_bytes(inner);
-            }
-            b'\\' => {
-                let plain = self.escaped(text)?;
-                stack.push_bytes(&plain);
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// A string with escapes of one letter.
-    fn escaped(&mut self, text: &'t [u8]) -> Option<Vec<u8>> {
-        let (mut plain, mut rest) = (Vec::new(), text);
-        loop {
-            let (byte, after) = rest.split_first()?;
-            rest = after;
-            match byte {
-                b'"' => break,
-                b'\\' => {
-                    let (letter, after) = rest.split_first()?;
-                    rest = after;
-                    plain.push(match letter {
-                        b'"' | b'\\' | b'/' => *letter,
-                        b'b' => 8,
-                        b'f' => 12,
-                        b'n' => b'\n',
-                        b'r' => b'\r',
-                        b't' => b'\t',
-                        _ => return None,
-                    });
-                }
-                0..=0x1f => return None,
-                other => plain.push(*other),
-            }
-        }
-        self.rest = rest;
-        std::str::from_utf8(&plain).is_ok().then_some(plain)
-    }
-
-    fn number(&mut self) -> Option<f64> {
-        let length = self
-            .rest
-            .iter()
-            .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
-        let (number, after) = self.rest.split_at_checked(length.unwrap_or(self.rest.len()))?;
-        let digits = number.strip_prefix(b"-").unwrap_or(number);
-        let is_plain = matches!(digits, [b'0'] | [b'0', b'.', ..] | [b'1'..=b'9', ..]);
-        if !is_plain || digits.len() > 15 || digits.contains(&b'e') || digits.contains(&b'E') {
-            return None;
-        }
-        self.rest = after;
-        if digits.iter().all(u8::is_ascii_digit) {
-            let whole = digits.iter().fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-            let whole = whole as f64;
-            return Some(if number.len() > digits.len() { -whole } else { whole });
-        }
-        let fraction = digits.split(|byte| *byte == b'.').nth(1)?;
-        let is_fraction = !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit);
-        is_fraction.then(|| std::str::from_utf8(number).ok()?.parse().ok())?
-    }
-
-    fn list(&mut self, stack: &mut Stack<'_>, depth: usize) -> Option<()> {
-        self.eat(b"[")?;
-        stack.reserve().then_some(())?;
-        stack.push_table(0, 0);
-        self.skip();
-        if self.rest.first() == Some(&b']') {
-            return self.eat(b"]");
-        }
-        for index in 1.. {
-            self.value(stack, depth)?;
-            stack.set_item(index);
-            self.skip();
-            if self.eat(b",").is_none() {
-                break;
-            }
-        }
-        self.eat(b"]")
-    }
-
-    fn object(&mut self, stack: &mut Stack<'_>, depth: usize) -> Option<()> {
-        self.eat(b"{")?;
-        stack.reserve().then_some(())?;
-        stack.push_table(0, 0);
-        self.skip();
-        if self.rest.first() == Some(&b'}') {
-            return self.eat(b"}");
-        }
-        loop {
-            self.skip();
-            (self.rest.first() == Some(&b'"')).then_some(())?;
-            self.string(stack)?;
-            self.skip();
-            self.eat(b":")?;
-            self.value(stack, depth)?;
-            stack.set_field();
-            self.skip();
-            if self.eat(b",").is_none() {
-                break;
-            }
-        }
-        self.eat(b"}")
+        stack.push_bytes(key);
+        stack.keep_at(at);
+        *known = key;
     }
 }
 

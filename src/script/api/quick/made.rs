@@ -1,10 +1,10 @@
 //! Tables that short ways answer with: what they hold is worked out first, and put into Luau last.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::route::give_back;
-use super::{Stack, spare};
+use super::{Stack, give_back, spare};
 use crate::script::api::regex::Compiled;
 
 /// Names that one table has at the most: they are compared each with each.
@@ -21,6 +21,8 @@ pub enum Made<'a> {
 pub struct Pairs {
     text: Vec<u8>,
     places: Vec<Place>,
+    /// A bit for each name, which few others share: most are known for new by theirs.
+    marks: u128,
     /// Whether the table's fields are found in any spelling.
     any_case: bool,
     /// Of which edition of header fields they are, if the table is to be had again.
@@ -28,14 +30,20 @@ pub struct Pairs {
 }
 
 struct Place {
-    name: Range<usize>,
-    value: Option<Range<usize>>,
+    name: Range<u32>,
+    value: Option<Range<u32>>,
+}
+
+thread_local! {
+    static PLACES: Cell<Vec<Place>> = const { Cell::new(Vec::new()) };
 }
 
 impl Pairs {
     /// None yet.
     pub fn new(any_case: bool) -> Self {
-        Self { text: spare(), places: Vec::with_capacity(16), any_case, edition: 0 }
+        let mut places = PLACES.take();
+        places.clear();
+        Self { text: spare(), places, marks: 0, any_case, edition: 0 }
     }
 
     /// The same; their table is kept for those who want it again.
@@ -46,11 +54,14 @@ impl Pairs {
     /// One more name, without a value. False if it was there, or there are too many.
     pub fn name(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let name = self.written(write);
-        let text = self.text.get(name.clone());
-        let known = |place: &Place| self.text.get(place.name.clone()) == text;
-        if self.places.len() == FEW || self.places.iter().any(known) {
+        let text = self.at(&name);
+        let mark = mark(text);
+        let is_known =
+            self.marks & mark != 0 && self.places.iter().any(|place| self.at(&place.name) == text);
+        if self.places.len() == FEW || is_known {
             return false;
         }
+        self.marks |= mark;
         self.places.push(Place { name, value: None });
         true
     }
@@ -63,18 +74,22 @@ impl Pairs {
         }
     }
 
-    fn written(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+    fn written(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
         let start = self.text.len();
         write(&mut self.text);
-        start..self.text.len()
+        start as u32..self.text.len() as u32
+    }
+
+    fn at(&self, place: &Range<u32>) -> &[u8] {
+        self.text.get(place.start as usize..place.end as usize).unwrap_or_default()
     }
 
     fn put(self, stack: &mut Stack<'_>) {
         stack.push_table(0, self.places.len());
         for place in &self.places {
-            stack.push_bytes(self.text.get(place.name.clone()).unwrap_or_default());
+            stack.push_bytes(self.at(&place.name));
             match &place.value {
-                Some(value) => stack.push_bytes(self.text.get(value.clone()).unwrap_or_default()),
+                Some(value) => stack.push_bytes(self.at(value)),
                 None => stack.push_boolean(true),
             }
             stack.set_field();
@@ -86,7 +101,17 @@ impl Pairs {
             stack.keep_headers(self.edition);
         }
         give_back(self.text);
+        PLACES.set(self.places);
     }
+}
+
+/// One bit of 128, by a text's length and its last bytes, in which names differ mostly.
+#[inline]
+fn mark(text: &[u8]) -> u128 {
+    let (mut hash, tail) = (text.len() as u32, text.last_chunk::<4>());
+    hash ^= tail.map_or(0, |tail| u32::from_le_bytes(*tail));
+    hash ^= u32::from(text.first().copied().unwrap_or_default()) << 8;
+    1 << (hash.wrapping_mul(0x9e37_79b1) >> 25)
 }
 
 impl Made<'_> {

@@ -22,6 +22,7 @@ mod route;
 mod semaphore;
 mod shared;
 mod stack;
+mod tape;
 mod time;
 mod timers;
 mod variables;
@@ -37,7 +38,7 @@ pub use self::facts::{Facts, facts};
 pub use self::headers::IN_ANY_CASE;
 pub use self::made::Made;
 pub use self::regex::note as note_regex;
-pub use self::route::{Answer, Out, Run, spare};
+pub use self::route::{Answer, Out, Run, give_back, spare};
 pub use self::stack::{Plain, Stack, made, own};
 pub use self::waits::{caller, leaves, returns, waiting};
 
@@ -102,6 +103,14 @@ pub fn before(
     match find(name) {
         Some(quick) => route::shorten(lua, quick, function, long),
         None => Ok(long),
+    }
+}
+
+/// The same of a function of Luau's, which calls back.
+fn before_luau(lua: &Lua, name: &str, function: LuaFunction) -> mlua::Result<LuaFunction> {
+    match find(name) {
+        Some(quick) => route::before_luau(lua, quick, function),
+        None => Ok(function),
     }
 }
 

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use mlua::{Function as LuaFunction, Lua, Value, ffi};
 
 use super::made::{Made, put_groups};
-use super::regex::Search;
-use super::{Facts, Quick, Stack, facts};
+use super::regex::{Replacing, Search, Step};
+use super::stack::owned;
+use super::{Facts, Plain, Quick, Stack, facts};
+use crate::script::api::arguments::push_number;
 use crate::script::api::{EVERYWHERE, Function};
 use crate::script::call::{self, Call};
 use crate::transaction::PhaseSet;
@@ -95,6 +97,8 @@ pub enum Out<'a> {
     #[default]
     Nil,
     Number(f64),
+    /// A function that goes over matches in the text that is the first argument, with a text for each.
+    Replacing(Replacing),
     /// A function that goes over matches in the text that is the first argument.
     Search(Search),
     /// Bytes in a [`spare`] buffer, which is spare again once Luau has them.
@@ -126,7 +130,7 @@ pub fn spare() -> Vec<u8> {
 
 /// A result's buffer may hold another.
 #[inline]
-pub(super) fn give_back(buffer: Vec<u8>) {
+pub fn give_back(buffer: Vec<u8>) {
     if buffer.capacity() <= SPARE_BYTES {
         SPARE.set(buffer);
     }
@@ -142,26 +146,45 @@ impl<'a> Answer<'a> {
     /// word of a short way.
     #[inline(always)]
     pub fn give(&mut self, out: Out<'a>) -> bool {
-        if self.count == RESULTS {
-            return true;
-        }
         // SAFETY: the state is alive, its stack has room for more than `RESULTS`, and none of this
         // takes memory: Luau does not raise.
         unsafe {
-            if self.late_at > 0 && self.late_at == self.count {
-                // It is not the last: something keeps its place.
-                ffi::lua_pushnil(self.state);
-            }
-            self.count += 1;
             match out {
-                Out::Boolean(value) => ffi::lua_pushboolean(self.state, value.into()),
-                Out::Context => drop(ffi::lua_rawgeti_(self.state, ffi::lua_upvalueindex(3), 1)),
-                Out::Nil => ffi::lua_pushnil(self.state),
-                Out::Number(number) => ffi::lua_pushnumber(self.state, number),
-                late => self.keep(late),
+                Out::Boolean(value) => {
+                    self.begin();
+                    ffi::lua_pushboolean(self.state, value.into());
+                }
+                Out::Context => {
+                    self.begin();
+                    ffi::lua_rawgeti_(self.state, ffi::lua_upvalueindex(3), 1);
+                }
+                Out::Nil => {
+                    self.begin();
+                    ffi::lua_pushnil(self.state);
+                }
+                Out::Number(number) => {
+                    self.begin();
+                    ffi::lua_pushnumber(self.state, number);
+                }
+                late => {
+                    self.begin();
+                    self.keep(late);
+                }
             }
         }
         true
+    }
+
+    /// Makes room for one more result.
+    #[inline(always)]
+    fn begin(&mut self) {
+        debug_assert!(self.count < RESULTS, "no function has so many");
+        if self.late_at > 0 && self.late_at == self.count {
+            // It is not the last: something keeps its place.
+            // SAFETY: as in `give`.
+            unsafe { ffi::lua_pushnil(self.state) };
+        }
+        self.count += 1;
     }
 
     #[inline]
@@ -194,11 +217,38 @@ pub(super) fn shorten(
     function: Option<&'static Function>,
     long: LuaFunction,
 ) -> mlua::Result<LuaFunction> {
+    joined(lua, quick, function, long, None)
+}
+
+/// A function of Luau's with a short way before it. What it calls may be suspended.
+pub(super) fn before_luau(
+    lua: &Lua,
+    quick: &'static Quick,
+    function: LuaFunction,
+) -> mlua::Result<LuaFunction> {
+    // SAFETY: the function is the one argument, and becomes the first upvalue, in which `stand_in` finds it
+    // also where `joined` puts it.
+    let long = unsafe {
+        lua.exec_raw(function, |state| {
+            ffi::lua_pushcclosurek(state, stand_in, std::ptr::null(), 1, Some(answered));
+        })?
+    };
+    joined(lua, quick, None, long, Some(answered))
+}
+
+/// A function with a continuation is one in which all that is called may be suspended: mlua's must not
+/// have one.
+fn joined(
+    lua: &Lua,
+    quick: &'static Quick,
+    function: Option<&'static Function>,
+    long: LuaFunction,
+    go_on: Option<ffi::lua_Continuation>,
+) -> mlua::Result<LuaFunction> {
     let facts = Rc::as_ptr(&facts(lua));
     let phases = function.map_or(EVERYWHERE, |function| function.phases);
     let kept: Value = lua.named_registry_value(super::context::KEPT)?;
-    // SAFETY: `long` is mlua's: a C closure with one upvalue, which its entry finds in ours at the same
-    // place. The userdata is plain memory for the route.
+    // SAFETY: `long` is a C closure with one upvalue, which its entry finds in ours at the same place. The userdata is plain memory for the route.
     unsafe {
         lua.exec_raw((long, kept), |state| {
             let Some(entry) = ffi::lua_tocfunction(state, 1) else {
@@ -209,11 +259,27 @@ pub(super) fn shorten(
             let place = ffi::lua_newuserdatatagged(state, size_of::<Route>(), ROUTE);
             place.cast::<Route>().write_unaligned(route);
             ffi::lua_pushvalue(state, 2);
-            ffi::lua_pushcclosurek(state, quick.run.0, std::ptr::null(), 3, None);
+            ffi::lua_pushcclosurek(state, quick.run.0, std::ptr::null(), 3, go_on);
             ffi::lua_replace(state, 1);
             ffi::lua_settop(state, 1);
         })
     }
+}
+
+/// What is behind the short way of a function of Luau's.
+unsafe extern "C-unwind" fn stand_in(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: `before_luau` put the function there; the closure has a continuation.
+    unsafe {
+        ffi::lua_pushvalue(state, ffi::lua_upvalueindex(1));
+        ffi::lua_insert(state, 1);
+        ffi::lua_callyieldable(state, ffi::lua_gettop(state) - 1, ffi::LUA_MULTRET)
+    }
+}
+
+/// What stood in for the short way has answered.
+unsafe extern "C-unwind" fn answered(state: *mut ffi::lua_State, _: c_int) -> c_int {
+    // SAFETY: the state is alive.
+    unsafe { ffi::lua_gettop(state) }
 }
 
 unsafe extern "C-unwind" fn answering<F: Answers>(state: *mut ffi::lua_State) -> c_int {
@@ -316,41 +382,111 @@ unsafe fn push_late(stack: &mut Stack<'_>, late: Out<'_>) {
             stack.push_bytes(&bytes);
             give_back(bytes);
         }
-        Out::Search(search) => push_search(stack, search),
+        Out::Replacing(replacing) => push_walk(stack, replacing, next_piece),
+        Out::Search(search) => push_walk(stack, search, next_match),
         Out::Shared(bytes) => stack.push_bytes(&bytes),
         Out::Boolean(_) | Out::Context | Out::Nil | Out::Number(_) => stack.push_nil(),
     }
 }
 
-/// The closure [`next_match`]; the function that runs is one with a short way, and its first argument the
-/// subject.
-fn push_search(stack: &mut Stack<'_>, search: Search) {
+/// What a closure of [`push_walk`] goes on with.
+struct Walk<T> {
+    /// The first upvalue's bytes.
+    subject: *const [u8],
+    facts: *const Facts,
+    inner: T,
+}
+
+/// A closure that goes on with `inner`, whose first upvalue is the first argument of the function that
+/// runs: the subject.
+fn push_walk<T: 'static>(stack: &mut Stack<'_>, inner: T, entry: ffi::lua_CFunction) {
+    let subject = std::ptr::from_ref(stack.bytes(1).unwrap_or_default());
+    let walk = Walk { subject, facts: stack.facts(), inner };
     // SAFETY: the state is alive, and has room for the upvalues.
     unsafe {
         ffi::lua_pushvalue(stack.state, 1);
-        ffi::lua_pushvalue(stack.state, ffi::lua_upvalueindex(2));
-        stack.push_owned(Rc::new(search));
-        ffi::lua_pushcclosurek(stack.state, next_match, std::ptr::null(), 3, None);
+        stack.push_owned(Rc::new(walk));
+        ffi::lua_pushcclosurek(stack.state, entry, std::ptr::null(), 2, None);
+    }
+}
+
+/// The stack, the subject and what [`push_walk`] was given.
+///
+/// # Safety
+/// In a function that `push_walk` made of a `T`.
+unsafe fn walked<'b, T: 'static>(
+    state: *mut ffi::lua_State,
+) -> Option<(Stack<'b>, &'b [u8], &'b T)> {
+    // SAFETY: the function holds its upvalues while it runs, and the state its facts; Luau's texts stay
+    // where they are.
+    unsafe {
+        let walk = owned::<Walk<T>>(state, ffi::lua_upvalueindex(2))?;
+        Some((Stack::of(state, walk.facts), &*walk.subject, &walk.inner))
     }
 }
 
 /// The captures of the next match, or nil at the end.
 unsafe extern "C-unwind" fn next_match(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `push_search` made the closure, which holds its upvalues while it runs. What Luau raises
-    // passes nothing that needs to be dropped, and `catch_unwind` is not around it.
+    // SAFETY: `push_walk` made the closure. What Luau raises passes nothing that needs to be dropped, and
+    // `catch_unwind` is not around it. The frame has room for what is pushed, whatever it was given.
     unsafe {
-        ffi::lua_settop(state, 0);
-        let mut stack = Stack::of(state, route(state).facts);
-        let subject = stack.bytes(ffi::lua_upvalueindex(1));
-        let search = stack.owned::<Search>(ffi::lua_upvalueindex(3));
-        let (Some(subject), Some(search)) = (subject, search) else { return 0 };
+        let Some((mut stack, subject, search)) = walked::<Search>(state) else { return 0 };
         match catch_unwind(AssertUnwindSafe(|| search.advance(subject))) {
-            Ok(true) => put_groups(subject, &search.compiled, &mut stack),
-            Ok(false) => stack.push_nil(),
+            Ok(Some(_)) => put_groups(subject, &search.compiled, &mut stack),
+            Ok(None) => stack.push_nil(),
             Err(_) => fail(state, "the search failed"),
         }
         1
     }
+}
+
+/// Puts its argument in the place of the last match, and goes on to the next: its captures, and what was
+/// written if that is much. At the end nil, the rest of the text, and how many matches there were. False
+/// where its argument is of another type, or, with words, where too much is written.
+unsafe extern "C-unwind" fn next_piece(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `next_match`, but for a text that Rust drops as the error passes.
+    unsafe {
+        let Some((mut stack, subject, replacing)) = walked::<Replacing>(state) else { return 0 };
+        let step = catch_unwind(AssertUnwindSafe(|| {
+            let fits = !replacing.waits() || put_piece(&stack, replacing);
+            fits.then(|| replacing.advance(subject))
+        }));
+        match step {
+            Ok(Some(Step::Match(written))) => {
+                put_groups(subject, &replacing.search.compiled, &mut stack);
+                written.map_or(1, |written| {
+                    stack.push_bytes(&written);
+                    2
+                })
+            }
+            Ok(Some(Step::Done(written, count))) => {
+                stack.push_nil();
+                stack.push_bytes(&written);
+                stack.push_number(count.into());
+                3
+            }
+            Ok(Some(Step::TooMuch)) => {
+                stack.push_boolean(false);
+                stack.push_bytes(b"no memory");
+                2
+            }
+            Ok(None) => {
+                stack.push_boolean(false);
+                1
+            }
+            Err(_) => fail(state, "the search failed"),
+        }
+    }
+}
+
+/// Puts the first argument in the place of the last match; whether that is a text or a number.
+fn put_piece(stack: &Stack<'_>, replacing: &Replacing) -> bool {
+    match stack.plain(1) {
+        Plain::Text(text) => replacing.put(|written| written.extend_from_slice(text)),
+        Plain::Number(number) => replacing.put(|written| push_number(number, written)),
+        Plain::Boolean(_) | Plain::Nil | Plain::Other => return false,
+    }
+    true
 }
 
 /// Raises an error: what was begun ended with a bug of ours.

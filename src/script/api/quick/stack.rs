@@ -166,22 +166,9 @@ impl<'a> Stack<'a> {
         // stack is looked at.
         unsafe {
             ffi::lua_rawgeti_(self.state, 1, 2);
-            let owned = self.owned(-1);
+            let owned = owned(self.state, -1);
             ffi::lua_settop(self.state, -2);
             owned
-        }
-    }
-
-    /// What [`push_owned`] put at that place, if it is a `T`.
-    ///
-    /// # Safety
-    /// Something holds the userdata as long as the result is looked at.
-    pub(super) unsafe fn owned<'b, T: 'static>(&self, index: c_int) -> Option<&'b T> {
-        // SAFETY: only `push_owned` makes userdata with that tag.
-        unsafe {
-            let owned = ffi::lua_touserdatatagged(self.state, index, OWNED).cast::<Owned>();
-            let owned = owned.as_ref().filter(|owned| owned.kind == TypeId::of::<T>())?;
-            owned.value.cast::<T>().as_ref()
         }
     }
 
@@ -196,6 +183,23 @@ impl<'a> Stack<'a> {
     pub fn kind(&self, index: c_int) -> c_int {
         // SAFETY: the state is alive.
         unsafe { ffi::lua_type(self.state, index) }
+    }
+}
+
+/// What [`push_owned`] put at that place, if it is a `T`.
+///
+/// # Safety
+/// The state is alive, and something holds the userdata as long as the result is looked at.
+#[inline]
+pub(super) unsafe fn owned<'b, T: 'static>(
+    state: *mut ffi::lua_State,
+    index: c_int,
+) -> Option<&'b T> {
+    // SAFETY: only `push_owned` makes userdata with that tag.
+    unsafe {
+        let owned = ffi::lua_touserdatatagged(state, index, OWNED).cast::<Owned>();
+        let owned = owned.as_ref().filter(|owned| owned.kind == TypeId::of::<T>())?;
+        owned.value.cast::<T>().as_ref()
     }
 }
 
@@ -293,17 +297,44 @@ impl Stack<'_> {
         unsafe { ffi::lua_rawset(self.state, -3) };
     }
 
-    /// Something of ours, which only [`Stack::owned`] finds again.
+    /// Something of ours, which only [`owned`] finds again.
     pub(super) fn push_owned<T: 'static>(&mut self, value: Rc<T>) {
         let owned = Owned::of(value);
         // SAFETY: as above.
         unsafe { push_owned(self.state, owned) };
     }
 
-    /// Sees to it that a few more values fit.
-    pub fn reserve(&mut self) -> bool {
+    /// Sees to it that so many more values fit.
+    pub fn reserve(&mut self, values: usize) -> bool {
         // SAFETY: as above.
-        unsafe { ffi::lua_checkstack(self.state, 8) != 0 }
+        unsafe { ffi::lua_checkstack(self.state, values as c_int) != 0 }
+    }
+
+    /// So many times nil; where the first one is.
+    pub fn push_nils(&mut self, count: usize) -> i32 {
+        // SAFETY: as above.
+        unsafe {
+            let top = ffi::lua_gettop(self.state);
+            ffi::lua_settop(self.state, top + count as c_int);
+            top + 1
+        }
+    }
+
+    /// The value at a place once more.
+    #[inline]
+    pub fn push_copy(&mut self, place: i32) {
+        // SAFETY: as above; the place is one that was pushed.
+        unsafe { ffi::lua_pushvalue(self.state, place) };
+    }
+
+    /// The value on top is at that place too.
+    #[inline]
+    pub fn keep_at(&mut self, place: i32) {
+        // SAFETY: as above.
+        unsafe {
+            ffi::lua_pushvalue(self.state, -1);
+            ffi::lua_replace(self.state, place);
+        }
     }
 }
 

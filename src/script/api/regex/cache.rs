@@ -7,12 +7,13 @@ use std::rc::Rc;
 
 use fancy_regex::BytesMode;
 use mlua::Lua;
-use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 use regex_automata::util::syntax;
 
 use super::found::Found;
-use super::longest::Longest;
+use super::linear::{Linear, Refused};
+use super::longest::{self, Longest};
 use super::pcre::{self, Translated};
+use super::{Part, template};
 use crate::script::api::arguments::fault;
 use crate::script::api::native::ballast::Ballast;
 use crate::script::api::quick;
@@ -25,6 +26,8 @@ const TEXT_BYTES: usize = 16 << 10;
 /// Bytes of the lazy automaton of one regex, and of one in a function.
 const AUTOMATON_BYTES: usize = 256 << 10;
 const GUESTS_AUTOMATON_BYTES: usize = 64 << 10;
+/// Bytes of a replacement that is kept with its regex.
+const REPLACEMENT_BYTES: usize = 256;
 /// The program's size, and the longest subject it may see: a search takes at most their product,
 /// and nothing can interrupt it.
 const SIZES: &[(usize, usize)] =
@@ -46,9 +49,15 @@ const BAD_UTF8: &str = "pcre_exec() failed: -10";
 pub struct Compiled {
     program: Program,
     options: Options,
-    /// Where the groups of the last search were: used again by the next.
-    groups: RefCell<Option<CaptureLocations>>,
+    /// The replacement that was asked for last, and what it is made of.
+    replacement: RefCell<Option<Template>>,
     _ballast: Ballast,
+}
+
+/// A replacement's text and parts.
+struct Template {
+    text: Box<[u8]>,
+    parts: Rc<[Part]>,
 }
 
 /// What a regex's text comes to.
@@ -64,7 +73,7 @@ struct Program {
 
 enum Engine {
     Backtracking(Box<fancy_regex::Regex>),
-    Linear(Regex),
+    Linear(Linear),
     Longest(Box<Longest>),
 }
 
@@ -108,10 +117,13 @@ impl Compiled {
             return Err(BAD_UTF8);
         }
         let found = match &self.program.engine {
-            Engine::Linear(regex) => regex.captures_at(subject, start).map(Found::Linear),
-            Engine::Longest(longest) => longest
-                .at(subject, start)
-                .map(|whole| Found::Backtracked { subject, groups: vec![Some(whole)] }),
+            Engine::Linear(regex) => regex.search(subject, start).map(|_| {
+                let groups = (0..self.groups()).map(|group| regex.group(group)).collect();
+                Found::new(subject, groups)
+            }),
+            Engine::Longest(longest) => {
+                longest.at(subject, start).map(|whole| Found::new(subject, vec![Some(whole)]))
+            }
             Engine::Backtracking(regex) => {
                 let found = regex.captures_from_pos(subject, start).map_err(|_| MATCH_LIMIT)?;
                 found.map(|captures| Found::backtracked(subject, &captures))
@@ -130,7 +142,7 @@ impl Compiled {
     /// Where the first match at or after `start` is. Only of a plain one.
     pub fn whole(&self, subject: &[u8], start: usize) -> Option<Range<usize>> {
         match &self.program.engine {
-            Engine::Linear(regex) => regex.find_at(subject, start).map(|found| found.range()),
+            Engine::Linear(regex) => regex.whole(subject, start),
             Engine::Backtracking(_) | Engine::Longest(_) => None,
         }
     }
@@ -138,16 +150,32 @@ impl Compiled {
     /// As [`whole`](Self::whole); where its groups are, [`group`](Self::group) tells until the next
     /// such search.
     pub fn search(&self, subject: &[u8], start: usize) -> Option<Range<usize>> {
-        let Engine::Linear(regex) = &self.program.engine else { return None };
-        let mut kept = self.groups.borrow_mut();
-        let places = kept.get_or_insert_with(|| regex.capture_locations());
-        regex.captures_read_at(places, subject, start).map(|found| found.range())
+        match &self.program.engine {
+            Engine::Linear(regex) => regex.search(subject, start),
+            Engine::Backtracking(_) | Engine::Longest(_) => None,
+        }
     }
 
     /// Where a group of the last [`search`](Self::search) is, if that went over it.
     pub fn group(&self, group: usize) -> Option<Range<usize>> {
-        let (from, to) = self.groups.borrow().as_ref()?.get(group)?;
-        Some(from..to)
+        match &self.program.engine {
+            Engine::Linear(regex) => regex.group(group),
+            Engine::Backtracking(_) | Engine::Longest(_) => None,
+        }
+    }
+
+    /// A replacement's parts, if it is short and has no fault.
+    pub fn replacement(&self, text: &[u8]) -> Option<Rc<[Part]>> {
+        let mut kept = self.replacement.borrow_mut();
+        match &*kept {
+            Some(known) if *known.text == *text => Some(known.parts.clone()),
+            _ if text.len() > REPLACEMENT_BYTES => None,
+            _ => {
+                let parts: Rc<[Part]> = template(text).ok()?.into();
+                *kept = Some(Template { text: text.into(), parts: parts.clone() });
+                Some(parts)
+            }
+        }
     }
 
     /// Whether a subject of that many bytes may be searched.
@@ -195,7 +223,7 @@ pub fn compiled(
     let compiled = Rc::new(Compiled {
         program,
         options: key.1,
-        groups: RefCell::default(),
+        replacement: RefCell::default(),
         _ballast: ballast,
     });
     cache.borrow_mut().keep(key, compiled.clone());
@@ -265,12 +293,12 @@ fn compile(
     }
     let (regex, bytes, subject_bytes) = linear(&text, options, automaton_bytes)?;
     if options.longest
-        && let Some(longest) = Longest::new(&text, options.syntax(), &regex, automaton_bytes)
+        && let Some(automaton) = longest::automaton(&text, options.syntax(), automaton_bytes)
     {
-        let engine = Engine::Longest(Box::new(longest));
+        let engine = Engine::Longest(Box::new(Longest::new(regex, automaton)));
         return Ok(Program { engine, bytes, subject_bytes, names: Vec::new(), groups: 1 });
     }
-    let groups = regex.captures_len();
+    let groups = regex.groups();
     Ok(Program { engine: Engine::Linear(regex), bytes, subject_bytes, names, groups })
 }
 
@@ -286,23 +314,13 @@ fn linear(
     text: &str,
     options: Options,
     automaton_bytes: usize,
-) -> Result<(Regex, usize, usize), String> {
+) -> Result<(Linear, usize, usize), String> {
     for (size, subject_bytes) in SIZES {
-        let built = RegexBuilder::new(text)
-            .unicode(options.utf8)
-            .case_insensitive(options.ignore_case)
-            .multi_line(options.lines)
-            .dot_matches_new_line(options.dot_all)
-            .ignore_whitespace(options.extended)
-            .size_limit(*size)
-            .dfa_size_limit(automaton_bytes)
-            .nest_limit(100)
-            .build();
-        match built {
+        match Linear::new(text, options.syntax(), *size, automaton_bytes) {
             Ok(regex) => return Ok((regex, *size, *subject_bytes)),
             // The next size may hold it.
-            Err(regex::Error::CompiledTooBig(_)) => {}
-            Err(error) => return Err(pcre_words(&error.to_string())),
+            Err(Refused::TooLarge) => {}
+            Err(Refused::Wrong(error)) => return Err(pcre_words(&error)),
         }
     }
     Err(TOO_LARGE.to_owned())

@@ -3,41 +3,46 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use regex::bytes::Regex;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
+use super::linear::Linear;
+
 /// A regex that finds the longest of the leftmost matches.
 pub struct Longest {
     /// Where a match begins: the same for both engines.
-    first: Regex,
+    first: Linear,
     automaton: DFA,
     cache: RefCell<Cache>,
 }
 
+/// What finds a regex's longest matches; none if it cannot be an automaton of that many bytes.
+pub fn automaton(text: &str, options: syntax::Config, bytes: usize) -> Option<DFA> {
+    let config = Config::new()
+        .match_kind(MatchKind::All)
+        .unicode_word_boundary(true)
+        .cache_capacity(bytes)
+        .skip_cache_capacity_check(true);
+    DFA::builder()
+        .configure(config)
+        .syntax(options)
+        .thompson(thompson::Config::new().utf8(false))
+        .build(text)
+        .ok()
+}
+
 impl Longest {
-    /// The regex in another form; none if it cannot be an automaton of that many bytes.
-    pub fn new(text: &str, options: syntax::Config, first: &Regex, bytes: usize) -> Option<Self> {
-        let config = Config::new()
-            .match_kind(MatchKind::All)
-            .unicode_word_boundary(true)
-            .cache_capacity(bytes)
-            .skip_cache_capacity_check(true);
-        let automaton = DFA::builder()
-            .configure(config)
-            .syntax(options)
-            .thompson(thompson::Config::new().utf8(false))
-            .build(text)
-            .ok()?;
+    /// Both forms of one regex.
+    pub fn new(first: Linear, automaton: DFA) -> Self {
         let cache = RefCell::new(automaton.create_cache());
-        Some(Self { first: first.clone(), automaton, cache })
+        Self { first, automaton, cache }
     }
 
     /// The match at or after `start`.
     pub fn at(&self, subject: &[u8], start: usize) -> Option<Range<usize>> {
-        let shortest = self.first.find_at(subject, start)?.range();
+        let shortest = self.first.whole(subject, start)?;
         let input = Input::new(subject).range(shortest.start..).anchored(Anchored::Yes);
         let longest = self.automaton.try_search_fwd(&mut self.cache.borrow_mut(), &input);
         match longest {
@@ -60,9 +65,11 @@ mod tests {
             ("a*?", b"aaa", Some(0..3)),
             ("b", b"aaa", None),
         ] {
-            let first = Regex::new(text).unwrap();
             let options = syntax::Config::new().unicode(false).utf8(false);
-            let longest = Longest::new(text, options, &first, 64 << 10).unwrap();
+            let Ok(first) = Linear::new(text, options, 64 << 10, 64 << 10) else {
+                panic!("{text}")
+            };
+            let longest = Longest::new(first, automaton(text, options, 64 << 10).unwrap());
             assert_eq!(longest.at(subject, 0), found, "{text}");
         }
     }

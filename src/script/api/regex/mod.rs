@@ -3,8 +3,10 @@
 mod cache;
 mod found;
 mod groups;
+mod linear;
 mod longest;
 mod pcre;
+mod sequence;
 
 use std::rc::Rc;
 
@@ -14,7 +16,7 @@ pub use self::cache::Compiled;
 use self::cache::compiled;
 use self::found::Found;
 use super::arguments::{at, fault, loose_text, number, one, refusal, string, text, type_name};
-use super::{EVERYWHERE, Function, Native, log};
+use super::{EVERYWHERE, Function, Native, log, quick};
 use crate::script::api::answer::STAGED_BYTES;
 use crate::script::{Call, spec_of};
 
@@ -116,27 +118,16 @@ fn first_match(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
     Ok(one(Value::Table(table)))
 }
 
-/// The captures of the first match from a place (from 1) on, and where it begins and ends; nil if there
-/// is none, false if the regex is not one that `gmatch` and `gsub` in Luau go on with.
+/// Compiles a regex, so that it is at hand: whether it is one that `gmatch` and `gsub` in Luau go over
+/// the matches of.
 ///
 /// # Errors
 /// If the state's memory is spent, or there is an unknown option.
-pub fn next_match(lua: &Lua, args: MultiValue) -> mlua::Result<MultiValue> {
-    let job = match Job::new(lua, &args, 3)? {
-        Ok(job) if job.compiled.is_plain() => job,
-        _ => return Ok(one(Value::Boolean(false))),
-    };
-    let subject = job.subject.as_bytes();
-    let start = number(at(&args, 4)).unwrap_or(1.0) as usize;
-    let found = job.compiled.at(&subject, start.saturating_sub(1)).map_err(fault)?;
-    let whole = found.as_ref().and_then(|found| found.get(0));
-    let (Some(captures), Some(whole)) = (found, whole) else { return Ok(one(Value::Nil)) };
-    let table = lua.create_table()?;
-    fill(lua, &table, &job.compiled, &captures)?;
-    let places = [whole.start + 1, whole.end].map(|place| Value::Integer(place as i64));
-    let mut results = one(Value::Table(table));
-    results.extend(places);
-    Ok(results)
+pub fn prepare(lua: &Lua, args: MultiValue) -> mlua::Result<bool> {
+    let Ok(job) = Job::new(lua, &args, 3)? else { return Ok(false) };
+    let (regex, options) = (loose_text(lua, at(&args, 2))?, loose_text(lua, at(&args, 3))?);
+    quick::note_regex(lua, &regex.as_bytes(), &options.as_bytes(), &job.compiled);
+    Ok(job.compiled.is_plain())
 }
 
 fn find(lua: &Lua, _: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {
@@ -314,7 +305,9 @@ pub fn template(text: &[u8]) -> Result<Vec<Part>, String> {
     }
     while let Some(mark) = memchr::memchr(b'$', rest) {
         let (before, after) = rest.split_at(mark);
-        parts.push(Part::Text(before.to_vec()));
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_vec()));
+        }
         let after = after.get(1..).unwrap_or_default();
         if let Some(tail) = after.strip_prefix(b"$") {
             parts.push(Part::Text(b"$".to_vec()));
@@ -337,7 +330,9 @@ pub fn template(text: &[u8]) -> Result<Vec<Part>, String> {
         parts.push(Part::Group(number));
         rest = tail;
     }
-    parts.push(Part::Text(rest.to_vec()));
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_vec()));
+    }
     Ok(parts)
 }
 
