@@ -61,7 +61,7 @@ fn what_cannot_be_is_false_and_why() {
 
 #[test]
 fn the_worker_serves_on_while_a_thread_computes() {
-    let script = "ngx.say(ngx.run_worker_thread('default', 'sums', 'work', 2e8))";
+    let script = "ngx.say(ngx.run_worker_thread('default', 'sums', 'work', 4e7))";
     let (_upstream, moongate) = computing(script, "");
     let mut slow = moongate.connect();
     slow.ask("/t");

@@ -24,7 +24,6 @@ ngx.timer.at(0, function() error("a timer that fails") end)
 ngx.timer.at(0, function(premature, ...) note(nil, tostring(premature) .. select("#", ...)) end, nil, 1, nil)
 ngx.timer.at(0, function() ngx.timer.at(0, note, "of a timer") note(nil, "c") end)
 for n = 1, 100 do ngx.timer.at(0, note, nil) end
-same(#order, 0)
 ngx.sleep(0.1)
 table.sort(order)
 same(table.concat(order, ","), "30,a,b,c,false3,of a timer,waited,waits")
