@@ -278,7 +278,8 @@ unsafe fn wait(state: *mut ffi::lua_State) -> c_int {
 unsafe extern "C-unwind" fn give(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: as above.
     unsafe {
-        if ffi::lua_getthreaddata(state) == MADE {
+        // What waits in a function of mlua's own yields the mark through here.
+        if ffi::lua_getthreaddata(state) == MADE || is_wait(state) {
             return ffi::lua_yield(state, ffi::lua_gettop(state));
         }
         if !threads::pass() {
