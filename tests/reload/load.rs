@@ -29,7 +29,7 @@ fn numbered(number: usize) -> String {
         "\
 watch: false
 workers: 2
-lua: {{ shared_dict: {{ seen: 1MiB }} }}
+lua: {{ budget: {{ cpu: 1s }}, shared_dict: {{ seen: 1MiB }} }}
 modules:
   - module: own
     with: {{ number: {number} }}
