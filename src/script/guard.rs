@@ -197,9 +197,8 @@ unsafe fn fill(state: *mut ffi::lua_State, written: &mut Vec<u8>) -> bool {
         let (mut rest, mut index) = (text(state, 1), 1);
         while let Some(mark) = memchr::memchr(b'%', rest) {
             let (before, item) = rest.split_at_checked(mark).unwrap_or_default();
-            written.extend_from_slice(before);
             let ([_, kind @ (b's' | b'd' | b'%'), after @ ..], true) =
-                (item, written.len() <= JOINED)
+                (item, write_text(before, written))
             else {
                 return false;
             };
@@ -210,10 +209,7 @@ unsafe fn fill(state: *mut ffi::lua_State, written: &mut Vec<u8>) -> bool {
             }
             index += 1;
             let fits = match (kind, ffi::lua_type(state, index)) {
-                (b's', ffi::LUA_TSTRING) => {
-                    written.extend_from_slice(text(state, index));
-                    true
-                }
+                (b's', ffi::LUA_TSTRING) => write_text(text(state, index), written),
                 (b's', ffi::LUA_TNUMBER) => write_number(state, index, written),
                 (b'd', ffi::LUA_TNUMBER) => write_whole(state, index, written),
                 _ => false,
@@ -222,9 +218,17 @@ unsafe fn fill(state: *mut ffi::lua_State, written: &mut Vec<u8>) -> bool {
                 return false;
             }
         }
-        written.extend_from_slice(rest);
+        write_text(rest, written)
     }
-    written.len() <= JOINED
+}
+
+/// Writes a text; false, and nothing is written, if that is too much.
+fn write_text(text: &[u8], written: &mut Vec<u8>) -> bool {
+    let fits = written.len() + text.len() <= JOINED;
+    if fits {
+        written.extend_from_slice(text);
+    }
+    fits
 }
 
 /// Writes a number without its fraction, if it is not large.
@@ -280,10 +284,7 @@ unsafe fn join(state: *mut ffi::lua_State, written: &mut Vec<u8>) -> bool {
             }
             let fits = match ffi::lua_rawgeti_(state, 1, index) {
                 ffi::LUA_TNUMBER => write_number(state, -1, written),
-                ffi::LUA_TSTRING => {
-                    written.extend_from_slice(text(state, -1));
-                    true
-                }
+                ffi::LUA_TSTRING => write_text(text(state, -1), written),
                 _ => false,
             };
             ffi::lua_settop(state, -2);

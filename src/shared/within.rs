@@ -18,28 +18,7 @@ pub struct Elapsed;
 /// # Errors
 /// If the time was over first; then the future is dropped.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
-    let mut exact = pin!(None::<Sleep>);
-    let mut timer = None;
-    std::future::poll_fn(|context| {
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return Poll::Ready(Ok(output));
-        }
-        if timer.is_none() && exact.is_none() {
-            timer = Timer::set(limit, context);
-            if timer.is_some() {
-                return Poll::Pending;
-            }
-            exact.set(Some(sleep(limit)));
-        }
-        let over = match (&timer, exact.as_mut().as_pin_mut()) {
-            (Some(timer), _) => timer.poll(context),
-            (None, Some(exact)) => exact.poll(context),
-            (None, None) => Poll::Pending,
-        };
-        over.map(|()| Err(Elapsed))
-    })
-    .await
+    within_again(&mut None, limit, future).await
 }
 
 /// The same for one who waits again and again: the timer is kept from one time to the next.
