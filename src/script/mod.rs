@@ -50,6 +50,7 @@ pub use call::{
 };
 pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
+pub use fairness::polled;
 pub use handler::Handler;
 pub use handshake::{Above, Handshake};
 pub use light::{Light, reason};

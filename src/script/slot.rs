@@ -17,7 +17,7 @@ use mlua::Lua;
 use super::bell::Bell;
 use super::interrupt::{Demand, Interrupt};
 use super::thread_clock::{ThreadClock, wall};
-use super::watchdog::{self, ALERT, TICK};
+use super::watchdog::{self, TICK};
 
 /// What the two low bits of a slot's word say.
 pub(super) const IDLE: u64 = 0;
@@ -201,11 +201,12 @@ pub(super) fn overstay() {
     });
 }
 
-/// So many calls of this thread are suspended: the watchdog looks more often.
+/// So many calls of this thread are suspended. The more, the shorter the slices: the next poll sets the
+/// bell for its own.
 pub(super) fn tell_suspended(calls: usize) {
     let _ = MINE.try_with(|mine| {
-        if mine.slot.suspended.swap(calls, Ordering::Relaxed) == 0 && calls > 0 {
-            mine.ring_after(ALERT, wall());
+        if mine.slot.suspended.swap(calls, Ordering::Relaxed) < calls {
+            mine.put_off.set(0);
         }
     });
 }
@@ -290,9 +291,8 @@ impl Mine {
         slice: u64,
     ) {
         let slot = &self.slot;
-        // Where others wait, the watchdog is awake, or about to be.
-        if started >= self.put_off.get() && slot.suspended.load(Ordering::Relaxed) == 0 {
-            self.ring_after(TICK, started);
+        if started >= self.put_off.get() {
+            self.ring_within(slice, started);
         }
         let entered = entered.map_or(UNKNOWN, |entered| entered.as_nanos() as u64);
         let idle = (slot.word.load(Ordering::Relaxed) | WHAT) + 1;
@@ -310,17 +310,21 @@ impl Mine {
         slot.word.store(idle + RUNNING, Ordering::SeqCst);
         // The bell may have rung before the word said that there is something to look at.
         if slot.unwatched.load(Ordering::SeqCst) {
-            self.ring_after(TICK, started);
+            self.ring_within(slice, started);
         }
     }
 
-    /// Has the watchdog woken after this time, and not before. A poll that begins in the second half of it
-    /// puts that off: so the watchdog looks at each within a tick, and at none that is over by then.
+    /// Has the watchdog woken when a poll that begins now took a tick, or a slice of so many nanoseconds
+    /// where others wait, and not before. One that begins in the second half of that time puts it off: so
+    /// the watchdog looks at each within that time, and at none that is over by then.
     #[cold]
-    fn ring_after(&self, time: Duration, now: u64) {
+    fn ring_within(&self, slice: u64, now: u64) {
         self.slot.unwatched.store(false, Ordering::SeqCst);
-        let rings = self.bell.as_ref().is_some_and(|bell| bell.ring_after(time));
-        let time = time.as_nanos() as u64;
+        let tick = TICK.as_nanos() as u64;
+        let others_wait = self.slot.suspended.load(Ordering::Relaxed) > 0;
+        let time = if others_wait { slice.min(tick) } else { tick };
+        let rings =
+            self.bell.as_ref().is_some_and(|bell| bell.ring_after(Duration::from_nanos(time)));
         self.put_off.set(now + time / 2);
         self.slot.rings.store(if rings { now + time } else { 0 }, Ordering::SeqCst);
     }

@@ -2,7 +2,7 @@
 //! is spent.
 //!
 //! Each worker thread has a [`Slot`], and a bell that wakes the watchdog a millisecond after a script
-//! began, unless that was over and others began since. Where a script still runs then, the watchdog reads
+//! began (a slice, where others wait), unless that was over and others began since. Where a script still runs then, the watchdog reads
 //! the CPU clock of that thread, and looks again when the script's slice is over. It sleeps while scripts
 //! are short.
 
@@ -23,8 +23,8 @@ pub(super) const TICK: Duration = Duration::from_millis(1);
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_micros(50);
 
-/// How often it looks while calls are suspended: the next of them may begin at any time.
-pub(super) const ALERT: Duration = Duration::from_micros(100);
+/// How often it looks at a script that is to pause, and, where there are no bells, while calls wait.
+const ALERT: Duration = Duration::from_micros(100);
 
 /// CPU time after which a script ends that was asked to pause and cannot be suspended where it is,
 /// unless it is the operator's own.
@@ -79,17 +79,19 @@ fn look_around() -> Option<Duration> {
 impl Watched {
     /// When it is to be looked at again if its bell does not ring before.
     fn look(&mut self) -> Option<Duration> {
-        if self.slot.suspended.load(Ordering::SeqCst) > 0 {
-            return Some(self.watch().unwrap_or(ALERT));
-        }
         if self.slot.word.load(Ordering::SeqCst) & WHAT != RUNNING && !self.is_watched() {
             self.slot.unwatched.store(true, Ordering::SeqCst);
         }
         // A script that began meanwhile sees that, or is seen here.
         match self.watch() {
-            None if self.slot.rings.load(Ordering::SeqCst) == 0 => Some(TICK),
+            None if self.slot.rings.load(Ordering::SeqCst) == 0 => Some(self.tick()),
             again => again,
         }
+    }
+
+    /// How often it is looked at where it has no bell: the next poll may begin at any time.
+    fn tick(&self) -> Duration {
+        if self.slot.suspended.load(Ordering::SeqCst) > 0 { ALERT } else { TICK }
     }
 
     /// Whether its bell is still to ring.

@@ -91,7 +91,8 @@ pub(super) fn start(
 /// local tasks runs in a runtime, each that is woken wakes the set, and the set the runtime.
 fn runtime() -> io::Result<LocalRuntime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().event_interval(EVENT_INTERVAL).build_local(LocalOptions::default())
+    builder.enable_all().event_interval(EVENT_INTERVAL).on_thread_unpark(script::polled);
+    builder.build_local(LocalOptions::default())
 }
 
 fn fault(error: &io::Error) -> Diagnostic {
