@@ -3,6 +3,7 @@
 
 use super::client_stream::GATHERED;
 use super::{ClientStream, Sent, wire};
+use crate::shared::rounds;
 use crate::upstream::Framing;
 
 /// An answer whose head waits to be sent.
@@ -51,6 +52,9 @@ impl<'a> Answer<'a> {
             self.client.waiting.extend_from_slice(bytes);
             self.client.waiting.extend_from_slice(end);
             return Sent::Whole;
+        }
+        if leaves == Leaves::AsTheEnd {
+            rounds::wait_for_others().await;
         }
         match self.client.send([bytes, end]).await {
             Ok(()) => Sent::Whole,

@@ -28,14 +28,14 @@ use crate::policy::{Live, Policy, PolicyStore};
 use crate::proxy::head::refusal;
 use crate::proxy::{self, Arrived, ClientStream, Site, is_trusted};
 use crate::script::{self, Above};
-use crate::shared::{Socket, tick, workers};
+use crate::shared::{Socket, rounds, tick, workers};
 use crate::transaction::Client;
 
 /// Bytes of stack: scripts recurse, and a stack that overflows ends the process.
 const STACK: usize = 8 << 20;
-/// Polls between two looks at sockets and timers; less than tokio's 61, since one poll may be a
-/// script's whole slice.
-const EVENT_INTERVAL: u32 = 31;
+/// Polls between two looks at sockets and timers at the most, where something is ready all the time: an
+/// answer that leaves with others takes two.
+const EVENT_INTERVAL: u32 = 61;
 /// How often idle upstream connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long to wait before accepting again when the process is out of file descriptors.
@@ -91,7 +91,11 @@ pub(super) fn start(
 /// local tasks runs in a runtime, each that is woken wakes the set, and the set the runtime.
 fn runtime() -> io::Result<LocalRuntime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().event_interval(EVENT_INTERVAL).on_thread_unpark(script::polled);
+    builder.enable_all().event_interval(EVENT_INTERVAL).on_thread_park(rounds::end);
+    builder.on_thread_unpark(|| {
+        rounds::begin();
+        script::polled();
+    });
     builder.build_local(LocalOptions::default())
 }
 

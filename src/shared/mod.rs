@@ -6,6 +6,7 @@ mod dictionary;
 mod in_place;
 pub mod ip_set;
 mod local_time;
+pub mod rounds;
 mod socket;
 pub mod tables;
 mod timers;
