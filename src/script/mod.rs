@@ -14,6 +14,7 @@ mod guard;
 mod handler;
 mod handshake;
 mod incarnation;
+mod inner;
 mod interrupt;
 mod jump;
 mod light;
@@ -52,6 +53,7 @@ pub use domain::{DomainSpec, Library, OPERATOR, SecretsFor, WorkerIndex};
 pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
 pub use handler::Handler;
 pub use handshake::{Above, Handshake};
+pub use inner::apart;
 pub use light::{Light, reason};
 pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{
