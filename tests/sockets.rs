@@ -355,3 +355,53 @@ fn lines_lose_their_carriage_returns_and_partial_ones_are_told() {
         run(&state(), &script).await;
     });
 }
+
+#[test]
+fn what_is_kept_is_used_again_however_it_is_asked_for() {
+    on_a_worker(|| async {
+        let port = numbering().await;
+        let script = format!(
+            "local s = ngx.socket.tcp()
+             for n = 0, 2 do
+               same(s:connect('127.0.0.1', {port}), 1) same(s:getreusedtimes(), n) same(s:send('a\\nb\\n'), 4)
+               same(s:receive(), '1:a') same(s:receive('*l'), '1:b') same(s:setkeepalive(10000, 4), 1)
+               local ok, err = s:send('x') same(ok, nil) same(err, 'closed')
+               ok, err = s:receive() same(ok, nil) same(err, 'closed')
+             end
+             same(s:connect('127.0.0.1', '{port}'), 1) same(s:getreusedtimes(), 3) same(s:send{{'c', '\\n'}}, 2)
+             same(s:receive(4), '1:c\\r')
+             local ok, err = s:setkeepalive() same(ok, nil) same(err, 'unread data in buffer')
+             same(s:receive(1), '\\n') same(s:setkeepalive(), 1)"
+        );
+        run(&state(), &script).await;
+    });
+}
+
+#[test]
+fn what_the_other_side_closes_while_it_is_kept_is_not_used_again() {
+    on_a_worker(|| async {
+        let port = numbering().await;
+        let script = format!(
+            "local s = ngx.socket.tcp()
+             for n = 1, 3 do
+               same(s:connect('127.0.0.1', {port}), 1) same(s:getreusedtimes(), 0)
+               same(s:send('a\\n'), 2) same(s:receive(), n .. ':a')
+               same(s:send('bye\\n'), 4) s:setkeepalive(60000, 4) ngx.sleep(0.1)
+             end"
+        );
+        run(&state(), &script).await;
+    });
+}
+
+#[test]
+fn what_the_system_does_not_take_at_once_is_sent_all_the_same() {
+    on_a_worker(|| async {
+        let port = numbering().await;
+        let script = format!(
+            "local line = string.rep('x', 3 * 1024 * 1024)
+             local s = ngx.socket.tcp() assert(s:connect('127.0.0.1', {port}))
+             same(s:send(line .. '\\n'), #line + 1) same(s:receive() == '1:' .. line, true)"
+        );
+        run(&state(), &script).await;
+    });
+}

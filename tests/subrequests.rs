@@ -233,3 +233,51 @@ fn what_nobody_waits_for_any_more_is_given_up() {
     let gone = || upstream.open_connections() == 0;
     assert!(wait_until(Duration::from_secs(5), gone), "the upstream is still asked");
 }
+
+#[test]
+fn a_uri_alone_is_asked_as_it_is_with_options() {
+    let text = said(
+        "local function told(res)
+           local fields = {}
+           for name, value in pairs(res.header) do
+             fields[#fields + 1] = name .. '=' .. (type(value) == 'table' and table.concat(value, '+') or value)
+           end
+           table.sort(fields)
+           return res.status .. res.body .. tostring(res.truncated) .. table.concat(fields, ';')
+         end
+         local uris = { '/hello', '/hello?a=b c', '/closed', '/fails', '/body', '/inner', 'hello', '/he%6clo', '//hello' }
+         for _, uri in ipairs(uris) do
+           for _ = 1, 3 do
+             local short, long = told(ngx.location.capture(uri)), told(ngx.location.capture(uri, {}))
+             if short ~= long then ngx.say(uri, ': ', short, ' and ', long) end
+           end
+         end
+         local one, other = ngx.location.capture('/body').header, ngx.location.capture('/body').header
+         one['Content-Type'] = 'mine'
+         ngx.say(other['Content-Type'], ' ', ngx.location.capture('/body').header['Content-Type'])
+         for _, options in ipairs{ 1, 2 } do
+           local ok, why = pcall(ngx.location.capture, '/a/../b', options == 2 and {} or nil)
+           ngx.say(ok, ' ', why)
+         end",
+    );
+    let refused = "false unsafe uri in argument #1: /a/../b\n";
+    assert_eq!(text, format!("text/plain text/plain\n{refused}{refused}"));
+}
+
+#[test]
+fn many_are_asked_in_a_row_and_by_light_threads() {
+    let text = said(
+        "local sum = 0
+         for n = 1, 100 do sum = sum + ngx.location.capture('/hello').status end
+         local threads = {}
+         for n = 1, 20 do
+           threads[n] = ngx.thread.spawn(function() return ngx.location.capture('/hello?n=' .. n).body end)
+         end
+         for n = 1, 20 do
+           local ok, body = ngx.thread.wait(threads[n])
+           assert(ok and body == 'hello GET n=' .. n .. ' true\\n', body)
+         end
+         ngx.say(sum)",
+    );
+    assert_eq!(text, "20100\n");
+}

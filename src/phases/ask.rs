@@ -11,7 +11,7 @@ use super::step::decided;
 use super::{Exchange, Flow};
 use crate::config::Template;
 use crate::config::serving::Ask;
-use crate::script::{Captured, DEEPEST, MOST, Origin, Subrequest, variable};
+use crate::script::{Captured, DEEPEST, MOST, Origin, Subrequest, Waiting, apart, variable};
 use crate::telemetry::events;
 use crate::transaction::{Body, Request, Transaction};
 
@@ -23,7 +23,7 @@ const ERROR: i64 = 4;
 /// Asks the route that serves the path: 2xx admits, 401 and 403 refuse, all else is a failure.
 pub(super) async fn ask(exchange: &Exchange, ask: &Ask) -> Flow {
     let Some(waiting) = subrequest(exchange, ask) else { return failed(exchange, "no route") };
-    let mut captured = waiting.await;
+    let mut captured = apart(waiting).await;
     let variables = std::mem::take(&mut captured.variables);
     exchange.subject.transaction.borrow_mut().variables = variables;
     for (name, value) in &ask.set {
@@ -53,7 +53,7 @@ fn failed(exchange: &Exchange, message: &str) -> Flow {
 }
 
 /// A request of the node itself, without a body, which shares the variables of the one that waits.
-fn subrequest(exchange: &Exchange, ask: &Ask) -> Option<crate::script::Waiting<'static, Captured>> {
+fn subrequest(exchange: &Exchange, ask: &Ask) -> Option<Waiting<'static, Box<Captured>>> {
     let before = &exchange.subject.origin;
     if before.depth >= DEEPEST || before.made.get().get() >= MOST {
         return None;

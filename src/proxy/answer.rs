@@ -1,6 +1,8 @@
 //! An answer on its way to the client: what waits is gathered, so that a small one leaves in one
 //! system call, head, body and end.
 
+use bytes::Bytes;
+
 use super::client_stream::GATHERED;
 use super::{ClientStream, Sent, wire};
 use crate::shared::rounds;
@@ -27,6 +29,17 @@ impl<'a> Answer<'a> {
     /// An answer with a body framed so.
     pub(super) fn new(client: &'a mut ClientStream, framing: Framing) -> Self {
         Self { client, framing }
+    }
+
+    /// Gives all of the body, and what waits before it.
+    pub(super) async fn give_whole(&mut self, bytes: Bytes, leaves: Leaves) -> Sent {
+        match &mut self.client.kept {
+            Some(kept) if self.framing != Framing::Nothing => {
+                self.client.waiting.clear();
+                if kept.keep_whole(bytes) { Sent::Whole } else { Sent::Cut }
+            }
+            _ => self.give(&bytes, leaves).await,
+        }
     }
 
     /// Gives bytes of the body, perhaps none, and what waits before them.

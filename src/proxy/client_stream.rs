@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
 use crate::shared::{Socket, Timer, within};
@@ -58,8 +58,9 @@ pub struct ClientStream {
 /// An answer that a script asked for.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// Its body so far.
-    pub(super) body: BytesMut,
+    /// Its body so far: the first piece as it was, and those after it.
+    first: Bytes,
+    rest: BytesMut,
     /// Bytes for which there is room, shared with others.
     room: Rc<Cell<usize>>,
     /// Whether there was no room for all.
@@ -71,16 +72,38 @@ impl Kept {
     pub(super) fn keep(&mut self, bytes: &[u8]) -> bool {
         let fit = bytes.get(..self.room.get()).unwrap_or(bytes);
         self.room.set(self.room.get() - fit.len());
-        self.body.extend_from_slice(fit);
+        self.rest.extend_from_slice(fit);
         self.is_cut |= fit.len() < bytes.len();
         !self.is_cut
+    }
+
+    /// The same of bytes that are nobody else's.
+    pub(super) fn keep_whole(&mut self, bytes: Bytes) -> bool {
+        let is_first = self.first.is_empty() && self.rest.is_empty();
+        if !is_first || bytes.len() > self.room.get() {
+            return self.keep(&bytes);
+        }
+        self.room.set(self.room.get() - bytes.len());
+        self.first = bytes;
+        !self.is_cut
+    }
+
+    /// The body.
+    pub(super) fn body(mut self) -> Bytes {
+        if self.rest.is_empty() {
+            return self.first;
+        }
+        if !self.first.is_empty() {
+            self.rest = [&self.first[..], &self.rest[..]].concat().as_slice().into();
+        }
+        self.rest.freeze()
     }
 }
 
 impl ClientStream {
     /// One without a socket: what would be sent is kept, as far as there is room.
     pub(super) fn keeping(room: Rc<Cell<usize>>) -> Self {
-        let kept = Kept { body: BytesMut::new(), room, is_cut: false };
+        let kept = Kept { first: Bytes::new(), rest: BytesMut::new(), room, is_cut: false };
         Self {
             socket: None,
             kept: Some(kept),

@@ -21,7 +21,7 @@ use crate::config::{BodyLimits, SocketSettings};
 use crate::phases::Exchange;
 use crate::policy::Live;
 use crate::script::{Captured, ClientSide, Host, Part, Subrequest, Waiting};
-use crate::shared::within;
+use crate::shared::{box_in_place, within};
 use crate::telemetry::events;
 use crate::transaction::{Body, Phase, Request};
 use crate::upstream::{Framing, keeps_alive};
@@ -86,9 +86,10 @@ impl Host for Shared {
         Box::pin(async { self.downstream.body().await.map_err(|failure| failure.status) })
     }
 
-    fn subrequest(&self, wanted: Subrequest) -> Option<Waiting<'static, Captured>> {
+    fn subrequest(&self, wanted: Subrequest) -> Option<Waiting<'static, Box<Captured>>> {
         let live = self.downstream.exchange()?.live.clone();
-        Some(Box::pin(subrequest::begin(self.site.clone(), live, wanted)))
+        let site = self.site.clone();
+        Some(Box::into_pin(box_in_place(|| subrequest::run(site, live, wanted))))
     }
 
     fn flush(&self) -> Waiting<'static, bool> {

@@ -190,7 +190,11 @@ pub(super) fn framed(
     // What follows a switch is no HTTP, whoever speaks it.
     let framed = if switches { Framing::UntilClose } else { framing };
     let goes_on = downstream.goes_on(framed);
-    ordered::write(out, exchange, response, (length, framing), goes_on)?;
+    if for_script {
+        ordered::could_write(response)?;
+    } else {
+        ordered::write(out, exchange, response, (length, framing), goes_on)?;
+    }
     if let Some(length) = length.filter(|_| for_script || exchange.has(Phase::Log)) {
         response.headers.set("Content-Length", length.to_string());
     }

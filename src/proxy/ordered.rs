@@ -1,6 +1,7 @@
 //! The head of a site's answer: its fields in nginx's order, which scripts and clients may count on.
 
 use super::framing::SWITCHING;
+use super::head::is_token;
 use super::{respond, wire};
 use crate::phases::Exchange;
 use crate::transaction::{Header, Headers, Response};
@@ -103,6 +104,14 @@ pub(super) fn introduce(exchange: &Exchange, headers: &mut Headers) {
     if !headers.contains("date") {
         headers.append("Date", wire::now());
     }
+}
+
+/// Whether a head could be written, where nobody gets it: a script that asked takes its fields as they are.
+pub(super) fn could_write(response: &Response) -> Option<()> {
+    let sound = |field: &Header| !field.name.is_empty() && is_token(&field.name);
+    let has_status = (100..1000).contains(&response.status);
+    let mut others = response.headers.iter().filter(|field| stand(&field.name) == REST);
+    (has_status && others.all(sound)).then_some(())
 }
 
 /// Writes a head to its end: in nginx's order where its site introduces itself, else ours last. None if

@@ -241,7 +241,7 @@ async fn send(exchange: &Exchange, downstream: &Downstream, body: Bytes, leaves:
         return Sent::Cut;
     };
     let leaves = if framing == Framing::Nothing { Leaves::AsTheEnd } else { leaves };
-    let sent = Answer::new(client, framing).give(&body, leaves).await;
+    let sent = Answer::new(client, framing).give_whole(body, leaves).await;
     if leaves == Leaves::AsTheEnd { sent } else { Sent::Cut }
 }
 
@@ -291,7 +291,11 @@ fn write_head(
     };
     let ends = leaves == Leaves::AsTheEnd || framing == Framing::Nothing;
     let goes_on = downstream.goes_on(if ends { framing } else { Framing::UntilClose });
-    ordered::write(out, exchange, response, (length, framing), goes_on)?;
+    if for_script {
+        ordered::could_write(response)?;
+    } else {
+        ordered::write(out, exchange, response, (length, framing), goes_on)?;
+    }
     if let Some(length) = length.filter(|_| for_script || exchange.has(Phase::Log)) {
         response.headers.set("Content-Length", length.to_string());
     }

@@ -1,10 +1,8 @@
 //! A request that a script makes of the node itself: the same way as a client's, but for the socket.
 
-use std::future::Future;
 use std::rc::Rc;
 
-use tokio::task::{JoinHandle, spawn_local};
-
+use super::client_stream::Kept;
 use super::downstream::{Downstream, Shared};
 use super::{Sent, Site, follow};
 use crate::phases::{self, Exchange};
@@ -15,46 +13,16 @@ use crate::transaction::Headers;
 
 /// nginx's status for an answer that was refused.
 const CLOSED: u16 = 444;
-/// The status of what could not be asked at all.
-const LOST: u16 = 500;
 
-/// Begins it, and waits for what comes of it. It is a task of its own, so that requests which lie within
-/// each other take no deeper stack; it ends when nobody waits any more.
-pub(super) fn begin(
-    site: Rc<Site>,
-    live: Rc<Live>,
-    wanted: Subrequest,
-) -> impl Future<Output = Captured> + 'static {
-    // Both are large: in boxes of their own they are not copied when they are handed on.
-    let mut task = Awaited(spawn_local(Box::pin(run(site, live, wanted))));
-    async move {
-        let captured = (&mut task.0).await;
-        captured.map_or_else(|_| lost(), |captured| *captured)
-    }
-}
-
-/// What comes of one that could not be asked.
-fn lost() -> Captured {
-    Captured { status: LOST, ..Captured::default() }
-}
-
-/// Ends what nobody waits for.
-struct Awaited(JoinHandle<Box<Captured>>);
-
-impl Drop for Awaited {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn run(site: Rc<Site>, live: Rc<Live>, wanted: Subrequest) -> Box<Captured> {
+/// From its beginning to what came of it.
+pub(super) async fn run(site: Rc<Site>, live: Rc<Live>, wanted: Subrequest) -> Box<Captured> {
     let Subrequest { transaction, contexts, origin, room } = wanted;
     let downstream = rc_in_place(|| Downstream::of_script(transaction.body.clone(), room));
     let host = Box::new(Shared::new(site.clone(), downstream.clone()));
     let subject = rc_in_place(|| Subject::within(*transaction, host, origin));
     subject.contexts.replace(contexts);
     let Some(exchange) = Exchange::begin(subject, live, site.functions.clone()) else {
-        return Box::new(lost());
+        return Box::new(Captured::lost());
     };
     downstream.belong_to(&exchange);
     phases::renew(&exchange);
@@ -70,7 +38,7 @@ fn captured(exchange: &Exchange, downstream: &Downstream, sent: Sent) -> Capture
     let contexts = exchange.subject.contexts.take();
     let mut transaction = exchange.subject.transaction.borrow_mut();
     let variables = std::mem::take(&mut transaction.variables);
-    let mut body = kept.map(|kept| kept.body.freeze()).unwrap_or_default();
+    let mut body = kept.map(Kept::body).unwrap_or_default();
     let response = transaction.response.take();
     let reply = &mut transaction.reply;
     let (status, headers) = match response {

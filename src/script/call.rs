@@ -1,6 +1,7 @@
 //! One handler at work: what the API's functions find when a script calls them.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::ManuallyDrop;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::inner::Inner;
 use super::parked::Answer;
 use super::within::{Captured, Detour, Origin, Subrequest, Way};
 use super::{Handshake, Threads, api, slot};
@@ -85,6 +87,8 @@ pub struct Aside {
     /// How they behave there unless the script says otherwise; none: as the domain's settings say.
     pub(super) socket_settings: RefCell<Option<Arc<SocketSettings>>>,
     errands: RefCell<Vec<Waiting<'static, ()>>>,
+    /// Subrequests that are to begin when its script waits.
+    pub(super) inner: RefCell<VecDeque<Rc<Inner>>>,
     /// Errors that went through coroutines, innermost first: the words, and the stack there.
     traces: RefCell<Vec<(String, String)>>,
 }
@@ -119,9 +123,9 @@ pub trait Host {
     /// A status for the client, if the body is too large, malformed or too slow.
     fn read_body(&self) -> Waiting<'_, Result<Body, u16>>;
 
-    /// Begins a request within the node, and waits for what comes of it; it ends when that is dropped.
-    /// None where there are no routes to go to.
-    fn subrequest(&self, _wanted: Subrequest) -> Option<Waiting<'static, Captured>> {
+    /// A request within the node, which begins when it is polled and ends when it is dropped. None where
+    /// there are no routes to go to.
+    fn subrequest(&self, _wanted: Subrequest) -> Option<Waiting<'static, Box<Captured>>> {
         None
     }
 

@@ -16,8 +16,11 @@ use super::owner::Begun;
 use super::slot::{self, Allowance};
 use super::{Call, Exit, ScriptError, with_current};
 use crate::config::Budget;
+use crate::shared::Limit;
 use crate::telemetry::events;
 
+/// How often a script goes on in one poll of its task, whatever it asks of the node itself.
+const ROUNDS: u32 = 16;
 /// nginx's status for a request whose client went away.
 const CLIENT_GONE: u16 = 499;
 /// nginx's level `info`.
@@ -87,46 +90,56 @@ impl Meter {
         call: &Rc<Call>,
         mut future: Pin<&mut impl Future<Output = mlua::Result<T>>>,
     ) -> mlua::Result<T> {
-        let mut limit: Option<Pin<Box<Sleep>>> = None;
+        let mut limit: Option<Limit> = None;
         let mut turn = Turn::new(self.queue.clone());
         let mut done = None;
         let _ending = Ending(call);
         poll_fn(|context| {
-            let waits = !call.errands_are_done(context) && !call.threads.are_running();
-            if waits || self.is_held(context) || !turn.has_come(context) {
-                return Poll::Pending;
+            for _ in 0..ROUNDS {
+                let waits = !call.errands_are_done(context) && !call.threads.are_running();
+                if waits || self.is_held(context) || !turn.has_come(context) {
+                    return Poll::Pending;
+                }
+                if call.threads.is_abandoned(context, || call.say(INFO, GONE)) {
+                    call.leave(Exit::Respond(CLIENT_GONE));
+                    return Poll::Ready(Err(Error::runtime("the client is gone")));
+                }
+                call.threads.enter(context.waker());
+                let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
+                let (polled, cpu) = self.run(vm, call, slice, || {
+                    all(vm, call, context.waker(), &mut future, &mut done)
+                });
+                let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
+                let goes_on = self.suspended && !ended;
+                if goes_on {
+                    events::OwnerSuspended { owner: &self.queue.account().name }.emit();
+                }
+                let pause = if goes_on { self.queue.account().pause() } else { None };
+                turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
+                let answered = !ended && call.begin_inner(context);
+                if let Some(pause) = pause {
+                    return self.hold(pause, context);
+                }
+                if polled.is_ready() || goes_on {
+                    return polled;
+                }
+                if answered {
+                    continue;
+                }
+                // It may have been suspended between a native function's poll and its wait, and have
+                // been woken since, when it was not its turn: it looks once more.
+                if was_suspended {
+                    context.waker().wake_by_ref();
+                }
+                if !ended && !call.errands_are_done(context) {
+                    limit = None;
+                    return Poll::Pending;
+                }
+                return self.waiting(call, &mut limit, context);
             }
-            if call.threads.is_abandoned(context, || call.say(INFO, GONE)) {
-                call.leave(Exit::Respond(CLIENT_GONE));
-                return Poll::Ready(Err(Error::runtime("the client is gone")));
-            }
-            call.threads.enter(context.waker());
-            let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
-            let (polled, cpu) = self
-                .run(vm, call, slice, || all(vm, call, context.waker(), &mut future, &mut done));
-            let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
-            let goes_on = self.suspended && !ended;
-            if goes_on {
-                events::OwnerSuspended { owner: &self.queue.account().name }.emit();
-            }
-            let pause = if goes_on { self.queue.account().pause() } else { None };
-            turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
-            if let Some(pause) = pause {
-                return self.hold(pause, context);
-            }
-            if polled.is_ready() || goes_on {
-                return polled;
-            }
-            // It may have been suspended between a native function's poll and its wait, and have
-            // been woken since, when it was not its turn: it looks once more.
-            if was_suspended {
-                context.waker().wake_by_ref();
-            }
-            if !ended && !call.errands_are_done(context) {
-                limit = None;
-                return Poll::Pending;
-            }
-            self.waiting(call, &mut limit, context)
+            // Others have waited for long enough.
+            fairness::wake_after_polling(context.waker());
+            Poll::Pending
         })
         .await
     }
@@ -185,7 +198,7 @@ impl Meter {
     fn waiting<T>(
         &mut self,
         call: &Call,
-        limit: &mut Option<Pin<Box<Sleep>>>,
+        limit: &mut Option<Limit>,
         context: &mut Context<'_>,
     ) -> Poll<mlua::Result<T>> {
         // Many short polls, each too short for the watchdog to see, add up too.
@@ -193,8 +206,8 @@ impl Meter {
         if self.cut || call.exit.get().is_some() {
             return Poll::Ready(Err(Error::runtime("the call was ended")));
         }
-        let limit = limit.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.budget.wait)));
-        if limit.as_mut().poll(context).is_pending() {
+        let limit = limit.get_or_insert_with(|| Limit::of(self.budget.wait, context));
+        if limit.poll(context).is_pending() {
             return Poll::Pending;
         }
         self.waited = true;

@@ -14,6 +14,7 @@ mod guard;
 mod handler;
 mod handshake;
 mod incarnation;
+mod inner;
 mod interrupt;
 mod jump;
 mod light;
@@ -53,6 +54,7 @@ pub use error::{ScriptError, ScriptErrorKind, Unplaced, message as error_text};
 pub use fairness::polled;
 pub use handler::Handler;
 pub use handshake::{Above, Handshake};
+pub use inner::apart;
 pub use light::{Light, reason};
 pub use module::{ModuleInfo, describe, describe_with};
 pub use owner::{

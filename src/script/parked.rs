@@ -2,12 +2,33 @@
 
 use std::cell::{Cell, RefCell};
 
+use std::task::{Context, Poll};
+
 use mlua::MultiValue;
 
 use super::Waiting;
+use super::api::Stack;
 
 /// What a native function that waits comes to.
 pub type Answer = mlua::Result<MultiValue>;
+
+/// What a native function waits for whose results go onto Luau's stack as they are, with no value of
+/// mlua's between.
+pub trait Native {
+    /// Whether it is there. Once it is, it is not asked again.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// Puts the results onto the stack, which has room for a few; how many they are. Luau may raise: what
+    /// is held is dropped as that passes.
+    fn put(self: Box<Self>, stack: &mut Stack<'_>) -> usize;
+}
+
+/// What somebody waits for.
+pub(super) enum Awaited {
+    /// Of a function of mlua's.
+    Answer(Waiting<'static, Answer>),
+    Native(Box<dyn Native>),
+}
 
 /// Bits of a ticket that say which place it is for.
 const PLACES: u32 = 24;
@@ -31,7 +52,7 @@ struct Place {
     /// The light thread whose function waits; 0: the call's own coroutine.
     owner: usize,
     /// None while it is polled.
-    waiting: Option<Waiting<'static, Answer>>,
+    waiting: Option<Awaited>,
 }
 
 thread_local! {
@@ -43,11 +64,7 @@ impl Parked {
     ///
     /// # Errors
     /// If there are too many.
-    pub(super) fn keep(
-        &self,
-        waiting: Waiting<'static, Answer>,
-        owner: usize,
-    ) -> mlua::Result<Ticket> {
+    pub(super) fn keep(&self, waiting: Awaited, owner: usize) -> mlua::Result<Ticket> {
         let mut places = self.places.borrow_mut();
         let index = self.free.borrow_mut().pop().unwrap_or(places.len());
         if index >> PLACES > 0 {
@@ -65,12 +82,12 @@ impl Parked {
     }
 
     /// What that ticket is for, to be polled: then [`Self::put_back`] or [`Self::give_up`].
-    pub(super) fn take(&self, ticket: Ticket) -> Option<Waiting<'static, Answer>> {
+    pub(super) fn take(&self, ticket: Ticket) -> Option<Awaited> {
         self.of(ticket, |place| place.waiting.take()).flatten()
     }
 
     /// Goes on to wait, unless it was given up meanwhile.
-    pub(super) fn put_back(&self, ticket: Ticket, waiting: Waiting<'static, Answer>) {
+    pub(super) fn put_back(&self, ticket: Ticket, waiting: Awaited) {
         let mut places = self.places.borrow_mut();
         let place = places.get_mut(ticket.index()).filter(|place| place.ticket == Some(ticket));
         let left = match place {
@@ -119,7 +136,7 @@ impl Parked {
 }
 
 impl Place {
-    fn leave(&mut self) -> Option<Waiting<'static, Answer>> {
+    fn leave(&mut self) -> Option<Awaited> {
         self.ticket = None;
         self.waiting.take()
     }
@@ -145,8 +162,8 @@ impl Ticket {
 mod tests {
     use super::*;
 
-    fn waiting() -> Waiting<'static, Answer> {
-        Box::pin(std::future::pending())
+    fn waiting() -> Awaited {
+        Awaited::Answer(Box::pin(std::future::pending()))
     }
 
     #[test]

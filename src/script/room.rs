@@ -24,9 +24,14 @@ impl Relief {
         Self { limit, next: Cell::new(limit / 2) }
     }
 
+    /// Whether there is something to be done where so much is used.
+    pub(super) fn is_due(&self, used: usize) -> bool {
+        used > self.next.get()
+    }
+
     /// A script is about to wait. What is left after a whole collection may grow by half of the rest.
     pub(super) fn look(&self, lua: &Lua) {
-        if lua.used_memory() <= self.next.get() {
+        if !self.is_due(lua.used_memory()) {
             return;
         }
         // A collector without memory for its own work is of no use: then the script is told.

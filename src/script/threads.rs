@@ -9,7 +9,7 @@ use mlua::{Function, Lua, MultiValue, Thread};
 
 use super::coroutine::{Resumer, mark_light};
 use super::light::{Life, Light, identity, tell};
-use super::parked::{Answer, Parked, Ticket};
+use super::parked::{Answer, Awaited, Native, Parked, Ticket};
 use super::{Waiting, current, fairness, slot};
 use crate::memory::Seldom;
 
@@ -307,13 +307,9 @@ impl Threads {
         &self,
         mut waiting: Waiting<'static, Answer>,
     ) -> mlua::Result<Result<MultiValue, Ticket>> {
-        match self.look(&mut waiting) {
+        match self.look(|context| waiting.as_mut().poll(context)) {
             Poll::Ready(answer) => answer.map(Ok),
-            Poll::Pending => {
-                self.used.set(true);
-                let owner = self.current().map_or(0, |light| light.identity);
-                self.crowd.parked.keep(waiting, owner).map(Err)
-            }
+            Poll::Pending => self.keep(Awaited::Answer(waiting)).map(Err),
         }
     }
 
@@ -322,19 +318,56 @@ impl Threads {
     /// # Errors
     /// The function's own.
     pub(super) fn await_again(&self, ticket: Ticket) -> mlua::Result<Result<MultiValue, Ticket>> {
-        let Some(mut waiting) = self.crowd.parked.take(ticket) else {
+        let Some(Awaited::Answer(mut waiting)) = self.crowd.parked.take(ticket) else {
             return Err(mlua::Error::runtime("what it waited for is over"));
         };
-        match self.look(&mut waiting) {
+        match self.look(|context| waiting.as_mut().poll(context)) {
             Poll::Ready(answer) => {
                 self.crowd.parked.give_up(ticket);
                 answer.map(Ok)
             }
             Poll::Pending => {
-                self.crowd.parked.put_back(ticket, waiting);
+                self.crowd.parked.put_back(ticket, Awaited::Answer(waiting));
                 Ok(Err(ticket))
             }
         }
+    }
+
+    /// A function waits for that, which puts its results onto the stack itself. It was looked at with
+    /// [`Self::look`], and is not there yet.
+    ///
+    /// # Errors
+    /// If too many wait.
+    pub(super) fn park(&self, waiting: Box<dyn Native>) -> mlua::Result<Ticket> {
+        self.keep(Awaited::Native(waiting))
+    }
+
+    /// What such a function waits for, looked at again; none: it waits for what only [`Self::await_again`]
+    /// can look at.
+    pub(super) fn look_again(&self, ticket: Ticket) -> Option<Result<Box<dyn Native>, Ticket>> {
+        let mut waiting = match self.crowd.parked.take(ticket)? {
+            Awaited::Native(waiting) => waiting,
+            other @ Awaited::Answer(_) => {
+                self.crowd.parked.put_back(ticket, other);
+                return None;
+            }
+        };
+        Some(match self.look(|context| waiting.poll(context)) {
+            Poll::Ready(()) => {
+                self.crowd.parked.give_up(ticket);
+                Ok(waiting)
+            }
+            Poll::Pending => {
+                self.crowd.parked.put_back(ticket, Awaited::Native(waiting));
+                Err(ticket)
+            }
+        })
+    }
+
+    fn keep(&self, waiting: Awaited) -> mlua::Result<Ticket> {
+        self.used.set(true);
+        let owner = self.current().map_or(0, |light| light.identity);
+        self.crowd.parked.keep(waiting, owner)
     }
 
     /// A native function cannot wait where it is.
@@ -342,12 +375,13 @@ impl Threads {
         self.crowd.parked.give_up(ticket);
     }
 
-    fn look(&self, waiting: &mut Waiting<'static, Answer>) -> Poll<Answer> {
+    /// Looks at what is waited for; whoever runs now is told when it is there.
+    pub(super) fn look<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         let known = self.waker.borrow().clone();
         let call = known.as_ref().unwrap_or(Waker::noop());
         let light = self.current();
         let waker = light.as_ref().map_or(call, |light| light.waker(call));
-        waiting.as_mut().poll(&mut Context::from_waker(waker))
+        poll(&mut Context::from_waker(waker))
     }
 
     /// Whether a sleep of no time only lets others run before it. A script that asks for something over

@@ -101,6 +101,16 @@ pub enum Way {
     Target(Bytes, Option<Bytes>),
 }
 
+/// The status of what could not be asked at all.
+const LOST: u16 = 500;
+
+impl Captured {
+    /// What comes of one that could not be asked.
+    pub fn lost() -> Self {
+        Self { status: LOST, ..Self::default() }
+    }
+}
+
 impl Call {
     /// CPU time that this call, and what runs at its expense, may still use. None: it has no payer.
     pub(super) fn payer_has(&self) -> Option<Duration> {

@@ -9,3 +9,10 @@ pub fn rc_in_place<T>(make: impl FnOnce() -> T) -> Rc<T> {
     // What is to be cyclic has its place before its value.
     Rc::new_cyclic(|_| make())
 }
+
+/// The same for a box: its place is there before its value.
+#[inline]
+pub fn box_in_place<T>(make: impl FnOnce() -> T) -> Box<T> {
+    let place = Box::new_uninit();
+    Box::write(place, make())
+}

@@ -18,10 +18,10 @@ pub use collections::{
     CollectionId, CollectionKind, CollectionStatistics, Collections, Member, Refused,
 };
 pub use dictionary::{Dictionaries, Dictionary, End, Entry, Fault, Hint, Outcome, Scalar, Written};
-pub use in_place::rc_in_place;
+pub use in_place::{box_in_place, rc_in_place};
 pub use ip_set::IpSet;
 pub use local_time::local_offset;
 pub use socket::Socket;
 pub use tables::{Statistics as TableStatistics, Table, Tables};
 pub use timers::{Timer, about_now, tick};
-pub use within::{Elapsed, within, within_again};
+pub use within::{Elapsed, Limit, within, within_again};

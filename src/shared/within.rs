@@ -1,7 +1,7 @@
 //! A time limit that costs nothing where nothing has to be waited for.
 
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
@@ -57,6 +57,32 @@ pub async fn within_again<F: Future>(
         over.map(|()| Err(Elapsed))
     })
     .await
+}
+
+/// A limit that somebody watches who polls other things besides.
+#[derive(Debug)]
+pub struct Limit(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Exact(Pin<Box<Sleep>>),
+    Rough(Timer),
+}
+
+impl Limit {
+    /// From now on, and so long.
+    pub fn of(limit: Duration, context: &Context<'_>) -> Self {
+        let rough = Timer::set(limit, context).map(Kind::Rough);
+        Self(rough.unwrap_or_else(|| Kind::Exact(Box::pin(sleep(limit)))))
+    }
+
+    /// Whether it is over.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Kind::Exact(exact) => exact.as_mut().poll(context),
+            Kind::Rough(timer) => timer.poll(context),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `ngx.location`: requests that a script makes of the node itself.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -8,12 +9,13 @@ use bytes::Bytes;
 use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::{at, fault, subject, text, type_name};
+use super::captured::{self, Alone, Begun, Pending};
 use super::request_headers::{replace, room, safe_name, values_of};
 use super::{Contexts, Function, Native, constants, log, query, quick, target, var, variables};
-use crate::script::{
-    Call, Captured, DEEPEST, DomainSpec, Light, MOST, Origin, Subrequest, spec_of,
-};
-use crate::transaction::{Body, Header, Headers, PhaseSet, Request, Transaction};
+use crate::script::inner::Inner;
+use crate::script::{Call, DEEPEST, DomainSpec, MOST, Origin, Subject, Subrequest, spec_of};
+use crate::shared::box_in_place;
+use crate::transaction::{Body, PhaseSet, Request, Transaction};
 
 /// Part of a state's memory that the host holds for a call of answers to its subrequests.
 const ANSWERS: usize = 4;
@@ -127,13 +129,7 @@ fn wanted(lua: &Lua, call: &Rc<Call>, uri: &Value, options: Option<Table>) -> ml
         let parent = exchange.transaction.borrow();
         transaction((lua, call), &parent, path, args, &options)?
     };
-    log::trace(call, || {
-        let request = &transaction.request;
-        let path = request.normalized_path();
-        let query = request.query.as_deref().unwrap_or_default();
-        let (path, query) = (String::from_utf8_lossy(&path), String::from_utf8_lossy(query));
-        format!("lua http subrequest \"{path}?{query}\"")
-    });
+    tell(call, &transaction.request);
     let spec = spec_of(lua).ok_or_else(|| fault("no ctx found"))?;
     target::check(&spec, &transaction.request)?;
     let contexts = options.context.map(|table| Contexts::with(lua, table));
@@ -147,21 +143,37 @@ fn wanted(lua: &Lua, call: &Rc<Call>, uri: &Value, options: Option<Table>) -> ml
     Ok(Wanted { subrequest, gives_context, shares_variables })
 }
 
+/// In lua-nginx-module's words, that one is made.
+fn tell(call: &Call, request: &Request) {
+    log::trace(call, || {
+        let path = request.normalized_path();
+        let query = request.query.as_deref().unwrap_or_default();
+        let (path, query) = (String::from_utf8_lossy(&path), String::from_utf8_lossy(query));
+        format!("lua http subrequest \"{path}?{query}\"")
+    });
+}
+
 /// Where one comes from that this call makes, if it may make another.
 fn origin(lua: &Lua, call: &Rc<Call>, spec: &DomainSpec) -> mlua::Result<Origin> {
     let exchange = subject(call)?;
-    let before = &exchange.origin;
-    if before.depth >= DEEPEST || before.made.get().get() >= MOST {
+    within(call, &exchange.origin, spec).ok_or_else(|| {
         let uri = exchange.transaction.borrow().request.path.clone();
         let uri = String::from_utf8_lossy(&uri).into_owned();
         log::complain(lua, call, &format!("lua subrequests cycle while processing \"{uri}\""));
-        return Err(fault("failed to issue subrequest: -1"));
-    }
+        fault("failed to issue subrequest: -1")
+    })
+}
+
+/// The same; none: it may not make another.
+fn within(call: &Rc<Call>, before: &Origin, spec: &DomainSpec) -> Option<Origin> {
     let made = before.made.get();
+    if before.depth >= DEEPEST || made.get() >= MOST {
+        return None;
+    }
     made.set(made.get() + 1);
     let payer = if spec.guest { Some(call.clone()) } else { before.payer.clone() };
     let (made, sockets) = (before.made.share(), before.sockets.share());
-    Ok(Origin { depth: before.depth + 1, made, payer, sockets, above: before.above.clone() })
+    Some(Origin { depth: before.depth + 1, made, payer, sockets, above: before.above.clone() })
 }
 
 /// The options of one subrequest.
@@ -287,19 +299,13 @@ fn transaction(
         fault("failed to adjust the subrequest: -1")
     })?;
     let forwards = options.forwards_body || matches!(method, "POST" | "PUT");
-    let mut request = Request {
-        method: Bytes::from_static(method.as_bytes()),
-        path,
-        query: args,
-        ..(*parent.request).clone()
-    };
+    let mut request = request(parent, method.as_bytes(), path, args);
     let body = match &options.body {
         Some(body) if body.is_empty() => Body::Empty,
         Some(body) => Body::Memory(body.clone()),
         None if forwards && !matches!(parent.body, Body::Unread) => parent.body.clone(),
         None => Body::Empty,
     };
-    request.headers.remove("transfer-encoding");
     match body.length().unwrap_or_default() {
         0 => drop(request.headers.remove("content-length")),
         length => request.headers.set("Content-Length", length.to_string()),
@@ -310,13 +316,8 @@ fn transaction(
         room(&request.headers, values.len(), values.iter().map(Vec::len).sum())?;
         replace(&mut request.headers, &name, values)?;
     }
-    let client = parent.client.clone();
-    let transaction = Transaction::new(parent.id.clone(), Instant::now(), client, request);
-    let mut transaction = Box::new(transaction);
-    transaction.internal = true;
-    transaction.is_subrequest = true;
+    let mut transaction = fresh(parent, request, body);
     transaction.wants_pages = options.wants_pages;
-    transaction.body = body;
     if options.shares_variables || options.copies_variables {
         transaction.variables = parent.variables.clone();
         transaction.upstream.wanted.clone_from(&parent.upstream.wanted);
@@ -329,6 +330,30 @@ fn transaction(
         var::assign(&mut transaction, name, Some(value.clone()), is_guest)?;
     }
     Ok(transaction)
+}
+
+/// The parent's head with another method and target.
+fn request(
+    parent: &Transaction,
+    method: &'static [u8],
+    path: Bytes,
+    query: Option<Bytes>,
+) -> Box<Request> {
+    let mut request = parent.request.clone();
+    (request.method, request.path, request.query) = (Bytes::from_static(method), path, query);
+    request.headers.remove("transfer-encoding");
+    request
+}
+
+/// A subrequest at its beginning.
+fn fresh(parent: &Transaction, request: Box<Request>, body: Body) -> Box<Transaction> {
+    let client = parent.client.clone();
+    let mut transaction =
+        box_in_place(|| Transaction::new(parent.id.clone(), Instant::now(), client, request));
+    transaction.internal = true;
+    transaction.is_subrequest = true;
+    transaction.body = body;
+    transaction
 }
 
 /// Whether a subrequest may be given this variable.
@@ -355,14 +380,14 @@ async fn all(lua: Lua, call: Rc<Call>, all_wanted: Vec<Wanted>) -> mlua::Result<
     for wanted in all_wanted {
         let Wanted { mut subrequest, gives_context, shares_variables } = wanted;
         subrequest.room = room.clone();
-        let Some(waiting) = exchange.host.subrequest(subrequest) else {
+        let Some(waiting) = begin(&call, &exchange, subrequest) else {
             return Err(fault("failed to issue subrequest: there are no routes here"));
         };
         begun.push((waiting, gives_context, shares_variables));
     }
     let mut results = MultiValue::with_capacity(begun.len());
     for (waiting, gives_context, shares_variables) in begun {
-        let mut captured = waiting.await;
+        let mut captured = poll_fn(|context| waiting.poll(context)).await;
         exchange.transaction.borrow_mut().doing = captured.doing;
         if gives_context {
             captured.contexts.settle(&lua)?;
@@ -371,74 +396,35 @@ async fn all(lua: Lua, call: Rc<Call>, all_wanted: Vec<Wanted>) -> mlua::Result<
             let variables = std::mem::take(&mut captured.variables);
             exchange.transaction.borrow_mut().variables = variables;
         }
-        results.push_back(Value::Table(result(&lua, &captured)?));
+        let result = quick::made(&lua, |stack| captured::push(stack, &captured))?;
+        results.push_back(Value::Table(result));
     }
     Ok(results)
 }
 
-/// A call waits for subrequests: it may not be left before they end.
-struct Pending {
-    call: Rc<Call>,
-    light: Option<Rc<Light>>,
+fn begin(call: &Call, exchange: &Subject, wanted: Subrequest) -> Option<Begun> {
+    let depth = wanted.origin.depth;
+    let request = exchange.host.subrequest(wanted)?;
+    Some(Begun::of(Inner::of(request, depth, call)))
 }
 
-impl Pending {
-    fn begin(call: &Rc<Call>) -> Self {
-        let pending = Self { call: call.clone(), light: call.threads.current() };
-        pending.count(|count| count + 1);
-        pending
-    }
-
-    fn count(&self, change: impl Fn(u32) -> u32) {
-        self.call.pending.set(change(self.call.pending.get()));
-        if let Some(light) = &self.light {
-            light.pending.set(change(light.pending.get()));
-        }
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        self.count(|count| count.saturating_sub(1));
-    }
-}
-
-fn result(lua: &Lua, captured: &Captured) -> mlua::Result<Table> {
-    quick::made(lua, |stack| {
-        stack.push_table(0, 4);
-        stack.push_bytes(b"status");
-        stack.push_number(captured.status.into());
-        stack.set_field();
-        stack.push_bytes(b"truncated");
-        stack.push_boolean(captured.truncated);
-        stack.set_field();
-        stack.push_bytes(b"body");
-        stack.push_bytes(&captured.body);
-        stack.set_field();
-        stack.push_bytes(b"header");
-        push_headers(stack, &captured.headers);
-        stack.set_field();
-    })
-}
-
-/// A table of header fields: of a name that came more than once, its values in an array.
-fn push_headers(stack: &mut quick::Stack<'_>, headers: &Headers) {
-    stack.push_table(0, headers.len());
-    for (place, header) in headers.iter().enumerate() {
-        let same = |other: &&Header| other.name == header.name;
-        if headers.iter().take(place).any(|other| same(&other)) {
-            continue;
-        }
-        stack.push_bytes(&header.name);
-        if headers.iter().skip(place + 1).any(|other| same(&other)) {
-            stack.push_table(2, 0);
-            for (index, other) in (1..).zip(headers.iter().filter(same)) {
-                stack.push_bytes(&other.value);
-                stack.set_item(index);
-            }
-        } else {
-            stack.push_bytes(&header.value);
-        }
-        stack.set_field();
-    }
+/// A subrequest for which its script gives nothing but its URI. None: it has to be made, or refused, in
+/// the long way.
+pub fn ask(call: &Rc<Call>, spec: &DomainSpec, uri: &[u8]) -> Option<Box<Alone>> {
+    let subject = call.subject.as_ref()?;
+    let (path, query) = target::parse(uri)?;
+    let transaction = {
+        let parent = subject.transaction.try_borrow().ok()?;
+        let mut request = request(&parent, b"GET", path, query);
+        request.headers.remove("content-length");
+        fresh(&parent, request, Body::Empty)
+    };
+    tell(call, &transaction.request);
+    let leads = target::check(spec, &transaction.request).is_ok();
+    let origin = if leads { within(call, &subject.origin, spec)? } else { return None };
+    let room = Rc::new(Cell::new(spec.memory / ANSWERS));
+    let wanted = Subrequest { transaction, contexts: Contexts::default(), origin, room };
+    let begun = begin(call, subject, wanted)?;
+    let (subject, pending) = (subject.clone(), Pending::begin(call));
+    Some(Box::new(Alone { begun, subject, came: None, _pending: pending }))
 }

@@ -149,9 +149,14 @@ pub fn tell_error(call: &Call, words: &str) {
     events::Said { level: ERR, message: words, about: about.as_deref() }.emit();
 }
 
+/// Whether what waits is told as it goes on: short ways know no words for that.
+pub fn traces() -> bool {
+    events::ScriptSaid::is_wanted(DEBUG)
+}
+
 /// What lua-nginx-module tells at level `debug`.
 pub fn trace(call: &Call, words: impl FnOnce() -> String) {
-    if events::ScriptSaid::is_wanted(DEBUG) {
+    if traces() {
         call.say(DEBUG, &words());
     }
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod arg;
 mod arguments;
+mod captured;
 mod collection;
 mod config;
 mod constants;
@@ -52,7 +53,7 @@ pub(super) use log::warn_of_global;
 pub(super) use modules::find as built_in;
 pub use page::page;
 pub(super) use quick::{
-    bring_forward as bring_context_forward, give_back, hand_of, settle_context, spare,
+    Stack, bring_forward as bring_context_forward, give_back, hand_of, settle_context, spare,
     withdraw as withdraw_context,
 };
 pub use socket::Sockets;

@@ -1,12 +1,17 @@
 //! `ngx.timer` and `ngx.sleep`.
 
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mlua::{Function as LuaFunction, Lua, MultiValue, Value};
+use tokio::time::Sleep;
 
 use super::arguments::{at, bad_argument, check_number, fault, one, refusal, type_name};
-use super::{EVERYWHERE, Function, Native, log};
+use super::{EVERYWHERE, Function, Native, Stack, log};
+use crate::script::fairness::wake_after_polling;
+use crate::script::parked;
 use crate::script::{Call, State, Terms, Waiting, Work, state_of};
 use crate::transaction::{Phase, PhaseSet};
 
@@ -137,6 +142,45 @@ pub fn terms(call: &Call) -> Terms {
     }
     let sockets = call.socket_settings();
     Terms { module: call.module.clone(), budget, peer: call.peer(), sockets }
+}
+
+/// A sleep of which nothing is told.
+pub enum Sleeping {
+    /// Of no time: others run before it; whether they were let.
+    Passing(bool),
+    Timed(Pin<Box<Sleep>>),
+}
+
+impl Sleeping {
+    /// One of that many seconds; none: it is not for a script to sleep so long.
+    pub fn of(call: &Call, seconds: f64) -> Option<Self> {
+        if !(0.0..=LONGEST).contains(&seconds) {
+            return None;
+        }
+        if seconds == 0.0 && call.threads.may_skip() {
+            return Some(Self::Passing(false));
+        }
+        Some(Self::Timed(Box::pin(tokio::time::sleep(Duration::from_secs_f64(seconds)))))
+    }
+}
+
+impl parked::Native for Sleeping {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Passing(passed) => {
+                if std::mem::replace(passed, true) {
+                    return Poll::Ready(());
+                }
+                wake_after_polling(context.waker());
+                Poll::Pending
+            }
+            Self::Timed(sleep) => sleep.as_mut().poll(context),
+        }
+    }
+
+    fn put(self: Box<Self>, _: &mut Stack<'_>) -> usize {
+        0
+    }
 }
 
 /// A sleep that was not slept to its end is told when its timer goes.

@@ -8,7 +8,10 @@ use mlua::{Lua, Table};
 
 use super::regex::Memo;
 use super::shared::Hints;
+use crate::script::api::socket::Pools;
+use crate::script::room::Relief;
 use crate::script::{DomainSpec, WorkerIndex, spec_of};
+use crate::transaction::Header;
 
 /// What short ways know of their state.
 pub struct Facts {
@@ -26,10 +29,16 @@ pub struct Facts {
     pub place: RefCell<Option<Table>>,
     /// The table of header fields that was made last.
     pub headers: Cell<KeptHeaders>,
+    /// The fields of the answer to a subrequest of which a table was made last.
+    pub fields: RefCell<KeptFields>,
     /// Where keys of dictionaries were.
     pub hints: Hints,
     /// Regexes used lately.
     pub regexes: Memo,
+    /// Connections that its scripts keep.
+    pub pools: Rc<Pools>,
+    /// What a script that waits does for the collector.
+    pub relief: Relief,
 }
 
 /// A table of header fields, untouched by scripts, who get copies.
@@ -38,6 +47,15 @@ pub struct KeptHeaders {
     /// What it was made of ([`crate::transaction::Headers::edition`]); 0: there is none.
     pub edition: u64,
     /// Its number among the references of the registry; 0: it has none yet.
+    pub place: i32,
+}
+
+/// A table of an answer's fields, untouched by scripts, who get copies.
+#[derive(Debug, Default)]
+pub struct KeptFields {
+    /// The fields; none while there is no table.
+    pub fields: Vec<Header>,
+    /// As in [`KeptHeaders`].
     pub place: i32,
 }
 
@@ -61,8 +79,11 @@ pub fn facts(lua: &Lua) -> Rc<Facts> {
         front: RefCell::default(),
         place: RefCell::default(),
         headers: Cell::default(),
+        fields: RefCell::default(),
         hints: Hints::default(),
         regexes: Memo::default(),
+        pools: Rc::default(),
+        relief: Relief::of(lua),
     });
     lua.set_app_data(facts.clone());
     facts

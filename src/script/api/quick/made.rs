@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{Stack, give_back, spare};
+use super::{Object, Stack, give_back, spare};
 use crate::script::api::regex::Compiled;
 
 /// Names that one table has at the most: they are compared each with each.
@@ -12,6 +12,7 @@ const FEW: usize = 40;
 
 /// A table to be made.
 pub enum Made<'a> {
+    Object(Object),
     /// What the groups of the regex's last search found in this subject.
     Groups(&'a [u8], Rc<Compiled>),
     Pairs(Pairs),
@@ -118,6 +119,7 @@ impl Made<'_> {
     /// Puts the table onto the stack.
     pub(super) fn put(self, stack: &mut Stack<'_>) {
         match self {
+            Self::Object(object) => object.put(stack),
             Self::Groups(subject, compiled) => put_groups(subject, &compiled, stack),
             Self::Pairs(pairs) => pairs.put(stack),
         }

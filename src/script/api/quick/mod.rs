@@ -14,13 +14,16 @@ mod facts;
 mod headers;
 mod json;
 mod lights;
+mod location;
 mod log;
 mod made;
+mod owned;
 mod regex;
 mod request;
 mod route;
 mod semaphore;
 mod shared;
+mod sockets;
 mod stack;
 mod tape;
 mod time;
@@ -37,10 +40,11 @@ pub use self::context::{
 pub use self::facts::{Facts, facts};
 pub use self::headers::IN_ANY_CASE;
 pub use self::made::Made;
+pub use self::owned::{Object, itself, object, own};
 pub use self::regex::note as note_regex;
 pub use self::route::{Answer, Out, Run, give_back, spare};
-pub use self::stack::{Plain, Stack, made, own};
-pub use self::waits::{caller, leaves, returns, waiting};
+pub use self::stack::{Plain, Stack, made};
+pub use self::waits::{caller, leaves, returns, wait_for, waiting};
 
 use super::Function;
 use super::request_headers::any_case;
@@ -62,11 +66,13 @@ const TABLES: &[&[Quick]] = &[
     headers::QUICK,
     json::QUICK,
     lights::QUICK,
+    location::QUICK,
     log::QUICK,
     regex::QUICK,
     request::QUICK,
     semaphore::QUICK,
     shared::QUICK,
+    sockets::QUICK,
     time::QUICK,
     timers::QUICK,
     variables::QUICK,
@@ -78,7 +84,7 @@ const TABLES: &[&[Quick]] = &[
 /// If its memory does not hold it.
 pub fn prepare(lua: &Lua) -> mlua::Result<()> {
     context::prepare(lua)?;
-    stack::prepare(lua)?;
+    owned::prepare(lua)?;
     any_case(lua).map(drop)
 }
 

@@ -6,8 +6,9 @@ use std::rc::{Rc, Weak};
 
 use mlua::{Function as LuaFunction, Lua, Table};
 
-use super::{Answer, Made, Out, Quick, Run, Stack, before, before_luau, facts, spare};
+use super::{Answer, Made, Out, Plain, Quick, Run, Stack, before, before_luau, facts, spare};
 use crate::script::api::answer::STAGED_BYTES;
+use crate::script::api::arguments::push_number;
 use crate::script::api::regex::{Compiled, Part, prepare};
 use crate::script::{Call, sandbox};
 
@@ -250,4 +251,14 @@ fn gsub<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     out.extend_from_slice(subject.get(copied..).unwrap_or_default());
     answer.give(Out::Owned(out));
     answer.give(Out::Number(f64::from(count)))
+}
+
+/// Puts the first argument in the place of the last match; whether that is a text or a number.
+pub(super) fn put_piece(stack: &Stack<'_>, replacing: &Replacing) -> bool {
+    match stack.plain(1) {
+        Plain::Text(text) => replacing.put(|written| written.extend_from_slice(text)),
+        Plain::Number(number) => replacing.put(|written| push_number(number, written)),
+        Plain::Boolean(_) | Plain::Nil | Plain::Other => return false,
+    }
+    true
 }

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use mlua::{Function as LuaFunction, Lua, Value, ffi};
 
 use super::made::{Made, put_groups};
-use super::regex::{Replacing, Search, Step};
-use super::stack::owned;
-use super::{Facts, Plain, Quick, Stack, facts};
-use crate::script::api::arguments::push_number;
+use super::owned::owned;
+use super::regex::{Replacing, Search, Step, put_piece};
+use super::{Facts, Quick, Stack, facts};
 use crate::script::api::{EVERYWHERE, Function};
 use crate::script::call::{self, Call};
+use crate::script::parked::Native;
 use crate::transaction::PhaseSet;
 
 /// Results that one function has at the most.
@@ -33,7 +33,7 @@ pub(super) struct Route {
     /// Where it may be called.
     phases: PhaseSet,
     /// The state's, which holds them as long as it lives.
-    facts: *const Facts,
+    pub(super) facts: *const Facts,
     pub(super) long: ffi::lua_CFunction,
 }
 
@@ -94,6 +94,8 @@ pub enum Out<'a> {
     Field(Vec<u8>),
     /// A table.
     Made(Made<'a>),
+    /// What somebody would have waited for, and is there: all results are its.
+    Native(Box<dyn Native>),
     #[default]
     Nil,
     Number(f64),
@@ -343,8 +345,11 @@ fn ask<'a>(
 
 /// How many results there are, the late one among them.
 #[inline(always)]
-unsafe fn finish(stack: Stack<'_>, answer: Answer<'_>) -> c_int {
+unsafe fn finish(mut stack: Stack<'_>, answer: Answer<'_>) -> c_int {
     let count = answer.count;
+    if let Out::Native(native) = answer.late {
+        return native.put(&mut stack) as c_int;
+    }
     if answer.late_at == 0 {
         // The late one is nil, which nobody needs to find out.
         std::mem::forget(answer);
@@ -385,7 +390,9 @@ unsafe fn push_late(stack: &mut Stack<'_>, late: Out<'_>) {
         Out::Replacing(replacing) => push_walk(stack, replacing, next_piece),
         Out::Search(search) => push_walk(stack, search, next_match),
         Out::Shared(bytes) => stack.push_bytes(&bytes),
-        Out::Boolean(_) | Out::Context | Out::Nil | Out::Number(_) => stack.push_nil(),
+        Out::Boolean(_) | Out::Context | Out::Native(_) | Out::Nil | Out::Number(_) => {
+            stack.push_nil();
+        }
     }
 }
 
@@ -477,16 +484,6 @@ unsafe extern "C-unwind" fn next_piece(state: *mut ffi::lua_State) -> c_int {
             Err(_) => fail(state, "the search failed"),
         }
     }
-}
-
-/// Puts the first argument in the place of the last match; whether that is a text or a number.
-fn put_piece(stack: &Stack<'_>, replacing: &Replacing) -> bool {
-    match stack.plain(1) {
-        Plain::Text(text) => replacing.put(|written| written.extend_from_slice(text)),
-        Plain::Number(number) => replacing.put(|written| push_number(number, written)),
-        Plain::Boolean(_) | Plain::Nil | Plain::Other => return false,
-    }
-    true
 }
 
 /// Raises an error: what was begun ended with a bug of ours.

@@ -1,22 +1,21 @@
 //! The stack of a native function while it runs: arguments are read from it, results are put onto it.
 #![allow(unsafe_code, reason = "mlua has no function that is not protected value by value")]
 
-use std::any::{Any, TypeId};
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::rc::Rc;
 use std::slice;
 
 use mlua::{Lua, ffi};
 
 use super::facts::KeptHeaders;
+use super::owned::{BESIDE, ITSELF, Owned, owned, push_owned};
 use super::{Facts, facts};
+use crate::transaction::Headers;
 
 /// The registry's name for the metatable of tables whose fields are found in any spelling.
-const ANY_CASE: &std::ffi::CStr = c"moongate.any_case";
+const ANY_CASE: &CStr = c"moongate.any_case";
 /// Values that a native function may always push.
 const ROOM: c_int = ffi::LUA_MINSTACK;
-/// Marks what [`Stack::object`] finds.
-const OWNED: c_int = 96;
 
 /// The stack of a native function while it runs: its arguments, and where its result is made.
 pub struct Stack<'a> {
@@ -35,14 +34,6 @@ pub enum Plain<'a> {
     Number(f64),
     Other,
     Text(&'a [u8]),
-}
-
-/// What [`own`] gives an object: its userdata.
-struct Owned {
-    kind: TypeId,
-    /// Where it is, which stays there as long as it is held.
-    value: *const (),
-    _held: Rc<dyn Any>,
 }
 
 impl<'a> Stack<'a> {
@@ -159,13 +150,28 @@ impl<'a> Stack<'a> {
     /// What [`own`] gave the object that the first argument is, if it is a `T`.
     #[inline]
     pub fn object<T: 'static>(&self) -> Option<&T> {
+        self.held(BESIDE)
+    }
+
+    /// What the object holds that [`object`] made, and the first argument is, if that is a `T`.
+    #[inline]
+    pub fn itself<T: 'static>(&self) -> Option<Rc<T>> {
+        // SAFETY: as in `held`: the object holds one share of it.
+        self.held::<T>(ITSELF).map(|held| unsafe {
+            Rc::increment_strong_count(held);
+            Rc::from_raw(held)
+        })
+    }
+
+    #[inline]
+    fn held<T: 'static>(&self, place: c_int) -> Option<&T> {
         if self.kind(1) != ffi::LUA_TTABLE {
             return None;
         }
         // SAFETY: the object holds what is found, and no script runs, and nothing is collected, while the
         // stack is looked at.
         unsafe {
-            ffi::lua_rawgeti_(self.state, 1, 2);
+            ffi::lua_rawgeti_(self.state, 1, place);
             let owned = owned(self.state, -1);
             ffi::lua_settop(self.state, -2);
             owned
@@ -183,23 +189,6 @@ impl<'a> Stack<'a> {
     pub fn kind(&self, index: c_int) -> c_int {
         // SAFETY: the state is alive.
         unsafe { ffi::lua_type(self.state, index) }
-    }
-}
-
-/// What [`push_owned`] put at that place, if it is a `T`.
-///
-/// # Safety
-/// The state is alive, and something holds the userdata as long as the result is looked at.
-#[inline]
-pub(super) unsafe fn owned<'b, T: 'static>(
-    state: *mut ffi::lua_State,
-    index: c_int,
-) -> Option<&'b T> {
-    // SAFETY: only `push_owned` makes userdata with that tag.
-    unsafe {
-        let owned = ffi::lua_touserdatatagged(state, index, OWNED).cast::<Owned>();
-        let owned = owned.as_ref().filter(|owned| owned.kind == TypeId::of::<T>())?;
-        owned.value.cast::<T>().as_ref()
     }
 }
 
@@ -254,33 +243,78 @@ impl Stack<'_> {
 
     /// Keeps a copy of the header fields' table on top, for [`Self::push_headers`].
     pub(super) fn keep_headers(&mut self, edition: u64) {
-        let (state, kept) = (self.state, &self.facts.headers);
+        let kept = &self.facts.headers;
         let place = kept.get().place;
         // While the copy is made, which may fail, there is none.
         kept.set(KeptHeaders { edition: 0, place });
         // SAFETY: as above; the reference is this function's own.
-        let place = unsafe {
+        let place = unsafe { self.put_clone_at(place) };
+        kept.set(KeptHeaders { edition, place });
+    }
+
+    /// Puts a copy of the table on top among the references of the registry, at that place (0: at a fresh
+    /// one); where it is.
+    ///
+    /// # Safety
+    /// The place is the caller's own.
+    unsafe fn put_clone_at(&mut self, place: i32) -> i32 {
+        let state = self.state;
+        // SAFETY: as above.
+        unsafe {
             ffi::lua_clonetable(state, -1);
             if place > 0 {
                 ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, place);
-                place
-            } else {
-                let place = ffi::lua_ref(state, -1);
-                ffi::lua_pop(state, 1);
-                place
+                return place;
             }
-        };
-        kept.set(KeptHeaders { edition, place });
+            let place = ffi::lua_ref(state, -1);
+            ffi::lua_pop(state, 1);
+            place
+        }
+    }
+
+    /// Pushes a copy of the table that [`Self::put_clone_at`] put there.
+    ///
+    /// # Safety
+    /// It did.
+    unsafe fn push_clone_of(&mut self, place: i32) {
+        // SAFETY: as above.
+        unsafe {
+            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, place);
+            ffi::lua_clonetable(self.state, -1);
+            ffi::lua_replace(self.state, -2);
+        }
+    }
+
+    /// A copy of the table of an answer's fields, if they are those for which one was kept.
+    pub fn push_fields_again(&mut self, headers: &Headers) -> bool {
+        let kept = self.facts.fields.borrow();
+        let is_kept = kept.place > 0 && kept.fields.as_slice() == headers.iter().as_slice();
+        let place = kept.place;
+        drop(kept);
+        if is_kept {
+            // SAFETY: as in `push_headers`.
+            unsafe { self.push_clone_of(place) };
+        }
+        is_kept
+    }
+
+    /// Keeps a copy of the table on top, which is that of these fields, for [`Self::push_fields_again`].
+    pub fn keep_fields(&mut self, headers: &Headers) {
+        let kept = &self.facts.fields;
+        let place = kept.borrow().place;
+        // While the copy is made, which may fail, there is none.
+        kept.borrow_mut().fields.clear();
+        // SAFETY: as in `keep_headers`.
+        let place = unsafe { self.put_clone_at(place) };
+        let mut kept = kept.borrow_mut();
+        kept.place = place;
+        kept.fields.extend(headers.iter().cloned());
     }
 
     /// A copy of the table that is kept.
     pub(super) fn push_headers(&mut self) {
         // SAFETY: as above; what has an edition is there.
-        unsafe {
-            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, self.facts.headers.get().place);
-            ffi::lua_clonetable(self.state, -1);
-            ffi::lua_replace(self.state, -2);
-        }
+        unsafe { self.push_clone_of(self.facts.headers.get().place) };
     }
 
     /// The value on top becomes item `index` of the table below it.
@@ -338,39 +372,6 @@ impl Stack<'_> {
     }
 }
 
-/// Gives an object of the API what [`Stack::object`] finds there. It is dropped when no script holds it.
-///
-/// # Errors
-/// If the state's memory is spent.
-pub fn own<T: 'static>(lua: &Lua, object: &mlua::Table, value: Rc<T>) -> mlua::Result<()> {
-    let owned = Owned::of(value);
-    // SAFETY: the object is the one argument.
-    unsafe {
-        lua.exec_raw(object, |state| {
-            push_owned(state, owned);
-            ffi::lua_rawseti_(state, 1, 2);
-            ffi::lua_settop(state, 0);
-        })
-    }
-}
-
-impl Owned {
-    fn of<T: 'static>(value: Rc<T>) -> Self {
-        Self { kind: TypeId::of::<T>(), value: Rc::as_ptr(&value).cast(), _held: value }
-    }
-}
-
-/// # Safety
-/// The state is alive, with room for one value more.
-unsafe fn push_owned(state: *mut ffi::lua_State, owned: Owned) {
-    // SAFETY: as above. Luau aligns userdata to 8 bytes; nothing can raise between making it and filling
-    // it, and `drop_owned` is what ends it.
-    unsafe {
-        let place = ffi::lua_newuserdatatagged(state, size_of::<Owned>(), OWNED);
-        place.cast::<Owned>().write(owned);
-    }
-}
-
 /// The table that `make` leaves on the stack, made under one protection.
 ///
 /// # Errors
@@ -380,15 +381,4 @@ pub fn made(lua: &Lua, make: impl FnOnce(&mut Stack<'_>)) -> mlua::Result<mlua::
     // SAFETY: the state is alive, with room for `LUA_MINSTACK` values, of which `make` pushes a few; what
     // Luau raises drops what `make` holds as it passes.
     unsafe { lua.exec_raw((), |state| make(&mut Stack { state, count: 0, facts: &facts })) }
-}
-
-/// Tells a fresh state how what is owned ends.
-pub(super) fn prepare(lua: &Lua) -> mlua::Result<()> {
-    // SAFETY: nothing else in the process makes userdata of that tag.
-    unsafe { lua.exec_raw((), |state| ffi::lua_setuserdatadtor(state, OWNED, Some(drop_owned))) }
-}
-
-unsafe extern "C" fn drop_owned(_: *mut ffi::lua_State, place: *mut c_void) {
-    // SAFETY: `own` filled it, and Luau ends it once.
-    unsafe { place.cast::<Owned>().drop_in_place() };
 }

@@ -6,9 +6,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use time::UtcOffset;
 
-use super::{Answer, Out, Quick, Run, Stack};
+use super::{Answer, Out, Quick, Run, Stack, wait_for};
 use crate::script::Call;
+use crate::script::api::log::traces;
 use crate::script::api::time::{http_seconds, seconds_of, since_epoch, to_the_second};
+use crate::script::api::timer::Sleeping;
 use crate::shared::local_offset;
 
 pub const QUICK: &[Quick] = &[
@@ -16,6 +18,7 @@ pub const QUICK: &[Quick] = &[
     Quick { name: "ngx.localtime", run: Run::answers(localtime) },
     Quick { name: "ngx.now", run: Run::answers(now) },
     Quick { name: "ngx.parse_http_time", run: Run::answers(parse_http_time) },
+    Quick { name: "ngx.sleep", run: Run::answers(sleep) },
     Quick { name: "ngx.time", run: Run::answers(seconds) },
     Quick { name: "ngx.utctime", run: Run::answers(utctime) },
 ];
@@ -35,6 +38,12 @@ thread_local! {
 
 fn now<'a>(_: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     answer.give(Out::Number(seconds_of(since_epoch())))
+}
+
+fn sleep<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
+    let Some(seconds) = stack.number(1).filter(|_| !traces()) else { return false };
+    let sleeping = Sleeping::of(call, seconds);
+    sleeping.is_some_and(|sleeping| wait_for(stack, call, Box::new(sleeping), answer))
 }
 
 fn seconds<'a>(_: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {

@@ -7,11 +7,14 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::panic::catch_unwind;
 
 use mlua::{Function as LuaFunction, Lua, ffi};
 
-use crate::script::call;
-use crate::script::parked::Ticket;
+use super::route::{fail, route};
+use super::{Answer, Out, Stack};
+use crate::script::parked::{Native, Ticket};
+use crate::script::{Call, call};
 
 /// The upvalue that says what runs first.
 const FIRST: c_int = 7;
@@ -73,6 +76,28 @@ pub fn leaves(ticket: Ticket) {
     LEAVES.set(ticket.number());
 }
 
+/// The function that runs, which has a short way, answers with that, and waits for it if it is not there
+/// yet. False: too many wait.
+pub fn wait_for(
+    stack: &Stack<'_>,
+    call: &Call,
+    mut waiting: Box<dyn Native>,
+    answer: &mut Answer<'_>,
+) -> bool {
+    if call.threads.look(|context| waiting.poll(context)).is_ready() {
+        return answer.give(Out::Native(waiting));
+    }
+    // SAFETY: the state is alive, and the function runs; what the collector does is protected.
+    unsafe {
+        let used = ffi::lua_gc(stack.state, ffi::LUA_GCCOUNT, 0) as usize * 1024;
+        if stack.facts().relief.is_due(used) {
+            stack.facts().relief.look(Lua::get_or_init_from_ptr(stack.state));
+        }
+    }
+    let ticket = call.threads.park(waiting);
+    ticket.map(leaves).is_ok()
+}
+
 unsafe extern "C-unwind" fn begin(state: *mut ffi::lua_State) -> c_int {
     // What failed on its way to go on left it behind.
     RETURNS.set(0);
@@ -88,12 +113,36 @@ unsafe extern "C-unwind" fn begin(state: *mut ffi::lua_State) -> c_int {
 unsafe extern "C-unwind" fn go_on(state: *mut ffi::lua_State, _: c_int) -> c_int {
     LEAVES.set(0);
     // SAFETY: as in `begin`; `end` left the ticket at the bottom of the frame, where no script reaches.
+    // What waits natively waits in a function with a short way, whose facts are the state's.
     unsafe {
-        RETURNS.set(ffi::lua_touserdata(state, 1) as usize);
+        let number = ffi::lua_touserdata(state, 1) as usize;
         ffi::lua_settop(state, 0);
-        let count = entry(state, LONG)(state);
+        let count = match catch_unwind(|| look_again(number)) {
+            Ok(None) => {
+                RETURNS.set(number);
+                entry(state, LONG)(state)
+            }
+            Ok(Some(Ok(there))) => put(state, there),
+            Ok(Some(Err(ticket))) => {
+                leaves(ticket);
+                0
+            }
+            Err(_) => fail(state, "what it waited for failed"),
+        };
         end(state, count)
     }
+}
+
+/// What a function of a short way waited for, if it is there; none: the long way looks.
+fn look_again(number: usize) -> Option<Result<Box<dyn Native>, Ticket>> {
+    call::current()?.threads.look_again(Ticket::from_number(number))
+}
+
+/// # Safety
+/// In a function with a short way.
+unsafe fn put(state: *mut ffi::lua_State, there: Box<dyn Native>) -> c_int {
+    // SAFETY: as promised by the caller; what Luau raises drops what is held as it passes.
+    unsafe { there.put(&mut Stack::of(state, route(state).facts)) as c_int }
 }
 
 /// Answers, or yields what a call takes for a wait.

@@ -59,8 +59,8 @@ fn open(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue
         return Err(fault("attempt to read the request body in a subrequest"));
     }
     let (part, class) = match at(&args, 1) {
-        Value::Nil | Value::Boolean(false) => (Part::Body, "reqsock"),
-        _ => (Part::Raw, "rawsock"),
+        Value::Nil | Value::Boolean(false) => (Part::Body, c"reqsock"),
+        _ => (Part::Raw, c"rawsock"),
     };
     // What a function says is judged and framed: it says nothing past that.
     if part == Part::Raw && spec_of(lua).is_none_or(|spec| spec.guest) {

@@ -8,9 +8,10 @@ use std::time::Duration;
 use mlua::{Lua, MultiValue, Table, Value};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
-use super::super::arguments::{at, number, refusal, text, type_name};
+use super::super::arguments::{at, number, push_number, refusal, text, type_name};
+use super::super::quick::{give_back, spare};
 use super::connection::{Busy, Connection, Failure, Place, Requester, sockets, within};
-use super::pool::{Entered, Pool, pools};
+use super::pool::{Entered, Pool, Pools, pools};
 use super::stream::Stream;
 use super::tcp::{Tcp, busy, done};
 use super::{
@@ -29,7 +30,7 @@ struct Wish {
     /// The address to go out from.
     own: Option<SocketAddr>,
     /// Under which name the connection is kept.
-    key: Vec<u8>,
+    key: Rc<[u8]>,
     pool_size: Option<usize>,
     backlog: Option<usize>,
 }
@@ -55,7 +56,7 @@ pub async fn connect(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result
     if socket.requester.replace(Some(Requester::of(&call))).is_some() {
         trace(&call, || "lua reuse socket upstream ctx".to_owned());
     }
-    socket.key.replace(wish.key.clone());
+    socket.key.replace(Some(wish.key.clone()));
     let _connecting = Busy::new(socket.clone(), |socket| &socket.connecting);
     let patience = socket.times.get().connect.unwrap_or(settings.connect_timeout);
     match establish(&lua, &call, &settings, wish, patience).await {
@@ -106,6 +107,7 @@ fn wish(
         Some(port) => format!("{host}:{port}").into_bytes(),
         None => host.clone().into_bytes(),
     });
+    let key = key.into();
     let port = port.filter(|_| !is_path(&host));
     let place = Place { host, port, address: None };
     Ok(Ok(Wish { place, own, key, pool_size, backlog }))
@@ -324,7 +326,7 @@ pub fn keep(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
         }
         None => {}
     }
-    let key = socket.key.borrow().clone();
+    let key = socket.key.borrow().clone().unwrap_or_default();
     let known = pools(lua).find(&key);
     let size = match (&known, size) {
         (None, Some(size)) if size <= 0 => {
@@ -339,6 +341,52 @@ pub fn keep(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiV
         socket.drop_connection(call);
     }
     done(lua, Ok(Value::Integer(1)))
+}
+
+/// Connects to a place by a connection that was kept, if one leads there. It was permitted then, and a
+/// state's permissions stay as they are.
+pub fn again(socket: &Tcp, call: &Call, pools: &Pools, (host, port): (&str, u16)) -> bool {
+    let is_free = !socket.connecting.get() && socket.connection.borrow().strong_count() == 0;
+    if !is_free || is_path(host) {
+        return false;
+    }
+    let mut key = spare();
+    key.extend_from_slice(host.as_bytes());
+    key.push(b':');
+    push_number(port.into(), &mut key);
+    let pool = pools.find(&key);
+    give_back(key);
+    let Some(pool) = pool else { return false };
+    let Some(connection) = pool.take_from(host, port) else { return false };
+    socket.requester.replace(Some(Requester::of(call)));
+    socket.key.replace(Some(pool.key().clone()));
+    socket.connection.replace(Rc::downgrade(&connection));
+    sockets(call).keep(connection);
+    true
+}
+
+/// Gives a connection back to the pool in which it counts; else the words that tell why not. None: that
+/// is for [`keep`].
+pub fn give_again(
+    socket: &Tcp,
+    call: &Call,
+    time: impl FnOnce() -> Duration,
+) -> Option<Result<(), &'static str>> {
+    let connection = socket.usable(call).ok()??;
+    let is_open = !connection.read_closed.get() && !connection.write_closed.get();
+    if !is_open || busy(socket, &connection, true, true).is_some() {
+        return None;
+    }
+    let pool = connection.counted.borrow().as_ref().map(|counted| counted.pool().clone())?;
+    if !connection.buffer.borrow().is_empty() {
+        return None;
+    }
+    match connection.peek() {
+        Some(0) => return Some(Err("closed")),
+        Some(_) => socket.drop_connection(call),
+        None => hand_over(socket, call, &pool, &connection, time()),
+    }
+    Some(Ok(()))
 }
 
 fn hand_over(

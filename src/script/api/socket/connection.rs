@@ -1,7 +1,7 @@
 //! One connection of a script: its stream, what was received and not yet asked for, and who may use
 //! it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -18,9 +18,11 @@ use tokio::io::AsyncReadExt;
 use super::super::answer::STAGED_BYTES;
 use super::pool::Counted;
 use super::stream::Stream;
+use super::watch::Watched;
 use super::words;
 use crate::script::owner::Held;
 use crate::script::{Call, Subject};
+use crate::shared;
 
 /// Room that is made before each read.
 const READ_BYTES: usize = 4096;
@@ -43,6 +45,8 @@ pub struct Connection {
     pub write_closed: Cell<bool>,
     /// The ticket of its TLS session.
     pub ticket: RefCell<Option<super::tls::Ticket>>,
+    /// By which its pool hears of it, once it was in one.
+    pub watched: OnceCell<Watched>,
     _held: Option<Held>,
 }
 
@@ -197,6 +201,7 @@ impl Connection {
             read_closed: Cell::default(),
             write_closed: Cell::default(),
             ticket: RefCell::default(),
+            watched: OnceCell::new(),
             _held: held,
         }
     }
@@ -288,6 +293,16 @@ impl Connection {
         within(time, flushed).await.inspect_err(|_| self.write_closed.set(true))
     }
 
+    /// Sends some of it, as far as that can be done at once, where nothing is between it and the system;
+    /// how much.
+    pub fn send_at_once(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        match *stream {
+            Stream::Plain(_) => stream.poll_write(context, bytes),
+            _ => Poll::Pending,
+        }
+    }
+
     /// Whether the other side closed it, or sent what nobody asked for: then it is of no more use.
     pub fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_fill(context).map(|_| ())
@@ -341,19 +356,6 @@ pub async fn within<T>(
     time: Duration,
     work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Failure> {
-    let (mut work, mut limit) = (pin!(work), pin!(None));
-    let waited = poll_fn(|context| {
-        if let Poll::Ready(done) = work.as_mut().poll(context) {
-            return Poll::Ready(Ok(done));
-        }
-        if limit.is_none() {
-            limit.set(Some(tokio::time::sleep(time)));
-        }
-        let over = limit.as_mut().as_pin_mut().map(|limit| limit.poll(context));
-        if over == Some(Poll::Ready(())) {
-            return Poll::Ready(Err(Failure::Timeout));
-        }
-        Poll::Pending
-    });
-    waited.await?.map_err(|error| Failure::Error(words(&error)))
+    let done = shared::within(time, work).await.map_err(|_| Failure::Timeout)?;
+    done.map_err(|error| Failure::Error(words(&error)))
 }

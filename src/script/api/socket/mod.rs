@@ -3,36 +3,39 @@
 mod allow;
 pub mod certificate;
 mod client;
-mod connect;
-mod connection;
+pub mod connect;
+pub mod connection;
 mod pool;
-mod receive;
+pub mod receive;
 mod resolver;
 mod stream;
-mod tcp;
+pub mod tcp;
 mod tls;
 mod udp;
 mod until;
+mod watch;
 
+use std::ffi::CStr;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlua::{AnyUserData, Lua, MultiValue, Table, Value};
+use mlua::{Lua, MultiValue, Table, Value};
 
 pub use self::client::FUNCTIONS as CLIENT;
 use self::connection::Place;
 pub use self::connection::Sockets;
+pub use self::pool::Pools;
 pub use self::tcp::FUNCTIONS as TCP;
 pub use self::udp::FUNCTIONS as UDP;
 use super::arguments::{at, bad_argument, check_number, fault, number, type_name};
 use super::log::trace;
-use super::{Function, Native, answer, register};
+use super::{Function, Native, answer, quick};
 use crate::config::SocketSettings;
 use crate::script::owner::Held;
-use crate::script::{Call, Waiting, error, spec_of, state_of};
+use crate::script::{Call, DomainSpec, Waiting, error, spec_of, state_of};
 use crate::telemetry::events;
 use crate::transaction::PhaseSet;
 
@@ -44,9 +47,14 @@ const ERR: i64 = 4;
 const DEBUG: i64 = 8;
 
 /// How sockets of this call behave unless the script says otherwise.
-fn settings(lua: &Lua, call: &Call) -> Arc<SocketSettings> {
+pub fn settings_of(call: &Call, spec: Option<&Arc<DomainSpec>>) -> Arc<SocketSettings> {
     let own = call.socket_settings();
-    own.or_else(|| spec_of(lua).map(|spec| spec.network.sockets.clone())).unwrap_or_default()
+    own.or_else(|| spec.map(|spec| spec.network.sockets.clone())).unwrap_or_default()
+}
+
+/// The same.
+fn settings(lua: &Lua, call: &Call) -> Arc<SocketSettings> {
+    settings_of(call, spec_of(lua).as_ref())
 }
 
 /// Writes an error of a socket to the log, unless the settings want none.
@@ -239,12 +247,11 @@ fn inner<T: 'static>(args: &MultiValue, method: &str) -> mlua::Result<Rc<T>> {
         return Err(bad_argument(1, method, &format!("table expected, got {got}")));
     };
     let wrong = || bad_argument(1, method, "socket expected");
-    let object: AnyUserData = table.raw_get(1).map_err(|_| wrong())?;
-    object.borrow::<Rc<T>>().map(|inner| inner.clone()).map_err(|_| wrong())
+    quick::itself(table).ok_or_else(wrong)
 }
 
-fn object<T: 'static>(lua: &Lua, class: &str, inner: T) -> mlua::Result<Table> {
-    register::object(lua, class, Rc::new(inner))
+fn object<T: 'static>(lua: &Lua, class: &'static CStr, inner: T) -> mlua::Result<Table> {
+    quick::object(lua, class, Rc::new(inner))
 }
 
 /// A port, if it is one; else the words that tell so.

@@ -2,17 +2,18 @@
 //! no other can take.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, VecDeque};
-use std::future::poll_fn;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::task::Context;
+use std::time::{Duration, Instant};
 
 use mlua::Lua;
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 
+use super::super::quick;
 use super::connection::{Connection, Failure};
+use super::watch::{Watch, after};
 use super::{trace, trace_alone};
 use crate::script::Call;
 
@@ -21,11 +22,11 @@ const MOST_POOLS: usize = 1024;
 
 /// The pools of one state.
 #[derive(Default)]
-pub struct Pools(RefCell<HashMap<Vec<u8>, Rc<Pool>>>);
+pub struct Pools(RefCell<HashMap<Rc<[u8]>, Rc<Pool>>>);
 
 /// Connections to one place, or of one name that a script chose.
 pub struct Pool {
-    key: Vec<u8>,
+    key: Rc<[u8]>,
     /// Connections that may wait in it, at least 1.
     size: usize,
     /// Connects that may wait for one to be given back; none: any number of connections is opened.
@@ -34,7 +35,7 @@ pub struct Pool {
     count: Cell<usize>,
     idle: RefCell<VecDeque<Idle>>,
     waiting: RefCell<VecDeque<oneshot::Sender<()>>>,
-    last: Cell<u64>,
+    watch: OnceCell<Watch>,
     pools: Weak<Pools>,
 }
 
@@ -61,27 +62,15 @@ impl Drop for Queueing {
     }
 }
 
-/// A connection that waits, and the task that watches it.
+/// A connection that waits, and until when.
 struct Idle {
-    number: u64,
     connection: Rc<Connection>,
-    watch: AbortHandle,
-}
-
-impl Drop for Idle {
-    fn drop(&mut self) {
-        self.watch.abort();
-    }
+    until: Option<Instant>,
 }
 
 /// The pools of the state.
 pub fn pools(lua: &Lua) -> Rc<Pools> {
-    if let Some(pools) = lua.app_data_ref::<Rc<Pools>>() {
-        return pools.clone();
-    }
-    let pools = Rc::<Pools>::default();
-    lua.set_app_data(pools.clone());
-    pools
+    quick::facts(lua).pools.clone()
 }
 
 impl Pools {
@@ -105,13 +94,13 @@ impl Pools {
             return None;
         }
         let pool = Rc::new(Pool {
-            key: key.to_vec(),
+            key: key.into(),
             size,
             backlog,
             count: Cell::default(),
             idle: RefCell::default(),
             waiting: RefCell::default(),
-            last: Cell::default(),
+            watch: OnceCell::new(),
             pools: Rc::downgrade(self),
         });
         trace(call, || {
@@ -147,13 +136,30 @@ impl Pool {
             trace(call, || "lua tcp socket keepalive: connection pool empty".to_owned());
             return None;
         };
-        let connection = idle.remove(place).map(|idle| idle.connection.clone())?;
+        let Idle { connection, .. } = idle.remove(place)?;
         connection.reused.set(connection.reused.get() + 1);
         trace(call, || {
             let (at, number) = (Rc::as_ptr(&connection), connection.descriptor());
             format!("lua tcp socket get keepalive peer: using connection {at:p}, fd:{number}")
         });
         Some(connection)
+    }
+
+    /// The one that came back last, if it leads to this place by name.
+    pub fn take_from(&self, host: &str, port: u16) -> Option<Rc<Connection>> {
+        let mut idle = self.idle.borrow_mut();
+        let place = idle.front()?.connection.place()?;
+        if place.host != host || place.port != Some(port) {
+            return None;
+        }
+        let Idle { connection, .. } = idle.pop_front()?;
+        connection.reused.set(connection.reused.get() + 1);
+        Some(connection)
+    }
+
+    /// Its name.
+    pub fn key(&self) -> &Rc<[u8]> {
+        &self.key
     }
 
     fn name(&self) -> Cow<'_, str> {
@@ -203,48 +209,45 @@ impl Pool {
     /// Keeps a connection that nobody uses any more, for `time` at the longest (none: for as long as
     /// the other side does); the one that waited longest goes where there is no more room.
     pub fn keep(self: &Rc<Self>, connection: Rc<Connection>, time: Option<Duration>) {
-        let number = self.last.get() + 1;
-        self.last.set(number);
-        let (pool, watched) = (Rc::downgrade(self), Rc::downgrade(&connection));
-        let watch = tokio::task::spawn_local(async move {
-            let over = poll_fn(|context| match watched.upgrade() {
-                Some(connection) => connection.poll_over(context),
-                None => std::task::Poll::Ready(()),
-            });
-            let waited = if let Some(time) = time {
-                tokio::time::timeout(time, over).await.is_err()
-            } else {
-                over.await;
-                false
-            };
-            let why = if waited { "max idle timeout" } else { "close handler check stale events" };
-            trace_alone(|| format!("lua tcp socket keepalive {why}"));
-            if let Some(pool) = pool.upgrade() {
-                pool.discard(number);
-            }
-        });
-        let watch = watch.abort_handle();
-        let idle = Idle { number, connection, watch };
+        let watch = self.watch.get_or_init(|| Watch::of(Rc::downgrade(self)));
+        let watched = connection.watched.get_or_init(|| watch.alarm());
+        watched.rang();
+        // What is over by now is seen by whoever watches.
+        if connection.poll_over(&mut Context::from_waker(&watched.waker)).is_ready() {
+            watched.waker.wake_by_ref();
+        }
+        let until = time.and_then(after);
+        watch.look_at(until);
         let mut kept = self.idle.borrow_mut();
         let oldest = if kept.len() >= self.size { kept.pop_back() } else { None };
-        kept.push_front(idle);
+        kept.push_front(Idle { connection, until });
         drop(kept);
         drop(oldest);
         self.wake();
     }
 
-    fn discard(&self, number: u64) {
-        let mut idle = self.idle.borrow_mut();
-        let place = idle.iter().position(|idle| idle.number == number);
-        let gone = place.and_then(|place| idle.remove(place));
-        drop(idle);
-        if let Some(gone) = &gone {
+    /// Closes what waited for too long, was closed by the other side, or said what nobody asked for; when
+    /// that is to be looked for again.
+    pub fn sweep(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut gone = Vec::new();
+        self.idle.borrow_mut().retain(|idle| {
+            let why = idle.why_over(now);
+            gone.extend(why.map(|why| (why, idle.connection.clone())));
+            why.is_none()
+        });
+        for (why, connection) in gone {
+            trace_alone(|| format!("lua tcp socket keepalive {why}"));
             trace_alone(|| {
-                let number = gone.connection.descriptor();
+                let number = connection.descriptor();
                 format!("lua tcp socket keepalive close handler: fd:{number}")
             });
         }
-        drop(gone);
+        let next = self.idle.borrow().iter().filter_map(|idle| idle.until).min();
+        if let Some(watch) = self.watch.get() {
+            watch.looked(next);
+        }
+        next
     }
 
     /// Lets the connect go on that waits longest.
@@ -257,7 +260,24 @@ impl Pool {
     }
 }
 
+impl Idle {
+    /// Why it is to go, if it is.
+    fn why_over(&self, now: Instant) -> Option<&'static str> {
+        let watched = self.connection.watched.get()?;
+        let mut context = Context::from_waker(&watched.waker);
+        if watched.rang() && self.connection.poll_over(&mut context).is_ready() {
+            return Some("close handler check stale events");
+        }
+        (self.until? <= now).then_some("max idle timeout")
+    }
+}
+
 impl Counted {
+    /// Whose place it is.
+    pub fn pool(&self) -> &Rc<Pool> {
+        &self.pool
+    }
+
     /// It needs its place no more, and another is not free for that.
     pub fn forgo(mut self) {
         self.has_room = false;

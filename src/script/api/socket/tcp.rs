@@ -1,8 +1,11 @@
 //! `ngx.socket.tcp`.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,15 +13,18 @@ use mlua::{Lua, MultiValue, Value};
 
 use super::super::Function;
 use super::super::arguments::{at, fault, number, one, refusal, text, type_name};
+use super::super::quick::Stack;
 use super::certificate::{self, Identity};
 use super::connection::{Busy, Connection, Failure, Requester, sockets};
 use super::{
     complain, connect, counted, inner, now, object, payload, receive, settings, timeout, tls,
-    trace, until, waits,
+    trace, until, waits, words,
 };
-use crate::script::Call;
+use crate::config::SocketSettings;
+use crate::script::parked::Native;
+use crate::script::{Call, Waiting};
 
-pub const CLASS: &str = "tcpsock";
+pub const CLASS: &CStr = c"tcpsock";
 
 pub const FUNCTIONS: &[Function] = &[
     now(
@@ -177,7 +183,7 @@ pub struct Tcp {
     /// Who it is to a server that asks.
     pub identity: RefCell<Option<Identity>>,
     /// The name of its pool.
-    pub key: RefCell<Vec<u8>>,
+    pub key: RefCell<Option<Rc<[u8]>>>,
 }
 
 /// How long operations may take; none: as the settings say.
@@ -313,13 +319,79 @@ pub async fn send(lua: Lua, call: Rc<Call>, args: MultiValue) -> mlua::Result<Mu
     let settings = settings(&lua, &call);
     let time = socket.times.get().send.unwrap_or(settings.send_timeout);
     trace(&call, || format!("lua tcp socket send timeout: {}", time.as_millis()));
-    let _writing = Busy::new(connection.clone(), |connection| &connection.writing);
     let length = bytes.len() as i64;
-    let sent = connection.send(&call, time, bytes).await;
-    if sent == Err(Failure::Timeout) {
-        complain(&call, &settings, "lua tcp socket write timed out", connection.place());
-    }
+    let sent = send_all(&call, &settings, &connection, time, bytes).await;
     done(&lua, sent.map(|()| Value::Integer(length)))
+}
+
+/// Sends what the system takes at once; how much, or words. None: nothing was sent, and that is for
+/// [`send`].
+pub fn send_at_once(socket: &Tcp, call: &Call, bytes: &[u8]) -> Option<Result<usize, String>> {
+    let connection = socket.usable(call).ok()?.filter(|one| !one.write_closed.get())?;
+    if bytes.is_empty() || busy(socket, &connection, false, true).is_some() {
+        return None;
+    }
+    let sent = call.threads.look(|context| connection.send_at_once(context, bytes));
+    let Poll::Ready(sent) = sent else { return None };
+    if sent.is_err() {
+        connection.write_closed.set(true);
+    }
+    Some(sent.map_err(|error| words(&error)))
+}
+
+/// What a script waits for that sends.
+pub struct Sending {
+    work: Waiting<'static, Result<(), Failure>>,
+    length: usize,
+    sent: Option<Result<(), Failure>>,
+}
+
+/// Sends the rest of so many bytes; none: there is no connection any more.
+pub fn sending(
+    socket: &Tcp,
+    call: &Rc<Call>,
+    settings: Arc<SocketSettings>,
+    (rest, length): (&[u8], usize),
+) -> Option<Box<Sending>> {
+    let connection = socket.connection.borrow().upgrade()?;
+    let (time, rest) = (socket.times.get().send, Bytes::copy_from_slice(rest));
+    let call = call.clone();
+    let work = Box::pin(async move {
+        let time = time.unwrap_or(settings.send_timeout);
+        send_all(&call, &settings, &connection, time, rest).await
+    });
+    Some(Box::new(Sending { work, length, sent: None }))
+}
+
+impl Native for Sending {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.work.as_mut().poll(context).map(|sent| self.sent = Some(sent))
+    }
+
+    fn put(self: Box<Self>, stack: &mut Stack<'_>) -> usize {
+        if let Some(Err(failure)) = &self.sent {
+            stack.push_nil();
+            stack.push_bytes(failure.to_string().as_bytes());
+            return 2;
+        }
+        stack.push_number(self.length as f64);
+        1
+    }
+}
+
+async fn send_all(
+    call: &Call,
+    settings: &SocketSettings,
+    connection: &Rc<Connection>,
+    time: Duration,
+    bytes: Bytes,
+) -> Result<(), Failure> {
+    let _writing = Busy::new(connection.clone(), |connection| &connection.writing);
+    let sent = connection.send(call, time, bytes).await;
+    if sent == Err(Failure::Timeout) {
+        complain(call, settings, "lua tcp socket write timed out", connection.place());
+    }
+    sent
 }
 
 fn bind(lua: &Lua, call: &Rc<Call>, args: MultiValue) -> mlua::Result<MultiValue> {

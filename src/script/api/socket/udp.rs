@@ -1,6 +1,7 @@
 //! `ngx.socket.udp`.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use super::{
 use crate::script::Call;
 use crate::script::owner::Held;
 
-const CLASS: &str = "udpsock";
+const CLASS: &CStr = c"udpsock";
 /// The longest datagram that is received.
 const DATAGRAM: usize = 65_536;
 /// Of which so many bytes are kept unless the script says otherwise.

@@ -9,7 +9,7 @@ use mlua::{Lua, MultiValue, Value};
 use super::super::arguments::{at, fault, number, one, refusal, string, text, type_name};
 use super::connection::Wanted;
 use super::receive::{fetch, ready};
-use super::{bad, counted};
+use super::{bad, counted, settings};
 use crate::script::{Call, current};
 
 /// The longest pattern.
@@ -118,7 +118,8 @@ async fn next(
         return Ok(MultiValue::from_vec(vec![Value::Nil, Value::Nil, Value::Nil]));
     }
     let mut before = Before { until: &until, size, at: 0, state: 0, sure: 0, matched: false };
-    let fetched = fetch(&lua, &call, &tcp, &connection, &mut before).await;
+    let settings = settings(&lua, &call);
+    let fetched = fetch(&call, &settings, &tcp, &connection, &mut before).await;
     let mut buffer = connection.buffer.borrow_mut();
     match fetched {
         Ok(end) if before.matched => {
