@@ -27,6 +27,7 @@ mod time;
 mod timers;
 mod variables;
 mod waits;
+mod walk;
 
 use mlua::{Function as LuaFunction, Lua};
 
