@@ -254,30 +254,53 @@ impl Stack<'_> {
 
     /// Keeps a copy of the header fields' table on top, for [`Self::push_headers`].
     pub(super) fn keep_headers(&mut self, edition: u64) {
-        let (state, kept) = (self.state, &self.facts.headers);
+        let kept = &self.facts.headers;
         let place = kept.get().place;
         // While the copy is made, which may fail, there is none.
         kept.set(KeptHeaders { edition: 0, place });
-        // SAFETY: as above; the reference is this function's own.
-        let place = unsafe {
-            ffi::lua_clonetable(state, -1);
-            if place > 0 {
-                ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, place);
-                place
-            } else {
-                let place = ffi::lua_ref(state, -1);
-                ffi::lua_pop(state, 1);
-                place
-            }
-        };
+        let place = self.keep_copy(place);
         kept.set(KeptHeaders { edition, place });
     }
 
     /// A copy of the table that is kept.
     pub(super) fn push_headers(&mut self) {
-        // SAFETY: as above; what has an edition is there.
+        self.push_clone(self.facts.headers.get().place);
+    }
+
+    /// Keeps a copy of the table on top as that of the query that was split last.
+    pub(super) fn keep_query(&mut self) {
+        let query = &self.facts.query;
+        query.place.set(self.keep_copy(query.place.get()));
+        query.is_made.set(true);
+    }
+
+    /// A copy of that table.
+    pub(super) fn push_query(&mut self) {
+        self.push_clone(self.facts.query.place.get());
+    }
+
+    /// Keeps a copy of the table on top at that place among the references of the registry, or at a new
+    /// one, which is told.
+    fn keep_copy(&mut self, place: c_int) -> c_int {
+        let state = self.state;
+        // SAFETY: as above; the reference is this type's own.
         unsafe {
-            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, self.facts.headers.get().place);
+            ffi::lua_clonetable(state, -1);
+            if place > 0 {
+                ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, place);
+                return place;
+            }
+            let place = ffi::lua_ref(state, -1);
+            ffi::lua_settop(state, -2);
+            place
+        }
+    }
+
+    /// A copy of the table at a place among the references of the registry.
+    fn push_clone(&mut self, place: c_int) {
+        // SAFETY: as above; there is a table.
+        unsafe {
+            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, place);
             ffi::lua_clonetable(self.state, -1);
             ffi::lua_replace(self.state, -2);
         }
