@@ -607,6 +607,8 @@ fn a_memory_that_is_full_fails_short_ways_and_harms_nothing() {
         "ngx.escape_uri(('%'):rep(900) .. math.random())",
         "ngx.req.get_headers()",
         "ngx.decode_args('a=1&b=2&c=' .. math.random())",
+        "for i = 1, 9 do ngx.decode_args('a=1&b=' .. math.random(2)) end",
+        "ngx.ctx[math.random()] = tostring(math.random())",
         "require('cjson').decode('[' .. ('\"abc' .. math.random() .. '\",'):rep(60) .. '1]')",
         "require('cjson').encode({ math.random(), ('x'):rep(2000) })",
         "ngx.re.match('a' .. math.random(), '(.)(.)(.*)', 'jo')",

@@ -288,7 +288,7 @@ impl Sandbox {
         self.base.raw_remove("_G")?;
         self.home.raw_set("_G", &self.home)?;
         self.home.raw_set("ngx", &self.ngx)?;
-        api::bring_context_forward(lua, self.ngx.clone());
+        api::bring_context_forward(lua, &self.ngx)?;
         let package: Table = self.base.raw_get("package")?;
         package.raw_get::<Table>("loaded")?.raw_set("_G", &self.home)?;
         let through = lua.create_table()?;

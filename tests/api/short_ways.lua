@@ -52,16 +52,26 @@ fails("boom", function() ngx.re.gsub("a", "a", function() error("boom") end) end
 ngx.req.set_header("X-Twin", { "1", "2" }) local headers = ngx.req.get_headers() same(headers["x-twin"][2], "2")
 ngx.req.clear_header("X-Twin") headers = ngx.req.get_headers() same(headers.x_twin, nil) same(headers["X-TWIN"], nil)
 ngx.req.set_header("X-One", 7) headers = ngx.req.get_headers() same(headers["x-one"], "7") same(headers.X_One, "7")
+for _ = 1, 3 do headers = ngx.req.get_headers() same(headers["X-oNe"], "7") same(headers.x_oNE, "7") same(headers["X-None"], nil) same(headers[("X"):rep(99)], nil) same(headers[1], nil) headers["x-one"] = "8" same(headers.X_One, "8") end
+for place = 1, 300 do same(ngx.req.get_headers()["X_" .. place], nil) end same(headers.X_ONE, "8") same(headers.x_ONE, "8")
 ngx.req.set_header("X-One", "a\r\nb") same(ngx.req.get_headers()["x-one"], "a%0D%0Ab")
 ngx.header["X-A"] = "1" same(ngx.header.x_a, "1") ngx.header.x_a = { "1", "2" } same(ngx.header["x-a"][2], "2")
 ngx.header["X-A"] = nil same(ngx.header["X-A"], nil) ngx.header["X-A"] = "a\nb" same(ngx.header["X-A"], "a%0Ab")
 local args = ngx.decode_args("a=1&b=%20+&c&=x&d=") same(args.a, "1") same(args.b, "  ") same(args.c, true) same(args.d, "")
 args = ngx.decode_args("a=1&a=2&b") same(args.a[2], "2") same(args.b, true)
+-- A query that is split again and again, and another in between: each table is its caller's own.
+for round = 1, 4 do
+  args = ngx.decode_args("a=1&b=%20+&c&d=") same(args.a, "1") same(args.b, "  ") same(args.c, true) same(args.d, "") same(args.x, nil)
+  args.a, args.x = nil, round if round == 3 then same(ngx.decode_args("a=2").a, "2") same(ngx.decode_args("a=2").b, nil) end
+  args = ngx.req.get_uri_args() local again = ngx.req.get_uri_args() same(args == again, false) for key, value in pairs(args) do same(type(again[key]), type(value)) if type(value) ~= "table" then same(again[key], value) end end args.x = 1
+  same(ngx.decode_args("a=1&a=2").a[2], "2") same(next(ngx.decode_args("")), nil)
+end
 same(ngx.encode_args({ ["a b"] = "1&2" }), "a%20b=1%262") same(ngx.encode_args({ a = true }), "a") same(ngx.encode_args({ a = false }), "")
 same(ngx.encode_args({ a = { 1, "x" } }), "a=1&a=x") same(ngx.encode_args({ a = 1.5 }), "a=1.5")
 fails("attempt to use function as query arg value", ngx.encode_args, { a = print })
 -- `ngx.ctx`, kept and exchanged.
 ngx.ctx.a = 1 same(ngx.ctx.a, 1) local ctx = ngx.ctx same(ctx, ngx.ctx) ngx.ctx = { b = 2 } same(ngx.ctx.a, nil) same(ngx.ctx.b, 2) same(ctx.a, 1)
+for place = 0, 5 do same(ngx[place], nil) end
 -- JSON, plain and not.
 local cjson = require "cjson"
 for _, text in ipairs { '{"a":[1,2.5,-3,{"b":null}],"c":"x\\ny"}', "[]", '"é"', " [ 1 , true ] ", "1e3", '"\\u00e9"', "-0.5", "0" } do

@@ -120,6 +120,17 @@ impl Contexts {
         self.number
     }
 
+    /// Whether there is none yet, and nothing that is seen through it.
+    pub fn may_begin(&self) -> bool {
+        self.tables.is_empty() && self.above.is_none()
+    }
+
+    /// Begins with a table of that state, if it [`may`](Self::may_begin); its number.
+    pub fn begin(&mut self, facts: &quick::Facts, lua: Lua, table: Table) -> u64 {
+        self.tables.reserve_exact(1);
+        self.own(std::ptr::from_ref(facts) as usize, lua, table)
+    }
+
     /// In lua-nginx-module's words, that the table is given up.
     fn tell(&self) {
         if !self.tables.is_empty() && events::ScriptSaid::is_wanted(log::DEBUG) {
@@ -169,11 +180,17 @@ impl Contexts {
     fn put(&mut self, lua: &Lua, table: Table) {
         let state = identity(lua);
         self.tables.retain(|(owner, ..)| *owner != state);
-        self.tables.push((state, table, lua.clone()));
+        self.own(state, lua.clone(), table);
+    }
+
+    /// The table is the valid one from now on.
+    fn own(&mut self, state: usize, lua: Lua, table: Table) -> u64 {
+        self.tables.push((state, table, lua));
         self.last = state;
         quick::let_go_of_context(self.number);
         self.number = TABLES.get() + 1;
         TABLES.set(self.number);
+        self.number
     }
 }
 

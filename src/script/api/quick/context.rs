@@ -12,18 +12,14 @@
 use std::cell::Cell;
 use std::rc::{Rc, Weak};
 
-use mlua::{Function as LuaFunction, Lua, Table, Value};
+use mlua::{Function as LuaFunction, Lua, Table};
 
+use super::kept::{self, Place};
 use super::request::looked;
 use super::{Answer, Facts, Out, Quick, Run, Stack, facts};
 use crate::script::Call;
+use crate::script::call::with_current_call;
 use crate::transaction::PhaseSet;
-
-/// The registry's name for the hand; the `ngx.ctx` that was kept last is its first item too, wherever
-/// the call is that is executing.
-pub const KEPT: &str = "moongate.context";
-/// The field as which scripts see it.
-const FIELD: &str = "ctx";
 
 thread_local! {
     /// Which of this thread's tables is at hand; 0: none.
@@ -43,9 +39,10 @@ pub const QUICK: &[Quick] = &[Quick { name: "ngx read", run: Run::answers(read) 
 /// # Errors
 /// If its memory does not hold it.
 pub fn prepare(lua: &Lua) -> mlua::Result<()> {
-    let hand = lua.create_table()?;
-    let _ = facts(lua).hand.set(hand.clone());
-    lua.set_named_registry_value(KEPT, hand)
+    let (facts, hand) = (facts(lua), lua.create_table()?);
+    facts.kept.set(kept::prepare(lua, &hand)?);
+    let _ = facts.hand.set(hand);
+    Ok(())
 }
 
 /// A state's hand, which the host goes on changing when all else is frozen.
@@ -53,7 +50,8 @@ pub fn prepare(lua: &Lua) -> mlua::Result<()> {
 /// # Errors
 /// If the state has none.
 pub fn hand_of(lua: &Lua) -> mlua::Result<Table> {
-    lua.named_registry_value(KEPT)
+    let hand = facts(lua).hand.get().cloned();
+    hand.ok_or_else(|| mlua::Error::runtime("the state is not prepared"))
 }
 
 /// A state's hand, behind which `computed` is asked: what `ngx` looks in for what it has not itself.
@@ -70,14 +68,19 @@ pub fn hand(lua: &Lua, computed: LuaFunction) -> mlua::Result<Table> {
 }
 
 /// From now on `ngx.ctx` lies in that table, which is `ngx`: nobody assigns it.
-pub fn bring_forward(lua: &Lua, ngx: Table) {
-    facts(lua).front.replace(Some(ngx));
+///
+/// # Errors
+/// If the state's memory is spent.
+pub fn bring_forward(lua: &Lua, ngx: &Table) -> mlua::Result<()> {
+    kept::keep_ngx(lua, ngx)?;
+    facts(lua).front.set(Place::Ngx);
+    Ok(())
 }
 
 /// A script may assign `ngx.ctx`, of which the host wants to know.
 pub fn withdraw(lua: &Lua) {
     take_away();
-    facts(lua).front.take();
+    facts(lua).front.set(Place::Hand);
 }
 
 /// Keeps a table at hand as the `ngx.ctx` with that number, until another is kept. It is that of the
@@ -86,19 +89,20 @@ pub fn withdraw(lua: &Lua) {
 /// # Errors
 /// If the state's memory is spent.
 pub fn keep(lua: &Lua, number: u64, table: &Table) -> mlua::Result<()> {
-    let facts = facts(lua);
-    let Some(hand) = facts.hand.get() else { return Ok(()) };
-    if number != facts.context.get() {
-        hand.raw_set(1, table)?;
-        facts.context.set(number);
-    }
+    kept::lay(lua, &facts(lua), number, table)
+}
+
+/// The table with that number is about to lie in a hand, where nothing lies any more.
+pub(super) fn clear(facts: &Facts) {
     take_away();
-    let place = facts.front.borrow().clone().unwrap_or_else(|| hand.clone());
-    place.raw_set(FIELD, table)?;
-    facts.place.replace(Some(place));
+    facts.context.set(0);
+}
+
+/// The table with that number lies in a state's hand.
+pub(super) fn held(facts: &Facts, place: Place, number: u64) {
+    facts.place.set(place);
     HELD.set(number);
-    HOLDER.set(Rc::downgrade(&facts));
-    Ok(())
+    HOLDER.set(facts.itself.clone());
 }
 
 /// A call goes on: what lies in a hand is its exchange's, or nothing is.
@@ -122,9 +126,8 @@ fn take_away() {
     }
     // A thread that ends may have given up its own before its last exchanges.
     let holder = HOLDER.try_with(Cell::take).ok().and_then(|holder| holder.upgrade());
-    if let Some(place) = holder.and_then(|facts| facts.place.take()) {
-        let gone = place.raw_set(FIELD, Value::Nil);
-        gone.expect("a field that is there is emptied without memory");
+    if let Some(facts) = holder {
+        kept::take_away(&facts);
     }
 }
 
@@ -142,7 +145,10 @@ fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool
     match stack.bytes(2) {
         Some(b"ctx") if CONTEXT.contains(call.phase) => {
             let number = number(call);
-            number != 0 && number == stack.facts().context.get() && answer.give(Out::Context)
+            if number == 0 {
+                return may_begin(call) && answer.give(Out::Begun);
+            }
+            number == stack.facts().context.get() && answer.give(Out::Context)
         }
         Some(b"status") if EXCHANGE.contains(call.phase) => {
             looked(call, answer, |transaction| Out::Number(transaction.status().into()))
@@ -152,4 +158,18 @@ fn read<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool
         }
         _ => false,
     }
+}
+
+/// Whether a call's exchange has no `ngx.ctx` yet, and one without anything in it is what it gets.
+fn may_begin(call: &Call) -> bool {
+    let contexts = call.subject.as_ref().and_then(|subject| subject.contexts.try_borrow().ok());
+    contexts.is_some_and(|contexts| contexts.may_begin())
+}
+
+/// The table is the `ngx.ctx` of the call that is executing, which [`may_begin`]; its number.
+pub(super) fn begin(lua: &Lua, facts: &Facts, table: Table) -> Option<u64> {
+    with_current_call(|call| {
+        let mut contexts = call?.subject.as_ref()?.contexts.try_borrow_mut().ok()?;
+        Some(contexts.begin(facts, lua.clone(), table))
+    })
 }

@@ -1,11 +1,13 @@
 //! What short ways know of the state in which they are.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use mlua::{Lua, Table};
+use mlua::{Lua, Table, WeakLua};
 
+use super::kept::Place;
+use super::query::KeptQuery;
 use super::regex::Memo;
 use super::shared::Hints;
 use crate::script::api::socket::Pools;
@@ -21,16 +23,26 @@ pub struct Facts {
     pub worker: usize,
     /// Which of the exchanges' tables `ngx.ctx` is kept at hand: the number that its owner gave it.
     pub context: Cell<u64>,
+    /// The state.
+    pub lua: WeakLua,
+    /// What others hold of this.
+    pub itself: Weak<Facts>,
     /// The table behind `ngx`.
     pub hand: OnceCell<Table>,
-    /// `ngx`, where its `ctx` lies in itself.
-    pub front: RefCell<Option<Table>>,
-    /// In which of the two a table lies as `ctx`.
-    pub place: RefCell<Option<Table>>,
+    /// Where what is kept at hand is, among the references of the registry.
+    pub kept: Cell<i32>,
+    /// How many spellings of names are kept.
+    pub spellings: Cell<usize>,
+    /// Where the next `ngx.ctx` lies.
+    pub front: Cell<Place>,
+    /// Where one lies now, if it does.
+    pub place: Cell<Place>,
     /// The table of header fields that was made last.
     pub headers: Cell<KeptHeaders>,
     /// The fields of the answer to a subrequest of which a table was made last.
     pub fields: RefCell<KeptFields>,
+    /// The query that was split last.
+    pub query: KeptQuery,
     /// Where keys of dictionaries were.
     pub hints: Hints,
     /// Regexes used lately.
@@ -38,7 +50,7 @@ pub struct Facts {
     /// Connections that its scripts keep.
     pub pools: Rc<Pools>,
     /// What a script that waits does for the collector.
-    pub relief: Relief,
+    pub(in crate::script) relief: Relief,
 }
 
 /// A table of header fields, untouched by scripts, who get copies.
@@ -71,15 +83,20 @@ pub fn facts(lua: &Lua) -> Rc<Facts> {
     if let Some(facts) = lua.app_data_ref::<Rc<Facts>>() {
         return facts.clone();
     }
-    let facts = Rc::new(Facts {
+    let facts = Rc::new_cyclic(|itself| Facts {
         spec: spec_of(lua),
         worker: lua.app_data_ref::<WorkerIndex>().map_or(0, |worker| worker.0),
         context: Cell::default(),
+        lua: lua.weak(),
+        itself: itself.clone(),
         hand: OnceCell::new(),
-        front: RefCell::default(),
-        place: RefCell::default(),
+        kept: Cell::default(),
+        spellings: Cell::default(),
+        front: Cell::default(),
+        place: Cell::default(),
         headers: Cell::default(),
         fields: RefCell::default(),
+        query: KeptQuery::default(),
         hints: Hints::default(),
         regexes: Memo::default(),
         pools: Rc::default(),

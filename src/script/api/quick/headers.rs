@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::made::{Made, Pairs};
+use super::made::{Again, Made, Pairs};
+use super::query::Seen;
 use super::{Answer, Out, Quick, Run, Stack, spare};
 use crate::script::Call;
 use crate::script::api::arguments::{number_text, push_number};
@@ -122,7 +123,7 @@ fn all<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool 
     if stack.facts().headers.get().edition == edition {
         return answer.give(Out::Again);
     }
-    let mut pairs = Pairs::new(true).of(edition);
+    let mut pairs = Pairs::new(true).of(Again::Headers(edition));
     let unique = headers.pairs().all(|(name, value)| {
         let is_new = pairs.name(|text| push_lower(name, text));
         pairs.value(|text| text.extend_from_slice(value));
@@ -140,39 +141,50 @@ fn push_lower(name: &[u8], text: &mut Vec<u8>) {
 /// A field of such a table in another spelling.
 fn in_any_case<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(name) = stack.bytes(2).filter(|name| name.len() <= SMALL) else { return false };
+    if !stack.is_table(1) {
+        return false;
+    }
+    if answer.spelled() {
+        return true;
+    }
     let mut lower = spare();
     push_lower(name, &mut lower);
     for byte in &mut lower {
         *byte = if *byte == b'_' { b'-' } else { *byte };
     }
-    stack.is_table(1) && answer.give(Out::Field(lower))
+    answer.give(Out::Field(lower))
 }
 
 fn uri_args<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(exchange) = call.subject.as_ref().filter(|_| stack.len() == 0) else { return false };
     let Ok(transaction) = exchange.transaction.try_borrow() else { return false };
-    decoded(transaction.request.query.as_deref().unwrap_or_default(), answer)
+    decoded(stack, transaction.request.query.as_deref().unwrap_or_default(), answer)
 }
 
 fn post_args<'a>(stack: &Stack<'a>, call: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
     let Some(exchange) = call.subject.as_ref().filter(|_| stack.len() == 0) else { return false };
     let Ok(transaction) = exchange.transaction.try_borrow() else { return false };
     match &transaction.body {
-        Body::Memory(bytes) => decoded(bytes, answer),
+        Body::Memory(bytes) => decoded(stack, bytes, answer),
         _ => false,
     }
 }
 
 fn decode_args<'a>(stack: &Stack<'a>, _: &Rc<Call>, answer: &mut Answer<'a>) -> bool {
-    stack.len() == 1 && stack.bytes(1).is_some_and(|query| decoded(query, answer))
+    stack.len() == 1 && stack.bytes(1).is_some_and(|query| decoded(stack, query, answer))
 }
 
 /// A query as a table, if it is short and no name comes twice.
-fn decoded(query: &[u8], answer: &mut Answer<'_>) -> bool {
+fn decoded(stack: &Stack<'_>, query: &[u8], answer: &mut Answer<'_>) -> bool {
     if query.len() > SMALL {
         return false;
     }
-    let mut pairs = Pairs::new(false);
+    let again = match stack.facts().query.look(query) {
+        Seen::Made => return answer.give(Out::Query),
+        Seen::Once => Again::Query,
+        Seen::Never => Again::Never,
+    };
+    let mut pairs = Pairs::new(false).of(again);
     let has_escapes = memchr::memchr(b'%', query).is_some();
     let unescape = if has_escapes { unescape_into } else { space_into };
     let ends = memchr::memchr_iter(b'&', query).chain(std::iter::once(query.len()));

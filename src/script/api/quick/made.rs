@@ -26,8 +26,19 @@ pub struct Pairs {
     marks: u128,
     /// Whether the table's fields are found in any spelling.
     any_case: bool,
-    /// Of which edition of header fields they are, if the table is to be had again.
-    edition: u64,
+    /// How the table is to be had again.
+    again: Again,
+}
+
+/// How a table of names is to be had again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Not at all.
+    Never,
+    /// As that edition of header fields.
+    Headers(u64),
+    /// As the query that was split last.
+    Query,
 }
 
 struct Place {
@@ -44,12 +55,12 @@ impl Pairs {
     pub fn new(any_case: bool) -> Self {
         let mut places = PLACES.take();
         places.clear();
-        Self { text: spare(), places, marks: 0, any_case, edition: 0 }
+        Self { text: spare(), places, marks: 0, any_case, again: Again::Never }
     }
 
     /// The same; their table is kept for those who want it again.
-    pub fn of(self, edition: u64) -> Self {
-        Self { edition, ..self }
+    pub fn of(self, again: Again) -> Self {
+        Self { again, ..self }
     }
 
     /// One more name, without a value. False if it was there, or there are too many.
@@ -98,8 +109,10 @@ impl Pairs {
         if self.any_case {
             stack.set_any_case();
         }
-        if self.edition > 0 {
-            stack.keep_headers(self.edition);
+        match self.again {
+            Again::Never => {}
+            Again::Headers(edition) => stack.keep_headers(edition),
+            Again::Query => stack.keep_query(),
         }
         give_back(self.text);
         PLACES.set(self.places);

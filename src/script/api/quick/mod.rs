@@ -13,11 +13,13 @@ mod encoding;
 mod facts;
 mod headers;
 mod json;
+mod kept;
 mod lights;
 mod location;
 mod log;
 mod made;
 mod owned;
+mod query;
 mod regex;
 mod request;
 mod route;
@@ -30,6 +32,7 @@ mod time;
 mod timers;
 mod variables;
 mod waits;
+mod walk;
 
 use mlua::{Function as LuaFunction, Lua};
 

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use mlua::{Function as LuaFunction, Lua, Value, ffi};
 
 use super::made::{Made, put_groups};
-use super::owned::owned;
-use super::regex::{Replacing, Search, Step, put_piece};
-use super::{Facts, Quick, Stack, facts};
+use super::regex::{Replacing, Search};
+use super::walk::{next_match, next_piece, push_walk};
+use super::{Facts, Quick, Stack, facts, kept};
 use crate::script::api::{EVERYWHERE, Function};
 use crate::script::call::{self, Call};
 use crate::script::parked::Native;
@@ -24,6 +24,8 @@ use crate::transaction::PhaseSet;
 const RESULTS: c_int = 4;
 /// Bytes of a buffer that is kept for the next result.
 const SPARE_BYTES: usize = 64 << 10;
+/// Bytes that a [`Short`] text has at the most.
+const SHORT: usize = 40;
 /// Marks a [`Route`].
 const ROUTE: c_int = 97;
 
@@ -86,11 +88,13 @@ impl Run {
 pub enum Out<'a> {
     /// A copy of the header fields' table that is kept.
     Again,
+    /// A table that becomes the `ngx.ctx` of the exchange, which has none yet.
+    Begun,
     Boolean(bool),
     Bytes(&'a [u8]),
     /// What [`super::keep_context`] kept.
     Context,
-    /// The field of that name of the table that is the first argument.
+    /// The field of that name of the table that is the first argument; the second one spells it otherwise.
     Field(Vec<u8>),
     /// A table.
     Made(Made<'a>),
@@ -99,6 +103,8 @@ pub enum Out<'a> {
     #[default]
     Nil,
     Number(f64),
+    /// A copy of the table of the query that was split last.
+    Query,
     /// A function that goes over matches in the text that is the first argument, with a text for each.
     Replacing(Replacing),
     /// A function that goes over matches in the text that is the first argument.
@@ -106,6 +112,27 @@ pub enum Out<'a> {
     /// Bytes in a [`spare`] buffer, which is spare again once Luau has them.
     Owned(Vec<u8>),
     Shared(Bytes),
+    Short(Short),
+}
+
+/// A few bytes, which need no buffer.
+pub struct Short {
+    bytes: [u8; SHORT],
+    length: u8,
+}
+
+impl Short {
+    /// So many bytes, if they are few.
+    #[inline]
+    fn of(text: &[u8]) -> Option<Self> {
+        let mut short = Self { bytes: [0; SHORT], length: text.len() as u8 };
+        short.bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(short)
+    }
+
+    fn text(&self) -> &[u8] {
+        self.bytes.get(..self.length.into()).unwrap_or_default()
+    }
 }
 
 /// The results, in order. Those that Luau needs no memory for are put onto its stack at once; one that
@@ -177,6 +204,16 @@ impl<'a> Answer<'a> {
         true
     }
 
+    /// The field of the table that is the first argument, if it is known how the name is written there that
+    /// the second one, a text, spells otherwise. It is the only result.
+    pub(super) fn spelled(&mut self) -> bool {
+        debug_assert!(self.count == 0, "it is the only result");
+        // SAFETY: as in `give`; the function is one of `shorten`'s, and its arguments are such.
+        let is_known = unsafe { kept::push_spelled(self.state) };
+        self.count += c_int::from(is_known);
+        is_known
+    }
+
     /// Makes room for one more result.
     #[inline(always)]
     fn begin(&mut self) {
@@ -189,17 +226,22 @@ impl<'a> Answer<'a> {
         self.count += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, late: Out<'a>) {
-        let before = std::mem::replace(&mut self.late, late);
         if std::mem::replace(&mut self.late_at, self.count) == 0 {
-            std::mem::forget(before);
+            // SAFETY: what is there is nil, which nobody needs to drop.
+            unsafe { std::ptr::write(&raw mut self.late, late) };
+        } else {
+            self.late = late;
         }
     }
 
     /// A few bytes, which are copied.
     #[inline]
     pub fn copy(&mut self, bytes: &[u8]) -> bool {
+        if let Some(short) = Short::of(bytes) {
+            return self.give(Out::Short(short));
+        }
         let mut copy = spare();
         copy.extend_from_slice(bytes);
         self.give(Out::Owned(copy))
@@ -249,7 +291,7 @@ fn joined(
 ) -> mlua::Result<LuaFunction> {
     let facts = Rc::as_ptr(&facts(lua));
     let phases = function.map_or(EVERYWHERE, |function| function.phases);
-    let kept: Value = lua.named_registry_value(super::context::KEPT)?;
+    let kept: Value = lua.named_registry_value(super::kept::KEPT)?;
     // SAFETY: `long` is a C closure with one upvalue, which its entry finds in ours at the same place. The userdata is plain memory for the route.
     unsafe {
         lua.exec_raw((long, kept), |state| {
@@ -289,10 +331,10 @@ unsafe extern "C-unwind" fn answering<F: Answers>(state: *mut ffi::lua_State) ->
     // dropped by it; `catch_unwind` is never around what may raise.
     unsafe {
         let route = route(state);
-        let (stack, mut answer) = (Stack::of(state, route.facts), Answer::of(state));
+        let (mut stack, mut answer) = (Stack::of(state, route.facts), Answer::of(state));
         let asked = AssertUnwindSafe(|| ask(route.phases, named::<F>(), &stack, &mut answer));
         if catch_unwind(asked).unwrap_or(false) {
-            return finish(stack, answer);
+            return finish(&mut stack, answer);
         }
         ffi::lua_settop(state, stack.count);
         (route.long)(state)
@@ -345,144 +387,69 @@ fn ask<'a>(
 
 /// How many results there are, the late one among them.
 #[inline(always)]
-unsafe fn finish(mut stack: Stack<'_>, answer: Answer<'_>) -> c_int {
+unsafe fn finish(stack: &mut Stack<'_>, mut answer: Answer<'_>) -> c_int {
     let count = answer.count;
     if let Out::Native(native) = answer.late {
-        return native.put(&mut stack) as c_int;
+        return native.put(stack) as c_int;
     }
     if answer.late_at == 0 {
         // The late one is nil, which nobody needs to find out.
         std::mem::forget(answer);
     } else {
         // SAFETY: the state is alive, and the frame this function's own.
-        unsafe { put_late(stack, answer) };
+        unsafe { put_late(stack, &mut answer) };
     }
     count
 }
 
 /// Puts the late result where it belongs: on top, or where something keeps its place.
-unsafe fn put_late(mut stack: Stack<'_>, answer: Answer<'_>) {
-    let Answer { count, late, late_at, .. } = answer;
+unsafe fn put_late(stack: &mut Stack<'_>, answer: &mut Answer<'_>) {
     // SAFETY: the state is alive, and has room for a few values more than its results.
     unsafe {
-        push_late(&mut stack, late);
-        if late_at < count {
-            ffi::lua_replace(stack.state, stack.count + late_at);
+        match &mut answer.late {
+            Out::Bytes(bytes) => stack.push_bytes(bytes),
+            Out::Made(Made::Groups(subject, compiled)) => put_groups(subject, compiled, stack),
+            Out::Owned(bytes) => {
+                stack.push_bytes(bytes);
+                give_back(std::mem::take(bytes));
+            }
+            Out::Shared(bytes) => stack.push_bytes(bytes),
+            Out::Short(short) => stack.push_bytes(short.text()),
+            other => push_rare(stack, std::mem::take(other)),
+        }
+        if answer.late_at < answer.count {
+            ffi::lua_replace(stack.state, stack.count + answer.late_at);
         }
     }
 }
 
-unsafe fn push_late(stack: &mut Stack<'_>, late: Out<'_>) {
+unsafe fn push_rare(stack: &mut Stack<'_>, late: Out<'_>) {
     match late {
         Out::Again => stack.push_headers(),
-        Out::Bytes(bytes) => stack.push_bytes(bytes),
+        // SAFETY: the stack is that of the function that runs.
+        Out::Begun => unsafe { kept::begin(stack) },
         Out::Field(name) => {
             stack.push_bytes(&name);
             give_back(name);
             // SAFETY: the first argument is a table.
-            unsafe { ffi::lua_rawget(stack.state, 1) };
+            unsafe {
+                kept::learn_spelling(stack);
+                ffi::lua_rawget(stack.state, 1);
+            }
         }
         Out::Made(made) => made.put(stack),
-        Out::Owned(bytes) => {
-            stack.push_bytes(&bytes);
-            give_back(bytes);
-        }
+        Out::Query => stack.push_query(),
         Out::Replacing(replacing) => push_walk(stack, replacing, next_piece),
         Out::Search(search) => push_walk(stack, search, next_match),
-        Out::Shared(bytes) => stack.push_bytes(&bytes),
-        Out::Boolean(_) | Out::Context | Out::Native(_) | Out::Nil | Out::Number(_) => {
-            stack.push_nil();
-        }
-    }
-}
-
-/// What a closure of [`push_walk`] goes on with.
-struct Walk<T> {
-    /// The first upvalue's bytes.
-    subject: *const [u8],
-    facts: *const Facts,
-    inner: T,
-}
-
-/// A closure that goes on with `inner`, whose first upvalue is the first argument of the function that
-/// runs: the subject.
-fn push_walk<T: 'static>(stack: &mut Stack<'_>, inner: T, entry: ffi::lua_CFunction) {
-    let subject = std::ptr::from_ref(stack.bytes(1).unwrap_or_default());
-    let walk = Walk { subject, facts: stack.facts(), inner };
-    // SAFETY: the state is alive, and has room for the upvalues.
-    unsafe {
-        ffi::lua_pushvalue(stack.state, 1);
-        stack.push_owned(Rc::new(walk));
-        ffi::lua_pushcclosurek(stack.state, entry, std::ptr::null(), 2, None);
-    }
-}
-
-/// The stack, the subject and what [`push_walk`] was given.
-///
-/// # Safety
-/// In a function that `push_walk` made of a `T`.
-unsafe fn walked<'b, T: 'static>(
-    state: *mut ffi::lua_State,
-) -> Option<(Stack<'b>, &'b [u8], &'b T)> {
-    // SAFETY: the function holds its upvalues while it runs, and the state its facts; Luau's texts stay
-    // where they are.
-    unsafe {
-        let walk = owned::<Walk<T>>(state, ffi::lua_upvalueindex(2))?;
-        Some((Stack::of(state, walk.facts), &*walk.subject, &walk.inner))
-    }
-}
-
-/// The captures of the next match, or nil at the end.
-unsafe extern "C-unwind" fn next_match(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: `push_walk` made the closure. What Luau raises passes nothing that needs to be dropped, and
-    // `catch_unwind` is not around it. The frame has room for what is pushed, whatever it was given.
-    unsafe {
-        let Some((mut stack, subject, search)) = walked::<Search>(state) else { return 0 };
-        match catch_unwind(AssertUnwindSafe(|| search.advance(subject))) {
-            Ok(Some(_)) => put_groups(subject, &search.compiled, &mut stack),
-            Ok(None) => stack.push_nil(),
-            Err(_) => fail(state, "the search failed"),
-        }
-        1
-    }
-}
-
-/// Puts its argument in the place of the last match, and goes on to the next: its captures, and what was
-/// written if that is much. At the end nil, the rest of the text, and how many matches there were. False
-/// where its argument is of another type, or, with words, where too much is written.
-unsafe extern "C-unwind" fn next_piece(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as in `next_match`, but for a text that Rust drops as the error passes.
-    unsafe {
-        let Some((mut stack, subject, replacing)) = walked::<Replacing>(state) else { return 0 };
-        let step = catch_unwind(AssertUnwindSafe(|| {
-            let fits = !replacing.waits() || put_piece(&stack, replacing);
-            fits.then(|| replacing.advance(subject))
-        }));
-        match step {
-            Ok(Some(Step::Match(written))) => {
-                put_groups(subject, &replacing.search.compiled, &mut stack);
-                written.map_or(1, |written| {
-                    stack.push_bytes(&written);
-                    2
-                })
-            }
-            Ok(Some(Step::Done(written, count))) => {
-                stack.push_nil();
-                stack.push_bytes(&written);
-                stack.push_number(count.into());
-                3
-            }
-            Ok(Some(Step::TooMuch)) => {
-                stack.push_boolean(false);
-                stack.push_bytes(b"no memory");
-                2
-            }
-            Ok(None) => {
-                stack.push_boolean(false);
-                1
-            }
-            Err(_) => fail(state, "the search failed"),
-        }
+        Out::Boolean(_)
+        | Out::Bytes(_)
+        | Out::Context
+        | Out::Native(_)
+        | Out::Nil
+        | Out::Number(_)
+        | Out::Owned(_)
+        | Out::Shared(_)
+        | Out::Short(_) => stack.push_nil(),
     }
 }
 

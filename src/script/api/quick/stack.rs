@@ -247,42 +247,8 @@ impl Stack<'_> {
         let place = kept.get().place;
         // While the copy is made, which may fail, there is none.
         kept.set(KeptHeaders { edition: 0, place });
-        // SAFETY: as above; the reference is this function's own.
-        let place = unsafe { self.put_clone_at(place) };
+        let place = self.keep_copy(place);
         kept.set(KeptHeaders { edition, place });
-    }
-
-    /// Puts a copy of the table on top among the references of the registry, at that place (0: at a fresh
-    /// one); where it is.
-    ///
-    /// # Safety
-    /// The place is the caller's own.
-    unsafe fn put_clone_at(&mut self, place: i32) -> i32 {
-        let state = self.state;
-        // SAFETY: as above.
-        unsafe {
-            ffi::lua_clonetable(state, -1);
-            if place > 0 {
-                ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, place);
-                return place;
-            }
-            let place = ffi::lua_ref(state, -1);
-            ffi::lua_pop(state, 1);
-            place
-        }
-    }
-
-    /// Pushes a copy of the table that [`Self::put_clone_at`] put there.
-    ///
-    /// # Safety
-    /// It did.
-    unsafe fn push_clone_of(&mut self, place: i32) {
-        // SAFETY: as above.
-        unsafe {
-            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, place);
-            ffi::lua_clonetable(self.state, -1);
-            ffi::lua_replace(self.state, -2);
-        }
     }
 
     /// A copy of the table of an answer's fields, if they are those for which one was kept.
@@ -292,8 +258,7 @@ impl Stack<'_> {
         let place = kept.place;
         drop(kept);
         if is_kept {
-            // SAFETY: as in `push_headers`.
-            unsafe { self.push_clone_of(place) };
+            self.push_clone(place);
         }
         is_kept
     }
@@ -304,8 +269,7 @@ impl Stack<'_> {
         let place = kept.borrow().place;
         // While the copy is made, which may fail, there is none.
         kept.borrow_mut().fields.clear();
-        // SAFETY: as in `keep_headers`.
-        let place = unsafe { self.put_clone_at(place) };
+        let place = self.keep_copy(place);
         let mut kept = kept.borrow_mut();
         kept.place = place;
         kept.fields.extend(headers.iter().cloned());
@@ -313,8 +277,46 @@ impl Stack<'_> {
 
     /// A copy of the table that is kept.
     pub(super) fn push_headers(&mut self) {
-        // SAFETY: as above; what has an edition is there.
-        unsafe { self.push_clone_of(self.facts.headers.get().place) };
+        self.push_clone(self.facts.headers.get().place);
+    }
+
+    /// Keeps a copy of the table on top as that of the query that was split last.
+    pub(super) fn keep_query(&mut self) {
+        let query = &self.facts.query;
+        query.place.set(self.keep_copy(query.place.get()));
+        query.is_made.set(true);
+    }
+
+    /// A copy of that table.
+    pub(super) fn push_query(&mut self) {
+        self.push_clone(self.facts.query.place.get());
+    }
+
+    /// Keeps a copy of the table on top at that place among the references of the registry, or at a new
+    /// one, which is told.
+    fn keep_copy(&mut self, place: c_int) -> c_int {
+        let state = self.state;
+        // SAFETY: as above; the reference is this type's own.
+        unsafe {
+            ffi::lua_clonetable(state, -1);
+            if place > 0 {
+                ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, place);
+                return place;
+            }
+            let place = ffi::lua_ref(state, -1);
+            ffi::lua_settop(state, -2);
+            place
+        }
+    }
+
+    /// A copy of the table at a place among the references of the registry.
+    fn push_clone(&mut self, place: c_int) {
+        // SAFETY: as above; there is a table.
+        unsafe {
+            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, place);
+            ffi::lua_clonetable(self.state, -1);
+            ffi::lua_replace(self.state, -2);
+        }
     }
 
     /// The value on top becomes item `index` of the table below it.

@@ -8,7 +8,7 @@ use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind};
 
-use super::sequence::{Outcome, Sequence};
+use super::sequence::{Outcome, Places, Sequence};
 
 /// A regex of a state, which one thread has for itself.
 pub struct Linear {
@@ -24,6 +24,14 @@ struct Work {
     cache: Cache,
     /// Where the groups of the last search begin and end.
     places: Vec<Option<NonMaxUsize>>,
+}
+
+/// How far a search came without an automaton.
+enum Ahead {
+    /// To its end.
+    Found(Option<Range<usize>>),
+    /// There is no match before this place.
+    Late(usize),
 }
 
 /// Why there is no such regex.
@@ -64,38 +72,40 @@ impl Linear {
 
     /// Where the first match at or after `start` is.
     pub fn whole(&self, subject: &[u8], start: usize) -> Option<Range<usize>> {
-        self.found(subject, start, |regex, work, input| {
-            regex.search_with(&mut work.cache, input).map(|found| found.range())
-        })
+        // What the last `search` found stays as it is: there is no place to mark.
+        let start = match self.ahead(subject, start, &mut []) {
+            Ahead::Found(found) => return found,
+            Ahead::Late(at) => at,
+        };
+        let mut work = self.work.borrow_mut();
+        let work = work.get_or_insert_with(|| Work::of(&self.regex));
+        let input = Input::new(subject).range(start..);
+        self.regex.search_with(&mut work.cache, &input).map(|found| found.range())
     }
 
     /// As [`whole`](Self::whole); where its groups are, [`group`](Self::group) tells until the next such
     /// search.
     pub fn search(&self, subject: &[u8], start: usize) -> Option<Range<usize>> {
-        self.found(subject, start, |regex, work, input| {
-            regex.search_slots_with(&mut work.cache, input, &mut work.places)?;
-            work.group(0)
-        })
-    }
-
-    /// What the sequence finds, or `other`.
-    #[inline]
-    fn found(
-        &self,
-        subject: &[u8],
-        mut start: usize,
-        other: impl FnOnce(&Regex, &mut Work, &Input<'_>) -> Option<Range<usize>>,
-    ) -> Option<Range<usize>> {
         let mut work = self.work.borrow_mut();
         let work = work.get_or_insert_with(|| Work::of(&self.regex));
-        if let Some(sequence) = &self.sequence {
-            match sequence.search(subject, start, &mut work.places) {
-                Outcome::Found(whole) => return Some(whole),
-                Outcome::Late(at) => start = at,
-                Outcome::None => return None,
-            }
+        let start = match self.ahead(subject, start, &mut work.places) {
+            Ahead::Found(found) => return found,
+            Ahead::Late(at) => at,
+        };
+        let input = Input::new(subject).range(start..);
+        self.regex.search_slots_with(&mut work.cache, &input, &mut work.places)?;
+        work.group(0)
+    }
+
+    /// What the sequence finds, if there is one.
+    #[inline]
+    fn ahead(&self, subject: &[u8], start: usize, places: &mut Places) -> Ahead {
+        let Some(sequence) = &self.sequence else { return Ahead::Late(start) };
+        match sequence.search(subject, start, places) {
+            Outcome::Found(whole) => Ahead::Found(Some(whole)),
+            Outcome::Late(at) => Ahead::Late(at),
+            Outcome::None => Ahead::Found(None),
         }
-        other(&self.regex, work, &Input::new(subject).range(start..))
     }
 
     /// Where a group of the last [`search`](Self::search) is, if that found it.
@@ -114,6 +124,24 @@ impl Work {
         match self.places.get(group * 2..)? {
             [Some(start), Some(end), ..] => Some(start.get()..end.get()),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_those_of_the_last_search_whatever_was_found_as_a_whole_since() {
+        let options = || syntax::Config::new().unicode(false).utf8(false);
+        // The second one is no sequence.
+        for text in ["([a-z]+)([0-9]+)", "(?:x|([a-z]+))([0-9]+)"] {
+            let made = Linear::new(text, options(), 1 << 20, 1 << 20);
+            let Ok(regex) = made else { panic!("{text}") };
+            assert_eq!(regex.search(b"  ab12", 0), Some(2..6));
+            assert_eq!(regex.whole(b"c3 d4", 1), Some(3..5));
+            assert_eq!((regex.group(1), regex.group(2)), (Some(2..4), Some(4..6)), "{text}");
         }
     }
 }

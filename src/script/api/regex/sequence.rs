@@ -196,6 +196,10 @@ impl Run {
     /// How many bytes of the class stand first.
     #[inline]
     fn length(&self, rest: &[u8]) -> usize {
+        // Mostly a letter of a text: one look instead of a loop.
+        if self.most == 1 {
+            return usize::from(rest.first().is_some_and(|byte| has(&self.class, *byte)));
+        }
         let rest = rest.get(..self.most).unwrap_or(rest);
         let other = |byte: &u8| !has(&self.class, *byte);
         rest.iter().position(other).unwrap_or(rest.len())
