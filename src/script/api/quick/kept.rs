@@ -103,7 +103,7 @@ pub fn take_away(facts: &Facts) {
     let Some(lua) = facts.lua.try_upgrade() else { return };
     let place = facts.place.get();
     // SAFETY: the state is alive, and there is room for a few values where the host is. A field that is
-    // there is emptied without memory: nothing is raised.
+    // there is emptied without memory, also where a script froze the table: nothing is raised.
     lua.exec_raw_lua(|raw| unsafe {
         let state = raw.state();
         let top = ffi::lua_gettop(state);
@@ -112,8 +112,11 @@ pub fn take_away(facts: &Facts) {
         ffi::lua_pushvalue(state, -1);
         if ffi::lua_rawget(state, -3) != ffi::LUA_TNIL {
             ffi::lua_pop(state, 1);
+            let was_frozen = ffi::lua_getreadonly(state, -2);
+            ffi::lua_setreadonly(state, -2, 0);
             ffi::lua_pushnil(state);
             ffi::lua_rawset(state, -3);
+            ffi::lua_setreadonly(state, -1, was_frozen);
         }
         ffi::lua_settop(state, top);
     });
