@@ -121,6 +121,11 @@ pub fn polled() {
     TURNS.with(|turns| turns.used.set(0));
 }
 
+/// Whether scripts of this thread used a slice since: who begins one now waits.
+pub(super) fn is_slice_used() -> bool {
+    TURNS.with(|turns| turns.used.get() >= turns.slice().as_nanos() as u64)
+}
+
 impl Queue {
     /// Whose it is.
     pub(super) fn account(&self) -> &Rc<Account> {

@@ -314,15 +314,16 @@ impl Mine {
         }
     }
 
-    /// Has the watchdog woken when a poll that begins now took a tick, or a slice of so many nanoseconds
-    /// where others wait, and not before. One that begins in the second half of that time puts it off: so
-    /// the watchdog looks at each within that time, and at none that is over by then.
+    /// Has the watchdog woken when a poll that begins now took a tick, or half as long again as its slice of
+    /// so many nanoseconds where others wait, and not before. One that begins in the second half of that
+    /// time puts it off: so the watchdog looks at each within that time, and at none that is over by then.
+    /// (To look when the slice is over would be to suspend more often what is about to end.)
     #[cold]
     fn ring_within(&self, slice: u64, now: u64) {
         self.slot.unwatched.store(false, Ordering::SeqCst);
         let tick = TICK.as_nanos() as u64;
         let others_wait = self.slot.suspended.load(Ordering::Relaxed) > 0;
-        let time = if others_wait { slice.min(tick) } else { tick };
+        let time = if others_wait { slice.saturating_add(slice / 2).min(tick) } else { tick };
         let rings =
             self.bell.as_ref().is_some_and(|bell| bell.ring_after(Duration::from_nanos(time)));
         self.put_off.set(now + time / 2);

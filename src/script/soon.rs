@@ -11,13 +11,13 @@ use std::task::Poll;
 
 use mlua::{Function, MultiValue, Thread, Value};
 
-use super::State;
 use super::coroutine::{self, Run};
 use super::incarnation::Incarnation;
 use super::timer::{self, Counted, Due, Terms};
+use super::{State, fairness};
 
-/// Timers that run before sockets are looked at.
-const ROUND: usize = 32;
+/// Timers that run before sockets are looked at, unless they used a slice before that.
+const ROUND: usize = 256;
 
 /// The timers of a state whose time has come.
 #[derive(Default)]
@@ -109,8 +109,10 @@ async fn go_on(state: Weak<State>) {
             return;
         }
         drop(state);
-        if turn.is_multiple_of(ROUND) {
+        // Else each of the rest would wait for its turn as a task of its own.
+        if turn.is_multiple_of(ROUND) || fairness::is_slice_used() {
             tokio::task::yield_now().await;
+            fairness::polled();
         }
     }
 }
