@@ -83,7 +83,7 @@ pub async fn wait_for_others() {
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
-    use std::thread::sleep;
+    use std::thread::park_timeout;
 
     use tokio::runtime::{Builder, LocalOptions};
     use tokio::sync::Notify;
@@ -101,7 +101,7 @@ mod tests {
             let (done, ready) = (done.clone(), ready.clone());
             spawn_local(async move {
                 ready.notified().await;
-                sleep(each);
+                park_timeout(each);
                 done.borrow_mut().push(made);
                 wait_for_others().await;
                 done.borrow_mut().push(sent);
