@@ -42,20 +42,28 @@ struct Round {
 
 /// This thread looked at its sockets.
 pub fn begin() {
-    ROUND.with(|round| round.began.set(round.many.get().then(Instant::now)));
+    ROUND.with(|round| round.begin(Instant::now));
 }
 
 /// This thread is about to look at its sockets: nothing else is ready.
 pub fn end() {
-    ROUND.with(|round| {
-        let answers = round.answers.take();
+    ROUND.with(|round| round.end(Instant::now));
+}
+
+impl Round {
+    fn begin(&self, now: impl FnOnce() -> Instant) {
+        self.began.set(self.many.get().then(now));
+    }
+
+    fn end(&self, now: impl FnOnce() -> Instant) {
+        let answers = self.answers.take();
         if answers == 0 {
             return;
         }
-        round.many.set(answers >= MANY);
-        let took = round.began.take().map(|began| began.elapsed());
-        round.together.set(took.is_some_and(|took| is_short(took, answers)));
-    });
+        self.many.set(answers >= MANY);
+        let took = self.began.take().map(|began| now().saturating_duration_since(began));
+        self.together.set(took.is_some_and(|took| is_short(took, answers)));
+    }
 }
 
 fn is_short(took: Duration, answers: u32) -> bool {
@@ -83,62 +91,63 @@ pub async fn wait_for_others() {
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
-    use std::thread::park_timeout;
 
     use tokio::runtime::{Builder, LocalOptions};
-    use tokio::sync::Notify;
     use tokio::task::spawn_local;
 
     use super::*;
 
-    const TOGETHER: [&str; 4] = ["made a", "made b", "sent a", "sent b"];
-    const ALONE: [&str; 4] = ["made a", "sent a", "made b", "sent b"];
-
-    /// What two requests that come together do, in its order; each is computed for so long.
-    async fn round(each: Duration) -> Vec<&'static str> {
-        let (done, ready) = (Rc::new(RefCell::new(Vec::new())), Rc::new(Notify::new()));
-        let requests = [("made a", "sent a"), ("made b", "sent b")].map(|(made, sent)| {
-            let (done, ready) = (done.clone(), ready.clone());
-            spawn_local(async move {
-                ready.notified().await;
-                park_timeout(each);
-                done.borrow_mut().push(made);
-                wait_for_others().await;
-                done.borrow_mut().push(sent);
-            })
+    /// What two requests that are ready do, in its order.
+    fn order(together: bool) -> Vec<&'static str> {
+        ROUND.with(|round| round.together.set(together));
+        let done = Rc::new(RefCell::new(Vec::new()));
+        let runtime = Builder::new_current_thread().build_local(LocalOptions::default()).unwrap();
+        runtime.block_on(async {
+            let requests = [("made a", "sent a"), ("made b", "sent b")].map(|(made, sent)| {
+                let done = done.clone();
+                spawn_local(async move {
+                    done.borrow_mut().push(made);
+                    wait_for_others().await;
+                    done.borrow_mut().push(sent);
+                })
+            });
+            for request in requests {
+                request.await.unwrap();
+            }
         });
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        ready.notify_waiters();
-        for request in requests {
-            request.await.unwrap();
-        }
         done.take()
     }
 
-    fn rounds(number: usize, each: Duration) -> Vec<Vec<&'static str>> {
-        let mut builder = Builder::new_current_thread();
-        builder.enable_all().on_thread_park(end).on_thread_unpark(begin);
-        let runtime = builder.build_local(LocalOptions::default()).unwrap();
-        let mut seen = Vec::new();
-        runtime.block_on(async {
-            for _ in 0..number {
-                seen.push(round(each).await);
-            }
-        });
-        seen
+    #[test]
+    fn answers_that_wait_leave_when_all_are_made() {
+        assert_eq!(order(true), ["made a", "made b", "sent a", "sent b"]);
+        assert_eq!(order(false), ["made a", "sent a", "made b", "sent b"]);
     }
 
     #[test]
-    fn answers_leave_together_after_short_rounds_with_many() {
-        let seen = rounds(100, Duration::ZERO);
-        assert_eq!(seen[0], ALONE, "nothing is known of the round before");
-        assert!(seen.iter().any(|order| *order == TOGETHER), "{seen:?}");
-    }
-
-    #[test]
-    fn no_answer_waits_after_a_round_that_was_long() {
-        for order in rounds(5, Duration::from_millis(2)) {
-            assert_eq!(order, ALONE);
+    fn answers_wait_after_a_round_that_is_known_to_be_short_and_made_many() {
+        let round = Round {
+            answers: Cell::new(0),
+            many: Cell::new(false),
+            began: Cell::new(None),
+            together: Cell::new(false),
+        };
+        let (short, long) = (Duration::from_micros(40), Duration::from_micros(400));
+        for (answers, took, together) in [
+            // Nobody looked at the clock when it began.
+            (2, short, false),
+            (2, short, true),
+            // Nothing is learnt of one without answers.
+            (0, long, true),
+            (2, long, false),
+            (3, short, true),
+            (1, short, false),
+        ] {
+            let began = Instant::now();
+            round.begin(|| began);
+            round.answers.set(answers);
+            round.end(|| began + took);
+            assert_eq!(round.together.get(), together, "{answers} in {took:?}");
         }
     }
 
