@@ -123,7 +123,7 @@ pub fn polled() {
 
 /// Whether scripts of this thread used a slice since: who begins one now waits.
 pub(super) fn is_slice_used() -> bool {
-    TURNS.with(|turns| turns.used.get() >= turns.slice().as_nanos() as u64)
+    TURNS.with(Turns::is_slice_used)
 }
 
 impl Queue {
@@ -203,12 +203,11 @@ impl Turns {
     /// Whether a call of this owner may run without having waited.
     fn admit(&self, queue: &Queue) -> bool {
         queue.clock.set(queue.clock.get().max(self.clock.get()));
-        let slice = self.slice().as_nanos() as u64;
-        if self.used.get() >= slice {
+        if self.is_slice_used() {
             return false;
         }
         if self.waiting.get() > 0 || self.chosen.get() {
-            return queue.clock.get() <= self.clock.get() + slice;
+            return queue.clock.get() <= self.clock.get() + self.slice().as_nanos() as u64;
         }
         self.clock.set(queue.clock.get());
         true
@@ -241,7 +240,7 @@ impl Turns {
         self.chosen.set(true);
         place.state.set(Standing::Chosen);
         let waker = place.waker.borrow();
-        if self.used.get() < self.slice().as_nanos() as u64 {
+        if !self.is_slice_used() {
             return waker.wake_by_ref();
         }
         self.used.set(0);
@@ -269,6 +268,10 @@ impl Turns {
             return Some(place);
         }
         None
+    }
+
+    fn is_slice_used(&self) -> bool {
+        self.used.get() >= self.slice().as_nanos() as u64
     }
 
     fn slice(&self) -> Duration {

@@ -96,52 +96,69 @@ impl Meter {
         let _ending = Ending(call);
         poll_fn(|context| {
             for _ in 0..ROUNDS {
-                let waits = !call.errands_are_done(context) && !call.threads.are_running();
-                if waits || self.is_held(context) || !turn.has_come(context) {
-                    return Poll::Pending;
-                }
-                if call.threads.is_abandoned(context, || call.say(INFO, GONE)) {
-                    call.leave(Exit::Respond(CLIENT_GONE));
-                    return Poll::Ready(Err(Error::runtime("the client is gone")));
-                }
-                call.threads.enter(context.waker());
-                let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
-                let (polled, cpu) = self.run(vm, call, slice, || {
-                    all(vm, call, context.waker(), &mut future, &mut done)
-                });
-                let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
-                let goes_on = self.suspended && !ended;
-                if goes_on {
-                    events::OwnerSuspended { owner: &self.queue.account().name }.emit();
-                }
-                let pause = if goes_on { self.queue.account().pause() } else { None };
-                turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
-                let answered = !ended && call.begin_inner(context);
-                if let Some(pause) = pause {
-                    return self.hold(pause, context);
-                }
-                if polled.is_ready() || goes_on {
+                let work = |waker: &Waker| all(vm, call, waker, &mut future, &mut done);
+                let round = self.round(vm, call, (&mut turn, &mut limit), context, work);
+                if let Some(polled) = round {
                     return polled;
                 }
-                if answered {
-                    continue;
-                }
-                // It may have been suspended between a native function's poll and its wait, and have
-                // been woken since, when it was not its turn: it looks once more.
-                if was_suspended {
-                    context.waker().wake_by_ref();
-                }
-                if !ended && !call.errands_are_done(context) {
-                    limit = None;
-                    return Poll::Pending;
-                }
-                return self.waiting(call, &mut limit, context);
             }
             // Others have waited for long enough.
             fairness::wake_after_polling(context.waker());
             Poll::Pending
         })
         .await
+    }
+
+    /// Lets a call go on. None: what it asked of the node itself came at once, and it may go on again.
+    fn round<T>(
+        &mut self,
+        vm: &Incarnation,
+        call: &Rc<Call>,
+        (turn, limit): (&mut Turn, &mut Option<Limit>),
+        context: &mut Context<'_>,
+        work: impl FnOnce(&Waker) -> Poll<mlua::Result<T>>,
+    ) -> Option<Poll<mlua::Result<T>>> {
+        let waits = !call.errands_are_done(context) && !call.threads.are_running();
+        if waits || self.is_held(context) || !turn.has_come(context) {
+            return Some(Poll::Pending);
+        }
+        if call.threads.is_abandoned(context, || call.say(INFO, GONE)) {
+            call.leave(Exit::Respond(CLIENT_GONE));
+            return Some(Poll::Ready(Err(Error::runtime("the client is gone"))));
+        }
+        call.threads.enter(context.waker());
+        let (slice, was_suspended) = (Some(fairness::slice()), self.suspended);
+        let (polled, cpu) = self.run(vm, call, slice, || work(context.waker()));
+        let ended = polled.is_ready() || self.cut || call.exit.get().is_some();
+        let goes_on = self.suspended && !ended;
+        let pause = if goes_on { self.suspended_once_more() } else { None };
+        turn.ran(cpu, (goes_on && pause.is_none()).then_some(context.waker()));
+        let answered = !ended && call.begin_inner(context);
+        if let Some(pause) = pause {
+            return Some(self.hold(pause, context));
+        }
+        if polled.is_ready() || goes_on {
+            return Some(polled);
+        }
+        if answered {
+            return None;
+        }
+        // It may have been suspended between a native function's poll and its wait, and have
+        // been woken since, when it was not its turn: it looks once more.
+        if was_suspended {
+            context.waker().wake_by_ref();
+        }
+        if !ended && !call.errands_are_done(context) {
+            *limit = None;
+            return Some(Poll::Pending);
+        }
+        Some(self.waiting(call, limit, context))
+    }
+
+    /// It computed for a whole slice: how long it is held, if it is.
+    fn suspended_once_more(&self) -> Option<Duration> {
+        events::OwnerSuspended { owner: &self.queue.account().name }.emit();
+        self.queue.account().pause()
     }
 
     /// Runs `work`, a call into the VM or a poll of one; what that used.

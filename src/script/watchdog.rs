@@ -2,7 +2,7 @@
 //! is spent.
 //!
 //! Each worker thread has a [`Slot`], and a bell that wakes the watchdog a millisecond after a script
-//! began (a slice, where others wait), unless that was over and others began since. Where a script still runs then, the watchdog reads
+//! began (one and a half slices, where others wait), unless that was over and others began since. Where a script still runs then, the watchdog reads
 //! the CPU clock of that thread, and looks again when the script's slice is over. It sleeps while scripts
 //! are short.
 
